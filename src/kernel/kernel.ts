@@ -1,0 +1,47 @@
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { KernelState, NamespaceName } from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+
+/** What to look at. Overlay namespaces of the host are always found by their name. */
+export interface Scope {
+  /** Ours are the namespaces `weft-<hostTag>-…`. */
+  readonly hostTag: string;
+  /** Only these overlay namespaces; absent means all of the host's. */
+  readonly overlays?: readonly NamespaceName[];
+  /** Container namespaces; in them only the named interfaces and `lo` are looked at. */
+  readonly containers: readonly ContainerScope[];
+}
+
+export interface ContainerScope {
+  readonly namespace: NamespaceRef;
+  readonly interfaces: readonly string[];
+}
+
+/** Something may have changed; which namespace, or everything after a lost event. */
+export type KernelEvent =
+  | { readonly dirty: 'namespace'; readonly ns: NamespaceName }
+  | { readonly dirty: 'all' };
+
+/**
+ * The Linux kernel as a value: looked at whole, changed by a list of ops. One contract suite
+ * (`kernel.contract.ts`) holds for the real one and for the fake.
+ */
+export interface Kernel {
+  /**
+   * All objects in scope, strangers inside our namespaces included. Never a half-read table: an interrupted dump
+   * is repeated. A container namespace that is gone, or is another one by now, is simply absent from the result.
+   */
+  observe(scope: Scope): Promise<KernelState>;
+
+  /**
+   * Applies in the given order, batched by namespace. Idempotent: adding what is there (and equal) and deleting
+   * what is absent succeed. One failure does not stop the others. Results are in the order of the ops.
+   */
+  apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]>;
+
+  /** Calls back whenever something in our namespaces may have changed. Returns the way to stop. */
+  watch(onEvent: (event: KernelEvent) => void): () => void;
+
+  /** Lets go of sockets and workers; the kernel's state stays as it is. */
+  close(): Promise<void>;
+}

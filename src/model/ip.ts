@@ -1,0 +1,84 @@
+import { type Parsed, parsed, unparsed } from './parsed.ts';
+
+/** An IPv4 or IPv6 address in canonical text (dotted quad, RFC 5952), so that equal addresses are equal strings. */
+export type Ip = string & { readonly brand: 'Ip' };
+export type Family = 4 | 6;
+
+export const FAMILIES: readonly Family[] = [4, 6];
+/** Address length in bits. */
+export const FAMILY_BITS: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
+
+export const familyOf = (ip: string): Family => (ip.includes(':') ? 6 : 4);
+
+export function parseIp(text: string): Parsed<Ip> {
+  const family = text.includes(':') ? 6 : 4;
+  const value = family === 4 ? readIpv4(text) : readIpv6(text);
+  return value === undefined
+    ? unparsed('is not an IP address', 'write it like 10.1.0.5 or fd00::5')
+    : parsed(ipFromNumber(value, family));
+}
+
+function readIpv4(text: string): bigint | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!match) return undefined;
+  let value = 0n;
+  for (const part of match.slice(1)) {
+    // "010" is 8 to some readers and 10 to others (CVE-2021-29923): refuse it.
+    if (Number(part) > 255 || (part.length > 1 && part.startsWith('0'))) return undefined;
+    value = (value << 8n) | BigInt(part);
+  }
+  return value;
+}
+
+function readIpv6(text: string): bigint | undefined {
+  if (text.length > 45) return undefined;
+  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  let plain = text;
+  if (dotted) {
+    const tail = readIpv4(dotted[2]!);
+    if (tail === undefined) return undefined;
+    plain = `${dotted[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`;
+  }
+  const halves = plain.split('::');
+  if (halves.length > 2) return undefined;
+  const groups = (half: string) => (half === '' ? [] : half.split(':'));
+  const head = groups(halves[0]!);
+  const tail = halves.length === 2 ? groups(halves[1]!) : [];
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  let value = 0n;
+  for (const group of [...head, ...Array<string>(missing).fill('0'), ...tail]) {
+    if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;
+    value = (value << 16n) | BigInt(`0x${group}`);
+  }
+  return value;
+}
+
+/** The address as a number; the text must be canonical (an {@link Ip}). */
+export function ipToNumber(ip: Ip): bigint {
+  return (familyOf(ip) === 4 ? readIpv4(ip) : readIpv6(ip))!;
+}
+
+export function ipFromNumber(value: bigint, family: Family): Ip {
+  if (family === 4) {
+    const n = Number(value);
+    return `${(n >>> 24) & 255}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}` as Ip;
+  }
+  const groups = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(112 - 16 * i)) & 0xffffn));
+  const run = longestZeroRun(groups);
+  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':');
+  if (run.length < 2) return hex(groups) as Ip;
+  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}` as Ip;
+}
+
+/** RFC 5952, 4.2: the longest run of zero groups is shortened, the first among equals. */
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  for (let i = 0; i < groups.length; i++) {
+    let end = i;
+    while (end < groups.length && groups[end] === 0) end++;
+    if (end - i > best.length) best = { start: i, length: end - i };
+    if (end > i) i = end;
+  }
+  return best;
+}

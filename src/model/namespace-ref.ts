@@ -1,0 +1,13 @@
+import type { NamespaceName } from './kernel-state.ts';
+
+/**
+ * Which container namespace was meant. Paths and pids are used again by others, inodes too; the cookie
+ * (SO_NETNS_COOKIE) is never given twice until reboot. The namespace is opened anew at each use and compared.
+ */
+export interface NamespaceRef {
+  readonly path: NamespaceName;
+  readonly dev: number;
+  readonly inode: number;
+  /** Decimal text: 64 bits. */
+  readonly cookie: string;
+}

@@ -1,0 +1,32 @@
+import type { Id } from './id.ts';
+import type { NamespaceName } from './kernel-state.ts';
+import type { Vni } from './vni.ts';
+
+/** Marks of ownership: how a fresh process knows which kernel objects Weft made. Atomic at creation. */
+
+/** IFLA_GROUP of our links in namespaces that are not ours: "weft" in ASCII. */
+export const LINK_GROUP = 0x77656674;
+/** Links of our own namespaces that are about to be deleted together. */
+export const DOOMED_LINK_GROUP = 0x77656678;
+/** rtm_protocol and NDA_PROTOCOL of our routes and neighbours (not taken in linux/rtnetlink.h). */
+export const PROTOCOL = 119;
+
+/** Names inside an overlay namespace. */
+export const BRIDGE_NAME = 'br0';
+export const VXLAN_NAME = 'vxlan0';
+
+/** Short and lower-case, from the random half of the id. */
+export const hostTag = (host: Id): string => host.slice(-8).toLowerCase();
+
+/** The namespace of one network on one host: `weft-<hostTag>-<vni hex>`. */
+export const overlayNamespace = (tag: string, vni: Vni): NamespaceName => `weft-${tag}-${vni.toString(16)}`;
+
+/** Whether this host made the namespace. */
+export const isOverlayNamespaceOf = (tag: string, name: NamespaceName): boolean =>
+  name.startsWith(`weft-${tag}-`);
+
+/** Whether any host's Weft made it: no container lives there. */
+export const isOverlayNamespace = (name: string): boolean => /^weft-[0-9a-z]{8}-[0-9a-f]{1,6}$/.test(name);
+
+/** The bridge port of an endpoint; 13 characters, the kernel takes 15. */
+export const portName = (endpoint: Id): string => `p${endpoint.slice(-12).toLowerCase()}`;

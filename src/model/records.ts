@@ -1,0 +1,120 @@
+import type { Cidr } from './cidr.ts';
+import type { Id } from './id.ts';
+import type { Family, Ip } from './ip.ts';
+import type { Mac } from './mac.ts';
+import type { TunnelMode } from './tunnel-mode.ts';
+import type { Vni } from './vni.ts';
+
+/**
+ * The records that the store keeps: what the cluster *wishes*. Plain frozen data, told apart by `kind`.
+ * (The design's Record; named so because TypeScript has a `Record` of its own.)
+ */
+export type StoredRecord = Host | Network | Block | Endpoint;
+export type RecordKind = StoredRecord['kind'];
+export type RecordOf<K extends RecordKind> = Extract<StoredRecord, { kind: K }>;
+
+export const RECORD_KINDS: readonly RecordKind[] = ['host', 'network', 'block', 'endpoint'];
+/** Raised when the shape of a stored record changes in a way that an older program cannot read. */
+export const RECORD_SCHEMA = 1;
+
+export interface Host {
+  readonly kind: 'host';
+  readonly id: Id;
+  /** A DNS label, unique. */
+  readonly name: string;
+  /** Raised by eviction: what the host did under a lower epoch no longer counts. */
+  readonly epoch: number;
+  /** Where its tunnels end: the first address of a family is its VTEP in that family. */
+  readonly underlay: readonly Ip[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the host's agent reports and admission respects. */
+  readonly facts: HostFacts;
+}
+
+export interface HostFacts {
+  /** Of the interface that holds the underlay address, in bytes. */
+  readonly underlayMtu: number;
+  /** UDP ports that other programs hold. */
+  readonly takenPorts: readonly number[];
+  /** Destinations that the host already routes. */
+  readonly routes: readonly Cidr[];
+}
+
+export interface Network {
+  readonly kind: 'network';
+  readonly id: Id;
+  /** Unique without case. */
+  readonly name: string;
+  readonly vni: Vni;
+  /** UDP destination port; 4789 is IANA's, the kernel's own default is 8472. */
+  readonly port: number;
+  readonly mode: TunnelMode;
+  /** Family of the outer header: one VXLAN device cannot mix them. */
+  readonly underlay: UnderlayFamily;
+  /** Of the inner interface, in bytes: the underlay's less the encapsulation. */
+  readonly mtu: number;
+  /** TTL of the outer header. */
+  readonly ttl: number;
+  /** At most one a family. */
+  readonly subnets: readonly Subnet[];
+}
+
+export interface Subnet {
+  readonly cidr: Cidr;
+  /** Reserved for the network's gateway, never given to an endpoint. */
+  readonly gateway: Ip;
+}
+
+export type UnderlayFamily = 'ipv4' | 'ipv6';
+export const UNDERLAY_FAMILIES: readonly UnderlayFamily[] = ['ipv4', 'ipv6'];
+export const familyOfUnderlay = (underlay: UnderlayFamily): Family => (underlay === 'ipv4' ? 4 : 6);
+
+/** A range of a subnet that one host owns and hands out from. Never expires by time. */
+export interface Block {
+  readonly kind: 'block';
+  readonly id: Id;
+  readonly network: Id;
+  readonly host: Id;
+  readonly cidr: Cidr;
+  /** The host's epoch when it received the block. */
+  readonly epoch: number;
+}
+
+/** One interface of one container in one network. */
+export interface Endpoint {
+  readonly kind: 'endpoint';
+  readonly id: Id;
+  readonly network: Id;
+  readonly host: Id;
+  /** Who made the container. */
+  readonly runtime: EndpointRuntime;
+  /** The runtime's word for the container; of a plain namespace what the user called it. */
+  readonly containerId: string;
+  /** Interface name inside the container. */
+  readonly interface: string;
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly mac: Mac;
+  readonly addresses: readonly Ip[];
+  /** Rises with every move or re-creation: an older delete never beats a newer add. */
+  readonly generation: number;
+}
+
+export type EndpointRuntime = 'netns';
+
+/** Where a record lives in the store; ids are unique across kinds. */
+export interface RecordRef {
+  readonly kind: RecordKind;
+  readonly id: Id;
+}
+
+/** One step of an admitted wish. */
+export type Change =
+  | { readonly verb: 'put'; readonly record: StoredRecord }
+  | { readonly verb: 'delete'; readonly ref: RecordRef };
+
+/** Place in the one ordered log; 0 is the empty store. Every commit raises it by one. */
+export type Revision = number;
+
+export const put = (record: StoredRecord): Change => ({ verb: 'put', record });
+export const remove = ({ kind, id }: RecordRef): Change => ({ verb: 'delete', ref: { kind, id } });

@@ -1,0 +1,165 @@
+import type { Id } from './id.ts';
+import type { Ip } from './ip.ts';
+import { foldName } from './name.ts';
+import type { Block, Change, Endpoint, Host, Network, RecordRef, Revision, StoredRecord } from './records.ts';
+
+/** The records of one network, with the look-ups that admission and planning ask for. */
+export interface NetworkRecords {
+  readonly blocks: ReadonlyMap<Id, Block>;
+  readonly endpoints: ReadonlyMap<Id, Endpoint>;
+  readonly endpointByIp: ReadonlyMap<Ip, Id>;
+  readonly endpointByMac: ReadonlyMap<string, Id>;
+  /** Endpoints a host has here; a host without any is not in the map. */
+  readonly endpointCount: ReadonlyMap<Id, number>;
+}
+
+interface MutableNetworkRecords {
+  blocks: Map<Id, Block>;
+  endpoints: Map<Id, Endpoint>;
+  endpointByIp: Map<Ip, Id>;
+  endpointByMac: Map<string, Id>;
+  endpointCount: Map<Id, number>;
+}
+
+const emptyNetworkRecords = (): MutableNetworkRecords => ({
+  blocks: new Map(),
+  endpoints: new Map(),
+  endpointByIp: new Map(),
+  endpointByMac: new Map(),
+  endpointCount: new Map(),
+});
+
+const NO_RECORDS: NetworkRecords = emptyNetworkRecords();
+
+/** An index entry goes only with the record it points at: a newer holder of the same key keeps it. */
+function deleteIfEqual<K, V>(index: Map<K, V>, key: K, value: V): void {
+  if (index.get(key) === value) index.delete(key);
+}
+
+/** Read-only face of {@link Snapshot}: what pure functions take. */
+export type SnapshotView = Omit<Snapshot, 'apply' | 'clear'>;
+
+/**
+ * All records as of one revision, indexed. It is changed in place by its one owner (a copy per commit would cost
+ * O(endpoints)); everybody else sees it as a {@link SnapshotView}.
+ */
+export class Snapshot {
+  revision: Revision = 0;
+  readonly hosts = new Map<Id, Host>();
+  readonly networks = new Map<Id, Network>();
+  readonly blocks = new Map<Id, Block>();
+  readonly endpoints = new Map<Id, Endpoint>();
+  private readonly hostsByName = new Map<string, Id>();
+  private readonly networksByName = new Map<string, Id>();
+  private readonly byNetwork = new Map<Id, MutableNetworkRecords>();
+
+  constructor(records: Iterable<StoredRecord> = [], revision: Revision = 0) {
+    for (const record of records) this.put(record);
+    this.revision = revision;
+  }
+
+  hostNamed(name: string): Host | undefined {
+    const id = this.hostsByName.get(foldName(name));
+    return id && this.hosts.get(id);
+  }
+
+  networkNamed(name: string): Network | undefined {
+    const id = this.networksByName.get(foldName(name));
+    return id && this.networks.get(id);
+  }
+
+  /** The records of one network; empty for an unknown one. */
+  inNetwork(network: Id): NetworkRecords {
+    return this.byNetwork.get(network) ?? NO_RECORDS;
+  }
+
+  /** Absent is undefined. */
+  get(ref: RecordRef): StoredRecord | undefined {
+    return this.table(ref.kind).get(ref.id);
+  }
+
+  *records(): Generator<StoredRecord> {
+    yield* this.hosts.values();
+    yield* this.networks.values();
+    yield* this.blocks.values();
+    yield* this.endpoints.values();
+  }
+
+  /** Applies changes in order; deleting the absent is nothing. The revision must not fall. */
+  apply(changes: Iterable<Change>, revision: Revision): void {
+    if (revision < this.revision) throw new Error(`revision ${revision} after ${this.revision}`);
+    for (const change of changes) {
+      if (change.verb === 'put') this.put(change.record);
+      else this.delete(change.ref);
+    }
+    this.revision = revision;
+  }
+
+  clear(): void {
+    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints]) table.clear();
+    for (const index of [this.hostsByName, this.networksByName, this.byNetwork]) index.clear();
+    this.revision = 0;
+  }
+
+  private table(kind: StoredRecord['kind']): Map<Id, StoredRecord> {
+    const tables = {
+      host: this.hosts,
+      network: this.networks,
+      block: this.blocks,
+      endpoint: this.endpoints,
+    };
+    return tables[kind] as Map<Id, StoredRecord>;
+  }
+
+  private put(record: StoredRecord): void {
+    this.delete(record);
+    this.table(record.kind).set(record.id, record);
+    if (record.kind === 'host') this.hostsByName.set(foldName(record.name), record.id);
+    else if (record.kind === 'network') this.networksByName.set(foldName(record.name), record.id);
+    else if (record.kind === 'block') this.recordsOf(record.network).blocks.set(record.id, record);
+    else this.indexEndpoint(record);
+  }
+
+  private delete(ref: RecordRef): void {
+    const record = this.get(ref);
+    if (!record) return;
+    this.table(ref.kind).delete(ref.id);
+    if (record.kind === 'host') deleteIfEqual(this.hostsByName, foldName(record.name), record.id);
+    else if (record.kind === 'network') deleteIfEqual(this.networksByName, foldName(record.name), record.id);
+    else if (record.kind === 'block') this.recordsOf(record.network).blocks.delete(record.id);
+    else this.unindexEndpoint(record);
+    if (record.kind === 'block' || record.kind === 'endpoint') this.forgetIfEmpty(record.network);
+  }
+
+  private recordsOf(network: Id): MutableNetworkRecords {
+    let records = this.byNetwork.get(network);
+    if (!records) {
+      records = emptyNetworkRecords();
+      this.byNetwork.set(network, records);
+    }
+    return records;
+  }
+
+  private forgetIfEmpty(network: Id): void {
+    const records = this.byNetwork.get(network);
+    if (records && records.blocks.size + records.endpoints.size === 0) this.byNetwork.delete(network);
+  }
+
+  private indexEndpoint(endpoint: Endpoint): void {
+    const records = this.recordsOf(endpoint.network);
+    records.endpoints.set(endpoint.id, endpoint);
+    for (const ip of endpoint.addresses) records.endpointByIp.set(ip, endpoint.id);
+    records.endpointByMac.set(endpoint.mac, endpoint.id);
+    records.endpointCount.set(endpoint.host, (records.endpointCount.get(endpoint.host) ?? 0) + 1);
+  }
+
+  private unindexEndpoint(endpoint: Endpoint): void {
+    const records = this.recordsOf(endpoint.network);
+    records.endpoints.delete(endpoint.id);
+    for (const ip of endpoint.addresses) deleteIfEqual(records.endpointByIp, ip, endpoint.id);
+    deleteIfEqual(records.endpointByMac, endpoint.mac, endpoint.id);
+    const count = (records.endpointCount.get(endpoint.host) ?? 1) - 1;
+    if (count > 0) records.endpointCount.set(endpoint.host, count);
+    else records.endpointCount.delete(endpoint.host);
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * How a network's VXLAN devices learn where a MAC lives.
+ *
+ * - `flood`: learned from traffic; unknown and broadcast frames go to every member VTEP.
+ * - `static`: every remote MAC is written into the FDB; nothing is learned.
+ * - `proxy`: `static`, and the VXLAN device answers ARP and ND itself.
+ */
+export type TunnelMode = 'flood' | 'static' | 'proxy';
+
+export const TUNNEL_MODES: readonly TunnelMode[] = ['flood', 'static', 'proxy'];
+export const DEFAULT_TUNNEL_MODE: TunnelMode = 'proxy';

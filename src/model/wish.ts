@@ -1,0 +1,78 @@
+import type { Id } from './id.ts';
+import type { HostFacts } from './records.ts';
+
+/**
+ * What somebody wants, in the words they used: nothing here has been checked. `intent/` admits a wish
+ * (→ records) or rejects it with every fault at once. Absent fields mean "choose for me".
+ */
+export type Wish =
+  | RegisterHost
+  | RemoveHost
+  | CreateNetwork
+  | RemoveNetwork
+  | AttachEndpoint
+  | DetachEndpoint;
+
+/** An agent says who and where its host is. The same host again with other facts is an update. */
+export interface RegisterHost {
+  readonly wish: 'register-host';
+  /** Given once the controller has named it; a stranger with a known name is refused. */
+  readonly id?: string;
+  readonly name: string;
+  readonly underlay: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly facts: {
+    readonly [K in keyof HostFacts]: HostFacts[K] extends number ? number : readonly unknown[];
+  };
+}
+
+/** Refused while the host has endpoints. */
+export interface RemoveHost {
+  readonly wish: 'remove-host';
+  /** Name or id. */
+  readonly host: string;
+}
+
+export interface CreateNetwork {
+  readonly wish: 'create-network';
+  readonly name: string;
+  readonly subnets: readonly string[];
+  readonly gateways: readonly string[];
+  readonly mode?: string;
+  readonly vni?: number;
+  readonly port?: number;
+  readonly underlay?: string;
+  readonly mtu?: number;
+  readonly ttl?: number;
+  /** Permits a subnet that a host already routes. */
+  readonly allowOverlap: boolean;
+}
+
+/** Refused while endpoints exist. */
+export interface RemoveNetwork {
+  readonly wish: 'remove-network';
+  /** Name or id. */
+  readonly network: string;
+}
+
+export interface AttachEndpoint {
+  readonly wish: 'attach-endpoint';
+  /** Name or id. */
+  readonly network: string;
+  /** Name or id of the host that the container runs on. */
+  readonly host: string;
+  readonly runtime: string;
+  readonly containerId: string;
+  readonly interface?: string;
+  readonly name?: string;
+  readonly aliases: readonly string[];
+  readonly mac?: string;
+  readonly addresses: readonly string[];
+}
+
+/** Only the named generation goes; a newer one stays. Detaching the absent is success. */
+export interface DetachEndpoint {
+  readonly wish: 'detach-endpoint';
+  readonly endpoint: Id;
+  readonly generation: number;
+}
