@@ -1,0 +1,143 @@
+import { create } from '@bufbuild/protobuf';
+import { z } from 'zod';
+import { parseCidr } from '#model/cidr.ts';
+import { type Fault, fault } from '#model/fault.ts';
+import { type Id, isId } from '#model/id.ts';
+import { parseIp } from '#model/ip.ts';
+import { parseMac } from '#model/mac.ts';
+import { parseHostName, parseInterfaceName, parseName } from '#model/name.ts';
+import type { Parsed } from '#model/parsed.ts';
+import { type Change, RECORD_KINDS, type StoredRecord, UNDERLAY_FAMILIES } from '#model/records.ts';
+import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { parseVni } from '#model/vni.ts';
+import {
+  type Change as ChangeMessage,
+  ChangeSchema,
+  type Record as RecordMessage,
+  RecordSchema,
+} from './gen/weft/v1/records_pb.ts';
+
+/**
+ * Records as messages and back. A message from outside is hostile until every field has passed the model's own
+ * parser; what comes out is a plain record with none of the message's extras.
+ */
+
+/** A zod string that one of the model's parsers must take unchanged (records travel in canonical form). */
+const text = <T extends string>(parse: (text: string) => Parsed<T>) =>
+  z.string().transform((value, context) => {
+    const result = parse(value);
+    if (result.ok && result.value === value) return result.value;
+    context.addIssue({ code: 'custom', message: result.ok ? `is not canonical` : result.problem });
+    return z.NEVER;
+  });
+
+const id = z
+  .string()
+  .refine(isId, 'is not an id')
+  .transform((value) => value as Id);
+const ip = text(parseIp);
+const cidr = text(parseCidr);
+const name = text(parseName);
+const count = z.number().int().min(0).max(0xffffffff);
+const port = z.number().int().min(1).max(65535);
+
+const hostSchema = z.object({
+  id,
+  name: text(parseHostName),
+  epoch: count,
+  underlay: z.array(ip).max(64),
+  labels: z.record(z.string().max(128), z.string().max(256)),
+  facts: z.object({ underlayMtu: count, takenPorts: z.array(port), routes: z.array(cidr) }),
+});
+
+const networkSchema = z.object({
+  id,
+  name,
+  vni: z.number().transform((value, context) => {
+    const result = parseVni(value);
+    if (result.ok) return result.value;
+    context.addIssue({ code: 'custom', message: result.problem });
+    return z.NEVER;
+  }),
+  port,
+  mode: z.enum(TUNNEL_MODES),
+  underlay: z.enum(UNDERLAY_FAMILIES),
+  mtu: count,
+  ttl: count,
+  subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
+});
+
+const blockSchema = z.object({ id, network: id, host: id, cidr, epoch: count });
+
+const endpointSchema = z.object({
+  id,
+  network: id,
+  host: id,
+  runtime: z.literal('netns'),
+  containerId: z.string().min(1).max(256),
+  interface: text(parseInterfaceName),
+  name,
+  aliases: z.array(name).max(64),
+  mac: text(parseMac),
+  addresses: z.array(ip).max(2),
+  generation: count,
+});
+
+const SCHEMAS = { host: hostSchema, network: networkSchema, block: blockSchema, endpoint: endpointSchema };
+
+/** Reads a plain object as the record of that kind, or throws {@link WireError}. */
+export function parseRecord(kind: string | undefined, value: unknown): StoredRecord {
+  const known = RECORD_KINDS.find((candidate) => candidate === kind);
+  if (!known)
+    throw new WireError([fault('record', kind ?? 'none', 'is of an unknown kind', 'upgrade this program')]);
+  const result = SCHEMAS[known].safeParse(value);
+  if (result.success) return { kind: known, ...result.data } as StoredRecord;
+  throw new WireError(
+    result.error.issues.map((issue) =>
+      fault(
+        `${known}.${issue.path.join('.')}`,
+        valueAt(value, issue.path),
+        issue.message,
+        'send it as the schema says',
+      ),
+    ),
+  );
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>((at, key) => (at as { [key: PropertyKey]: unknown } | undefined)?.[key], value);
+
+/** A message that is no valid record: says every field that is wrong. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+  readonly faults: readonly Fault[];
+
+  constructor(faults: readonly Fault[]) {
+    super(faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`).join('; '));
+    this.faults = faults;
+  }
+}
+
+export const recordFromWire = (message: RecordMessage | undefined): StoredRecord =>
+  parseRecord(message?.record.case, message?.record.value);
+
+/** The model's records have the messages' own field names, so that no field is copied by hand. */
+export const recordToWire = (record: StoredRecord): RecordMessage =>
+  create(RecordSchema, { record: { case: record.kind, value: record } as never });
+
+export function changeFromWire(message: ChangeMessage): Change {
+  const { change } = message;
+  if (change.case !== 'delete') return { verb: 'put', record: recordFromWire(change.value) };
+  const { kind, id: ref } = change.value;
+  const known = RECORD_KINDS.find((candidate) => candidate === kind);
+  if (known && isId(ref)) return { verb: 'delete', ref: { kind: known, id: ref } };
+  throw new WireError([fault('delete', `${kind} ${ref}`, 'is no record', 'send it as the schema says')]);
+}
+
+export const changeToWire = (change: Change): ChangeMessage =>
+  create(ChangeSchema, {
+    change:
+      change.verb === 'put'
+        ? { case: 'put', value: recordToWire(change.record) }
+        : { case: 'delete', value: { kind: change.ref.kind, id: change.ref.id } },
+  });

@@ -1,0 +1,23 @@
+/** Where Weft keeps things; `root` prefixes them all, so that several hosts fit on one machine. */
+export interface Paths {
+  /** YAML, checked; unknown keys are errors. */
+  readonly config: string;
+  /** Durable state. */
+  readonly state: string;
+  /** Local socket, mode 0600. */
+  readonly socket: string;
+}
+
+const paths =
+  (role: 'controller' | 'agent') =>
+  (root: string): Paths => {
+    const prefix = root.replace(/\/+$/, '');
+    return {
+      config: `${prefix}/etc/weft/${role}.yaml`,
+      state: `${prefix}/var/lib/weft/${role}`,
+      socket: `${prefix}/run/weft/${role}.sock`,
+    };
+  };
+
+export const controllerPaths = paths('controller');
+export const agentPaths = paths('agent');

@@ -1,0 +1,136 @@
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
+import path from 'node:path';
+import { TLSSocket } from 'node:tls';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { HOST_HEADER, type Principal, principalKey } from '#api/principal.ts';
+import { API_VERSION_HEADER, refuseVersion } from '#api/version.ts';
+import { type Address, formatAddress, isLoopback } from './address.ts';
+import { peerPrincipal, type TlsFiles } from './tls.ts';
+
+/** Larger requests are refused before they are read whole. */
+const MAX_REQUEST_BYTES = 1 << 20;
+
+export interface Server {
+  close(): Promise<void>;
+}
+
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+  readonly next: string;
+
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
+/**
+ * Serves on a unix socket (mode 0600, taken over from a dead process), plain TCP on loopback, or mTLS anywhere.
+ * Every request has a principal before any handler sees it. Throws {@link ListenError}.
+ */
+export async function serve(
+  address: Address,
+  routes: (router: ConnectRouter) => void,
+  tls?: TlsFiles,
+): Promise<Server> {
+  if (address.kind === 'tcp' && !address.tls && !isLoopback(address.host))
+    throw new ListenError(
+      `${formatAddress(address)} would carry plain text across machines`,
+      'listen on https:// with certificates, on loopback, or on a unix socket',
+    );
+  if (address.kind === 'tcp' && address.tls && !tls)
+    throw new ListenError(
+      `${formatAddress(address)} needs certificates`,
+      'give --tls-cert, --tls-key and --tls-ca',
+    );
+  const handler = connectNodeAdapter({
+    routes,
+    readMaxBytes: MAX_REQUEST_BYTES,
+    interceptors: [admitRequest],
+    contextValues: (request) =>
+      createContextValues().set(principalKey, principalOf(request.socket, request.headers)),
+  });
+  const secure = address.kind === 'tcp' && address.tls;
+  const server = secure
+    ? https.createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, handler)
+    : http.createServer(handler);
+  await listen(server, address);
+  return { close: () => closeServer(server, address) };
+}
+
+const admitRequest: Interceptor = (next) => (request) => {
+  const refusal = refuseVersion(request.header.get(API_VERSION_HEADER));
+  if (refusal) throw new ConnectError(refusal, Code.FailedPrecondition);
+  if (!request.contextValues.get(principalKey))
+    throw new ConnectError(
+      'the certificate names nobody (URI weft:host:NAME or weft:operator:NAME)',
+      Code.Unauthenticated,
+    );
+  return next(request);
+};
+
+/** A plain socket is only reachable by this machine's root (0600) or on loopback: there the header is believed. */
+function principalOf(socket: net.Socket, headers: http.IncomingHttpHeaders): Principal | undefined {
+  if (socket instanceof TLSSocket) return peerPrincipal(socket);
+  const host = headers[HOST_HEADER];
+  return typeof host === 'string' ? { role: 'host', name: host } : { role: 'operator', name: 'local' };
+}
+
+async function listen(server: http.Server, address: Address): Promise<void> {
+  if (address.kind === 'unix') await takeOverSocket(address.path);
+  const umask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      const done = () => {
+        server.off('error', reject);
+        resolve();
+      };
+      if (address.kind === 'unix') server.listen(address.path, done);
+      else server.listen(address.port, address.host, done);
+    });
+  } catch (error) {
+    throw new ListenError(
+      `cannot listen on ${formatAddress(address)}: ${(error as Error).message}`,
+      'stop the other program there, or choose another address',
+    );
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/** A socket file whose owner was killed is removed; one that still answers is somebody's. */
+async function takeOverSocket(socketPath: string): Promise<void> {
+  fs.mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o755 });
+  if (!fs.existsSync(socketPath)) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = net.connect(socketPath, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+  if (alive)
+    throw new ListenError(
+      `${socketPath} is in use by a running program`,
+      'stop it first, or give this one another --root',
+    );
+  fs.rmSync(socketPath, { force: true });
+}
+
+async function closeServer(server: http.Server, address: Address): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+  if (address.kind === 'unix') fs.rmSync(address.path, { force: true });
+}

@@ -1,0 +1,27 @@
+// Bundles the program into dist/: one file a role, native packages left outside. Runs on Node 20, 22 and 24.
+import { existsSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const entryPoints = {
+  weft: 'src/cli/main.ts',
+  'delete-worker': 'src/netlink/delete-worker.ts',
+};
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(file))),
+  outdir: 'dist',
+  bundle: true,
+  // Commands are loaded on demand: `weft network ls` must not pay for the controller.
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: ['koffi', 'lmdb'],
+  sourcemap: true,
+  logLevel: 'warning',
+  // CommonJS dependencies inside an ES module bundle still call require().
+  banner: {
+    js: "import{createRequire as weftCreateRequire}from'node:module';const require=weftCreateRequire(import.meta.url);",
+  },
+});
