@@ -1,0 +1,189 @@
+import { AF_INET, familyOf, readIp, writeIp } from './ip-text.ts';
+import { readMac, writeMac } from './mac-text.ts';
+import type { MessageWriter } from './message-writer.ts';
+import { malformed, unencodable } from './netlink-error.ts';
+
+/** How one attribute's payload is written and read. `read` never looks outside [start, end). */
+export interface Codec<T> {
+  write(writer: MessageWriter, value: T): void;
+  read(bytes: Buffer, start: number, end: number): T;
+}
+
+/** One named attribute: its number in the kernel's header (two where the families have one each) and its codec. */
+export interface Field<T> {
+  readonly types: readonly number[];
+  typeFor(value: T): number;
+  readonly codec: Codec<T>;
+}
+
+/** linux/netlink.h */
+export const NLA_F_NESTED = 0x8000;
+const NLA_TYPE_MASK = 0x3fff;
+
+export function field<T>(type: number, codec: Codec<T>): Field<T> {
+  return { types: [type & NLA_TYPE_MASK], typeFor: () => type, codec };
+}
+
+/** An address whose attribute number depends on the family, e.g. IFLA_VXLAN_LOCAL and IFLA_VXLAN_LOCAL6. */
+export function ipField(ipv4Type: number, ipv6Type: number): Field<string> {
+  return {
+    types: [ipv4Type, ipv6Type],
+    typeFor: (text) => (familyOf(text) === AF_INET ? ipv4Type : ipv6Type),
+    codec: ip,
+  };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: each field has a type of its own; ValuesOf recovers it
+type Table = Record<string, Field<any>>;
+
+/** The plain object that a table of fields describes; every attribute may be absent. */
+export type ValuesOf<F> = {
+  -readonly [K in keyof F]?: F[K] extends Field<infer T> ? T : never;
+};
+
+export interface Fields<F extends Table> {
+  readonly entries: readonly (readonly [string, F[string]])[];
+  readonly byType: readonly (readonly [string, F[string]] | undefined)[];
+  /** Only for its type. */
+  readonly table: F;
+}
+
+/** Prepares a table for writing (in the table's order) and reading (by number). */
+export function defineFields<F extends Table>(table: F): Fields<F> {
+  const entries = Object.entries(table) as [string, F[string]][];
+  const byType: (readonly [string, F[string]])[] = [];
+  for (const entry of entries) for (const type of entry[1].types) byType[type] = entry;
+  return { entries, byType, table };
+}
+
+/** Appends the fields that have a value, in the table's order. */
+export function writeFields<F extends Table>(
+  writer: MessageWriter,
+  fields: Fields<F>,
+  values: ValuesOf<F>,
+): void {
+  for (const [name, { typeFor, codec }] of fields.entries) {
+    const value = (values as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    const start = writer.beginAttribute(typeFor(value));
+    codec.write(writer, value);
+    writer.endAttribute(start);
+  }
+}
+
+/** Reads the known attributes in [start, end); unknown ones are skipped, a repeated one's last value stays. */
+export function readFields<F extends Table>(
+  fields: Fields<F>,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): ValuesOf<F> {
+  const values: Record<string, unknown> = {};
+  for (let at = start; end - at >= 4; ) {
+    const length = bytes.readUInt16LE(at);
+    if (length < 4 || at + length > end)
+      throw malformed(`an attribute of ${length} bytes where ${end - at} are left`);
+    const entry = fields.byType[bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK];
+    if (entry) values[entry[0]] = entry[1].codec.read(bytes, at + 4, at + length);
+    at += (length + 3) & ~3;
+  }
+  return values as ValuesOf<F>;
+}
+
+function needs(bytes: number, start: number, end: number): void {
+  if (end - start < bytes) throw malformed(`an attribute payload of ${end - start} bytes, not ${bytes}`);
+}
+
+export const u8: Codec<number> = {
+  write: (writer, value) => writer.u8(value),
+  read(bytes, start, end) {
+    needs(1, start, end);
+    return bytes[start]!;
+  },
+};
+
+/** A u8 that is 0 or 1, as most switches of devices and ports are. */
+export const bool: Codec<boolean> = {
+  write: (writer, value) => writer.u8(value ? 1 : 0),
+  read: (bytes, start, end) => u8.read(bytes, start, end) !== 0,
+};
+
+export const u16: Codec<number> = {
+  write: (writer, value) => writer.u16(value),
+  read(bytes, start, end) {
+    needs(2, start, end);
+    return bytes.readUInt16LE(start);
+  },
+};
+
+/** Network byte order: UDP ports. */
+export const be16: Codec<number> = {
+  write: (writer, value) => writer.be16(value),
+  read(bytes, start, end) {
+    needs(2, start, end);
+    return bytes.readUInt16BE(start);
+  },
+};
+
+export const u32: Codec<number> = {
+  write: (writer, value) => writer.u32(value),
+  read(bytes, start, end) {
+    needs(4, start, end);
+    return bytes.readUInt32LE(start);
+  },
+};
+
+export const s32: Codec<number> = {
+  write: (writer, value) => writer.u32(value >>> 0),
+  read(bytes, start, end) {
+    needs(4, start, end);
+    return bytes.readInt32LE(start);
+  },
+};
+
+/** NUL-terminated text. A NUL inside would silently name another object, so it is refused. */
+export const string: Codec<string> = {
+  write(writer, value) {
+    if (value.includes('\0')) throw unencodable(`${JSON.stringify(value)} contains a NUL`);
+    writer.text(value);
+  },
+  read(bytes, start, end) {
+    let stop = start;
+    while (stop < end && bytes[stop] !== 0) stop++;
+    return bytes.toString('utf8', start, stop);
+  },
+};
+
+export const mac: Codec<string> = {
+  write: (writer, value) => writeMac(value, writer.bytes, writer.take(6)),
+  read: readMac,
+};
+
+export const ip: Codec<string> = {
+  write: (writer, value) => writeIp(value, writer.bytes, writer.take(familyOf(value) === AF_INET ? 4 : 16)),
+  read: readIp,
+};
+
+/** Attributes within an attribute. */
+export function nest<F extends Table>(fields: Fields<F>): Codec<ValuesOf<F>> {
+  return {
+    write: (writer, values) => writeFields(writer, fields, values),
+    read: (bytes, start, end) => readFields(fields, bytes, start, end),
+  };
+}
+
+/** A number that has names, e.g. the modes of a macvlan; numbers without a name are read as "#5". */
+export function named<N extends string>(codec: Codec<number>, names: Record<N, number>): Codec<N> {
+  const byNumber = new Map(Object.entries<number>(names).map(([name, number]) => [number, name as N]));
+  return {
+    write(writer, value) {
+      const number = names[value];
+      if (number === undefined) throw unencodable(`"${value}" is none of ${Object.keys(names).join(', ')}`);
+      codec.write(writer, number);
+    },
+    read(bytes, start, end) {
+      const number = codec.read(bytes, start, end);
+      return byNumber.get(number) ?? (`#${number}` as N);
+    },
+  };
+}

@@ -1,0 +1,183 @@
+import { readAcknowledgement } from './acknowledgement.ts';
+import { type Message, messageTypeName, NLM_F, NLMSG, type Request, readMessages } from './message.ts';
+import { NetlinkError } from './netlink-error.ts';
+import { openRouteSocket, type Transport } from './socket.ts';
+
+/** What became of one message of a batch: undefined when the kernel took it, else why not. */
+export type Outcome = NetlinkError | undefined;
+
+export interface Conversation {
+  /**
+   * Asks one thing and waits for the answer. Returns the message that answers (RTM_GET…), a copy; undefined when the
+   * kernel only acknowledged. Throws NetlinkError when it refused.
+   */
+  request(request: Request): Message | undefined;
+  /**
+   * Reads a whole table, in the kernel's order. `decode` is called within; the message's body is valid only then.
+   * An interrupted dump (the table changed meanwhile) is thrown away and asked again, at most `DUMP_ATTEMPTS` times,
+   * then it is a retryable EINTR.
+   */
+  dump<T>(request: Request, decode: (message: Message) => T): T[];
+  /**
+   * Sends many, in order, each independent of the others' success; the outcomes are in the same order. Throws only
+   * for bytes that are no netlink. When the socket itself fails, the messages without a verdict get that error.
+   */
+  batch(requests: readonly Request[], options?: { batchSize?: number }): Outcome[];
+  close(): void;
+}
+
+/** Messages per send. 64 to 128 is fastest; a thousand is slower than one by one. */
+const BATCH_SIZE = 100;
+const SEND_BYTES = 32 * 1024;
+/** The kernel sizes a dump's datagrams after the reader's buffer, up to 32 KiB; single answers can be larger. */
+const RECEIVE_BYTES = 64 * 1024;
+const DUMP_ATTEMPTS = 5;
+const EINTR = 4;
+
+/** Speaks rtnetlink in the namespace behind `netnsFd` (default: this thread's). Synchronous; close it. */
+export function openConversation(netnsFd?: number): Conversation {
+  return converse(openRouteSocket(netnsFd));
+}
+
+/** A conversation over any transport. Not reentrant: `decode` must not use the same conversation. */
+export function converse(transport: Transport): Conversation {
+  const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  const sending = Buffer.allocUnsafeSlow(SEND_BYTES);
+  let sequence = 0;
+
+  /** Never 0: that is the sequence number of the kernel's own events. */
+  function nextSequence(): number {
+    sequence = (sequence % 0xffffffff) + 1;
+    return sequence;
+  }
+
+  function sendOne(request: Request, flags: number): number {
+    const own = nextSequence();
+    const bytes = Buffer.from(request);
+    stamp(bytes, 0, own, flags);
+    transport.send(bytes, bytes.length);
+    return own;
+  }
+
+  /** Hands every message that answers `from`..`to` to `visit` until that says it was the last. */
+  function listen(from: number, to: number, visit: (message: Message) => boolean): void {
+    for (;;) {
+      const datagram = received.subarray(0, transport.receive(received));
+      let done = false;
+      for (const message of readMessages(datagram)) {
+        // Leftovers of a question that was given up are not ours to read.
+        if (!done && message.sequence >= from && message.sequence <= to) done = visit(message);
+      }
+      if (done) return;
+    }
+  }
+
+  function request(request: Request): Message | undefined {
+    const own = sendOne(request, NLM_F.ACK);
+    let reply: Message | undefined;
+    let outcome: Outcome;
+    listen(own, own, (message) => {
+      if (message.type !== NLMSG.ERROR) {
+        reply = { ...message, body: Buffer.from(message.body) };
+        return false;
+      }
+      outcome = readAcknowledgement(message, request);
+      return true;
+    });
+    if (outcome) throw outcome;
+    return reply;
+  }
+
+  function dump<T>(request: Request, decode: (message: Message) => T): T[] {
+    for (let attempt = 1; attempt <= DUMP_ATTEMPTS; attempt++) {
+      const rows = dumpOnce(request, decode);
+      if (rows) return rows;
+    }
+    throw new NetlinkError({
+      errno: EINTR,
+      request: messageTypeName(request.readUInt16LE(4)),
+      text: `the table changed during each of ${DUMP_ATTEMPTS} dumps`,
+    });
+  }
+
+  function dumpOnce<T>(request: Request, decode: (message: Message) => T): T[] | undefined {
+    const own = sendOne(request, NLM_F.DUMP);
+    const rows: T[] = [];
+    let interrupted = false;
+    let outcome: Outcome;
+    listen(own, own, (message) => {
+      if (message.flags & NLM_F.DUMP_INTR) interrupted = true;
+      if (message.type === NLMSG.ERROR || message.type === NLMSG.DONE) {
+        outcome = readAcknowledgement(message, request);
+        return true;
+      }
+      if (!interrupted) rows.push(decode(message));
+      return false;
+    });
+    if (outcome) throw outcome;
+    return interrupted ? undefined : rows;
+  }
+
+  function batch(requests: readonly Request[], { batchSize = BATCH_SIZE } = {}): Outcome[] {
+    const outcomes: Outcome[] = new Array(requests.length).fill(undefined);
+    for (let start = 0; start < requests.length; ) {
+      const end = chunkEnd(requests, start, batchSize);
+      const failure = sendChunk(requests, start, end, outcomes);
+      if (failure) return outcomes.fill(failure, end);
+      start = end;
+    }
+    return outcomes;
+  }
+
+  /** Only the last message asks for an acknowledgement: refusals are told anyway, and all come before it. */
+  function sendChunk(requests: readonly Request[], start: number, end: number, outcomes: Outcome[]): Outcome {
+    const single = end - start === 1 && requests[start]!.length > SEND_BYTES;
+    const bytes = single ? Buffer.from(requests[start]!) : sending;
+    if (sequence + (end - start) > 0xffffffff) sequence = 0;
+    const first = sequence + 1;
+    let at = 0;
+    for (let i = start; i < end; i++) {
+      const message = requests[i]!;
+      if (!single) bytes.set(message, at);
+      stamp(bytes, at, nextSequence(), i === end - 1 ? NLM_F.ACK : 0);
+      at += message.length;
+    }
+    const last = sequence;
+    const unanswered = new Set<number>();
+    for (let i = start; i < end; i++) unanswered.add(i);
+    try {
+      transport.send(bytes, at);
+      listen(first, last, (message) => {
+        if (message.type !== NLMSG.ERROR) return false;
+        const index = start + message.sequence - first;
+        outcomes[index] = readAcknowledgement(message, requests[index]!);
+        unanswered.delete(index);
+        return message.sequence === last;
+      });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      for (const index of unanswered) outcomes[index] = error;
+      return error;
+    }
+    return undefined;
+  }
+
+  return { request, dump, batch, close: () => transport.close() };
+}
+
+/** As many messages as fit into one send; at least one. Encoders pad to 4 bytes, so messages follow each other. */
+function chunkEnd(requests: readonly Request[], start: number, batchSize: number): number {
+  let bytes = 0;
+  let end = start;
+  while (end < requests.length && end - start < batchSize) {
+    bytes += requests[end]!.length;
+    if (bytes > SEND_BYTES && end > start) break;
+    end++;
+  }
+  return end;
+}
+
+function stamp(bytes: Buffer, at: number, sequence: number, flags: number): void {
+  bytes.writeUInt16LE(bytes.readUInt16LE(at + 6) | flags, at + 6);
+  bytes.writeUInt32LE(sequence, at + 8);
+}

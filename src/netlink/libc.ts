@@ -1,0 +1,68 @@
+import { endianness } from 'node:os';
+import koffi from 'koffi';
+import { NetlinkError } from './netlink-error.ts';
+
+/*
+ * The only module that touches the FFI. Every function answers like the kernel does: a result ≥ 0, or a negated
+ * errno; `orThrow` turns the latter into a NetlinkError. Codecs do not import this, so reading bytes needs no libc.
+ */
+
+if (endianness() !== 'LE')
+  throw new Error('big endian hosts are not supported: messages are written little endian');
+
+koffi.alias('ssize_t', 'int64');
+const library = koffi.load(null);
+
+function bind<A extends unknown[]>(prototype: string): (...args: A) => number {
+  const call = library.func(prototype);
+  return (...args) => {
+    const result = call(...args) as number;
+    return result < 0 ? -koffi.errno() : result;
+  };
+}
+
+type Bytes = Uint8Array;
+
+export const socket = bind<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
+export const bindSocket = bind<[fd: number, address: Bytes, length: number]>(
+  'int bind(int, const void*, uint)',
+);
+export const connect = bind<[fd: number, address: Bytes, length: number]>(
+  'int connect(int, const void*, uint)',
+);
+export const send = bind<[fd: number, bytes: Bytes, length: number, flags: number]>(
+  'ssize_t send(int, const void*, size_t, int)',
+);
+export const recv = bind<[fd: number, into: Bytes, length: number, flags: number]>(
+  'ssize_t recv(int, void*, size_t, int)',
+);
+export const recvmsg = bind<[fd: number, msghdr: Bytes, flags: number]>('ssize_t recvmsg(int, void*, int)');
+export const setsockopt = bind<[fd: number, level: number, option: number, value: Bytes, length: number]>(
+  'int setsockopt(int, int, int, const void*, uint)',
+);
+export const getsockopt = bind<[fd: number, level: number, option: number, value: Bytes, length: Bytes]>(
+  'int getsockopt(int, int, int, void*, void*)',
+);
+export const close = bind<[fd: number]>('int close(int)');
+export const setns = bind<[fd: number, type: number]>('int setns(int, int)');
+export const unshare = bind<[flags: number]>('int unshare(int)');
+export const mount = bind<[source: string, target: string, type: string, flags: number, data: null]>(
+  'int mount(const char*, const char*, const char*, ulong, const char*)',
+);
+export const umount2 = bind<[target: string, flags: number]>('int umount2(const char*, int)');
+export const flock = bind<[fd: number, operation: number]>('int flock(int, int)');
+export const fstatfs = bind<[fd: number, statfs: Bytes]>('int fstatfs(int, void*)');
+export const ioctl = bind<[fd: number, request: number, argument: number]>('int ioctl(int, ulong, int)');
+
+/** The result, or a NetlinkError that names the call. */
+export function orThrow(call: string, result: number): number {
+  if (result < 0) throw new NetlinkError({ errno: -result, request: call });
+  return result;
+}
+
+/** Sets an option whose value is an int. */
+export function setOption(fd: number, level: number, option: number, value: number): number {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  return setsockopt(fd, level, option, bytes, 4);
+}

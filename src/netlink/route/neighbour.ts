@@ -1,0 +1,164 @@
+import {
+  be16,
+  type Codec,
+  defineFields,
+  field,
+  ip,
+  mac,
+  readFields,
+  s32,
+  u8,
+  u16,
+  u32,
+  type ValuesOf,
+  writeFields,
+} from '../attributes.ts';
+import { familyOf } from '../ip-text.ts';
+import { type Message, NLM_F, type Request, RTM, requireBody } from '../message.ts';
+import { writer } from '../message-writer.ts';
+import { AF_BRIDGE } from './bridge-port.ts';
+
+/** struct ndmsg, linux/neighbour.h: u8 family, pad, s32 ifindex @4, u16 state @8, u8 flags @10, u8 type @11. */
+const NDMSG_BYTES = 12;
+
+/** linux/neighbour.h: states of an entry. PERMANENT and NOARP never change by themselves. */
+export const NUD = {
+  INCOMPLETE: 0x01,
+  REACHABLE: 0x02,
+  STALE: 0x04,
+  DELAY: 0x08,
+  PROBE: 0x10,
+  FAILED: 0x20,
+  NOARP: 0x40,
+  PERMANENT: 0x80,
+} as const;
+
+/**
+ * linux/neighbour.h: flags. SELF and MASTER say whose FDB is meant: the device's own (vxlan0) or its bridge's.
+ * Dynamic EXT_LEARNED neighbours are spared by garbage collection, but flushed when the carrier goes.
+ */
+export const NTF = {
+  USE: 0x01,
+  SELF: 0x02,
+  MASTER: 0x04,
+  PROXY: 0x08,
+  EXT_LEARNED: 0x10,
+  OFFLOADED: 0x20,
+  STICKY: 0x40,
+  ROUTER: 0x80,
+} as const;
+
+/** struct nda_cacheinfo: ages in 1/100 s (USER_HZ), and the reference count. */
+export interface NeighbourCache {
+  confirmed: number;
+  used: number;
+  updated: number;
+  references: number;
+}
+
+const cacheInfo: Codec<NeighbourCache> = {
+  write: () => {},
+  read: (bytes, start, end) => ({
+    confirmed: u32.read(bytes, start, end),
+    used: u32.read(bytes, start + 4, end),
+    updated: u32.read(bytes, start + 8, end),
+    references: u32.read(bytes, start + 12, end),
+  }),
+};
+
+/** NDA_*, linux/neighbour.h */
+const neighbourFields = defineFields({
+  /** The MAC: the key of an FDB entry, the answer of a neighbour. */
+  mac: field(2, mac),
+  /** The IP: the key of a neighbour, the remote VTEP of a vxlan FDB entry. */
+  dst: field(1, ip),
+  vlan: field(5, u16),
+  /** UDP port of the VTEP where it is not the device's. */
+  port: field(6, be16),
+  vni: field(7, u32),
+  /** Ifindex of the device towards the VTEP: `via`. */
+  via: field(8, u32),
+  master: field(9, u32),
+  linkNetnsId: field(10, s32),
+  sourceVni: field(11, u32),
+  /** Who made the entry, like a route's protocol; not kept by FDBs. */
+  protocol: field(12, u8),
+  nexthopId: field(13, u32),
+  flagsExt: field(15, u32),
+  cache: field(3, cacheInfo),
+});
+type NeighbourValues = ValuesOf<typeof neighbourFields.table>;
+
+/**
+ * An entry to write. With `family: AF_BRIDGE` it is an FDB entry; without, the family is that of `dst`:
+ * `bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst 192.0.2.2 self permanent`,
+ * `ip neigh replace 10.0.0.3 lladdr 02:42:0a:00:00:03 dev vxlan0 nud permanent protocol 119`.
+ */
+export interface NeighbourRequest extends Omit<NeighbourValues, 'cache'> {
+  family?: number;
+  ifindex: number;
+  /** NUD_* bits; default PERMANENT. */
+  state?: number;
+  /** NTF_* bits. */
+  flags?: number;
+}
+
+/** A neighbour or FDB entry, or a miss: l3miss has `dst` alone, l2miss `mac` alone. */
+export interface Neighbour extends NeighbourValues {
+  family: number;
+  ifindex: number;
+  state: number;
+  flags: number;
+}
+
+/**
+ * `add` refuses what exists (EEXIST); `replace` overwrites; `append` adds one more destination to a MAC of a
+ * vxlan FDB (repeating it is accepted and changes nothing).
+ */
+export type NeighbourMode = 'add' | 'replace' | 'append';
+const MODE_FLAGS: Record<NeighbourMode, number> = {
+  add: NLM_F.REQUEST | NLM_F.CREATE | NLM_F.EXCL,
+  replace: NLM_F.REQUEST | NLM_F.CREATE | NLM_F.REPLACE,
+  append: NLM_F.REQUEST | NLM_F.CREATE | NLM_F.APPEND,
+};
+
+export function encodeNewNeighbour(entry: NeighbourRequest, mode: NeighbourMode): Request {
+  return encode(RTM.NEWNEIGH, MODE_FLAGS[mode], entry, entry.state ?? NUD.PERMANENT);
+}
+
+/** ENOENT when absent. A MAC with several destinations loses the one given. */
+export function encodeDeleteNeighbour(entry: NeighbourRequest): Request {
+  return encode(RTM.DELNEIGH, NLM_F.REQUEST, entry, entry.state ?? 0);
+}
+
+/** The table of a family (AF_INET, AF_INET6, AF_BRIDGE), all of it or that of one device or of one master's devices. */
+export function encodeDumpNeighbours(
+  family: number,
+  only: { ifindex?: number; master?: number } = {},
+): Request {
+  const body = writer.start(RTM.GETNEIGH, NLM_F.REQUEST | NLM_F.DUMP, NDMSG_BYTES);
+  writer.bytes[body] = family;
+  writeFields(writer, neighbourFields, { via: only.ifindex, master: only.master });
+  return writer.finish();
+}
+
+/** Reads RTM_NEWNEIGH, RTM_DELNEIGH, and the misses, which come as RTM_GETNEIGH. */
+export function decodeNeighbour(message: Message): Neighbour {
+  const body = requireBody(message, NDMSG_BYTES);
+  const entry = readFields(neighbourFields, body, NDMSG_BYTES, body.length) as Neighbour;
+  entry.family = body[0]!;
+  entry.ifindex = body.readInt32LE(4);
+  entry.state = body.readUInt16LE(8);
+  entry.flags = body[10]!;
+  return entry;
+}
+
+function encode(type: number, flags: number, entry: NeighbourRequest, state: number): Request {
+  const body = writer.start(type, flags, NDMSG_BYTES);
+  writer.bytes[body] = entry.family ?? (entry.dst === undefined ? AF_BRIDGE : familyOf(entry.dst));
+  writer.bytes.writeInt32LE(entry.ifindex, body + 4);
+  writer.bytes.writeUInt16LE(state, body + 8);
+  writer.bytes[body + 10] = entry.flags ?? 0;
+  writeFields(writer, neighbourFields, entry);
+  return writer.finish();
+}
