@@ -1,0 +1,36 @@
+import type { Id } from './id.ts';
+import type { KernelKind } from './kernel-state.ts';
+import type { Notice } from './notice.ts';
+import type { Revision } from './records.ts';
+
+/** How far a host's kernel is from what is wished. Drift, lag and failing are three things, never one number. */
+export interface HostStatus {
+  readonly host: Id;
+  /** Lag is head − applied. */
+  readonly appliedRevision: Revision;
+  readonly headRevision: Revision;
+  /** Observed ≠ desired for a cause other than an unapplied revision; kinds without any are left out. */
+  readonly drift: readonly Drift[];
+  /** Ops that the kernel refused. */
+  readonly failing: readonly FailedOp[];
+  readonly notices: readonly Notice[];
+  /** Local endpoints, and networks taken part in. */
+  readonly endpoints: number;
+  readonly networks: number;
+}
+
+export interface Drift {
+  readonly kind: KernelKind;
+  readonly missing: number;
+  readonly extra: number;
+  readonly changed: number;
+}
+
+export interface FailedOp {
+  /** The op as an `ip` or `bridge` line. */
+  readonly command: string;
+  readonly errno: string;
+  /** The kernel's own text. */
+  readonly text: string;
+  readonly retryable: boolean;
+}
