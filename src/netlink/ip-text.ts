@@ -29,7 +29,7 @@ export function writeIp(text: string, into: Uint8Array, at: number): 4 | 16 {
   throw unencodable(`"${text}" is not an IP address`);
 }
 
-/** 4 or 16 bytes as canonical text: dotted decimal, or RFC 5952 ("fd00::1", "::ffff:10.0.0.1"). */
+/** 4 or 16 bytes as canonical text: dotted decimal, or RFC 5952 in pure hexadecimal ("fd00::1", "::ffff:a00:1"). */
 export function readIp(bytes: Uint8Array, start: number, end: number): string {
   if (end - start === 4) return readDotted(bytes, start);
   if (end - start === 16) return readColons(bytes, start);
@@ -104,9 +104,6 @@ function readDotted(bytes: Uint8Array, at: number): string {
 function readColons(bytes: Uint8Array, at: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push((bytes[at + i]! << 8) | bytes[at + i + 1]!);
-  if (groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)) {
-    return `::ffff:${readDotted(bytes, at + 12)}`;
-  }
   const [start, length] = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (length < 2) return hex.join(':');

@@ -21,6 +21,19 @@ function bind<A extends unknown[]>(prototype: string): (...args: A) => number {
   };
 }
 
+/** The same on a thread of libuv's pool, for calls that sleep in the kernel. */
+function bindAsync<A extends unknown[]>(prototype: string): (...args: A) => Promise<number> {
+  const call = library.func(prototype).async;
+  return (...args) =>
+    new Promise((resolve, reject) => {
+      // koffi carries the other thread's errno over to this callback.
+      call(...args, (error: unknown, result: number) => {
+        if (error) reject(error);
+        else resolve(result < 0 ? -koffi.errno() : result);
+      });
+    });
+}
+
 type Bytes = Uint8Array;
 
 export const socket = bind<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
@@ -50,9 +63,43 @@ export const mount = bind<[source: string, target: string, type: string, flags: 
   'int mount(const char*, const char*, const char*, ulong, const char*)',
 );
 export const umount2 = bind<[target: string, flags: number]>('int umount2(const char*, int)');
+export const sendAsync = bindAsync<[fd: number, bytes: Bytes, length: number, flags: number]>(
+  'ssize_t send(int, const void*, size_t, int)',
+);
+export const umount2Async = bindAsync<[target: string, flags: number]>('int umount2(const char*, int)');
 export const flock = bind<[fd: number, operation: number]>('int flock(int, int)');
 export const fstatfs = bind<[fd: number, statfs: Bytes]>('int fstatfs(int, void*)');
 export const ioctl = bind<[fd: number, request: number, argument: number]>('int ioctl(int, ulong, int)');
+
+/** Ends the process at once, from worker threads too (where `process.abort` is refused). */
+export const abort = library.func('void abort()') as unknown as () => never;
+
+/** Watched descriptors; koffi forgets a handle that nobody references, and goes silent. */
+const watched = new Set<ReturnType<typeof koffi.node.poll>>();
+
+/**
+ * Calls back, from the event loop, for as long as `fd` has something to read; returns the way to stop, which comes
+ * before closing `fd`. What the callback throws is thrown on as an uncaught exception: koffi itself would swallow it,
+ * and the next event too.
+ */
+export function whenReadable(fd: number, callback: () => void): () => void {
+  const handle = koffi.node.poll(fd, { readable: true }, () => {
+    try {
+      callback();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  });
+  watched.add(handle);
+  return () => {
+    if (watched.delete(handle)) handle.close();
+  };
+}
+
+/** Address of memory that a struct is to point to; `allocUnsafeSlow` memory that the caller keeps alive. */
+export const addressOf = (bytes: Uint8Array): bigint => koffi.address(bytes);
 
 /** The result, or a NetlinkError that names the call. */
 export function orThrow(call: string, result: number): number {

@@ -1,5 +1,5 @@
 import { access, openSync } from 'node:fs';
-import { orThrow, setns } from './libc.ts';
+import { abort, orThrow, setns } from './libc.ts';
 
 /** linux/sched.h */
 export const CLONE_NEWNET = 0x40000000;
@@ -46,5 +46,5 @@ export function comingHome<T>(fn: () => T): T {
 }
 
 function returnTo(back: number): void {
-  if (setns(back, CLONE_NEWNET) < 0) process.abort();
+  if (setns(back, CLONE_NEWNET) < 0) abort();
 }

@@ -58,6 +58,13 @@ export function unencodable(text: string): NetlinkError {
   return new NetlinkError({ errno: constants.errno.EINVAL, request: 'encode', text });
 }
 
+/** An error of `node:fs` (or any with a negative errno) as ours; anything else is passed on. */
+export function fromSystemError(error: unknown, request: string): unknown {
+  const errno = (error as NodeJS.ErrnoException).errno;
+  if (error instanceof NetlinkError || typeof errno !== 'number') return error;
+  return new NetlinkError({ errno: -errno, request, text: (error as Error).message });
+}
+
 /** 17 → "EEXIST"; a number without a name comes back as "E17". */
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `E${errno}`;
