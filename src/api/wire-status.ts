@@ -1,0 +1,54 @@
+import { create } from '@bufbuild/protobuf';
+import { z } from 'zod';
+import { fault } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import { type Id, isId } from '#model/id.ts';
+import { KERNEL_KINDS } from '#model/kernel-state.ts';
+import { type HostStatus as HostStatusMessage, HostStatusSchema } from './gen/weft/v1/records_pb.ts';
+import { WireError } from './wire-records.ts';
+
+const count = z.number().int().min(0);
+const words = z.string().max(4096);
+
+/** The status as it is kept and sent: what an agent says of itself is hostile until it has passed. */
+export const hostStatusSchema = z.object({
+  host: z
+    .string()
+    .refine(isId, 'is not an id')
+    .transform((id) => id as Id),
+  appliedRevision: count,
+  headRevision: count,
+  drift: z
+    .array(z.object({ kind: z.enum(KERNEL_KINDS), missing: count, extra: count, changed: count }))
+    .max(KERNEL_KINDS.length),
+  failing: z.array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() })).max(1000),
+  notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(1000),
+  endpoints: count,
+  networks: count,
+});
+
+export function statusFromWire(message: HostStatusMessage | undefined): HostStatus {
+  const result = hostStatusSchema.safeParse(
+    message && {
+      ...message,
+      appliedRevision: Number(message.appliedRevision),
+      headRevision: Number(message.headRevision),
+    },
+  );
+  if (result.success) return result.data;
+  throw new WireError(
+    result.error.issues.map((issue) =>
+      fault(`status.${issue.path.join('.')}`, '', issue.message, 'send it as the schema says'),
+    ),
+  );
+}
+
+export const statusToWire = (status: HostStatus): HostStatusMessage =>
+  create(HostStatusSchema, {
+    ...status,
+    appliedRevision: BigInt(status.appliedRevision),
+    headRevision: BigInt(status.headRevision),
+    drift: [...status.drift],
+    failing: [...status.failing],
+    notices: [...status.notices],
+  });

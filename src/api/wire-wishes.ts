@@ -1,0 +1,59 @@
+import { fault } from '#model/fault.ts';
+import { isId } from '#model/id.ts';
+import type { Wish } from '#model/wish.ts';
+import type {
+  AttachEndpointRequest,
+  CreateNetworkRequest,
+  DetachEndpointRequest,
+  RegisterHostRequest,
+  RemoveHostRequest,
+  RemoveNetworkRequest,
+} from './gen/weft/v1/controller_pb.ts';
+import { WireError } from './wire-records.ts';
+
+type WishNamed<W extends Wish['wish']> = Extract<Wish, { wish: W }>;
+
+/** Requests as wishes: the words stay as they came, admission checks them. */
+export const wishFromWire = {
+  createNetwork: ({
+    $typeName,
+    $unknown,
+    dryRun,
+    ...words
+  }: CreateNetworkRequest): WishNamed<'create-network'> => ({
+    wish: 'create-network',
+    ...words,
+  }),
+
+  removeNetwork: ({ network }: RemoveNetworkRequest): WishNamed<'remove-network'> => ({
+    wish: 'remove-network',
+    network,
+  }),
+
+  removeHost: ({ host }: RemoveHostRequest): WishNamed<'remove-host'> => ({ wish: 'remove-host', host }),
+
+  registerHost: ({ id, name, underlay, labels, facts }: RegisterHostRequest): WishNamed<'register-host'> => ({
+    wish: 'register-host',
+    id: id === '' ? undefined : id,
+    name,
+    underlay,
+    labels,
+    facts: {
+      underlayMtu: facts?.underlayMtu ?? 0,
+      takenPorts: facts?.takenPorts ?? [],
+      routes: facts?.routes ?? [],
+    },
+  }),
+
+  attachEndpoint: ({
+    $typeName,
+    $unknown,
+    dryRun,
+    ...words
+  }: AttachEndpointRequest): WishNamed<'attach-endpoint'> => ({ wish: 'attach-endpoint', ...words }),
+
+  detachEndpoint: ({ endpoint, generation }: DetachEndpointRequest): WishNamed<'detach-endpoint'> => {
+    if (!isId(endpoint)) throw new WireError([fault('endpoint', endpoint, 'is not an id', 'give its id')]);
+    return { wish: 'detach-endpoint', endpoint, generation };
+  },
+};

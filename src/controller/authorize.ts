@@ -1,0 +1,45 @@
+import type { Principal } from '#api/principal.ts';
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import { foldName } from '#model/name.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { Wish } from '#model/wish.ts';
+
+/**
+ * Whether that principal may wish that: an operator everything, a host what concerns itself alone, and networks,
+ * which `weft` on a host asks for through its agent. A wish about a thing that is not there passes: admission says so.
+ */
+export function authorize(principal: Principal, wish: Wish, snapshot: SnapshotView): Rejection | undefined {
+  if (principal.role === 'operator') return undefined;
+  const host = concernedHost(wish, snapshot);
+  return host === undefined ? undefined : authorizeHost(principal, host);
+}
+
+/** A host may speak for itself only. */
+export function authorizeHost(principal: Principal, host: string): Rejection | undefined {
+  if (principal.role === 'operator' || foldName(principal.name) === foldName(host)) return undefined;
+  return reject(
+    'forbidden',
+    fault('host', host, `is not ${principal.name}, who asks`, 'ask from that host, or as an operator'),
+  );
+}
+
+function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
+  switch (wish.wish) {
+    case 'register-host':
+      return wish.name;
+    case 'remove-host':
+    case 'attach-endpoint':
+      return nameOfHost(wish.host, snapshot);
+    case 'detach-endpoint': {
+      const endpoint = snapshot.endpoints.get(wish.endpoint);
+      return endpoint && nameOfHost(endpoint.host, snapshot);
+    }
+    case 'create-network':
+    case 'remove-network':
+      return undefined;
+  }
+}
+
+/** Of a name or an id. */
+const nameOfHost = (host: string, snapshot: SnapshotView): string =>
+  [...snapshot.hosts.values()].find((candidate) => candidate.id === host)?.name ?? host;

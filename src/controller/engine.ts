@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import type { Principal } from '#api/principal.ts';
+import type { Chance } from '#intent/admitted.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import type { Wish } from '#model/wish.ts';
+import type { Store } from '#store/store.ts';
+import { StoreError } from '#store/store-error.ts';
+import { type ControllerState, step } from './core.ts';
+import type { ControllerEffect, ControllerEvent, FollowMessage, Granted } from './event.ts';
+
+/** Where a session's messages go. */
+export interface Follower {
+  send(message: FollowMessage): void;
+  end(rejection: Rejection): void;
+}
+
+/** Does what the core asks for, and tells it what came of it: the only place where core, store and clock meet. */
+export class Engine {
+  private readonly state: ControllerState;
+  private readonly store: Store;
+  private readonly chance: () => Chance;
+  private readonly log: Logger;
+  private readonly asked = new Map<number, (answer: Granted | Rejection) => void>();
+  private readonly followers = new Map<number, Follower>();
+  private lastNumber = 0;
+
+  constructor(state: ControllerState, store: Store, chance: () => Chance, log: Logger) {
+    this.state = state;
+    this.store = store;
+    this.chance = chance;
+    this.log = log;
+  }
+
+  /** Read-only look at what is committed. */
+  get snapshot(): ControllerState['snapshot'] {
+    return this.state.snapshot;
+  }
+
+  get pools(): ControllerState['pools'] {
+    return this.state.pools;
+  }
+
+  /** Answered once the wish is committed, or refused. */
+  ask(principal: Principal, wish: Wish): Promise<Granted | Rejection> {
+    const request = ++this.lastNumber;
+    return new Promise((resolve) => {
+      this.asked.set(request, resolve);
+      this.dispatch({ event: 'wished', petition: { request, principal, wish } });
+    });
+  }
+
+  /** Begins a session; returns the way to end it. */
+  follow(principal: Principal, host: string, follower: Follower): () => void {
+    const session = ++this.lastNumber;
+    this.followers.set(session, follower);
+    this.dispatch({ event: 'follow-began', session, principal, host });
+    return () => {
+      this.followers.delete(session);
+      this.dispatch({ event: 'follow-ended', session });
+    };
+  }
+
+  isFollowed(host: string): boolean {
+    return [...this.state.sessions.values()].some((session) => session.host === host);
+  }
+
+  reportStatus(status: HostStatus): void {
+    this.dispatch({ event: 'status-reported', status });
+  }
+
+  dispatch(event: ControllerEvent): void {
+    for (const effect of step(this.state, event, this.chance())) this.perform(effect);
+  }
+
+  private perform(effect: ControllerEffect): void {
+    switch (effect.effect) {
+      case 'answer':
+        this.asked.get(effect.request)?.(effect.answer);
+        this.asked.delete(effect.request);
+        if (isRejection(effect.answer)) this.log.debug({ faults: effect.answer.faults }, 'refused a wish');
+        return;
+      case 'send':
+        this.followers.get(effect.session)?.send(effect.message);
+        return;
+      case 'end-session':
+        this.followers.get(effect.session)?.end(effect.rejection);
+        return;
+      case 'commit':
+        this.store.commit(effect.changes, effect.expected).then(
+          (outcome) => this.dispatch({ event: 'commit-ended', outcome }),
+          (error) => this.dispatch({ event: 'commit-failed', rejection: this.storeRejection(error) }),
+        );
+        return;
+      case 'keep-status':
+        this.keepStatus(effect.status);
+    }
+  }
+
+  /** Status is soft: if it cannot be kept now, the next report comes soon. */
+  private keepStatus(status: HostStatus): void {
+    const value = { status, reportedAtMs: this.chance().now };
+    this.store
+      .putStatus(`host/${status.host}`, new TextEncoder().encode(JSON.stringify(value)))
+      .catch((error) => this.log.warn({ error: String(error) }, 'could not keep a status'));
+  }
+
+  private storeRejection(error: unknown): Rejection {
+    if (!(error instanceof StoreError)) throw error;
+    this.log.error({ code: error.code, next: error.next }, error.message);
+    return reject('unavailable', fault('store', error.code, error.message, error.next));
+  }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { pino } from 'pino';
+import type { Chance } from '#intent/admitted.ts';
+import type { Pools } from '#intent/pools.ts';
+import type { Cidr } from '#model/cidr.ts';
+import { controllerPaths } from '#model/paths.ts';
+import { Snapshot } from '#model/snapshot.ts';
+import { openEmbeddedStore } from '#store/embedded-store.ts';
+import type { Store } from '#store/store.ts';
+import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
+import { ListenError, type Server, serve } from '#transport/server.ts';
+import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
+import type { ControllerConfig } from './config.ts';
+import { createControllerState } from './core.ts';
+import { Engine } from './engine.ts';
+import { controllerRoutes } from './service.ts';
+
+/** How often a silent session hears that the controller is still there. */
+const BEAT_INTERVAL_MS = 3_000;
+
+/**
+ * The central process: real store, clock, chance and sockets are made here and nowhere else in this room. Resolves
+ * after a clean stop; rejects with StoreError or ListenError when it cannot start.
+ */
+export async function runController(config: ControllerConfig, signal: AbortSignal): Promise<void> {
+  const log = pino({ name: 'controller', level: config.logLevel });
+  const paths = controllerPaths(config.root);
+  const tls = config.tls && readTlsFiles(config.tls);
+  const addresses = config.listen.map(readAddress);
+  fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  const store = await openEmbeddedStore(path.join(paths.state, 'store'));
+  try {
+    const engine = await startEngine(config, store, log);
+    await serveUntil(signal, engine, store, addresses, tls, log);
+  } finally {
+    await store.close();
+  }
+}
+
+async function startEngine(config: ControllerConfig, store: Store, log: pino.Logger): Promise<Engine> {
+  const { records, revision } = await store.read();
+  const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
+  log.info({ revision, records: records.length }, 'store is open');
+  return new Engine(state, store, chance, log);
+}
+
+async function serveUntil(
+  signal: AbortSignal,
+  engine: Engine,
+  store: Store,
+  addresses: readonly Address[],
+  tls: TlsFiles | undefined,
+  log: pino.Logger,
+): Promise<void> {
+  const unwatch = store.watch(engine.snapshot.revision, (feed) => engine.dispatch({ event: 'fed', feed }));
+  const beat = setInterval(() => engine.dispatch({ event: 'tick' }), BEAT_INTERVAL_MS);
+  const servers: Server[] = [];
+  try {
+    const routes = controllerRoutes(engine, store, chance);
+    for (const address of addresses) {
+      servers.push(await serve(address, routes, tls));
+      log.info({ address: formatAddress(address) }, 'listening');
+    }
+    await aborted(signal);
+    log.info('stopping');
+  } finally {
+    clearInterval(beat);
+    unwatch();
+    await Promise.all(servers.map((server) => server.close()));
+  }
+}
+
+function readAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (!address.ok) throw new ListenError(`listen "${text}" ${address.problem}`, address.fix);
+  return address.value;
+}
+
+const chance = (): Chance => ({ now: Date.now(), entropy: (byteCount) => randomBytes(byteCount) });
+
+const ULA_KEY = 'pool/ipv6';
+
+/** The IPv6 pool is chosen by chance once (RFC 4193, 3.2) and then kept with the records. */
+async function choosePools({ pools }: ControllerConfig, store: Store): Promise<Pools> {
+  const { ipv4, ipv4PrefixLength } = pools;
+  if (pools.ipv6) return { ipv4, ipv4PrefixLength, ipv6: pools.ipv6 };
+  const kept = (await store.readStatus()).get(ULA_KEY);
+  if (kept) return { ipv4, ipv4PrefixLength, ipv6: new TextDecoder().decode(kept) as Cidr };
+  const [a, b, c] = randomBytes(6)
+    .toString('hex')
+    .match(/.{4}/g)!
+    .map((group) => Number.parseInt(group, 16));
+  const ipv6 =
+    `fd${(a! & 0xff).toString(16).padStart(2, '0')}:${b!.toString(16)}:${(c! || 1).toString(16)}::/48` as Cidr;
+  await store.putStatus(ULA_KEY, new TextEncoder().encode(ipv6));
+  return { ipv4, ipv4PrefixLength, ipv6 };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

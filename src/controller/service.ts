@@ -1,0 +1,118 @@
+import { create } from '@bufbuild/protobuf';
+import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import {
+  ControllerService,
+  type HelloResponse,
+  HelloResponseSchema,
+  type ListHostStatusResponse,
+  ListHostStatusResponseSchema,
+  ListRecordsResponseSchema,
+  type WishResponse,
+  WishResponseSchema,
+} from '#api/gen/weft/v1/controller_pb.ts';
+import { type Principal, principalKey } from '#api/principal.ts';
+import { rejectionToError } from '#api/rejection.ts';
+import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
+import { changeToWire, recordToWire } from '#api/wire-records.ts';
+import { statusFromWire, statusToWire } from '#api/wire-status.ts';
+import { wishFromWire } from '#api/wire-wishes.ts';
+import { admit } from '#intent/admit.ts';
+import type { Chance } from '#intent/admitted.ts';
+import { isRejection } from '#model/fault.ts';
+import type { Wish } from '#model/wish.ts';
+import type { Store } from '#store/store.ts';
+import { authorize, authorizeHost } from './authorize.ts';
+import type { Engine } from './engine.ts';
+import type { Granted } from './event.ts';
+import { FollowStream } from './follow-stream.ts';
+import { previewChanges } from './preview.ts';
+import { readStatuses } from './read-statuses.ts';
+
+/** The schema's words → the engine's, and back. Nothing is decided here. */
+export function controllerRoutes(engine: Engine, store: Store, chance: () => Chance) {
+  const answer = async (wish: Wish, dryRun: boolean, context: HandlerContext): Promise<WishResponse> => {
+    const principal = principalOf(context);
+    const granted = dryRun ? preview(engine, principal, wish, chance()) : await engine.ask(principal, wish);
+    if (isRejection(granted)) throw rejectionToError(granted);
+    return create(WishResponseSchema, {
+      revision: BigInt(granted.revision),
+      subject: granted.subject && recordToWire(granted.subject),
+      notices: [...granted.notices],
+      changes: granted.changes.map(changeToWire),
+      plans: dryRun ? (previewChanges(engine.snapshot, granted.changes) as never) : [],
+    });
+  };
+
+  return (router: ConnectRouter) =>
+    router.service(ControllerService, {
+      hello,
+      createNetwork: (request, context) =>
+        answer(wishFromWire.createNetwork(request), request.dryRun, context),
+      removeNetwork: (request, context) =>
+        answer(wishFromWire.removeNetwork(request), request.dryRun, context),
+      removeHost: (request, context) => answer(wishFromWire.removeHost(request), request.dryRun, context),
+      registerHost: (request, context) => answer(wishFromWire.registerHost(request), false, context),
+      attachEndpoint: (request, context) =>
+        answer(wishFromWire.attachEndpoint(request), request.dryRun, context),
+      detachEndpoint: (request, context) =>
+        answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
+      listRecords: ({ kinds }) =>
+        create(ListRecordsResponseSchema, {
+          revision: BigInt(engine.snapshot.revision),
+          records: [...engine.snapshot.records()]
+            .filter((record) => kinds.length === 0 || kinds.includes(record.kind))
+            .map(recordToWire),
+        }),
+      listHostStatus: () => listHostStatus(engine, store),
+      reportStatus: ({ status: message }, context) => {
+        const status = statusFromWire(message);
+        const host = engine.snapshot.hosts.get(status.host);
+        const refusal = authorizeHost(principalOf(context), host?.name ?? status.host);
+        if (refusal) throw rejectionToError(refusal);
+        engine.reportStatus(status);
+        return {};
+      },
+      async *follow({ host }, context) {
+        const stream = new FollowStream();
+        const end = engine.follow(principalOf(context), host, stream);
+        try {
+          yield* stream.messages(context.signal);
+        } finally {
+          end();
+        }
+      },
+    });
+}
+
+/** The transport lets no request through without one. */
+const principalOf = (context: HandlerContext): Principal => context.values.get(principalKey)!;
+
+const hello = (): HelloResponse =>
+  create(HelloResponseSchema, {
+    role: 'controller',
+    version: PROGRAM_VERSION,
+    apiVersion: API_VERSION,
+    capabilities: ['follow', 'dry-run'],
+    connected: true,
+  });
+
+/** Admission without a commit. */
+function preview(engine: Engine, principal: Principal, wish: Wish, chance: Chance) {
+  const { snapshot, pools } = engine;
+  const answer = authorize(principal, wish, snapshot) ?? admit(wish, snapshot, chance, { pools });
+  return isRejection(answer) ? answer : ({ ...answer, revision: snapshot.revision } satisfies Granted);
+}
+
+async function listHostStatus(engine: Engine, store: Store): Promise<ListHostStatusResponse> {
+  const statuses = await readStatuses(store);
+  return create(ListHostStatusResponseSchema, {
+    revision: BigInt(engine.snapshot.revision),
+    hosts: statuses
+      .filter(({ status }) => engine.snapshot.hosts.has(status.host))
+      .map(({ status, reportedAtMs }) => ({
+        status: statusToWire(status),
+        reportedAtMs: BigInt(reportedAtMs),
+        connected: engine.isFollowed(status.host),
+      })),
+  });
+}
