@@ -1,0 +1,161 @@
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import {
+  addKernelObject,
+  emptyKernelState,
+  type KernelState,
+  type Link,
+  type LinkDetail,
+  type MutableKernelTables,
+  type NamespaceName,
+} from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf } from '#model/own.ts';
+import { type FakeDevice, FakeRefusal } from './fake-device.ts';
+import { FakeHost } from './fake-host.ts';
+import type { Kernel, KernelEvent, Scope } from './kernel.ts';
+import { opError } from './op-error.ts';
+import { peerDresses } from './peer-dress.ts';
+import { RefusedInterfaces } from './refused-interfaces.ts';
+
+interface InjectedFailure {
+  readonly matches: (op: KernelOp) => boolean;
+  readonly errno: string;
+  readonly text?: string;
+}
+
+/**
+ * One host's kernel in memory, for tests and for the simulator: it behaves as the real one does wherever Weft can
+ * tell (see `kernel.contract.ts` and the differential test), at once and without chance.
+ */
+export class FakeKernel implements Kernel {
+  readonly #host = new FakeHost();
+  readonly #containers = new Map<NamespaceName, NamespaceRef>();
+  readonly #watchers = new Set<(event: KernelEvent) => void>();
+  #failures: InjectedFailure[] = [];
+  #cookies = 0;
+
+  /** A container's namespace, as its runtime makes it. At the path of an earlier one it is another namespace. */
+  createContainerNamespace(path: NamespaceName): NamespaceRef {
+    this.removeContainerNamespace(path);
+    const cookie = ++this.#cookies;
+    const ref = { path, dev: 4, inode: 4_026_532_000 + cookie, cookie: String(cookie) };
+    this.#containers.set(path, ref);
+    this.#host.addNamespace(path);
+    return ref;
+  }
+
+  /** The container ends: its interfaces go, and the ports that they were plugged into. */
+  removeContainerNamespace(path: NamespaceName): void {
+    if (!this.#containers.delete(path)) return;
+    this.#host.removeNamespace(path);
+    this.#tell({ dirty: 'all' });
+  }
+
+  /** Another program gives a container an interface that is none of ours. */
+  addForeignInterface(path: NamespaceName, name: string): void {
+    this.#host.addForeignInterface(path, name);
+  }
+
+  /** The next op that matches fails once with that errno and is not carried out. */
+  failNext(matches: (op: KernelOp) => boolean, errno: string, text?: string): void {
+    this.#failures.push({ matches, errno, text });
+  }
+
+  /** Failures asked for that have not happened: a test that injects must see 0 at its end. */
+  get pendingFailures(): number {
+    return this.#failures.length;
+  }
+
+  async observe(scope: Scope): Promise<KernelState> {
+    const state = emptyKernelState();
+    const overlays = [...this.#host.namespaces.keys()].filter(
+      (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
+    );
+    const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
+    const seen = new Set([...overlays, ...containers.map(({ namespace }) => namespace.path)]);
+    for (const ns of overlays) {
+      addKernelObject(state, { kind: 'namespace', ns });
+      for (const device of this.#host.namespaces.get(ns)!.values()) addDevice(state, device, seen);
+    }
+    for (const { namespace, interfaces } of containers)
+      for (const device of this.#host.namespaces.get(namespace.path)!.values())
+        if (device.link.name === 'lo' || interfaces.includes(device.link.name))
+          addDevice(state, device, seen);
+    return state;
+  }
+
+  async apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
+    const dresses = peerDresses(ops);
+    const refused = new RefusedInterfaces();
+    const gone = new Set(
+      scope.containers.filter((c) => !this.#isAlive(c.namespace)).map((c) => c.namespace.path),
+    );
+    const touched = new Set<NamespaceName>();
+    const results = ops.map((op): OpResult => {
+      const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
+      if (error) refused.note(op, error);
+      else touched.add(op.object.ns);
+      return error ? { ok: false, op, error } : { ok: true, op };
+    });
+    for (const ns of touched)
+      this.#tell(isOverlayNamespace(ns) ? { dirty: 'namespace', ns } : { dirty: 'all' });
+    return results;
+  }
+
+  watch(onEvent: (event: KernelEvent) => void): () => void {
+    this.#watchers.add(onEvent);
+    return () => void this.#watchers.delete(onEvent);
+  }
+
+  async close(): Promise<void> {
+    this.#watchers.clear();
+  }
+
+  #write(op: KernelOp, dresses: ReadonlyMap<string, Link>, gone: ReadonlySet<NamespaceName>) {
+    const { verb, object } = op;
+    const failure = this.#failures.find(({ matches }) => matches(op));
+    if (failure) {
+      this.#failures = this.#failures.filter((other) => other !== failure);
+      return opError(op, failure.errno, failure.text);
+    }
+    if (gone.has(object.ns))
+      return verb === 'delete' ? undefined : opError(op, 'ENOENT', `namespace ${object.ns} does not exist`);
+    try {
+      this.#host.write(op, dresses);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FakeRefusal)) throw error;
+      return opError(op, error.errno, error.text);
+    }
+  }
+
+  #isAlive({ path, cookie }: NamespaceRef): boolean {
+    return this.#containers.get(path)?.cookie === cookie;
+  }
+
+  #tell(event: KernelEvent): void {
+    for (const watcher of [...this.#watchers]) watcher(event);
+  }
+}
+
+function addDevice(state: MutableKernelTables, device: FakeDevice, seen: ReadonlySet<NamespaceName>): void {
+  addKernelObject(state, { ...device.link, detail: detailOf(device, seen) });
+  for (const address of device.addresses.values()) addKernelObject(state, address);
+  for (const route of device.routes.values()) addKernelObject(state, route);
+  if (device.link.ns.startsWith('/')) return;
+  if (device.link.detail.type === 'vxlan')
+    for (const neighbour of device.neighbours.values()) addKernelObject(state, neighbour);
+  for (const row of device.ownRows()) addKernelObject(state, row);
+  for (const row of device.fdb.values()) addKernelObject(state, row);
+}
+
+/** A pair is ours when its port is in an overlay namespace that was looked at; the rest are strangers' veths. */
+function detailOf({ link, peer }: FakeDevice, seen: ReadonlySet<NamespaceName>): LinkDetail {
+  const { type } = link.detail;
+  if (type !== 'veth' && type !== 'veth-peer') return link.detail;
+  const other = peer && seen.has(peer.link.ns) ? { ns: peer.link.ns, name: peer.link.name } : undefined;
+  if (!link.ns.startsWith('/')) return { type: 'veth', peer: other };
+  return other && isOverlayNamespace(other.ns)
+    ? { type: 'veth-peer', port: other }
+    : { type: 'other', linkKind: 'veth' };
+}
