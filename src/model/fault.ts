@@ -27,15 +27,20 @@ export const reject = (reason: RejectionReason, ...faults: Fault[]): Rejection =
 export const isRejection = (value: unknown): value is Rejection =>
   typeof value === 'object' && value !== null && (value as { outcome?: unknown }).outcome === 'rejected';
 
-/** Shows hostile text safely and shortly: control characters escaped, long text cut. */
+/** Control, invisible and text-reordering characters, line breaks and halves of surrogate pairs. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Shows hostile text safely and shortly: what a terminal would obey or hide is escaped, long text cut. */
 export function showValue(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-  const escaped = text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return escaped.length > 80 ? `${escaped.slice(0, 60)}… (${text.length} characters)` : escaped;
+  const text = typeof value === 'object' ? (JSON.stringify(value, withoutBigInt) ?? '') : String(value);
+  const shown = text
+    .slice(0, text.length > SHOWN ? SHORTENED : SHOWN)
+    .replace(UNSHOWABLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
+  return text.length > SHOWN ? `${shown}… (${text.length} characters)` : shown;
 }
+const [SHOWN, SHORTENED] = [80, 60];
+const withoutBigInt = (_: string, value: unknown): unknown =>
+  typeof value === 'bigint' ? String(value) : value;
 
 export const fault = (field: string, value: unknown, problem: string, fix: string): Fault => ({
   field,

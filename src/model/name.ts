@@ -6,6 +6,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 /** IFNAMSIZ is 16 with the final NUL (linux/if.h); dev_valid_name() refuses '/', ':' and white space, '.' and '..'. */
 const INTERFACE = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,14}$/;
+/** `lo` is there already; sysctl_dev_name_is_allowed() (net/sysctl) refuses the others with EINVAL. */
+const RESERVED_INTERFACES = ['lo', 'all', 'default'];
 
 export const parseName = (text: string): Parsed<string> =>
   NAME.test(text)
@@ -23,7 +25,8 @@ export const parseHostName = (text: string): Parsed<string> =>
 export const parseInterfaceName = (text: string): Parsed<string> => {
   if (text.length > 15)
     return unparsed(`has ${text.length} characters`, 'the kernel takes at most 15 (IFNAMSIZ)');
-  return INTERFACE.test(text) && text !== 'lo'
+  if (RESERVED_INTERFACES.includes(text)) return unparsed('is reserved', 'choose another, such as eth0');
+  return INTERFACE.test(text)
     ? parsed(text)
     : unparsed('is not an interface name', 'use letters, digits, "_", "." or "-", such as eth0');
 };

@@ -1,0 +1,20 @@
+import { type Cidr, prefixLengthOf } from '#model/cidr.ts';
+import type { Family } from '#model/ip.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import { freeRanges } from './free-ranges.ts';
+import type { Pools } from './pools.ts';
+
+/** The lowest subnet of the pool that no network has and no host routes; undefined when there is none. */
+export function allocateSubnet(family: Family, pools: Pools, snapshot: SnapshotView): Cidr | undefined {
+  const [pool, prefixLength] = family === 4 ? [pools.ipv4, pools.ipv4PrefixLength] : [pools.ipv6, 64];
+  const [free] = freeRanges(pool, Math.max(prefixLength, prefixLengthOf(pool)), takenSubnets(snapshot));
+  return free;
+}
+
+function* takenSubnets(snapshot: SnapshotView): Generator<Cidr> {
+  for (const network of snapshot.networks.values()) for (const { cidr } of network.subnets) yield cidr;
+  for (const host of snapshot.hosts.values()) yield* host.facts.routes.filter(isSpecific);
+}
+
+/** The default route leads everywhere and so takes nothing. */
+export const isSpecific = (route: Cidr): boolean => prefixLengthOf(route) > 0;

@@ -1,0 +1,147 @@
+import { cidrFamily } from '#model/cidr.ts';
+import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { createId, type Entropy } from '#model/id.ts';
+import { familyOf, type Ip } from '#model/ip.ts';
+import { createMac, type Mac } from '#model/mac.ts';
+import { type Block, type Endpoint, type Host, type Network, put } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { AttachEndpoint } from '#model/wish.ts';
+import { type Admitted, admitted, type Chance } from './admitted.ts';
+import { allocateAddress } from './allocate-address.ts';
+import { FAMILY_TITLE, hindrance, innerMtu } from './encapsulation.ts';
+import { complete, type Faults, noFaults, rejection } from './faults.ts';
+import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
+import { type EndpointRequest, readEndpoint } from './read-endpoint.ts';
+import {
+  checkRepetition,
+  checkSubnetsApart,
+  chooseInterface,
+  endpointsOfContainer,
+} from './same-container.ts';
+import { unusable, usableCount } from './usable-addresses.ts';
+
+/**
+ * A new endpoint, with a block for its host when that has no free address left. Idempotent: the same container in
+ * the same network again changes nothing if it asks for nothing else, and is a conflict if it does.
+ */
+export function attachEndpoint(
+  wish: AttachEndpoint,
+  snapshot: SnapshotView,
+  chance: Chance,
+): Admitted | Rejection {
+  const faults = noFaults();
+  const request = readEndpoint(faults, wish);
+  const network = findNetwork(faults, snapshot, wish.network);
+  const host = findHost(faults, snapshot, wish.host);
+  const siblings = host ? endpointsOfContainer(request, host, snapshot) : [];
+  const present = siblings.find((endpoint) => endpoint.network === network?.id);
+  if (present) {
+    checkRepetition(faults, wish, request, present);
+    return rejection(faults) ?? admitted([], present);
+  }
+  if (network) checkRequest(faults, request, network, snapshot);
+  if (network && host) checkHost(faults, network, host);
+  if (network) checkSubnetsApart(faults, network, siblings, snapshot);
+  const fields = complete(faults, {
+    runtime: request.runtime,
+    containerId: request.containerId,
+    name: request.name,
+    interface: chooseInterface(faults, request.interface, siblings, snapshot),
+    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance),
+    network,
+    host,
+  });
+  if (isRejection(fields)) return fields;
+  const { given, ...rest } = fields;
+  const endpoint: Endpoint = {
+    kind: 'endpoint',
+    id: createId(chance.now, chance.entropy),
+    ...rest,
+    network: rest.network.id,
+    host: rest.host.id,
+    aliases: request.aliases,
+    mac: request.mac ?? createFreeMac(rest.network, snapshot, chance.entropy),
+    addresses: given.addresses,
+    generation: 1,
+  };
+  return admitted([...given.blocks, endpoint].map(put), endpoint);
+}
+
+/** What was asked for by value must be right for the network, and nobody's. */
+function checkRequest(
+  faults: Faults,
+  request: EndpointRequest,
+  network: Network,
+  snapshot: SnapshotView,
+): void {
+  const { endpoints, endpointByIp, endpointByMac } = snapshot.inNetwork(network.id);
+  const holder = request.mac && endpointByMac.get(request.mac);
+  if (holder) {
+    const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(holder)!)}`;
+    faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
+  }
+  for (const [family, ip] of request.addresses) {
+    const fix = 'choose another one, or leave it out';
+    const subnet = network.subnets.find(({ cidr }) => cidrFamily(cidr) === family);
+    const wrong = subnet ? unusable(subnet, ip) : `the network has no IPv${family} subnet`;
+    if (wrong) faults.invalid.push(fault('ip', ip, wrong, fix));
+    const taken = endpointByIp.get(ip);
+    if (!taken) continue;
+    const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(taken)!)}`;
+    faults.conflict.push(fault('ip', ip, problem, fix));
+  }
+}
+
+function checkHost(faults: Faults, network: Network, host: Host): void {
+  const cause = hindrance(network, host);
+  const family = FAMILY_TITLE[network.underlay];
+  if (cause === 'underlay') {
+    const problem = `has no ${family} underlay address, and network ${network.name} tunnels over ${family}`;
+    faults.conflict.push(fault('host', host.name, problem, 'give its agent one with --underlay'));
+  }
+  if (cause === 'mtu') {
+    const carried = innerMtu(host, network.underlay);
+    const problem = `carries packets of ${carried} bytes, and network ${network.name} has MTU ${network.mtu}`;
+    const fix = `raise its underlay MTU by ${network.mtu - carried}, or use a network with a smaller MTU`;
+    faults.conflict.push(fault('host', host.name, problem, fix));
+  }
+}
+
+interface Given {
+  readonly addresses: readonly Ip[];
+  readonly blocks: readonly Block[];
+}
+
+/** One address of each subnet, IPv4 first: what was asked for, else a free one. */
+function giveAddresses(
+  faults: Faults,
+  request: EndpointRequest,
+  network: Network,
+  host: Host,
+  snapshot: SnapshotView,
+  chance: Chance,
+): Given {
+  const addresses: Ip[] = [];
+  const blocks: Block[] = [];
+  for (const subnet of network.subnets) {
+    const asked = request.addresses.get(familyOf(subnet.cidr));
+    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance);
+    if (given) addresses.push(given.ip);
+    if (given && 'block' in given && given.block) blocks.push(given.block);
+    if (given) continue;
+    const problem = `is full: all ${usableCount(subnet)} addresses of network ${network.name} are taken`;
+    const fix = 'detach endpoints that are no longer needed, or use a network with a larger subnet';
+    faults.exhausted.push(fault('subnet', subnet.cidr, problem, fix));
+  }
+  return { addresses, blocks };
+}
+
+/** Of 2^46 random ones hardly two are equal, but an equal one would take the other's frames. */
+function createFreeMac(network: Network, snapshot: SnapshotView, entropy: Entropy): Mac {
+  const { endpointByMac } = snapshot.inNetwork(network.id);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const mac = createMac(entropy);
+    if (!endpointByMac.has(mac)) return mac;
+  }
+  throw new Error('a hundred random MACs were all taken: the entropy is none');
+}

@@ -1,0 +1,124 @@
+import { fault, isRejection, type Rejection, take } from '#model/fault.ts';
+import { createId } from '#model/id.ts';
+import { FAMILIES, familyOf } from '#model/ip.ts';
+import { parseName } from '#model/name.ts';
+import { type Host, type Network, put, type Subnet, UNDERLAY_FAMILIES } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import { DEFAULT_TUNNEL_MODE, TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { FIRST_AUTOMATIC_VNI, MAX_VNI, parseVni, type Vni } from '#model/vni.ts';
+import type { CreateNetwork } from '#model/wish.ts';
+import { type Admitted, admitted, type Chance } from './admitted.ts';
+import { allocateSubnet } from './allocate-subnet.ts';
+import { allocateVni } from './allocate-vni.ts';
+import { complete, type Faults, noFaults } from './faults.ts';
+import { listSome } from './list-some.ts';
+import { chooseMtu, readMtu } from './network-mtu.ts';
+import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
+import type { Pools } from './pools.ts';
+import { readChoice, readName, readWholeNumber } from './read-field.ts';
+import { readSubnets } from './read-subnets.ts';
+import { firstUsable } from './usable-addresses.ts';
+
+/** IANA's port for VXLAN (RFC 7348, 8.1). */
+const DEFAULT_PORT = 4789;
+const MAX_PORT = 65_535;
+/** Of the outer packet: the usual default of a Linux host (net.ipv4.ip_default_ttl). */
+const DEFAULT_TTL = 64;
+
+/** A new network, everything it leaves open chosen. Not idempotent: a name that exists is a conflict. */
+export function createNetwork(
+  wish: CreateNetwork,
+  snapshot: SnapshotView,
+  chance: Chance,
+  pools: Pools,
+): Admitted | Rejection {
+  const faults = noFaults();
+  const hosts = [...snapshot.hosts.values()];
+  const subnets = readOrAllocateSubnets(faults, wish, snapshot, pools);
+  const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
+  const underlay = readChoice(faults, 'underlay', wish.underlay ?? chooseUnderlay(hosts), UNDERLAY_FAMILIES);
+  const carrier = underlay ?? chooseUnderlay(hosts);
+  const fields = complete(faults, {
+    name: readNetworkName(faults, wish.name, snapshot),
+    vni: readOrAllocateVni(faults, wish.vni, snapshot),
+    port: readPort(faults, wish.port ?? DEFAULT_PORT, hosts),
+    mode: readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES),
+    underlay,
+    mtu:
+      wish.mtu === undefined
+        ? chooseMtu(hosts, carrier, hasIpv6)
+        : readMtu(faults, wish.mtu, carrier, hasIpv6),
+    ttl: readWholeNumber(faults, 'ttl', wish.ttl ?? DEFAULT_TTL, 1, 255),
+    subnets,
+  });
+  if (isRejection(fields)) return fields;
+  const network: Network = { kind: 'network', id: createId(chance.now, chance.entropy), ...fields };
+  return admitted([put(network)], network, noticesOfHindrance(network, hosts));
+}
+
+function readNetworkName(faults: Faults, value: string, snapshot: SnapshotView): string | undefined {
+  const name = readName(faults, 'name', value, parseName);
+  const holder = name && snapshot.networkNamed(name);
+  if (holder) {
+    const problem = `is taken by network ${holder.name} (VNI ${holder.vni})`;
+    faults.conflict.push(fault('name', value, problem, 'choose another name; case makes no difference'));
+  }
+  return name;
+}
+
+function readOrAllocateSubnets(
+  faults: Faults,
+  wish: CreateNetwork,
+  snapshot: SnapshotView,
+  pools: Pools,
+): Subnet[] {
+  if (wish.subnets.length + wish.gateways.length > 0) return readSubnets(faults, wish, snapshot);
+  return FAMILIES.flatMap((family) => {
+    const cidr = allocateSubnet(family, pools, snapshot);
+    if (cidr) return [{ cidr, gateway: firstUsable(cidr) }];
+    const problem = 'has no range left that no network has and no host routes';
+    const fix = 'give --subnet, remove a network, or give the controller a larger pool';
+    faults.exhausted.push(fault('subnet', `pool ${family === 4 ? pools.ipv4 : pools.ipv6}`, problem, fix));
+    return [];
+  });
+}
+
+function readOrAllocateVni(
+  faults: Faults,
+  value: number | undefined,
+  snapshot: SnapshotView,
+): Vni | undefined {
+  if (value !== undefined) return readVni(faults, value, snapshot);
+  const vni = allocateVni(snapshot);
+  if (vni === undefined) {
+    const problem = `are all taken from ${FIRST_AUTOMATIC_VNI} to ${MAX_VNI}`;
+    faults.exhausted.push(fault('vni', 'automatic', problem, 'give a lower --vni, or remove a network'));
+  }
+  return vni;
+}
+
+/** Whatever its port: a network's VNI alone names it in frames, namespaces and captures. */
+function readVni(faults: Faults, value: number, snapshot: SnapshotView): Vni | undefined {
+  const vni = take(faults.invalid, 'vni', value, parseVni(value));
+  if (vni === undefined) return undefined;
+  for (const network of snapshot.networks.values()) {
+    if (network.vni !== vni) continue;
+    const problem = `is taken by network ${network.name}`;
+    faults.conflict.push(fault('vni', value, problem, 'choose another VNI, or leave it out'));
+  }
+  return vni;
+}
+
+function readPort(faults: Faults, value: number, hosts: readonly Host[]): number | undefined {
+  const port = readWholeNumber(faults, 'port', value, 1, MAX_PORT);
+  if (port === undefined) return undefined;
+  const takenOn = (each: number) => hosts.filter((host) => host.facts.takenPorts.includes(each));
+  const holders = takenOn(port).map((host) => host.name);
+  if (holders.length > 0) {
+    let free = DEFAULT_PORT;
+    while (free < MAX_PORT && takenOn(free).length > 0) free++;
+    const problem = `is taken by another program on host ${listSome(holders)}`;
+    faults.conflict.push(fault('port', port, problem, `use a free UDP port, such as --port ${free}`));
+  }
+  return port;
+}

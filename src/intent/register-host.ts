@@ -1,0 +1,117 @@
+import { parseCidr } from '#model/cidr.ts';
+import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { createId, type Id } from '#model/id.ts';
+import { type Ip, parseIp } from '#model/ip.ts';
+import { parseHostName } from '#model/name.ts';
+import { type Host, type HostFacts, put } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { RegisterHost } from '#model/wish.ts';
+import { type Admitted, admitted, type Chance } from './admitted.ts';
+import { complete, type Faults, noFaults } from './faults.ts';
+import { readEach, readName, readWholeNumber } from './read-field.ts';
+import { specialMembership } from './special-range.ts';
+
+/** The smallest and largest an IPv4 link can have (RFC 791, 3.1; 16-bit length). */
+const [MIN_MTU, MAX_MTU] = [576, 65_535];
+const MAX_PORT = 65_535;
+
+/**
+ * A new host, or news of a known one (by its id). Idempotent: the same again changes nothing, in whatever order
+ * ports, routes and labels come. A removed host's id is refused: it must join anew.
+ */
+export function registerHost(
+  wish: RegisterHost,
+  snapshot: SnapshotView,
+  chance: Chance,
+): Admitted | Rejection {
+  const faults = noFaults();
+  const known = wish.id === undefined ? undefined : findRegistered(faults, wish.id, snapshot);
+  const fields = complete(faults, {
+    name: readHostName(faults, wish.name, known?.id, snapshot),
+    underlay: readUnderlay(faults, wish.underlay, known?.id, snapshot),
+    labels: sortLabels(wish.labels),
+    facts: readFacts(faults, wish.facts),
+  });
+  if (isRejection(fields)) return fields;
+  const { id, epoch } = known ?? { id: createId(chance.now, chance.entropy), epoch: 1 };
+  const host: Host = { kind: 'host', id, epoch, ...fields };
+  return admitted(known && sameHost(known, host) ? [] : [put(host)], host);
+}
+
+function findRegistered(faults: Faults, id: string, snapshot: SnapshotView): Host | undefined {
+  const host = snapshot.hosts.get(id as Id);
+  if (!host) {
+    const fix = 'run `weft agent reset` on that host and start the agent again: it joins as a new one';
+    faults.absent.push(fault('id', id, 'there is no such host; it may have been removed', fix));
+  }
+  return host;
+}
+
+function readHostName(
+  faults: Faults,
+  value: string,
+  self: Id | undefined,
+  snapshot: SnapshotView,
+): string | undefined {
+  const name = readName(faults, 'name', value, parseHostName);
+  const holder = name && snapshot.hostNamed(name);
+  if (holder && holder.id !== self) {
+    const problem = `is taken by another host (underlay ${holder.underlay.join(', ')})`;
+    const fix = `choose another name or, if that host is gone, run \`weft host rm ${holder.name}\` on the controller`;
+    faults.conflict.push(fault('name', value, problem, fix));
+  }
+  return name;
+}
+
+function readUnderlay(
+  faults: Faults,
+  values: readonly string[],
+  self: Id | undefined,
+  snapshot: SnapshotView,
+): Ip[] {
+  const underlay = new Set(readEach(faults.invalid, 'underlay', values, parseIp));
+  if (values.length === 0) {
+    const fix = 'give the address or interface that reaches the other hosts';
+    faults.invalid.push(fault('underlay', '', 'a host needs at least one address for its tunnels', fix));
+  }
+  for (const ip of underlay) {
+    const special = specialMembership(ip);
+    const fix = 'give the address by which other hosts reach this one';
+    if (special) faults.invalid.push(fault('underlay', ip, special, fix));
+  }
+  for (const host of snapshot.hosts.values()) {
+    if (host.id !== self) checkUnshared(faults, underlay, host);
+  }
+  return [...underlay];
+}
+
+/** Two hosts behind one VTEP address would get each other's frames. */
+function checkUnshared(faults: Faults, underlay: ReadonlySet<Ip>, other: Host): void {
+  for (const ip of other.underlay) {
+    if (!underlay.has(ip)) continue;
+    const fix = `give another address or, if that host is gone, run \`weft host rm ${other.name}\``;
+    faults.conflict.push(fault('underlay', ip, `is taken by host ${other.name}`, fix));
+  }
+}
+
+/** Lists in one order and without repetition, so that equal facts are equal text. */
+function readFacts(faults: Faults, facts: RegisterHost['facts']): HostFacts | undefined {
+  const underlayMtu = readWholeNumber(faults, 'underlay-mtu', facts.underlayMtu, MIN_MTU, MAX_MTU);
+  const ports = facts.takenPorts.flatMap(
+    (port) => readWholeNumber(faults, 'taken-ports', port, 1, MAX_PORT) ?? [],
+  );
+  const routes = readEach(faults.invalid, 'routes', facts.routes, parseCidr);
+  if (underlayMtu === undefined) return undefined;
+  const takenPorts = [...new Set(ports)].sort((a, b) => a - b);
+  return { underlayMtu, takenPorts, routes: [...new Set(routes)].sort() };
+}
+
+const sortLabels = (labels: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Compares what a wish can change; a stored host may list its keys in another order. */
+function sameHost(a: Host, b: Host): boolean {
+  const text = ({ name, underlay, labels, facts }: Host) =>
+    JSON.stringify([name, underlay, sortLabels(labels), facts.underlayMtu, facts.takenPorts, facts.routes]);
+  return text(a) === text(b);
+}

@@ -1,0 +1,31 @@
+import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { type Host, remove } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { RemoveHost } from '#model/wish.ts';
+import { type Admitted, admitted } from './admitted.ts';
+import { complete, noFaults } from './faults.ts';
+import { findHost } from './find-record.ts';
+import { listSome } from './list-some.ts';
+
+/** Deletes the host with its blocks; refused while it has endpoints. The absent is a rejection. */
+export function removeHost(wish: RemoveHost, snapshot: SnapshotView): Admitted | Rejection {
+  const faults = noFaults();
+  const host = findHost(faults, snapshot, wish.host);
+  const attached = host ? describeAttachments(snapshot, host) : [];
+  if (attached.length > 0) {
+    const fix = 'detach them first: `weft endpoint detach`';
+    faults.conflict.push(fault('host', wish.host, `still has endpoints in ${listSome(attached)}`, fix));
+  }
+  const found = complete(faults, { host });
+  if (isRejection(found)) return found;
+  const blocks = [...snapshot.blocks.values()].filter((block) => block.host === found.host.id);
+  return admitted([...blocks, found.host].map(remove), found.host);
+}
+
+/** `network red (3)` for each network that the host has endpoints in. */
+function describeAttachments(snapshot: SnapshotView, host: Host): string[] {
+  return [...snapshot.networks.values()].flatMap((network) => {
+    const count = snapshot.inNetwork(network.id).endpointCount.get(host.id);
+    return count ? [`network ${network.name} (${count})`] : [];
+  });
+}

@@ -1,0 +1,24 @@
+import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { remove } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { RemoveNetwork } from '#model/wish.ts';
+import { type Admitted, admitted } from './admitted.ts';
+import { complete, noFaults } from './faults.ts';
+import { describeEndpoint, findNetwork } from './find-record.ts';
+import { listSome } from './list-some.ts';
+
+/** Deletes the network with its blocks; refused while it has endpoints. The absent is a rejection. */
+export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admitted | Rejection {
+  const faults = noFaults();
+  const network = findNetwork(faults, snapshot, wish.network);
+  const records = network && snapshot.inNetwork(network.id);
+  if (records && records.endpoints.size > 0) {
+    const holders = Array.from(records.endpoints.values(), (each) => describeEndpoint(snapshot, each));
+    const fix = 'detach them first: `weft endpoint detach`';
+    faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
+  }
+  const found = complete(faults, { network, records });
+  if (isRejection(found)) return found;
+  const changes = [...found.records.blocks.values(), found.network].map(remove);
+  return admitted(changes, found.network);
+}
