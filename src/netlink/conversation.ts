@@ -23,6 +23,11 @@ export interface Conversation {
    * for bytes that are no netlink. When the socket itself fails, the messages without a verdict get that error.
    */
   batch(requests: readonly Request[], options?: { batchSize?: number }): Outcome[];
+  /**
+   * The same with the kernel's work done on another thread, for what makes it sleep (deletes). Until it is done the
+   * conversation must not be used otherwise.
+   */
+  batchInBackground(requests: readonly Request[]): Promise<Outcome[]>;
   close(): void;
 }
 
@@ -120,61 +125,87 @@ export function converse(transport: Transport): Conversation {
 
   function batch(requests: readonly Request[], { batchSize = BATCH_SIZE } = {}): Outcome[] {
     const outcomes: Outcome[] = new Array(requests.length).fill(undefined);
-    for (let start = 0; start < requests.length; ) {
-      const end = chunkEnd(requests, start, batchSize);
-      const failure = sendChunk(requests, start, end, outcomes);
-      if (failure) return outcomes.fill(failure, end);
-      start = end;
+    for (const chunk of chunksOf(requests, batchSize)) {
+      try {
+        const { bytes, length, firstSequence } = prepare(chunk);
+        transport.send(bytes, length);
+        collect(chunk, firstSequence, outcomes);
+      } catch (error) {
+        return failRest(chunk, outcomes, error);
+      }
+    }
+    return outcomes;
+  }
+
+  async function batchInBackground(requests: readonly Request[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = new Array(requests.length).fill(undefined);
+    for (const chunk of chunksOf(requests, BATCH_SIZE)) {
+      try {
+        const { bytes, length, firstSequence } = prepare(chunk);
+        await transport.sendInBackground(bytes, length);
+        collect(chunk, firstSequence, outcomes);
+      } catch (error) {
+        return failRest(chunk, outcomes, error);
+      }
     }
     return outcomes;
   }
 
   /** Only the last message asks for an acknowledgement: refusals are told anyway, and all come before it. */
-  function sendChunk(requests: readonly Request[], start: number, end: number, outcomes: Outcome[]): Outcome {
-    const single = end - start === 1 && requests[start]!.length > SEND_BYTES;
-    const bytes = single ? Buffer.from(requests[start]!) : sending;
-    if (sequence + (end - start) > 0xffffffff) sequence = 0;
-    const first = sequence + 1;
-    let at = 0;
-    for (let i = start; i < end; i++) {
-      const message = requests[i]!;
-      if (!single) bytes.set(message, at);
-      stamp(bytes, at, nextSequence(), i === end - 1 ? NLM_F.ACK : 0);
-      at += message.length;
-    }
-    const last = sequence;
-    const unanswered = new Set<number>();
-    for (let i = start; i < end; i++) unanswered.add(i);
-    try {
-      transport.send(bytes, at);
-      listen(first, last, (message) => {
-        if (message.type !== NLMSG.ERROR) return false;
-        const index = start + message.sequence - first;
-        outcomes[index] = readAcknowledgement(message, requests[index]!);
-        unanswered.delete(index);
-        return message.sequence === last;
-      });
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-      for (const index of unanswered) outcomes[index] = error;
-      return error;
-    }
-    return undefined;
+  function prepare({ requests }: Chunk): { bytes: Buffer; length: number; firstSequence: number } {
+    const single = requests.length === 1;
+    const bytes = single ? Buffer.from(requests[0]!) : sending;
+    // A chunk's numbers are consecutive: start again rather than wrap within.
+    if (sequence + requests.length > 0xffffffff) sequence = 0;
+    const firstSequence = sequence + 1;
+    let length = 0;
+    requests.forEach((message, i) => {
+      if (!single) bytes.set(message, length);
+      stamp(bytes, length, nextSequence(), i === requests.length - 1 ? NLM_F.ACK : 0);
+      length += message.length;
+    });
+    return { bytes, length, firstSequence };
   }
 
-  return { request, dump, batch, close: () => transport.close() };
+  function collect({ start, requests }: Chunk, firstSequence: number, outcomes: Outcome[]): void {
+    const lastSequence = firstSequence + requests.length - 1;
+    listen(firstSequence, lastSequence, (message) => {
+      if (message.type !== NLMSG.ERROR) return false;
+      const index = message.sequence - firstSequence;
+      outcomes[start + index] = readAcknowledgement(message, requests[index]!);
+      return message.sequence === lastSequence;
+    });
+  }
+
+  return { request, dump, batch, batchInBackground, close: () => transport.close() };
+}
+
+interface Chunk {
+  /** Index of its first message in the batch. */
+  start: number;
+  requests: readonly Request[];
 }
 
 /** As many messages as fit into one send; at least one. Encoders pad to 4 bytes, so messages follow each other. */
-function chunkEnd(requests: readonly Request[], start: number, batchSize: number): number {
-  let bytes = 0;
-  let end = start;
-  while (end < requests.length && end - start < batchSize) {
-    bytes += requests[end]!.length;
-    if (bytes > SEND_BYTES && end > start) break;
-    end++;
+function* chunksOf(requests: readonly Request[], batchSize: number): Generator<Chunk> {
+  for (let start = 0; start < requests.length; ) {
+    let bytes = 0;
+    let end = start;
+    while (end < requests.length && end - start < batchSize) {
+      bytes += requests[end]!.length;
+      if (bytes > SEND_BYTES && end > start) break;
+      end++;
+    }
+    yield { start, requests: requests.slice(start, end) };
+    start = end;
   }
-  return end;
+}
+
+/** The socket failed within this chunk: what has no verdict yet gets that failure, to be asked again. */
+function failRest({ start }: Chunk, outcomes: Outcome[], error: unknown): Outcome[] {
+  if (!(error instanceof NetlinkError)) throw error;
+  for (let i = start; i < outcomes.length; i++) outcomes[i] ??= error;
+  return outcomes;
 }
 
 function stamp(bytes: Buffer, at: number, sequence: number, flags: number): void {

@@ -78,12 +78,12 @@ export const abort = library.func('void abort()') as unknown as () => never;
 const watched = new Set<ReturnType<typeof koffi.node.poll>>();
 
 /**
- * Calls back, from the event loop, for as long as `fd` has something to read; returns the way to stop, which comes
- * before closing `fd`. What the callback throws is thrown on as an uncaught exception: koffi itself would swallow it,
- * and the next event too.
+ * Calls back, from the event loop, for as long as `fd` has something to read or an error to tell (which the callback
+ * must fetch, by reading or by SO_ERROR); returns the way to stop, which comes before closing `fd`. What the callback
+ * throws is thrown on as an uncaught exception: koffi itself would swallow it, and the next event too.
  */
 export function whenReadable(fd: number, callback: () => void): () => void {
-  const handle = koffi.node.poll(fd, { readable: true }, () => {
+  const onPoll = (status: unknown) => {
     try {
       callback();
     } catch (error) {
@@ -91,11 +91,28 @@ export function whenReadable(fd: number, callback: () => void): () => void {
         throw error;
       });
     }
-  });
+    // libuv stops watching after an error such as ENOBUFS: the socket is alive, so go on.
+    if (status !== 0 && watched.has(handle)) handle.start({ readable: true }, onPoll);
+  };
+  const handle = koffi.node.poll(fd, { readable: true }, onPoll);
   watched.add(handle);
   return () => {
     if (watched.delete(handle)) handle.close();
   };
+}
+
+/** linux/mman.h */
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+const mmap = library.func('void *mmap(void*, size_t, int, int, int, int64)');
+const munmap = library.func('int munmap(void*, size_t)');
+
+/** Maps memory that the kernel shares over `fd`. After `unmap`, touching `bytes` is a segmentation fault. */
+export function mapShared(fd: number, length: number): { bytes: ArrayBuffer; unmap(): void } {
+  const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, fd, 0) as bigint;
+  if (address === MAP_FAILED) throw new NetlinkError({ errno: koffi.errno(), request: 'mmap' });
+  return { bytes: koffi.view(address, length), unmap: () => void munmap(address, length) };
 }
 
 /** Address of memory that a struct is to point to; `allocUnsafeSlow` memory that the caller keeps alive. */

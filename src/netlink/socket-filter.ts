@@ -35,6 +35,14 @@ export function dropMessageTypes(types: readonly number[]): FilterInstruction[] 
   ];
 }
 
+/** Passes whole. */
+export const acceptAll: readonly FilterInstruction[] = [{ code: RETURN, jt: 0, jf: 0, k: 0xffffffff }];
+
+/** The same program passing at most `length` bytes: what a filter returns is how much of the packet is kept. */
+export function cutTo(program: readonly FilterInstruction[], length = 0xffffffff): FilterInstruction[] {
+  return program.map((step) => (step.code === RETURN ? { ...step, k: Math.min(step.k, length) } : step));
+}
+
 /** Puts a filter on a socket, in place of the one that was there. The kernel refuses a broken program (EINVAL). */
 export function attachFilter(fd: number, program: readonly FilterInstruction[]): void {
   const instructions = Buffer.allocUnsafeSlow(program.length * 8);

@@ -1,4 +1,4 @@
-import { close, connect, orThrow, recv, send, setOption, setsockopt, socket } from './libc.ts';
+import { close, connect, orThrow, recv, send, sendAsync, setOption, setsockopt, socket } from './libc.ts';
 import { inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 
@@ -36,6 +36,8 @@ export interface Transport {
   send(bytes: Uint8Array, length: number): void;
   /** Waits for the next datagram, writes it to `into` and returns its length. Throws NetlinkError. */
   receive(into: Buffer): number;
+  /** Sends from another thread; `bytes` must stay as they are until then. */
+  sendInBackground(bytes: Uint8Array, length: number): Promise<void>;
   close(): void;
 }
 
@@ -60,6 +62,7 @@ export function openRouteSocket(netnsFd?: number): Transport & { readonly fd: nu
   return {
     fd,
     send: (bytes, length) => void orThrow('send', send(fd, bytes, length, 0)),
+    sendInBackground: async (bytes, length) => void orThrow('send', await sendAsync(fd, bytes, length, 0)),
     receive: (into) => receive(fd, into),
     close: () => void close(fd),
   };
