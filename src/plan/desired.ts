@@ -1,0 +1,75 @@
+import type { Id } from '#model/id.ts';
+import {
+  addKernelObject,
+  emptyKernelState,
+  type KernelObject,
+  type KernelState,
+  type NamespaceName,
+} from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { BRIDGE_NAME, overlayNamespace } from '#model/own.ts';
+import { containerObjects } from './container.ts';
+import type { HostView, NetworkView } from './host-view.ts';
+import { tunnelObjects } from './tunnel.ts';
+
+/** What only the host itself knows. */
+export interface HostRuntimeFacts {
+  readonly hostTag: string;
+  /** Live containers by endpoint id; an endpoint without one gets no port. */
+  readonly containers: ReadonlyMap<Id, { readonly namespace: NamespaceRef }>;
+}
+
+/** The kernel state that a view asks for on its host. Pure: the same view and facts give the same state. */
+export function desired(view: HostView, facts: HostRuntimeFacts): KernelState {
+  const state = emptyKernelState();
+  const connected = connections(view, facts);
+  for (const network of view.networks) {
+    const ns = overlayNamespace(facts.hostTag, network.network.vni);
+    for (const object of bridgeObjects(network, ns)) addKernelObject(state, object);
+    for (const object of tunnelObjects({ ...network, host: view.host, ns })) addKernelObject(state, object);
+    for (const endpoint of network.local) {
+      const container = connected.get(endpoint.id);
+      if (!container) continue;
+      for (const object of containerObjects(network.network, ns, endpoint, container))
+        addKernelObject(state, object);
+    }
+  }
+  return state;
+}
+
+/**
+ * The container namespaces, by endpoint id, in which this host's endpoints can have their interface now. Two that
+ * ask for the same name in the same container cannot both: the first by network and endpoint id has it.
+ */
+export function connections(
+  { networks }: HostView,
+  { containers }: HostRuntimeFacts,
+): Map<Id, NamespaceName> {
+  const taken = new Set<string>();
+  const connected = new Map<Id, NamespaceName>();
+  for (const { local } of networks)
+    for (const endpoint of local) {
+      const namespace = containers.get(endpoint.id)?.namespace;
+      const name = `${namespace?.cookie} ${endpoint.interface}`;
+      if (!namespace || taken.has(name)) continue;
+      taken.add(name);
+      connected.set(endpoint.id, namespace.path);
+    }
+  return connected;
+}
+
+/** `ip netns add weft-…`, and in it a bridge that only joins ports: no STP, no snooping, no address of its own. */
+function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObject[] {
+  return [
+    { kind: 'namespace', ns },
+    {
+      kind: 'link',
+      ns,
+      name: BRIDGE_NAME,
+      up: true,
+      mtu: network.mtu,
+      addrGenMode: 'none',
+      detail: { type: 'bridge', stp: false, multicastSnooping: false },
+    },
+  ];
+}

@@ -1,0 +1,81 @@
+import type { Id } from '#model/id.ts';
+import { familyOf, type Ip } from '#model/ip.ts';
+import {
+  type Endpoint,
+  familyOfUnderlay,
+  type Host,
+  type Network,
+  type Revision,
+  type UnderlayFamily,
+} from '#model/records.ts';
+import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
+
+/** All that one host must know: its own record and the networks it takes part in. */
+export interface HostView {
+  readonly revision: Revision;
+  readonly host: Host;
+  /** By id. A host takes part where it has an endpoint. */
+  readonly networks: readonly NetworkView[];
+}
+
+export interface NetworkView {
+  readonly network: Network;
+  /** This host's endpoints, by id. */
+  readonly local: readonly Endpoint[];
+  /** Other hosts' endpoints whose VTEP is known, by id. */
+  readonly remote: readonly Endpoint[];
+  /** Other hosts' endpoints that no tunnel leads to: the host's record or its address in the underlay's family is missing. */
+  readonly unreachable: readonly Endpoint[];
+  /** Hosts with an endpoint here, this one among them; by id. One without a record is not in it. */
+  readonly hosts: ReadonlyMap<Id, Host>;
+  /** Where the members' tunnels end, in the network's underlay family; by id. */
+  readonly vteps: ReadonlyMap<Id, Ip>;
+}
+
+/**
+ * Narrows all records to what one host needs: the same in controller, agent and browser. Undefined for an unknown
+ * host. Costs one pass over the networks and one over the endpoints of those taken part in.
+ */
+export function hostView(snapshot: SnapshotView, hostId: Id): HostView | undefined {
+  const host = snapshot.hosts.get(hostId);
+  if (!host) return undefined;
+  const networks = [...snapshot.networks.values()]
+    .filter((network) => snapshot.inNetwork(network.id).endpointCount.has(hostId))
+    .sort(byId)
+    .map((network) => networkView(snapshot, network, hostId));
+  return { revision: snapshot.revision, host, networks };
+}
+
+/** Where a host's tunnels end in a family: its first underlay address of it. */
+export const vtepOf = (host: Host, underlay: UnderlayFamily): Ip | undefined =>
+  host.underlay.find((ip) => familyOf(ip) === familyOfUnderlay(underlay));
+
+function networkView(snapshot: SnapshotView, network: Network, hostId: Id): NetworkView {
+  const records = snapshot.inNetwork(network.id);
+  const hosts = membersOf(snapshot, records);
+  const vteps = new Map<Id, Ip>();
+  for (const host of hosts.values()) {
+    const vtep = vtepOf(host, network.underlay);
+    if (vtep) vteps.set(host.id, vtep);
+  }
+  const local: Endpoint[] = [];
+  const remote: Endpoint[] = [];
+  const unreachable: Endpoint[] = [];
+  for (const endpoint of records.endpoints.values()) {
+    if (endpoint.host === hostId) local.push(endpoint);
+    else (vteps.has(endpoint.host) ? remote : unreachable).push(endpoint);
+  }
+  for (const endpoints of [local, remote, unreachable]) endpoints.sort(byId);
+  return { network, local, remote, unreachable, hosts, vteps };
+}
+
+function membersOf(snapshot: SnapshotView, { endpointCount }: NetworkRecords): Map<Id, Host> {
+  const members = new Map<Id, Host>();
+  for (const id of [...endpointCount.keys()].sort()) {
+    const host = snapshot.hosts.get(id);
+    if (host) members.set(id, host);
+  }
+  return members;
+}
+
+const byId = (a: { readonly id: Id }, b: { readonly id: Id }): number => (a.id < b.id ? -1 : 1);

@@ -1,0 +1,35 @@
+/**
+ * The order of writes, as one list: first what makes room, then what carries frames, the container's own interface
+ * last, and only then what is no longer needed. Read it as the way of the first frame, from its far end back.
+ */
+const STEPS = {
+  'make room': 'something new needs its name, number or address',
+  namespace: 'all of a network on this host is inside',
+  bridge: 'ports need it to join',
+  tunnel: 'its rows need it; until they are there a frame to a remote is dropped, none goes astray',
+  'tunnel rows': 'a frame to a remote MAC must find its VTEP before anybody learns that MAC',
+  'tunnel neighbours': 'an answered ARP or ND is followed by the frame at once',
+  port: 'the other end is still down: the rules hold before the first frame',
+  'port rows': 'unknown unicast is not flooded to ports: without this row none arrives',
+  interface: 'opens the container’s end when all that its first frame needs is there',
+  address: 'the container speaks once it has one',
+  route: 'needs the address of its subnet',
+  'stale route': 'what replaces it is in place',
+  'stale address': 'what replaces it is in place',
+  'stale neighbour': 'nobody should ask for a MAC whose row goes next',
+  'stale row': 'a moved MAC has its new row, so no frame is lost',
+  'stale port': 'takes the container’s interface with it',
+  'stale tunnel': 'before its namespace, so that its VNI and UDP port are free at once',
+  'stale bridge': 'its ports are gone',
+  'stale namespace': 'takes everything left in it along',
+} as const;
+
+export type Step = keyof typeof STEPS;
+
+const NAMES = Object.keys(STEPS) as Step[];
+const RANKS = new Map<Step, number>(NAMES.map((step, rank) => [step, rank]));
+
+export const STEP_COUNT = NAMES.length;
+export const rankOf = (step: Step): number => RANKS.get(step)!;
+/** Why an op of this step comes at this place in the list. */
+export const reasonOf = (step: Step): string => STEPS[step];

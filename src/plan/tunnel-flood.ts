@@ -1,0 +1,21 @@
+import type { Fdb } from '#model/kernel-state.ts';
+import { ZERO_MAC } from '#model/mac.ts';
+import { VXLAN_NAME } from '#model/own.ts';
+import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
+
+/**
+ * Nothing is known beforehand but who takes part. A broadcast or a frame to an unknown MAC is copied to every
+ * member VTEP; the answer teaches the device where its sender lives.
+ */
+export const flood: TunnelRules = {
+  flags: { learning: true, proxy: false, l2miss: false, l3miss: false },
+  rows: memberRows,
+};
+
+/** `bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2`, one for every member but this host. */
+export function* memberRows({ ns, vteps, host }: TunnelView): Generator<Fdb> {
+  const own = vteps.get(host.id);
+  for (const dst of new Set(vteps.values()))
+    if (dst !== own)
+      yield { kind: 'fdb', ns, dev: VXLAN_NAME, table: 'self', mac: ZERO_MAC, dst, state: 'permanent' };
+}

@@ -1,0 +1,17 @@
+import type { Fdb, NamespaceName, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { HostView, NetworkView } from './host-view.ts';
+
+export type TunnelFlags = Pick<VxlanDetail, 'learning' | 'proxy' | 'l2miss' | 'l3miss'>;
+
+/** What a tunnel mode decides: the flags of the VXLAN device and the rows written into it beforehand. */
+export interface TunnelRules {
+  readonly flags: TunnelFlags;
+  rows(tunnel: TunnelView): Iterable<Fdb | Neighbour>;
+}
+
+/** One network as seen from the VXLAN device of one host. */
+export interface TunnelView extends NetworkView {
+  readonly host: HostView['host'];
+  /** The network's namespace on this host. */
+  readonly ns: NamespaceName;
+}
