@@ -1,0 +1,61 @@
+import { commandLine } from './command-line.ts';
+import type { KernelOp } from './kernel-op.ts';
+import type { Address, Fdb, KernelObject, Link, Neighbour, Route } from './kernel-state.ts';
+import { ZERO_MAC } from './mac.ts';
+import { renderLinkAdd, renderLinkChange, renderLinkDelete } from './render-link.ts';
+
+/**
+ * The `ip` and `bridge` lines that do what the op does, in order, as a person would type them in the host's own
+ * namespace. None for an op that needs none, such as a change without a difference.
+ */
+export function renderOp(op: KernelOp): string[] {
+  const { verb, object } = op;
+  switch (object.kind) {
+    case 'namespace':
+      return [commandLine('ip', '', 'netns', verb === 'delete' ? 'del' : 'add', object.ns)];
+    case 'link':
+      if (verb === 'delete') return renderLinkDelete(object);
+      return verb === 'add' ? renderLinkAdd(object) : renderLinkChange(object, op.was as Link);
+    case 'address':
+      return [renderAddress(verb, object)];
+    case 'route':
+      return [renderRoute(verb, object)];
+    case 'neighbour':
+      return [renderNeighbour(verb, object)];
+    case 'fdb':
+      return [renderFdb(verb, object)];
+  }
+}
+
+/** The lines that make the object. */
+export const renderObject = (object: KernelObject): string[] => renderOp({ verb: 'add', object });
+
+type Verb = KernelOp['verb'];
+
+function renderAddress(verb: Verb, { ns, dev, address, nodad }: Address): string {
+  const how = { add: 'add', change: 'replace', delete: 'del' }[verb];
+  const flags = nodad && verb !== 'delete' ? ['nodad'] : [];
+  return commandLine('ip', ns, 'addr', how, address, 'dev', dev, ...flags);
+}
+
+function renderRoute(verb: Verb, { ns, destination, via, dev, protocol }: Route): string {
+  const way = [...(via ? ['via', via] : []), 'dev', dev, ...(protocol ? ['proto', protocol] : [])];
+  return commandLine('ip', ns, 'route', verb === 'delete' ? 'del' : 'replace', destination, ...way);
+}
+
+function renderNeighbour(verb: Verb, { ns, dev, ip, mac, state }: Neighbour): string {
+  if (verb === 'delete') return commandLine('ip', ns, 'neigh', 'del', ip, 'dev', dev);
+  const nud = state === 'other' ? [] : ['nud', state];
+  return commandLine('ip', ns, 'neigh', 'replace', ip, 'lladdr', mac, 'dev', dev, ...nud);
+}
+
+/** The words of bridge(8) for the state of a row; a VXLAN device's row is permanent unless said otherwise. */
+const FDB_STATES = { permanent: 'permanent', static: 'static', learned: 'dynamic' } as const;
+
+function renderFdb(verb: Verb, { ns, dev, table, mac, dst, state }: Fdb): string {
+  // One all-zero row per VTEP, so append; any other MAC lives in one place, so replace.
+  const how = verb === 'delete' ? 'del' : mac === ZERO_MAC ? 'append' : 'replace';
+  const words = [...(dst ? ['dst', dst] : []), ...(table === 'master' ? ['master'] : [])];
+  if (verb !== 'delete' && (table === 'master' || state !== 'permanent')) words.push(FDB_STATES[state]);
+  return commandLine('bridge', ns, 'fdb', how, mac, 'dev', dev, ...words);
+}

@@ -1,0 +1,123 @@
+import { commandLine, namespaceWord } from './command-line.ts';
+import {
+  type BridgePort,
+  HOST_NAMESPACE,
+  type Link,
+  type LinkDetail,
+  type VxlanDetail,
+} from './kernel-state.ts';
+
+type Words = (string | number)[];
+
+/** Makes the device and dresses it; a container's interface and `lo` are there already and are only dressed. */
+export const renderLinkAdd = (link: Link): string[] => [...create(link), ...dress(link)];
+
+/** Only what differs. */
+export function renderLinkChange(link: Link, was: Link): string[] {
+  const detail = detailChange(link.detail, was.detail);
+  return [
+    ...(detail.length > 0 ? [set(link, 'type', link.detail.type, ...detail)] : []),
+    ...dress(link, was),
+  ];
+}
+
+export const renderLinkDelete = ({ ns, name }: Link): string[] => [
+  commandLine('ip', ns, 'link', 'del', 'dev', name),
+];
+
+const set = ({ ns, name }: Link, ...words: Words): string =>
+  commandLine('ip', ns, 'link', 'set', 'dev', name, ...words);
+
+function create({ ns, name, group, detail }: Link): string[] {
+  const mark: Words = group === undefined ? [] : ['group', group];
+  const add = (...words: Words) => [commandLine('ip', ns, 'link', 'add', name, ...mark, ...words)];
+  switch (detail.type) {
+    case 'bridge':
+      return add('type', 'bridge', ...bridgeWords(detail));
+    case 'vxlan': {
+      // Typed in the host's namespace: the device is born inside, its UDP socket stays with the host.
+      const born: Words = ns === HOST_NAMESPACE ? [] : ['netns', namespaceWord(ns)];
+      const words = ['type', 'vxlan', ...vxlanWords(detail)];
+      return [commandLine('ip', HOST_NAMESPACE, 'link', 'add', name, ...mark, ...born, ...words)];
+    }
+    case 'veth': {
+      const { peer } = detail;
+      const end: Words = peer ? ['peer', 'name', peer.name] : [];
+      const place: Words = peer && peer.ns !== ns ? ['netns', namespaceWord(peer.ns)] : [];
+      return add('type', 'veth', ...end, ...place);
+    }
+    case 'macvlan':
+      return add('link', detail.parent, 'type', 'macvlan', 'mode', detail.mode);
+    case 'other':
+      return add('type', detail.linkKind);
+    case 'veth-peer':
+    case 'loopback':
+      return [];
+  }
+}
+
+const onOff = (value: boolean): string => (value ? 'on' : 'off');
+
+const bridgeWords = ({ stp, multicastSnooping }: Extract<LinkDetail, { type: 'bridge' }>): Words => [
+  'stp_state',
+  Number(stp),
+  'mcast_snooping',
+  Number(multicastSnooping),
+];
+
+function vxlanWords(detail: VxlanDetail): Words {
+  const flags = (['proxy', 'l2miss', 'l3miss'] as const).filter((flag) => detail[flag]);
+  const { vni, port, local, ttl, learning } = detail;
+  const device: Words = ['id', vni, 'dstport', port, 'local', local, 'ttl', ttl];
+  return [...device, learning ? 'learning' : 'nolearning', ...flags];
+}
+
+/** Of a live device; what the kernel refuses there is never a change (see plan/link.ts). */
+function detailChange(wanted: LinkDetail, was: LinkDetail): Words {
+  if (wanted.type === 'bridge' && was.type === 'bridge')
+    return wanted.stp === was.stp && wanted.multicastSnooping === was.multicastSnooping
+      ? []
+      : bridgeWords(wanted);
+  if (wanted.type !== 'vxlan' || was.type !== 'vxlan') return [];
+  const words: Words = [];
+  if (wanted.local !== was.local) words.push('local', wanted.local);
+  if (wanted.ttl !== was.ttl) words.push('ttl', wanted.ttl);
+  if (wanted.learning !== was.learning) words.push(wanted.learning ? 'learning' : 'nolearning');
+  return words;
+}
+
+/** Attributes first and up last: with `up` in the same command the kernel would make a link-local address before. */
+function dress(link: Link, was?: Link): string[] {
+  const differs = (field: 'mac' | 'mtu' | 'master' | 'addrGenMode') =>
+    link[field] !== undefined && link[field] !== was?.[field];
+  const words: Words = [];
+  if (differs('mac')) words.push('address', link.mac!);
+  if (differs('mtu')) words.push('mtu', link.mtu!);
+  if (was && link.group !== undefined && link.group !== was.group) words.push('group', link.group);
+  if (differs('addrGenMode')) words.push('addrgenmode', link.addrGenMode!);
+  if (differs('master') && (was || link.master)) words.push(...masterWords(link.master!));
+  const lines = words.length > 0 ? [set(link, ...words)] : [];
+  const rules = portWords(link.port, was?.port);
+  if (rules.length > 0) lines.push(commandLine('bridge', link.ns, 'link', 'set', 'dev', link.name, ...rules));
+  if (was ? link.up !== was.up : link.up) lines.push(set(link, link.up ? 'up' : 'down'));
+  return lines;
+}
+
+const masterWords = (master: string): Words => (master === '' ? ['nomaster'] : ['master', master]);
+
+const PORT_WORDS: { readonly [F in keyof BridgePort]: string } = {
+  learning: 'learning',
+  unicastFlood: 'flood',
+  multicastFlood: 'mcast_flood',
+  broadcastFlood: 'bcast_flood',
+  hairpin: 'hairpin',
+  neighSuppress: 'neigh_suppress',
+  isolated: 'isolated',
+};
+
+const portWords = (port: BridgePort | undefined, was: BridgePort | undefined): Words =>
+  port
+    ? (Object.keys(PORT_WORDS) as (keyof BridgePort)[])
+        .filter((flag) => port[flag] !== was?.[flag])
+        .flatMap((flag) => [PORT_WORDS[flag], onOff(port[flag])])
+    : [];
