@@ -126,7 +126,7 @@ export function encodeNewNeighbour(entry: NeighbourRequest, mode: NeighbourMode)
   return encode(RTM.NEWNEIGH, MODE_FLAGS[mode], entry, entry.state ?? NUD.PERMANENT);
 }
 
-/** ENOENT when absent. A MAC with several destinations loses the one given. */
+/** ENOENT when absent. A MAC with several destinations loses the one given; if it has not that one, all is well. */
 export function encodeDeleteNeighbour(entry: NeighbourRequest): Request {
   return encode(RTM.DELNEIGH, NLM_F.REQUEST, entry, entry.state ?? 0);
 }
