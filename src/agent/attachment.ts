@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { parseRecord } from '#api/wire-records.ts';
+import { type Id, isId } from '#model/id.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Endpoint } from '#model/records.ts';
+
+/** What the agent promised to a container: its own durable word, older than anything the controller says later. */
+export interface Attachment {
+  readonly entry: 'attachment';
+  readonly endpoint: Endpoint;
+  readonly namespace: NamespaceRef;
+  /** After a reboot the namespace is gone whatever its path says. */
+  readonly bootId: string;
+  /** `detaching`: to be taken out of the kernel, and the controller still to be told. */
+  readonly state: 'attached' | 'detaching';
+}
+
+/** Who this host is to the controller; kept so that a restarted agent finds its own kernel objects at once. */
+export interface Identity {
+  readonly entry: 'identity';
+  readonly host: Id;
+}
+
+export type JournalEntry = Attachment | Identity;
+
+const hostId = z
+  .string()
+  .refine(isId)
+  .transform((id) => id as Id);
+
+const entrySchema = z.discriminatedUnion('entry', [
+  z.object({ entry: z.literal('identity'), host: hostId }),
+  z.object({
+    entry: z.literal('attachment'),
+    endpoint: z.unknown().transform((value) => parseRecord('endpoint', value) as Endpoint),
+    namespace: z.object({ path: z.string(), dev: z.number(), inode: z.number(), cookie: z.string() }),
+    bootId: z.string(),
+    state: z.enum(['attached', 'detaching']),
+  }),
+]);
+
+/** Throws when the entry is not one of ours. */
+export const parseJournalEntry = (value: unknown): JournalEntry => entrySchema.parse(value);
+
+export const IDENTITY_KEY = 'identity';

@@ -1,0 +1,110 @@
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import { type Id, isId } from '#model/id.ts';
+import { foldName } from '#model/name.ts';
+import type { Notice } from '#model/notice.ts';
+import type { Endpoint } from '#model/records.ts';
+import type { AgentEffect, DetachAsk } from './event.ts';
+import { localEndpoints } from './local-endpoints.ts';
+import type { AgentState } from './state.ts';
+import { markDirty } from './turn.ts';
+
+/** With the controller away a detach is done on the host and remembered; the user need not wait. */
+const TOLD_LATER: Notice = {
+  code: 'detach-untold',
+  title: 'Detached here, not yet everywhere',
+  sentence: 'The controller cannot be reached; other hosts still list the endpoint.',
+  next: 'nothing to do: the agent tells the controller as soon as it is back.',
+};
+
+/** Takes endpoints out of the kernel and tells the controller. Detaching what is not there is success. */
+export function beginDetach(
+  state: AgentState,
+  request: number,
+  ask: DetachAsk,
+  nowMs: number,
+): AgentEffect[] {
+  const found = findEndpoints(state, ask);
+  if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
+  state.detaching.set(request, { endpoints: found, sinceMs: nowMs });
+  return [...found.flatMap((endpoint) => dropAttachment(state, endpoint.id)), ...settleDetaches(state)];
+}
+
+/** An unknown id was detached before; an unknown name is more likely a slip of the pen. */
+export function findEndpoints(
+  state: AgentState,
+  { endpoint, network, namespacePath }: DetachAsk,
+): Endpoint[] | Rejection {
+  const ours = localEndpoints(state).map((local) => local.endpoint);
+  if (namespacePath !== undefined)
+    return ours.filter(({ id }) => state.attachments.get(id)?.namespace.path === namespacePath);
+  const wanted = endpoint ?? '';
+  if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
+  const inNetwork = (id: Id) =>
+    network === undefined ||
+    id === network ||
+    foldName(state.view.networks.get(id)?.name ?? '') === foldName(network);
+  const named = ours.filter(({ name, network: id }) => foldName(name) === foldName(wanted) && inNetwork(id));
+  if (named.length === 1) return named;
+  return named.length === 0
+    ? reject('absent', fault('endpoint', wanted, 'is not on this host', 'see `weft endpoint ls`'))
+    : reject(
+        'conflict',
+        fault(
+          'endpoint',
+          wanted,
+          `is the name of ${named.length} endpoints here`,
+          'add --network, or give the id',
+        ),
+      );
+}
+
+/** Marks an endpoint as going: remembered first, then taken out of the kernel, then told. Idempotent. */
+export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
+  const attachment = state.attachments.get(id);
+  const endpoint = attachment?.endpoint ?? state.view.endpoints.get(id);
+  if (!endpoint) return [];
+  const tell = askToDetach(endpoint);
+  if (!attachment) return [...tell, ...markDirty(state)];
+  const entry = { ...attachment, state: 'detaching' } as const;
+  state.attachments.set(id, entry);
+  return [{ effect: 'journal-put', key: id, entry }, ...tell, ...markDirty(state)];
+}
+
+const askToDetach = ({ id, generation }: Endpoint): AgentEffect[] => [
+  { effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } },
+];
+
+/** A session began: what could not be told before is told now. */
+export const askAgainToDetach = (state: AgentState): AgentEffect[] =>
+  [...state.attachments.values()]
+    .filter(({ state: is }) => is === 'detaching')
+    .flatMap(({ endpoint }) => askToDetach(endpoint));
+
+/** The controller has taken note, or says it never will: either way nothing is left to remember. */
+export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Rejection): AgentEffect[] {
+  // Unreachable: kept in the journal, told when a session begins.
+  if (refused?.reason === 'unavailable') return settleDetaches(state);
+  const known = state.attachments.delete(endpoint);
+  const forget: AgentEffect[] = known ? [{ effect: 'journal-delete', key: endpoint }] : [];
+  return [...forget, ...markDirty(state), ...settleDetaches(state)];
+}
+
+/** Answers the detaches whose endpoints are out of the kernel and, while there is a session, known to be gone. */
+export function settleDetaches(state: AgentState): AgentEffect[] {
+  const effects: AgentEffect[] = [];
+  for (const [request, { endpoints }] of state.detaching) {
+    const told = endpoints.every(({ id }) => !state.attachments.has(id));
+    if (!isOutOfKernel(state) || (!told && state.session.connected)) continue;
+    state.detaching.delete(request);
+    effects.push({
+      effect: 'answer',
+      request,
+      answer: { answer: 'detached', endpoints, notices: told ? [] : [TOLD_LATER] },
+    });
+  }
+  return effects;
+}
+
+/** Nothing waits to be done in the kernel. */
+const isOutOfKernel = ({ turn, host }: AgentState): boolean =>
+  !host || (turn.phase === 'idle' && !turn.dirty);

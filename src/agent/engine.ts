@@ -1,0 +1,184 @@
+import type { Logger } from 'pino';
+import type { Kernel } from '#kernel/kernel.ts';
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import type { Journal } from '#store/journal.ts';
+import { StoreError } from '#store/store-error.ts';
+import type { JournalEntry } from './attachment.ts';
+import { step } from './core.ts';
+import { findEndpoints } from './detach.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from './event.ts';
+import type { AgentState } from './state.ts';
+import type { HostWords, Uplink } from './uplink.ts';
+import type { ViewFile } from './view-file.ts';
+
+const TICK_INTERVAL_MS = 500;
+
+/** What the core's effects are done with. */
+export interface AgentParts {
+  readonly kernel: Kernel;
+  readonly journal: Journal<JournalEntry>;
+  readonly uplink: Uplink;
+  readonly viewFile: ViewFile;
+  /** What to register, read anew at each try: addresses change. */
+  readonly hostWords: () => HostWords;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** Does what the agent's core asks for, and tells it what came of it. */
+export class Engine {
+  readonly state: AgentState;
+  private readonly parts: AgentParts;
+  private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
+  private lastRequest = 0;
+  private stopped = false;
+  private stops: (() => void)[] = [];
+
+  constructor(state: AgentState, parts: AgentParts) {
+    this.state = state;
+    this.parts = parts;
+  }
+
+  start(): void {
+    const tick = setInterval(() => this.dispatch({ event: 'tick' }), TICK_INTERVAL_MS);
+    this.stops.push(() => clearInterval(tick));
+    this.stops.push(this.parts.kernel.watch(() => this.dispatch({ event: 'kernel-changed' })));
+    void this.connect(0);
+  }
+
+  /** Leaves the data plane as it is. */
+  stop(): void {
+    this.stopped = true;
+    for (const stop of this.stops) stop();
+    this.parts.uplink.disconnect('the agent stops');
+    this.parts.viewFile.close();
+  }
+
+  attach(ask: AttachAsk): Promise<Answer | Rejection> {
+    return this.request((request) => ({ event: 'asked-attach', request, ask }));
+  }
+
+  detach(ask: DetachAsk): Promise<Answer | Rejection> {
+    return this.request((request) => ({ event: 'asked-detach', request, ask }));
+  }
+
+  findEndpoints(ask: DetachAsk): ReturnType<typeof findEndpoints> {
+    return findEndpoints(this.state, ask);
+  }
+
+  reset(): Promise<Answer | Rejection> {
+    return this.request((request) => ({ event: 'asked-reset', request }));
+  }
+
+  dispatch(event: AgentEvent): void {
+    if (this.stopped) return;
+    for (const effect of step(this.state, event, this.parts.nowMs())) this.perform(effect);
+  }
+
+  private request(eventOf: (request: number) => AgentEvent): Promise<Answer | Rejection> {
+    const request = ++this.lastRequest;
+    return new Promise((resolve) => {
+      this.asked.set(request, resolve);
+      this.dispatch(eventOf(request));
+    });
+  }
+
+  private perform(effect: AgentEffect): void {
+    const { uplink, viewFile } = this.parts;
+    switch (effect.effect) {
+      case 'connect':
+        void this.connect(effect.afterMs);
+        return;
+      case 'disconnect':
+        uplink.disconnect(effect.reason);
+        return;
+      case 'ask-attach':
+        void uplink
+          .attach(effect.wish)
+          .then((grant) => this.dispatch({ event: 'attach-granted', request: effect.request, grant }));
+        return;
+      case 'ask-detach':
+        void uplink
+          .detach(effect.wish)
+          .then((refused) =>
+            this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused }),
+          );
+        return;
+      case 'journal-put':
+        void this.journal(effect.key, (journal) => journal.put(effect.key, effect.entry));
+        return;
+      case 'journal-delete':
+        void this.journal(effect.key, (journal) => journal.delete(effect.key));
+        return;
+      case 'keep-view':
+        viewFile.keepSoon();
+        return;
+      case 'observe':
+        void this.observe(effect.scope);
+        return;
+      case 'apply':
+        void this.apply(effect);
+        return;
+      case 'report-status':
+        void uplink.reportStatus(effect.status);
+        return;
+      case 'answer':
+        this.asked.get(effect.request)?.(effect.answer);
+        this.asked.delete(effect.request);
+    }
+  }
+
+  private async journal(
+    key: string,
+    write: (journal: Journal<JournalEntry>) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await write(this.parts.journal);
+      this.dispatch({ event: 'journaled', key });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.parts.log.error({ code: error.code, next: error.next }, error.message);
+      const rejection = reject('unavailable', fault('journal', error.code, error.message, error.next));
+      this.dispatch({ event: 'journal-failed', key, rejection });
+    }
+  }
+
+  private async observe(scope: Extract<AgentEffect, { effect: 'observe' }>['scope']): Promise<void> {
+    try {
+      const state = await this.parts.kernel.observe(scope);
+      this.dispatch({ event: 'observed', state });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.parts.log.error({ error: error.message }, 'cannot look at the kernel');
+      this.dispatch({ event: 'observe-failed', text: error.message });
+    }
+  }
+
+  private async apply({ ops, scope }: Extract<AgentEffect, { effect: 'apply' }>): Promise<void> {
+    const results = await this.parts.kernel.apply(ops, scope);
+    for (const result of results)
+      if (!result.ok) this.parts.log.warn({ ...result.error }, 'the kernel refused');
+    this.parts.log.debug({ ops: ops.length }, 'applied');
+    this.dispatch({ event: 'applied', results });
+  }
+
+  /** Registers, then follows until the session breaks; what to do then is the core's decision. */
+  private async connect(afterMs: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    if (this.stopped) return;
+    const { uplink, hostWords, log } = this.parts;
+    try {
+      const host = await uplink.register(this.state.host, hostWords());
+      this.dispatch({ event: 'registered', host });
+      log.info({ host: this.state.name, id: host }, 'registered');
+      await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
+      this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
+    } catch (error) {
+      if (this.stopped) return;
+      const reason = (error as Error).message;
+      log.warn({ reason }, 'no session with the controller');
+      this.dispatch({ event: 'disconnected', reason });
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import type { Scope } from '#kernel/kernel.ts';
+import type { Rejection } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import type { Id } from '#model/id.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { KernelState } from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Notice } from '#model/notice.ts';
+import type { Change, Endpoint, Network, Revision, StoredRecord } from '#model/records.ts';
+import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { JournalEntry } from './attachment.ts';
+
+/** Attach, in the user's words but for the namespace, which has been opened and is known. */
+export interface AttachAsk {
+  readonly words: Omit<AttachEndpoint, 'wish' | 'host' | 'runtime'>;
+  readonly namespace: NamespaceRef;
+}
+
+/** Which endpoints: one by id or name, or all of a namespace. */
+export interface DetachAsk {
+  readonly endpoint?: string;
+  /** Name or id; narrows a name that several networks know. */
+  readonly network?: string;
+  readonly namespacePath?: string;
+}
+
+/** Everything that can happen to the agent's core. */
+export type AgentEvent =
+  | { readonly event: 'asked-attach'; readonly request: number; readonly ask: AttachAsk }
+  | { readonly event: 'asked-detach'; readonly request: number; readonly ask: DetachAsk }
+  | { readonly event: 'asked-reset'; readonly request: number }
+  | { readonly event: 'attach-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
+  | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
+  | { readonly event: 'journaled'; readonly key: string }
+  | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
+  | { readonly event: 'registered'; readonly host: Id }
+  | { readonly event: 'heard'; readonly message: HeardMessage }
+  | { readonly event: 'disconnected'; readonly reason: string }
+  | { readonly event: 'kernel-changed' }
+  | { readonly event: 'observed'; readonly state: KernelState }
+  | { readonly event: 'observe-failed'; readonly text: string }
+  | { readonly event: 'applied'; readonly results: readonly OpResult[] }
+  | { readonly event: 'tick' };
+
+export interface AttachGrant {
+  readonly endpoint: Endpoint;
+  readonly revision: Revision;
+  readonly notices: readonly Notice[];
+}
+
+/** What the controller says on the session. */
+export type HeardMessage =
+  | {
+      readonly message: 'snapshot';
+      readonly records: readonly StoredRecord[];
+      readonly revision: Revision;
+    }
+  | {
+      readonly message: 'delta';
+      readonly changes: readonly Change[];
+      readonly forgottenNetworks: readonly Id[];
+      readonly revision: Revision;
+    }
+  | { readonly message: 'beat'; readonly revision: Revision };
+
+/** What the core wants done; the interpreter does it and tells by events. */
+export type AgentEffect =
+  | { readonly effect: 'connect'; readonly afterMs: number }
+  | { readonly effect: 'disconnect'; readonly reason: string }
+  | { readonly effect: 'ask-attach'; readonly request: number; readonly wish: AttachEndpoint }
+  | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
+  | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
+  | { readonly effect: 'journal-delete'; readonly key: string }
+  | { readonly effect: 'keep-view' }
+  | { readonly effect: 'observe'; readonly scope: Scope }
+  | { readonly effect: 'apply'; readonly ops: readonly KernelOp[]; readonly scope: Scope }
+  | { readonly effect: 'report-status'; readonly status: HostStatus }
+  | { readonly effect: 'answer'; readonly request: number; readonly answer: Answer | Rejection };
+
+export type Answer =
+  | {
+      readonly answer: 'attached';
+      readonly endpoint: Endpoint;
+      readonly network: Network;
+      readonly notices: readonly Notice[];
+    }
+  | {
+      readonly answer: 'detached';
+      readonly endpoints: readonly Endpoint[];
+      readonly notices: readonly Notice[];
+    }
+  | { readonly answer: 'reset' };

@@ -1,0 +1,45 @@
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { ControllerService, type HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Clients } from '#transport/client.ts';
+
+/**
+ * The controller's service on the agent's local socket, so that `weft` needs to know one socket only. What agents
+ * say of themselves is not relayed.
+ */
+export function relayRoutes(
+  router: ConnectRouter,
+  { controller }: Clients,
+  hello: () => HelloResponse,
+): void {
+  const relay =
+    <Q, A>(call: (request: Q) => Promise<A>) =>
+    async (request: Q): Promise<A> => {
+      try {
+        return await call(request);
+      } catch (error) {
+        throw asRelayed(ConnectError.from(error));
+      }
+    };
+  router.service(ControllerService, {
+    hello,
+    createNetwork: relay(controller.createNetwork),
+    removeNetwork: relay(controller.removeNetwork),
+    removeHost: relay(controller.removeHost),
+    listRecords: relay(controller.listRecords),
+    listHostStatus: relay(controller.listHostStatus),
+  });
+}
+
+/** The details of the controller's refusal go on unopened. */
+function asRelayed(error: ConnectError): ConnectError {
+  if (error.details.length > 0) {
+    const relayed = new ConnectError(error.rawMessage, error.code);
+    relayed.details = error.details;
+    return relayed;
+  }
+  const unreachable =
+    error.code === Code.Unavailable || error.code === Code.Unknown || error.code === Code.Aborted;
+  return unreachable
+    ? new ConnectError(`the agent cannot reach the controller: ${error.rawMessage}`, Code.Unavailable)
+    : error;
+}

@@ -1,0 +1,57 @@
+import type { Id } from '#model/id.ts';
+import { put, remove } from '#model/records.ts';
+import { IDENTITY_KEY } from './attachment.ts';
+import { askAgainToDetach } from './detach.ts';
+import type { AgentEffect, HeardMessage } from './event.ts';
+import type { AgentState } from './state.ts';
+import { markDirty } from './turn.ts';
+
+/** A controller that is there says so every 3 s; three missed words and the connection counts as dead. */
+const SILENCE_LIMIT_MS = 10_000;
+const FIRST_RETRY_DELAY_MS = 200;
+const LONGEST_RETRY_DELAY_MS = 5_000;
+
+/** The controller knows this host. Another id than before means another cluster: nothing of the old view counts. */
+export function register(state: AgentState, host: Id): AgentEffect[] {
+  if (state.host === host) return [];
+  if (state.host) state.view.clear();
+  state.host = host;
+  return [{ effect: 'journal-put', key: IDENTITY_KEY, entry: { entry: 'identity', host } }];
+}
+
+/** Takes the controller's word into the view. */
+export function hear(state: AgentState, message: HeardMessage, nowMs: number): AgentEffect[] {
+  const { session, view } = state;
+  session.connected = true;
+  session.failures = 0;
+  session.lastHeardMs = nowMs;
+  session.headRevision = message.revision;
+  if (message.message === 'beat') return [];
+  if (message.message === 'snapshot') {
+    view.clear();
+    view.apply(message.records.map(put), message.revision);
+    state.confirmed = true;
+    return [{ effect: 'keep-view' }, ...askAgainToDetach(state), ...markDirty(state)];
+  }
+  view.apply(message.changes, message.revision);
+  view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
+  return [{ effect: 'keep-view' }, ...markDirty(state)];
+}
+
+const recordsIn = ({ view }: AgentState, network: Id) => {
+  const { blocks, endpoints } = view.inNetwork(network);
+  return [{ kind: 'network' as const, id: network }, ...blocks.values(), ...endpoints.values()];
+};
+
+/** Comes back after a growing pause. The data plane and the view stay as they are. */
+export function loseSession({ session }: AgentState): AgentEffect[] {
+  session.connected = false;
+  session.failures++;
+  const afterMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (session.failures - 1), LONGEST_RETRY_DELAY_MS);
+  return [{ effect: 'connect', afterMs }];
+}
+
+export function watchSession({ session }: AgentState, nowMs: number): AgentEffect[] {
+  if (!session.connected || nowMs - session.lastHeardMs < SILENCE_LIMIT_MS) return [];
+  return [{ effect: 'disconnect', reason: 'the controller has gone silent' }];
+}

@@ -1,0 +1,120 @@
+import type { Scope } from '#kernel/kernel.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import type { Id } from '#model/id.ts';
+import type { OpResult } from '#model/kernel-op.ts';
+import type { Notice } from '#model/notice.ts';
+import type { Endpoint, Revision } from '#model/records.ts';
+import { Snapshot } from '#model/snapshot.ts';
+import type { RankedOp } from '#plan/order.ts';
+import type { Attachment } from './attachment.ts';
+import type { AttachAsk } from './event.ts';
+
+/** All that the agent's core knows. It belongs to the core and is changed in place. */
+export interface AgentState {
+  /** This boot of the machine. */
+  readonly bootId: string;
+  readonly name: string;
+  /** Absent until the controller has registered this host once. */
+  host?: Id;
+  /** What the controller said last, possibly long ago. */
+  readonly view: Snapshot;
+  /** A controller has confirmed the view on the present session; until then the agent deletes next to nothing. */
+  confirmed: boolean;
+  readonly session: SessionState;
+  /** By endpoint. */
+  readonly attachments: Map<Id, Attachment>;
+  readonly attaching: Map<number, Attaching>;
+  readonly detaching: Map<number, Detaching>;
+  /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
+  wishesNothing: boolean;
+  /** Requests that wait until nothing of ours is left. */
+  readonly resetting: Set<number>;
+  readonly turn: Turn;
+  status?: HostStatus;
+}
+
+export interface SessionState {
+  connected: boolean;
+  /** Failed tries in a row. */
+  failures: number;
+  lastHeardMs: number;
+  headRevision: Revision;
+  lastReportMs: number;
+}
+
+/** An attach on its way: granted by the controller → in the journal → in the kernel → answered. */
+export interface Attaching {
+  readonly ask: AttachAsk;
+  readonly sinceMs: number;
+  readonly phase: 'granting' | 'journaling' | 'settling';
+  readonly endpoint?: Endpoint;
+  /** The view must have come this far before the kernel can be right. */
+  readonly revision: Revision;
+  readonly notices: readonly Notice[];
+}
+
+/** A detach on its way: out of the kernel and known to the controller. */
+export interface Detaching {
+  readonly endpoints: readonly Endpoint[];
+  readonly sinceMs: number;
+}
+
+/** The reconcile turn: one at a time, always from the latest view and a fresh look. */
+export interface Turn {
+  phase: 'idle' | 'observing' | 'applying';
+  /** Something happened since the look. */
+  dirty: boolean;
+  /** The view's revision that the present turn works towards. */
+  revision: Revision;
+  /** The view's revision that the kernel was brought to last. */
+  applied: Revision;
+  /** Ops under way. */
+  ops: readonly RankedOp[];
+  /** What the last turn could not do. */
+  failing: readonly OpResult[];
+  failures: number;
+  /** When to try again what failed; 0 is never. */
+  retryAtMs: number;
+  lastLookMs: number;
+  /** What the last look took in, and which of its container namespaces were there. */
+  scope?: Scope;
+  live: ReadonlySet<string>;
+}
+
+export const createAgentState = (start: {
+  readonly bootId: string;
+  readonly name: string;
+  readonly host?: Id;
+  readonly view?: Snapshot;
+  readonly attachments: Iterable<Attachment>;
+}): AgentState => ({
+  bootId: start.bootId,
+  name: start.name,
+  host: start.host,
+  view: start.view ?? new Snapshot(),
+  confirmed: false,
+  session: { connected: false, failures: 0, lastHeardMs: 0, headRevision: 0, lastReportMs: 0 },
+  attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
+  attaching: new Map(),
+  detaching: new Map(),
+  wishesNothing: false,
+  resetting: new Set(),
+  turn: {
+    phase: 'idle',
+    dirty: true,
+    revision: 0,
+    applied: 0,
+    ops: [],
+    failing: [],
+    failures: 0,
+    retryAtMs: 0,
+    lastLookMs: 0,
+    live: new Set(),
+  },
+});
+
+/** Attachments whose container can still be there. */
+export const liveAttachments = (state: AgentState): Attachment[] =>
+  [...state.attachments.values()].filter(
+    (attachment) => attachment.state === 'attached' && attachment.bootId === state.bootId,
+  );

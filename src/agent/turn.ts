@@ -1,0 +1,119 @@
+import type { OpResult } from '#model/kernel-op.ts';
+import { emptyKernelState, type KernelState, kernelKey } from '#model/kernel-state.ts';
+import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { desired } from '#plan/desired.ts';
+import { diff } from '#plan/diff.ts';
+import { hostView } from '#plan/host-view.ts';
+import { order, type RankedOp } from '#plan/order.ts';
+import { settleAttaches } from './attach.ts';
+import { settleDetaches } from './detach.ts';
+import type { AgentEffect } from './event.ts';
+import { noteStatus } from './report.ts';
+import { settleResets } from './reset.ts';
+import { livePaths, runtimeFacts, scopeOf } from './scope.ts';
+import type { AgentState } from './state.ts';
+
+/** Links' and addresses' changes mostly come as events; this look finds what came without one. */
+const LOOK_INTERVAL_MS = 5_000;
+const FIRST_RETRY_DELAY_MS = 500;
+const LONGEST_RETRY_DELAY_MS = 30_000;
+
+/** Something happened: look again. Whatever else happens before the look begins costs nothing more. */
+export function markDirty({ turn }: AgentState): AgentEffect[] {
+  turn.dirty = true;
+  return [];
+}
+
+/** Begins a turn if there is reason to and none is under way. */
+export function beginTurn(state: AgentState, nowMs: number): AgentEffect[] {
+  const { turn } = state;
+  if (!state.host || !turn.dirty || turn.phase !== 'idle') return [];
+  turn.phase = 'observing';
+  turn.dirty = false;
+  turn.revision = state.view.revision;
+  turn.lastLookMs = nowMs;
+  turn.scope = scopeOf(state);
+  return [{ effect: 'observe', scope: turn.scope }];
+}
+
+/** The kernel as it is: what must be done to bring it to the view? */
+export function takeLook(state: AgentState, observed: KernelState, nowMs: number): AgentEffect[] {
+  const { turn } = state;
+  turn.live = livePaths(turn.scope!, observed);
+  turn.revision = state.view.revision;
+  turn.ops = planOps(state, observed);
+  noteStatus(state, turn.ops);
+  if (turn.ops.length === 0) return endTurn(state, [], nowMs);
+  turn.phase = 'applying';
+  return [{ effect: 'apply', ops: turn.ops.map(({ op }) => op), scope: scopeOf(state) }];
+}
+
+/** From what is to what should be, in order. */
+export function planOps(state: AgentState, observed: KernelState, nothing = state.wishesNothing): RankedOp[] {
+  const context = { hostTag: hostTag(state.host!) };
+  const view = nothing ? undefined : hostView(state.view, state.host!);
+  const wished = view ? desired(view, runtimeFacts(state)) : emptyKernelState();
+  const ops = order(diff(wished, observed, context));
+  return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
+}
+
+/**
+ * An old view may lack what was added since: from it alone only what the journal says was detached is deleted, and
+ * what is made anew in the same turn.
+ */
+function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
+  const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
+  const detached = new Set(
+    [...state.attachments.values()]
+      .filter((attachment) => attachment.state === 'detaching')
+      .map(({ endpoint }) => `${overlayOf(state, endpoint.network)} ${portName(endpoint.id)}`),
+  );
+  return ops.filter(({ op: { verb, object } }) => {
+    if (verb !== 'delete' || added.has(keyOf(object))) return true;
+    if (object.kind === 'link') return detached.has(`${object.ns} ${object.name}`);
+    return 'dev' in object && detached.has(`${object.ns} ${object.dev}`);
+  });
+}
+
+const keyOf = (object: RankedOp['op']['object']): string => `${object.kind} ${kernelKey(object)}`;
+
+function overlayOf(
+  state: AgentState,
+  network: Parameters<typeof state.view.networks.get>[0],
+): string | undefined {
+  const record = state.view.networks.get(network);
+  return record && overlayNamespace(hostTag(state.host!), record.vni);
+}
+
+/** The kernel has answered: tell those who wait, and come back for what it refused. */
+export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: number): AgentEffect[] {
+  const { turn } = state;
+  turn.phase = 'idle';
+  turn.applied = turn.revision;
+  turn.failing = results.filter(({ ok }) => !ok);
+  if (turn.failing.length === 0) {
+    turn.failures = 0;
+    turn.retryAtMs = 0;
+  } else scheduleRetry(state, nowMs);
+  return [...settleAttaches(state), ...settleDetaches(state), ...settleResets(state)];
+}
+
+/** The kernel could not even be looked at. */
+export function failLook(state: AgentState, nowMs: number): AgentEffect[] {
+  state.turn.phase = 'idle';
+  scheduleRetry(state, nowMs);
+  return [];
+}
+
+function scheduleRetry({ turn }: AgentState, nowMs: number): void {
+  turn.failures++;
+  turn.retryAtMs = nowMs + Math.min(FIRST_RETRY_DELAY_MS * 2 ** (turn.failures - 1), LONGEST_RETRY_DELAY_MS);
+}
+
+/** Time has come to try again, or to look whether all is still well. */
+export function retryTurn(state: AgentState, nowMs: number): AgentEffect[] {
+  const { retryAtMs, lastLookMs } = state.turn;
+  const retry = retryAtMs > 0 && nowMs >= retryAtMs;
+  if (retry) state.turn.retryAtMs = 0;
+  return retry || nowMs - lastLookMs >= LOOK_INTERVAL_MS ? markDirty(state) : [];
+}

@@ -1,0 +1,125 @@
+import type { Logger } from 'pino';
+import type { FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import { rejectionFromError } from '#api/rejection.ts';
+import { changeFromWire, recordFromWire } from '#api/wire-records.ts';
+import { statusToWire } from '#api/wire-status.ts';
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import { type Id, isId } from '#model/id.ts';
+import type { Host, StoredRecord } from '#model/records.ts';
+import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { Clients } from '#transport/client.ts';
+import type { AttachGrant, HeardMessage } from './event.ts';
+
+/** What registration says of this host. */
+export type HostWords = Pick<Host, 'name' | 'underlay' | 'labels' | 'facts'>;
+
+/** The agent's end of the wire: calls the controller, and turns its words into plain values. */
+export class Uplink {
+  private readonly clients: Clients;
+  private readonly address: string;
+  private readonly log: Logger;
+  private session: AbortController | undefined;
+
+  constructor(clients: Clients, address: string, log: Logger) {
+    this.clients = clients;
+    this.address = address;
+    this.log = log;
+  }
+
+  /** Throws a ConnectError when refused or unreachable. */
+  async register(id: Id | undefined, { name, underlay, labels, facts }: HostWords): Promise<Id> {
+    const words = { id: id ?? '', name, underlay: [...underlay], labels: { ...labels } };
+    const { underlayMtu, takenPorts, routes } = facts;
+    const { subject } = await this.clients.controller.registerHost({
+      ...words,
+      facts: { underlayMtu, takenPorts: [...takenPorts], routes: [...routes] },
+    });
+    return recordFromWire(subject).id;
+  }
+
+  /** Follows until the session ends; throws why. Parts of a snapshot are handed on as one. */
+  async follow(host: string, hear: (message: HeardMessage) => void): Promise<void> {
+    const session = new AbortController();
+    this.session = session;
+    let records: StoredRecord[] = [];
+    for await (const response of this.clients.controller.follow({ host }, { signal: session.signal })) {
+      const { message } = response;
+      if (message.case !== 'snapshot') {
+        const heard = heardFromWire(response);
+        if (heard) hear(heard);
+        continue;
+      }
+      const { first, last, revision } = message.value;
+      if (first) records = [];
+      for (const record of message.value.records) records.push(recordFromWire(record));
+      if (last) hear({ message: 'snapshot', records, revision: Number(revision) });
+    }
+  }
+
+  /** Ends the session as if the connection had broken. */
+  disconnect(reason: string): void {
+    this.session?.abort(new Error(reason));
+  }
+
+  async attach({ wish, ...words }: AttachEndpoint): Promise<AttachGrant | Rejection> {
+    return this.ask('network', words.network, async () => {
+      const { addresses, aliases } = words;
+      const answer = await this.clients.controller.attachEndpoint({
+        ...words,
+        addresses: [...addresses],
+        aliases: [...aliases],
+      });
+      const endpoint = recordFromWire(answer.subject);
+      if (endpoint.kind !== 'endpoint') throw new Error(`got a ${endpoint.kind}`);
+      const notices = answer.notices.map(({ code, title, sentence, next }) => ({
+        code,
+        title,
+        sentence,
+        next,
+      }));
+      return { endpoint, revision: Number(answer.revision), notices };
+    });
+  }
+
+  /** Undefined is success. */
+  async detach({ endpoint, generation }: DetachEndpoint): Promise<Rejection | undefined> {
+    return this.ask('endpoint', endpoint, async () => {
+      await this.clients.controller.detachEndpoint({ endpoint, generation });
+      return undefined;
+    });
+  }
+
+  async reportStatus(status: HostStatus): Promise<void> {
+    await this.clients.controller.reportStatus({ status: statusToWire(status) }).catch((error) => {
+      this.log.debug({ error: String(error) }, 'status not delivered');
+    });
+  }
+
+  /** A refusal is data; whatever else goes wrong means that the controller is out of reach. */
+  private async ask<T>(field: string, value: string, call: () => Promise<T>): Promise<T | Rejection> {
+    try {
+      return await call();
+    } catch (error) {
+      const rejection = rejectionFromError(error);
+      if (rejection) return rejection;
+      const problem = `needs the controller at ${this.address}, which does not answer (${(error as Error).message})`;
+      return reject(
+        'unavailable',
+        fault(field, value, problem, 'start the controller, or see `weft status`'),
+      );
+    }
+  }
+}
+
+function heardFromWire({ message }: FollowResponse): HeardMessage | undefined {
+  if (message.case === 'beat') return { message: 'beat', revision: Number(message.value.revision) };
+  if (message.case !== 'delta') return undefined;
+  const { changes, forgottenNetworks, revision } = message.value;
+  return {
+    message: 'delta',
+    changes: changes.map(changeFromWire),
+    forgottenNetworks: forgottenNetworks.filter(isId),
+    revision: Number(revision),
+  };
+}
