@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest';
+import { attachEndpoint, createNetwork, registerHost, seededRandom } from '#intent/test-world.ts';
+import { isRejection } from '#model/fault.ts';
+import type { Endpoint, Network } from '#model/records.ts';
+import { beginFollow } from './follow.ts';
+import { sorted, TestController } from './test-controller.ts';
+
+const host = (name: string) => ({ role: 'host', name }) as const;
+
+/** Three registered hosts, two networks. */
+function threeHosts(seed?: number): TestController {
+  const controller = new TestController(seed);
+  for (const name of ['h1', 'h2', 'h3']) controller.grant(registerHost(name), host(name));
+  for (const name of ['app', 'db']) controller.grant(createNetwork(name));
+  return controller;
+}
+
+const detach = ({ id, generation }: Endpoint) =>
+  ({ wish: 'detach-endpoint', endpoint: id, generation }) as const;
+
+describe('wishes', () => {
+  test('are admitted one commit at a time, each against what was committed before it', () => {
+    const controller = threeHosts();
+    const first = controller.petition(createNetwork('web'));
+    const second = controller.petition(createNetwork('web'));
+    expect(controller.commits).toHaveLength(1);
+    controller.acknowledgeAll();
+    expect(isRejection(controller.answers.get(first))).toBe(false);
+    expect(controller.answers.get(second)).toMatchObject({
+      outcome: 'rejected',
+      faults: [{ field: 'name' }],
+    });
+  });
+
+  test('are answered only after the commit is acknowledged', () => {
+    const controller = threeHosts();
+    const request = controller.petition(createNetwork('web'));
+    expect(controller.answers.has(request)).toBe(false);
+    expect(controller.state.snapshot.networkNamed('web')).toBeUndefined();
+    controller.acknowledgeAll();
+    expect(controller.state.snapshot.networkNamed('web')).toBeDefined();
+  });
+
+  test('that lose the race are admitted anew against what the winner wrote', () => {
+    const controller = threeHosts();
+    const { revision } = controller.state.snapshot;
+    const request = controller.petition(createNetwork('web'));
+    const rival = controller.commits.shift()!;
+    controller.dispatch({ event: 'commit-ended', outcome: { outcome: 'conflict', head: revision + 1 } });
+    expect(controller.commits).toHaveLength(0);
+    controller.dispatch({
+      event: 'fed',
+      feed: { feed: 'batch', batch: { revision: revision + 1, changes: rival.changes } },
+    });
+    controller.acknowledgeAll();
+    expect(controller.answers.get(request)).toMatchObject({
+      outcome: 'rejected',
+      faults: [{ field: 'name' }],
+    });
+  });
+
+  test('are refused when the store cannot write, and the next one is tried', () => {
+    const controller = threeHosts();
+    const request = controller.petition(createNetwork('web'));
+    controller.commits.shift();
+    const rejection = {
+      outcome: 'rejected' as const,
+      reason: 'unavailable' as const,
+      faults: [{ field: 'store', value: 'full', problem: 'disk full', fix: 'make room' }],
+    };
+    controller.dispatch({ event: 'commit-failed', rejection });
+    expect(controller.answers.get(request)).toBe(rejection);
+    expect(isRejection(controller.ask(createNetwork('web')))).toBe(false);
+  });
+
+  test('of a host about another host are forbidden', () => {
+    const controller = threeHosts();
+    const endpoint = controller.grant(attachEndpoint('app', 'h1', 'c1'), host('h1')) as Endpoint;
+    for (const wish of [
+      attachEndpoint('app', 'h1', 'c2'),
+      detach(endpoint),
+      registerHost('h1'),
+      { wish: 'remove-host', host: 'h1' } as const,
+      { wish: 'remove-host', host: endpoint.host } as const,
+    ])
+      expect(controller.ask(wish, host('h2')), wish.wish).toMatchObject({ reason: 'forbidden' });
+    expect(isRejection(controller.ask(detach(endpoint), host('h1')))).toBe(false);
+  });
+});
+
+describe('following', () => {
+  test('gives a host its own record, and of a network it is not in nothing', () => {
+    const controller = threeHosts();
+    controller.grant(attachEndpoint('app', 'h1', 'c1'));
+    controller.follow(1, 'h2');
+    const records = [...controller.replicas.get(1)!.records()];
+    expect(records.map((record) => record.kind)).toEqual(['host']);
+  });
+
+  test('an uninterested host hears nothing', () => {
+    const controller = threeHosts();
+    controller.follow(1, 'h3');
+    const before = controller.messages.length;
+    const endpoint = controller.grant(attachEndpoint('app', 'h1', 'c1')) as Endpoint;
+    controller.grant(attachEndpoint('app', 'h2', 'c2'));
+    controller.grant(detach(endpoint));
+    expect(controller.messages.length).toBe(before);
+  });
+
+  test('another host may not listen in', () => {
+    const controller = threeHosts();
+    controller.follow(1, 'h1', host('h2'));
+    expect(controller.ended.get(1)).toMatchObject({ reason: 'forbidden' });
+    controller.follow(2, 'nobody');
+    expect(controller.ended.get(2)).toMatchObject({ reason: 'absent' });
+  });
+
+  test('after a wipe everybody gets a snapshot', () => {
+    const controller = threeHosts();
+    controller.follow(1, 'h1');
+    const network = controller.grant(createNetwork('web')) as Network;
+    controller.grant(attachEndpoint('web', 'h1', 'c1'));
+    const records = [...controller.state.snapshot.records()].filter((record) => record.kind !== 'endpoint');
+    controller.dispatch({ event: 'fed', feed: { feed: 'wipe', revision: 100, records } });
+    expect(controller.replicas.get(1)!.revision).toBe(100);
+    expect(controller.replicas.get(1)!.endpoints.size).toBe(0);
+    expect(controller.state.snapshot.networks.get(network.id)).toBeDefined();
+  });
+
+  test.each(Array.from({ length: 40 }, (_, seed) => seed))(
+    'what a host was told by and by is what it would be told at once (seed %i)',
+    (seed) => {
+      const controller = threeHosts(seed);
+      const random = seededRandom(seed);
+      const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)]!;
+      for (const [index, name] of ['h1', 'h2', 'h3'].entries()) controller.follow(index, name);
+      for (let i = 0; i < 60; i++) {
+        const endpoints = [...controller.state.snapshot.endpoints.values()];
+        const dice = random();
+        if (dice < 0.4 && endpoints.length > 0) controller.ask(detach(pick(endpoints)));
+        else if (dice < 0.45) controller.ask({ wish: 'remove-network', network: pick(['app', 'db']) });
+        else if (dice < 0.5) controller.ask(createNetwork(pick(['app', 'db'])));
+        else controller.ask(attachEndpoint(pick(['app', 'db']), pick(['h1', 'h2', 'h3']), `c${i}`));
+        for (const [index, name] of ['h1', 'h2', 'h3'].entries()) {
+          const { first } = beginFollow(
+            controller.state.snapshot,
+            controller.state.snapshot.hostNamed(name)!.id,
+          );
+          const expected = first.message === 'snapshot' ? sorted(first.records) : [];
+          expect(sorted(controller.replicas.get(index)!.records())).toEqual(expected);
+        }
+      }
+    },
+  );
+
+  test('beats carry the head, so that lag shows', () => {
+    const controller = threeHosts();
+    controller.follow(1, 'h1');
+    controller.dispatch({ event: 'tick' });
+    expect(controller.messages.at(-1)).toEqual({
+      message: 'beat',
+      revision: controller.state.snapshot.revision,
+    });
+  });
+});
