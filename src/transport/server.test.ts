@@ -1,0 +1,195 @@
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
+import { principalKey } from '#api/principal.ts';
+import { API_VERSION_HEADER } from '#api/version.ts';
+import type { Address } from './address.ts';
+import { createClients } from './client.ts';
+import { ListenError, type Server, serve } from './server.ts';
+import { readTlsFiles } from './tls.ts';
+
+let dir: string;
+const servers: Server[] = [];
+
+beforeEach(() => {
+  dir = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-transport-'));
+});
+
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  fs.rmSync(dir, { recursive: true });
+});
+
+/** Says who asked, as its version. */
+const whoAmI = (router: ConnectRouter): void => {
+  router.service(ControllerService, {
+    hello: (_request, { values }) => ({ version: JSON.stringify(values.get(principalKey)) }),
+  });
+};
+
+async function start(address: Address, tls?: Parameters<typeof serve>[2]): Promise<Address> {
+  servers.push(await serve(address, whoAmI, tls));
+  return address;
+}
+
+const unix = (name = 'a.sock'): Address => ({ kind: 'unix', path: path.join(dir, name) });
+
+async function ask(address: Address, options?: Parameters<typeof createClients>[1]): Promise<unknown> {
+  const clients = createClients(address, options);
+  try {
+    return JSON.parse((await clients.controller.hello({})).version);
+  } finally {
+    clients.close();
+  }
+}
+
+/** The Connect error that a raw request gets. */
+function post(
+  socketPath: string,
+  body: Buffer,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      {
+        socketPath,
+        method: 'POST',
+        path: '/weft.v1.ControllerService/Hello',
+        headers: { 'content-type': 'application/json', ...headers },
+      },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode!, text }));
+      },
+    );
+    request.on('error', reject);
+    // An answer may come while we still write: the late EPIPE is the socket's.
+    request.on('socket', (socket) => socket.on('error', () => {}));
+    request.end(body);
+  });
+}
+
+describe('a unix socket', () => {
+  test('is for root alone, and goes with its server', async () => {
+    const address = await start(unix());
+    const file = path.join(dir, 'a.sock');
+    expect(fs.statSync(file).mode & 0o777).toBe(0o600);
+    expect(await ask(address)).toEqual({ role: 'operator', name: 'local' });
+    expect(await ask(address, { host: 'h1' })).toEqual({ role: 'host', name: 'h1' });
+    await servers.pop()!.close();
+    expect(fs.existsSync(file)).toBe(false);
+  });
+
+  test('of a killed process is taken over, of a living one not', async () => {
+    const file = path.join(dir, 'a.sock');
+    const child = spawn(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(file)})`,
+    ]);
+    while (!fs.existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await expect(start(unix())).rejects.toThrow(/in use by a running program/);
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.on('exit', resolve));
+    expect(fs.existsSync(file)).toBe(true);
+    expect(await ask(await start(unix()))).toMatchObject({ role: 'operator' });
+  });
+
+  test('refuses another API version with the reason', async () => {
+    await start(unix());
+    const file = path.join(dir, 'a.sock');
+    for (const version of ['2', '999', '0', 'x'.repeat(1000), '1.5']) {
+      const { status, text } = await post(file, Buffer.from('{}'), { [API_VERSION_HEADER]: version });
+      expect(status, version).toBe(400);
+      expect(text).toMatch(/failed_precondition.*speaks API version/);
+    }
+    expect((await post(file, Buffer.from('{}'), { [API_VERSION_HEADER]: '1' })).status).toBe(200);
+    expect((await post(file, Buffer.from('{}'))).status).toBe(200);
+  });
+
+  test('refuses a request of 100 MiB without keeping it', async () => {
+    await start(unix());
+    const before = process.memoryUsage().rss;
+    const big = Buffer.alloc(100 << 20, 'x');
+    // The server may answer before all is sent, or cut the connection: both are refusals.
+    const outcome = await post(path.join(dir, 'a.sock'), big).catch((error: NodeJS.ErrnoException) => ({
+      status: 0,
+      text: String(error.code),
+    }));
+    expect(outcome.text).toMatch(/resource_exhausted|EPIPE|ECONNRESET/);
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 << 20);
+    expect((await post(path.join(dir, 'a.sock'), Buffer.from('{}'))).status).toBe(200);
+  });
+
+  test('answers rubbish with an error', async () => {
+    await start(unix());
+    const { status, text } = await post(path.join(dir, 'a.sock'), Buffer.from('{"nonsense"'));
+    expect(status).toBe(400);
+    expect(text).toMatch(/invalid_argument/);
+  });
+});
+
+describe('TCP', () => {
+  test('in plain text stays on this machine', async () => {
+    await expect(start({ kind: 'tcp', host: '0.0.0.0', port: 17470, tls: false })).rejects.toThrow(
+      ListenError,
+    );
+    await expect(start({ kind: 'tcp', host: '10.0.0.1', port: 17470, tls: true })).rejects.toThrow(
+      /certificates/,
+    );
+    const address = await start({ kind: 'tcp', host: '127.0.0.1', port: 17471, tls: false });
+    expect(await ask(address)).toEqual({ role: 'operator', name: 'local' });
+  });
+
+  test('under TLS takes the word of certificates only', async () => {
+    const tls = makeCertificates(dir);
+    const address: Address = { kind: 'tcp', host: 'localhost', port: 17472, tls: true };
+    await start(address, tls('server', 'URI:weft:host:server,DNS:localhost'));
+    const h1 = tls('h1', 'URI:weft:host:h1');
+    expect(await ask(address, { tls: h1 })).toEqual({ role: 'host', name: 'h1' });
+    // The header that a local socket believes counts for nothing here.
+    expect(await ask(address, { tls: h1, host: 'h2' })).toEqual({ role: 'host', name: 'h1' });
+    expect(await ask(address, { tls: tls('ann', 'URI:weft:operator:ann') })).toEqual({
+      role: 'operator',
+      name: 'ann',
+    });
+    await expect(ask(address, { tls: tls('nobody', 'DNS:nobody') })).rejects.toMatchObject({
+      code: Code.Unauthenticated,
+    });
+    const stranger = makeCertificates(fs.mkdtempSync(path.join(dir, 'other-')))('h1', 'URI:weft:host:h1');
+    await expect(ask(address, { tls: { ...stranger, ca: h1.ca } })).rejects.toThrow(ConnectError);
+  });
+});
+
+/** A certificate authority of its own; gives certificates with that subject alternative name. */
+function makeCertificates(into: string) {
+  const file = (name: string) => path.join(into, name);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    file('ca.key'),
+    '-out',
+    file('ca.pem'),
+    '-subj',
+    '/CN=ca',
+    '-days',
+    '1',
+  );
+  return (name: string, subjectAltName: string) => {
+    const paths = { cert: file(`${name}.pem`), key: file(`${name}.key`), ca: file('ca.pem') };
+    openssl('req', ...key, '-keyout', paths.key, '-out', file('csr'), '-subj', `/CN=${name}`);
+    fs.writeFileSync(file('ext'), `subjectAltName=${subjectAltName}\n`);
+    const issue = ['-CA', paths.ca, '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('ext')];
+    openssl('x509', '-req', '-in', file('csr'), ...issue, '-out', paths.cert, '-days', '1');
+    return readTlsFiles(paths);
+  };
+}
