@@ -34,12 +34,13 @@ export function createNetwork(
 ): Admitted | Rejection {
   const faults = noFaults();
   const hosts = [...snapshot.hosts.values()];
+  const name = readNetworkName(faults, wish.name, snapshot);
   const subnets = readOrAllocateSubnets(faults, wish, snapshot, pools);
   const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
   const underlay = readChoice(faults, 'underlay', wish.underlay ?? chooseUnderlay(hosts), UNDERLAY_FAMILIES);
   const carrier = underlay ?? chooseUnderlay(hosts);
   const fields = complete(faults, {
-    name: readNetworkName(faults, wish.name, snapshot),
+    name,
     vni: readOrAllocateVni(faults, wish.vni, snapshot),
     port: readPort(faults, wish.port ?? DEFAULT_PORT, hosts),
     mode: readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES),
@@ -117,7 +118,8 @@ function readPort(faults: Faults, value: number, hosts: readonly Host[]): number
   if (holders.length > 0) {
     let free = DEFAULT_PORT;
     while (free < MAX_PORT && takenOn(free).length > 0) free++;
-    const problem = `is taken by another program on host ${listSome(holders)}`;
+    const where = `${holders.length === 1 ? 'host' : 'hosts'} ${listSome(holders)}`;
+    const problem = `is taken by another program on ${where}`;
     faults.conflict.push(fault('port', port, problem, `use a free UDP port, such as --port ${free}`));
   }
   return port;

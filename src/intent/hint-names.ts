@@ -9,7 +9,7 @@ export function hintNames(given: string, known: readonly string[], ifNone: strin
   if (known.length === 0) return `there are none yet: ${ifNone}`;
   const near = known
     .map((name) => ({ name, distance: editDistance(clip(given), clip(name)) }))
-    .filter(({ distance }) => distance <= Math.max(1, Math.floor(clip(given).length / 3)))
+    .filter(({ distance }) => distance < given.length && distance <= Math.max(2, clip(given).length / 3))
     .sort((a, b) => a.distance - b.distance);
   return near[0] ? `did you mean ${near[0].name}?` : `known: ${listSome(known)}`;
 }

@@ -19,8 +19,7 @@ export function readSubnets(faults: Faults, wish: CreateNetwork, snapshot: Snaps
     if (!cidr) unread++;
     else if (isOneOfItsFamily(faults, cidr, cidrs)) {
       cidrs.set(cidrFamily(cidr), cidr);
-      checkRange(faults, cidr);
-      if (!wish.allowOverlap) checkRoutes(faults, cidr, snapshot);
+      if (isOrdinary(faults, cidr) && !wish.allowOverlap) checkRoutes(faults, cidr, snapshot);
     }
   }
   const gateways = readGateways(faults, wish.gateways, cidrs, unread > 0);
@@ -39,12 +38,13 @@ function isOneOfItsFamily(faults: Faults, cidr: Cidr, cidrs: ReadonlyMap<Family,
   return false;
 }
 
-function checkRange(faults: Faults, cidr: Cidr): void {
+function isOrdinary(faults: Faults, cidr: Cidr): boolean {
   const special = specialOverlap(cidr);
   const fix = 'choose a private range, such as 10.1.0.0/24 or fd00:1::/64';
   if (special) faults.invalid.push(fault('subnet', cidr, special, fix));
   const small = tooSmall(cidr);
   if (small) faults.invalid.push(fault('subnet', cidr, small, `use /${smallestPrefixLength(cidr)} or wider`));
+  return !special && !small;
 }
 
 /** A container could not reach what its host reaches by that route, nor the other way round. */
