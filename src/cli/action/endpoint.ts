@@ -1,0 +1,209 @@
+import { AttachResponseSchema, DetachResponseSchema } from '#api/gen/weft/v1/agent_pb.ts';
+import {
+  type Endpoint,
+  EndpointSchema,
+  type Host,
+  HostSchema,
+  type Network,
+  NetworkSchema,
+} from '#api/gen/weft/v1/records_pb.ts';
+import { fault } from '#model/fault.ts';
+import { faultError, notFound } from '../cli-error.ts';
+import { formatPairs } from '../output/pairs.ts';
+import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { styleFor } from '../output/style.ts';
+import { type SessionOptions, withAgent, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { absoluteNamespace } from './namespace.ts';
+import { vtepOf } from './network.ts';
+import { findRecord, namesById, type Records, readRecords } from './records.ts';
+
+export interface AttachOptions extends SessionOptions {
+  readonly interface?: string;
+  readonly ip?: readonly string[];
+  readonly mac?: string;
+  readonly name?: string;
+  readonly alias?: readonly string[];
+  readonly dryRun?: boolean;
+}
+
+export async function attachEndpoint(
+  world: World,
+  options: AttachOptions,
+  namespace: string,
+  network: string,
+): Promise<void> {
+  const { ip, mac, name, alias, dryRun, interface: interfaceName } = options;
+  const response = await withAgent(world, options, ({ agent }, call) =>
+    agent.attach(
+      {
+        namespace: absoluteNamespace(namespace),
+        network,
+        interface: interfaceName,
+        name,
+        aliases: [...(alias ?? [])],
+        mac,
+        addresses: [...(ip ?? [])],
+        dryRun,
+      },
+      call,
+    ),
+  );
+  if (options.json) return printJson(world, messageJson(AttachResponseSchema, response));
+  const { endpoint, network: joined } = response;
+  if (endpoint)
+    world.stdout.write(
+      formatPairs(
+        `${namespace} ${dryRun ? 'would be' : 'is'} in ${joined?.name ?? network} as ${endpoint.name}`,
+        [
+          ['interface', endpoint.interface],
+          ['addresses', endpoint.addresses.map((address) => withPrefix(address, joined))],
+          ['mac', endpoint.mac],
+          ['id', endpoint.id],
+        ],
+        styleFor(world.stdout, world.env),
+      ),
+    );
+  if (dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
+}
+
+export async function detachEndpoint(
+  world: World,
+  options: SessionOptions & { namespace?: string; network?: string; dryRun?: boolean },
+  name: string | undefined,
+): Promise<void> {
+  const { namespace, network, dryRun } = options;
+  if ((name === undefined) === (namespace === undefined))
+    throw faultError(
+      'usage',
+      fault(
+        'endpoint',
+        name ?? '',
+        name === undefined ? 'is missing' : 'cannot be given together with --namespace',
+        'name one endpoint, or say --namespace NAMESPACE for all of a container',
+      ),
+    );
+  const request = {
+    endpoint: name,
+    network,
+    namespace: namespace === undefined ? undefined : absoluteNamespace(namespace),
+    dryRun,
+  };
+  const response = await withAgent(world, options, ({ agent }, call) => agent.detach(request, call));
+  if (options.json) return printJson(world, messageJson(DetachResponseSchema, response));
+  if (response.endpoints.length === 0) world.stdout.write('nothing was attached\n');
+  for (const endpoint of response.endpoints)
+    world.stdout.write(
+      `${endpoint.name} (${endpoint.addresses.join(', ')}) ${dryRun ? 'would be detached' : 'detached'}\n`,
+    );
+  if (dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
+}
+
+export async function listEndpoints(
+  world: World,
+  options: SessionOptions & { network?: string; host?: string },
+): Promise<void> {
+  const records = await withController(world, options, (clients, call) =>
+    readRecords(clients, call, ['network', 'host', 'endpoint']),
+  );
+  const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
+  const onHost = options.host && findRecord('host', records.hosts, options.host).id;
+  const endpoints = records.endpoints.filter(
+    ({ network, host }) => (!inNetwork || network === inNetwork) && (!onHost || host === onHost),
+  );
+  if (options.json)
+    return printJson(
+      world,
+      endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
+    );
+  if (endpoints.length === 0)
+    return printEmpty(world, 'No endpoints here. Attach a container: weft endpoint attach NAMESPACE NETWORK');
+  const networkName = namesById(records.networks);
+  const hostName = namesById(records.hosts);
+  printTable<Endpoint>(
+    world,
+    [
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'NETWORK', cell: ({ network }) => networkName(network) },
+      { title: 'HOST', cell: ({ host }) => hostName(host) },
+      { title: 'CONTAINER', cell: ({ containerId }) => containerId },
+      { title: 'INTERFACE', cell: (endpoint) => endpoint.interface },
+      { title: 'ADDRESSES', cell: ({ addresses }) => addresses },
+    ],
+    endpoints,
+  );
+}
+
+export async function inspectEndpoint(
+  world: World,
+  options: SessionOptions & { network?: string },
+  word: string,
+): Promise<void> {
+  const records = await withController(world, options, (clients, call) =>
+    readRecords(clients, call, ['network', 'host', 'endpoint']),
+  );
+  const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
+  const found = records.endpoints.filter(
+    (endpoint) => (!inNetwork || endpoint.network === inNetwork) && answersTo(endpoint, word),
+  );
+  if (found.length === 0)
+    throw notFound(
+      'endpoint',
+      word,
+      records.endpoints.map(({ name }) => name),
+    );
+  const parts = found.map((endpoint) => surroundings(endpoint, records));
+  if (options.json)
+    return printJson(
+      world,
+      parts.map(({ endpoint, network, host }) => ({
+        endpoint: messageJson(EndpointSchema, endpoint),
+        network: network ? messageJson(NetworkSchema, network) : null,
+        host: host ? messageJson(HostSchema, host) : null,
+      })),
+    );
+  const style = styleFor(world.stdout, world.env);
+  world.stdout.write(parts.map((part) => formatPairs(...describeEndpoint(part), style)).join('\n'));
+}
+
+const answersTo = ({ id, name, aliases, mac, addresses }: Endpoint, word: string): boolean =>
+  [id, name, ...aliases, mac, ...addresses].some((one) => one.toLowerCase() === word.toLowerCase());
+
+interface Surroundings {
+  readonly endpoint: Endpoint;
+  readonly network?: Network;
+  readonly host?: Host;
+}
+
+const surroundings = (endpoint: Endpoint, { networks, hosts }: Records): Surroundings => ({
+  endpoint,
+  network: networks.find(({ id }) => id === endpoint.network),
+  host: hosts.find(({ id }) => id === endpoint.host),
+});
+
+const describeEndpoint = ({ endpoint, network, host }: Surroundings) => {
+  const vtep = network && host && vtepOf(host, network);
+  return [
+    `Endpoint ${endpoint.name}`,
+    [
+      ['id', endpoint.id],
+      ['aliases', endpoint.aliases],
+      ['network', network?.name ?? endpoint.network],
+      ['host', `${host?.name ?? endpoint.host}${vtep ? `, VTEP ${vtep}` : ''}`],
+      ['container', `${endpoint.containerId} (${endpoint.runtime})`],
+      ['interface', `${endpoint.interface}${network?.mtu ? `, mtu ${network.mtu}` : ''}`],
+      ['mac', endpoint.mac],
+      ['addresses', endpoint.addresses.map((address) => withPrefix(address, network))],
+      ['generation', endpoint.generation],
+    ],
+  ] as const;
+};
+
+/** An address as it stands on the interface: with the prefix length of its subnet. */
+function withPrefix(address: string, network: Network | undefined): string {
+  const v6 = address.includes(':');
+  const cidr = network?.subnets.find((subnet) => subnet.cidr.includes(':') === v6)?.cidr;
+  return cidr ? `${address}${cidr.slice(cidr.indexOf('/'))}` : address;
+}

@@ -1,0 +1,135 @@
+import {
+  type ReportedStatus,
+  ReportedStatusSchema,
+  WishResponseSchema,
+} from '#api/gen/weft/v1/controller_pb.ts';
+import {
+  BlockSchema,
+  type Endpoint,
+  EndpointSchema,
+  type Host,
+  HostSchema,
+} from '#api/gen/weft/v1/records_pb.ts';
+import { formatPairs } from '../output/pairs.ts';
+import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { styleFor } from '../output/style.ts';
+import { formatAge } from '../output/units.ts';
+import { type SessionOptions, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { countBy, findRecord, namesById, readRecords } from './records.ts';
+
+export async function listHosts(world: World, options: SessionOptions): Promise<void> {
+  const [{ hosts, endpoints }, { hosts: reported }] = await withController(world, options, (clients, call) =>
+    Promise.all([
+      readRecords(clients, call, ['host', 'endpoint']),
+      clients.controller.listHostStatus({}, call),
+    ]),
+  );
+  if (options.json)
+    return printJson(
+      world,
+      hosts.map((host) => messageJson(HostSchema, host)),
+    );
+  if (hosts.length === 0)
+    return printEmpty(world, 'No hosts yet. Start an agent on each: weft agent --controller URL');
+  const style = styleFor(world.stdout, world.env);
+  const statusOf = byHost(reported);
+  const onHost = countBy(endpoints, ({ host }) => host);
+  printTable<Host>(
+    world,
+    [
+      { title: 'NAME', cell: ({ name }) => name },
+      {
+        title: 'AGENT',
+        cell: ({ id }) => describeAgent(statusOf.get(id)),
+        paint: ({ id }) => (statusOf.get(id)?.connected ? style.green : style.red),
+      },
+      { title: 'UNDERLAY', cell: ({ underlay }) => underlay },
+      { title: 'MTU', cell: ({ facts }) => facts?.underlayMtu || '-', align: 'right' },
+      { title: 'ENDPOINTS', cell: ({ id }) => onHost(id), align: 'right' },
+      { title: 'LABELS', cell: ({ labels }) => formatLabels(labels) },
+    ],
+    hosts,
+  );
+}
+
+export async function inspectHost(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
+  const [records, { hosts: reported }] = await withController(world, options, (clients, call) =>
+    Promise.all([
+      readRecords(clients, call, ['host', 'network', 'block', 'endpoint']),
+      clients.controller.listHostStatus({}, call),
+    ]),
+  );
+  const host = findRecord('host', records.hosts, nameOrId);
+  const status = byHost(reported).get(host.id);
+  const blocks = records.blocks.filter((block) => block.host === host.id);
+  const endpoints = records.endpoints.filter((endpoint) => endpoint.host === host.id);
+  if (options.json)
+    return printJson(world, {
+      host: messageJson(HostSchema, host),
+      status: status ? messageJson(ReportedStatusSchema, status) : null,
+      blocks: blocks.map((block) => messageJson(BlockSchema, block)),
+      endpoints: endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
+    });
+  const networkName = namesById(records.networks);
+  const { id, name, epoch, underlay, labels, facts } = host;
+  world.stdout.write(
+    formatPairs(
+      `Host ${name}`,
+      [
+        ['id', id],
+        ['agent', describeAgent(status)],
+        ['underlay', underlay],
+        ['underlay mtu', facts?.underlayMtu || '-'],
+        ['labels', formatLabels(labels)],
+        ['epoch', epoch],
+        ['udp ports taken', facts?.takenPorts.join(', ') || '-'],
+        ['routes', facts?.routes ?? []],
+        ['blocks', blocks.map(({ cidr, network }) => `${cidr} of ${networkName(network)}`)],
+      ],
+      styleFor(world.stdout, world.env),
+    ),
+  );
+  printTable<Endpoint>(
+    world,
+    [
+      { title: 'NAME', cell: (endpoint) => endpoint.name },
+      { title: 'NETWORK', cell: ({ network }) => networkName(network) },
+      { title: 'INTERFACE', cell: (endpoint) => endpoint.interface },
+      { title: 'MAC', cell: ({ mac }) => mac },
+      { title: 'ADDRESSES', cell: ({ addresses }) => addresses },
+    ],
+    endpoints,
+    'Endpoints',
+  );
+}
+
+export async function removeHost(
+  world: World,
+  options: SessionOptions & { dryRun?: boolean },
+  host: string,
+): Promise<void> {
+  const { dryRun } = options;
+  const response = await withController(world, options, ({ controller }, call) =>
+    controller.removeHost({ host, dryRun }, call),
+  );
+  if (options.json) return printJson(world, messageJson(WishResponseSchema, response));
+  world.stdout.write(`host ${host} ${dryRun ? 'would be removed' : 'removed'}\n`);
+  if (dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
+}
+
+export const byHost = (reported: readonly ReportedStatus[]): ReadonlyMap<string, ReportedStatus> =>
+  new Map(reported.map((one) => [one.status?.host ?? '', one]));
+
+export const describeAgent = (reported: ReportedStatus | undefined): string =>
+  reported?.connected
+    ? 'connected'
+    : reported?.reportedAtMs
+      ? `away ${formatAge(Date.now() - Number(reported.reportedAtMs))}`
+      : 'not heard of yet';
+
+const formatLabels = (labels: { readonly [key: string]: string }): string[] =>
+  Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);

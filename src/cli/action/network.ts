@@ -1,0 +1,199 @@
+import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import {
+  BlockSchema,
+  type Endpoint,
+  EndpointSchema,
+  type Host,
+  HostSchema,
+  type Network,
+  NetworkSchema,
+} from '#api/gen/weft/v1/records_pb.ts';
+import { formatPairs } from '../output/pairs.ts';
+import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { styleFor } from '../output/style.ts';
+import { type SessionOptions, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { takeNumbers } from './numbers.ts';
+import { countBy, findRecord, namesById, readRecords } from './records.ts';
+
+export interface CreateNetworkOptions extends SessionOptions {
+  readonly subnet?: readonly string[];
+  readonly gateway?: readonly string[];
+  readonly mode?: string;
+  readonly vni?: string;
+  readonly port?: string;
+  readonly underlay?: string;
+  readonly mtu?: string;
+  readonly ttl?: string;
+  readonly allowOverlap?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** Words go to the controller as they were typed; only what is no number cannot be sent. */
+export async function createNetwork(
+  world: World,
+  options: CreateNetworkOptions,
+  name: string,
+): Promise<void> {
+  const { subnet, gateway, mode, underlay, allowOverlap, dryRun } = options;
+  const numbers = takeNumbers(options, ['vni', 'port', 'mtu', 'ttl']);
+  const request = {
+    name,
+    subnets: [...(subnet ?? [])],
+    gateways: [...(gateway ?? [])],
+    mode,
+    underlay,
+    allowOverlap,
+    dryRun,
+    ...numbers,
+  };
+  const response = await withController(world, options, ({ controller }, call) =>
+    controller.createNetwork(request, call),
+  );
+  printWish(world, options, response, dryRun ? 'would be made' : 'made');
+}
+
+export async function removeNetwork(
+  world: World,
+  options: SessionOptions & { dryRun?: boolean },
+  network: string,
+): Promise<void> {
+  const { dryRun } = options;
+  const response = await withController(world, options, ({ controller }, call) =>
+    controller.removeNetwork({ network, dryRun }, call),
+  );
+  printWish(world, options, response, dryRun ? 'would be removed' : 'removed', network);
+}
+
+function printWish(
+  world: World,
+  options: SessionOptions & { dryRun?: boolean },
+  response: WishResponse,
+  done: string,
+  name?: string,
+): void {
+  if (options.json) {
+    printJson(world, messageJson(WishResponseSchema, response));
+    return;
+  }
+  const subject = response.subject?.record;
+  const network = subject?.case === 'network' ? subject.value : undefined;
+  const facts = network && done.endsWith('made') ? `: ${describeNetwork(network)}` : '';
+  world.stdout.write(`network ${network?.name ?? name} ${done}${facts}\n`);
+  if (options.dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
+}
+
+const describeNetwork = ({ mode, vni, port, mtu, subnets }: Network): string =>
+  [
+    `${mode}`,
+    `vni ${vni}`,
+    `port ${port}`,
+    `mtu ${mtu || 'as the underlay allows'}`,
+    ...subnets.map(({ cidr }) => cidr),
+  ].join(', ');
+
+export async function listNetworks(world: World, options: SessionOptions): Promise<void> {
+  const { networks, endpoints } = await withController(world, options, (clients, call) =>
+    readRecords(clients, call, ['network', 'endpoint']),
+  );
+  if (options.json)
+    return printJson(
+      world,
+      networks.map((network) => messageJson(NetworkSchema, network)),
+    );
+  if (networks.length === 0) return printEmpty(world, 'No networks yet. Make one: weft network create web');
+  const inNetwork = countBy(endpoints, ({ network }) => network);
+  const hosts = (id: string) =>
+    new Set(endpoints.filter(({ network }) => network === id).map(({ host }) => host)).size;
+  printTable<Network>(
+    world,
+    [
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'MODE', cell: ({ mode }) => mode },
+      { title: 'VNI', cell: ({ vni }) => vni, align: 'right' },
+      { title: 'PORT', cell: ({ port }) => port, align: 'right' },
+      { title: 'MTU', cell: ({ mtu }) => mtu || '-', align: 'right' },
+      { title: 'HOSTS', cell: ({ id }) => hosts(id), align: 'right' },
+      { title: 'ENDPOINTS', cell: ({ id }) => inNetwork(id), align: 'right' },
+      { title: 'SUBNETS', cell: ({ subnets }) => subnets.map(({ cidr }) => cidr) },
+    ],
+    networks,
+  );
+}
+
+export async function inspectNetwork(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
+  const records = await withController(world, options, (clients, call) =>
+    readRecords(clients, call, ['network', 'host', 'block', 'endpoint']),
+  );
+  const network = findRecord('network', records.networks, nameOrId);
+  const blocks = records.blocks.filter((block) => block.network === network.id);
+  const endpoints = records.endpoints.filter((endpoint) => endpoint.network === network.id);
+  const members = new Set([...endpoints, ...blocks].map(({ host }) => host));
+  const hosts = records.hosts.filter(({ id }) => members.has(id));
+  if (options.json)
+    return printJson(world, {
+      network: messageJson(NetworkSchema, network),
+      hosts: hosts.map((host) => messageJson(HostSchema, host)),
+      blocks: blocks.map((block) => messageJson(BlockSchema, block)),
+      endpoints: endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
+    });
+  printNetwork(world, network);
+  printTable<Host>(
+    world,
+    [
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'VTEP', cell: (host) => vtepOf(host, network) ?? 'none of that family' },
+      {
+        title: 'ENDPOINTS',
+        cell: ({ id }) => endpoints.filter(({ host }) => host === id).length,
+        align: 'right',
+      },
+      { title: 'BLOCKS', cell: ({ id }) => blocks.filter(({ host }) => host === id).map(({ cidr }) => cidr) },
+    ],
+    hosts,
+    'Hosts',
+  );
+  const hostName = namesById(records.hosts);
+  printTable<Endpoint>(
+    world,
+    [
+      { title: 'NAME', cell: ({ name }) => name },
+      { title: 'HOST', cell: ({ host }) => hostName(host) },
+      { title: 'INTERFACE', cell: (endpoint) => endpoint.interface },
+      { title: 'MAC', cell: ({ mac }) => mac },
+      { title: 'ADDRESSES', cell: ({ addresses }) => addresses },
+    ],
+    endpoints,
+    'Endpoints',
+  );
+}
+
+function printNetwork(world: World, network: Network): void {
+  const { id, name, mode, vni, port, underlay, mtu, ttl, subnets } = network;
+  world.stdout.write(
+    formatPairs(
+      `Network ${name}`,
+      [
+        ['id', id],
+        ['mode', `${mode} (${MODE_MEANING[mode] ?? 'of a newer Weft'})`],
+        ['vni', `${vni} (0x${vni.toString(16)})`],
+        ['udp port', port],
+        ['underlay', `${underlay}, ttl ${ttl}`],
+        ['mtu', mtu || 'not known before a host is in it'],
+        ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
+      ],
+      styleFor(world.stdout, world.env),
+    ),
+  );
+}
+
+const MODE_MEANING: Readonly<Record<string, string>> = {
+  proxy: 'every MAC and neighbour written; the VXLAN device answers ARP and ND',
+  static: 'every MAC written; nothing is learned',
+  flood: 'learned from traffic; unknown frames go to every host',
+};
+
+/** Where a host's tunnels of this network end: its first address of the underlay's family. */
+export const vtepOf = (host: Host, network: Network): string | undefined =>
+  host.underlay.find((address) => address.includes(':') === (network.underlay === 'ipv6'));

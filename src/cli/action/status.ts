@@ -1,0 +1,177 @@
+import { create } from '@bufbuild/protobuf';
+import { type ReportedStatus, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Drift, HostStatus } from '#api/gen/weft/v1/records_pb.ts';
+import type { Clients } from '#transport/client.ts';
+import { CliError } from '../cli-error.ts';
+import { messageJson, printEmpty, printJson, printTable } from '../output/print.ts';
+import { printable } from '../output/printable.ts';
+import { styleFor } from '../output/style.ts';
+import { type CallOptions, type SessionOptions, withAgent, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { byHost, describeAgent } from './host.ts';
+import { readRecords } from './records.ts';
+
+/** One host as `weft status` judges it. */
+interface HostState {
+  readonly name: string;
+  readonly reported?: ReportedStatus;
+  /** Revisions that its kernel is behind. */
+  readonly lag: bigint;
+  /** Kernel objects that differ from what is wished. */
+  readonly drift: number;
+  readonly well: boolean;
+}
+
+interface ClusterState {
+  readonly revision: bigint;
+  readonly hosts: readonly HostState[];
+  /** The controller could not be asked: this is only what the local agent knows of its own host. */
+  readonly alone?: CliError;
+}
+
+/** Drift, lag and failing are three things: each has its column, and none hides another. */
+export async function showStatus(world: World, options: SessionOptions): Promise<void> {
+  const state = await readState(world, options);
+  const { hosts, alone } = state;
+  const sick = hosts.filter(({ well }) => !well);
+  if (alone || sick.length > 0) world.exitWith('unwell');
+  if (options.json) return printJson(world, stateJson(state));
+  if (hosts.length === 0)
+    return printEmpty(world, 'No hosts yet. Start an agent on each: weft agent --controller URL');
+  printHosts(world, hosts);
+  for (const { name, reported } of hosts) if (reported?.status) printTroubles(world, name, reported.status);
+  const style = styleFor(world.stdout, world.env);
+  if (alone)
+    world.stdout.write(
+      `\n${style.red(printable(alone.message))}\nOnly this host is shown. The data plane goes on without the controller.\n`,
+    );
+  else
+    world.stdout.write(
+      `\n${sick.length === 0 ? style.green(sayWell(state)) : style.yellow(saySick(sick, hosts.length))}\n`,
+    );
+}
+
+const sayWell = ({ hosts, revision }: ClusterState): string =>
+  `${hosts.length === 1 ? 'The host is' : `All ${hosts.length} hosts are`} as wished at revision ${revision}.`;
+
+const saySick = (sick: readonly HostState[], count: number): string =>
+  `${sick.length} of ${count} host${count === 1 ? '' : 's'} need${sick.length === 1 ? 's' : ''} a look: ` +
+  `${sick.map(({ name }) => name).join(', ')}.`;
+
+async function readState(world: World, options: SessionOptions): Promise<ClusterState> {
+  try {
+    return await withController(world, options, readCluster);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.exit !== 'unreachable' || options.controller) throw error;
+    const own = await withAgent(world, options, ({ agent }, call) => agent.status({}, call)).catch(
+      () => undefined,
+    );
+    if (!own?.status) throw error;
+    const reported = create(ReportedStatusSchema, { status: own.status, connected: own.connected });
+    return { revision: own.status.headRevision, hosts: [judge(own.hostName, reported)], alone: error };
+  }
+}
+
+async function readCluster(clients: Clients, call: CallOptions): Promise<ClusterState> {
+  const [{ hosts, revision }, { hosts: reported }] = await Promise.all([
+    readRecords(clients, call, ['host']),
+    clients.controller.listHostStatus({}, call),
+  ]);
+  const statusOf = byHost(reported);
+  return { revision, hosts: hosts.map(({ id, name }) => judge(name, statusOf.get(id))) };
+}
+
+function judge(name: string, reported: ReportedStatus | undefined): HostState {
+  const status = reported?.status;
+  if (!status) return { name, reported, lag: 0n, drift: 0, well: false };
+  const { headRevision, appliedRevision, failing, notices } = status;
+  const lag = headRevision > appliedRevision ? headRevision - appliedRevision : 0n;
+  const drift = status.drift.reduce((sum, { missing, extra, changed }) => sum + missing + extra + changed, 0);
+  const well = reported.connected && lag === 0n && drift + failing.length + notices.length === 0;
+  return { name, reported, lag, drift, well };
+}
+
+const stateJson = ({ revision, hosts, alone }: ClusterState) => ({
+  well: !alone && hosts.every(({ well }) => well),
+  revision: String(revision),
+  hosts: hosts.map(({ name, well, lag, drift, reported }) => ({
+    name,
+    well,
+    lag: String(lag),
+    drift,
+    ...(reported && (messageJson(ReportedStatusSchema, reported) as object)),
+  })),
+  ...(alone && { controller: alone.message }),
+});
+
+function printHosts(world: World, hosts: readonly HostState[]): void {
+  const { red, green, yellow } = styleFor(world.stdout, world.env);
+  const worry = (bad: boolean, paint: (text: string) => string) => (bad ? paint : undefined);
+  printTable<HostState>(
+    world,
+    [
+      { title: 'HOST', cell: ({ name }) => name },
+      {
+        title: 'AGENT',
+        cell: ({ reported }) => describeAgent(reported),
+        paint: ({ reported }) => (reported?.connected ? green : red),
+      },
+      {
+        title: 'REVISION',
+        cell: ({ reported }) =>
+          reported?.status ? `${reported.status.appliedRevision}/${reported.status.headRevision}` : '-',
+        align: 'right',
+      },
+      {
+        title: 'LAG',
+        cell: ({ lag }) => `${lag}`,
+        align: 'right',
+        paint: ({ lag }) => worry(lag > 0n, yellow),
+      },
+      {
+        title: 'DRIFT',
+        cell: ({ drift }) => drift,
+        align: 'right',
+        paint: ({ drift }) => worry(drift > 0, yellow),
+      },
+      {
+        title: 'FAILING',
+        cell: ({ reported }) => reported?.status?.failing.length ?? 0,
+        align: 'right',
+        paint: ({ reported }) => worry((reported?.status?.failing.length ?? 0) > 0, red),
+      },
+      {
+        title: 'NOTICES',
+        cell: ({ reported }) => reported?.status?.notices.length ?? 0,
+        align: 'right',
+        paint: ({ reported }) => worry((reported?.status?.notices.length ?? 0) > 0, yellow),
+      },
+      { title: 'NETWORKS', cell: ({ reported }) => reported?.status?.networks ?? 0, align: 'right' },
+      { title: 'ENDPOINTS', cell: ({ reported }) => reported?.status?.endpoints ?? 0, align: 'right' },
+    ],
+    hosts,
+  );
+}
+
+/** What stands behind the numbers of one host. */
+function printTroubles(world: World, name: string, { drift, failing, notices }: HostStatus): void {
+  const { bold, red, yellow } = styleFor(world.stdout, world.env);
+  const lines = [
+    ...drift.map((one) => `  ${yellow('drift')}    ${printable(one.kind)}: ${describeDrift(one)}`),
+    ...failing.map(
+      ({ command, errno, text, retryable }) =>
+        `  ${red('failing')}  ${printable(command)}\n           ${printable(`${text} (${errno})${retryable ? ', is tried again' : ''}`)}`,
+    ),
+    ...notices.map(
+      ({ code, title, sentence, next }) =>
+        `  ${yellow('notice')}   ${printable(`${title}: ${sentence} [${code}]`)}\n           ${printable(`next: ${next}`)}`,
+    ),
+  ];
+  if (lines.length > 0) world.stdout.write(`\n${bold(printable(name))}\n${lines.join('\n')}\n`);
+}
+
+const describeDrift = ({ missing, extra, changed }: Drift): string =>
+  Object.entries({ missing, extra, changed })
+    .filter(([, count]) => count > 0)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ');

@@ -1,0 +1,83 @@
+import { Command } from 'commander';
+import type { World } from '../world.ts';
+import { collect, examples, sessionOptions } from './common.ts';
+
+export function networkCommand(world: World): Command {
+  const network = sessionOptions(
+    new Command('network').description('Make, list, look at and remove networks'),
+    true,
+  );
+
+  sessionOptions(
+    network
+      .command('create')
+      .description('Make a network that spans all hosts')
+      .argument('<name>', 'letters, digits, "_", "." and "-", at most 128')
+      .option('--subnet <cidr>', 'one for IPv4, one for IPv6; chosen from the pool when left out', collect)
+      .option('--gateway <ip>', 'of a subnet, in the same order; its first address when left out', collect)
+      .option('--mode <mode>', 'how VTEPs are found: proxy, static or flood (default: proxy)')
+      .option('--vni <number>', 'VXLAN network identifier, 1 to 16777215')
+      .option('--port <number>', 'UDP port of the tunnels (default: 4789)')
+      .option('--underlay <family>', 'outer header: ipv4 or ipv6 (default: ipv4)')
+      .option('--mtu <bytes>', 'of the containers; what the underlay leaves when left out')
+      .option('--ttl <hops>', 'of the outer header (default: 64)')
+      .option('--allow-overlap', 'take a subnet although a host already routes it')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft network create web', 'everything chosen'],
+          ['weft network create web --subnet 10.1.0.0/16', 'IPv4 only'],
+          ['weft network create db --subnet 10.2.0.0/16 --subnet fd00:2::/64', 'both families'],
+          ['weft network create lab --mode flood --vni 5000 --dry-run', 'only show it'],
+        ),
+      )
+      .action(async (name, _, command: Command) =>
+        (await import('../action/network.ts')).createNetwork(world, command.optsWithGlobals(), name),
+      ),
+    true,
+  );
+
+  sessionOptions(
+    network
+      .command('ls')
+      .description('List all networks')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft network ls', 'a table'],
+          ["weft network ls --json | jq -r '.[].name'", 'only the names'],
+        ),
+      )
+      .action(async (_, command: Command) =>
+        (await import('../action/network.ts')).listNetworks(world, command.optsWithGlobals()),
+      ),
+    true,
+  );
+
+  sessionOptions(
+    network
+      .command('inspect')
+      .description('One network with its hosts, VTEPs and endpoints')
+      .argument('<network>', 'name or id')
+      .addHelpText('after', examples(['weft network inspect web', 'all there is to know about it']))
+      .action(async (name, _, command: Command) =>
+        (await import('../action/network.ts')).inspectNetwork(world, command.optsWithGlobals(), name),
+      ),
+    true,
+  );
+
+  sessionOptions(
+    network
+      .command('rm')
+      .description('Remove a network that has no endpoints')
+      .argument('<network>', 'name or id')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText('after', examples(['weft network rm web', 'refused while containers are in it']))
+      .action(async (name, _, command: Command) =>
+        (await import('../action/network.ts')).removeNetwork(world, command.optsWithGlobals(), name),
+      ),
+    true,
+  );
+  return network;
+}

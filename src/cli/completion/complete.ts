@@ -1,0 +1,101 @@
+import fs from 'node:fs';
+import type { Command, Option } from 'commander';
+import { UNDERLAY_FAMILIES } from '#model/records.ts';
+import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import type { SessionOptions } from '../session.ts';
+import type { World } from '../world.ts';
+import { SHELLS } from './scripts.ts';
+
+export interface Candidate {
+  readonly value: string;
+  readonly description: string;
+}
+
+/** What fits at the cursor: words of the command tree, or a value of some kind (the placeholder's name). */
+export interface Place {
+  readonly candidates: readonly Candidate[];
+  readonly kind?: string;
+  /** Of the options typed so far, those that say whom to ask. */
+  readonly session: SessionOptions;
+}
+
+/** Completion must never be in the way: any failure offers nothing. */
+export async function printCandidates(
+  world: World,
+  program: Command,
+  words: readonly string[],
+): Promise<void> {
+  const place = findPlace(program, words);
+  const values = await valuesOf(place, words.at(-1) ?? '', world).catch((): Candidate[] => []);
+  const lines =
+    values === 'files'
+      ? [':files']
+      : [...place.candidates, ...values].map(({ value, description }) => `${value}\t${description}`);
+  if (lines.length > 0) world.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** Walks the tree along the finished words and says what may come last. */
+export function findPlace(program: Command, words: readonly string[]): Place {
+  let command = program;
+  let operands = 0;
+  let pending: Option | undefined;
+  let closed = false;
+  const session: Record<string, string> = {};
+  for (const word of words.slice(0, -1)) {
+    if (pending) {
+      session[pending.attributeName()] = word;
+      pending = undefined;
+    } else if (word === '--' && !closed) closed = true;
+    else if (!closed && word.startsWith('-')) pending = takesValue(findOption(command, word), word);
+    else {
+      const child = operands === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+      if (child) command = child;
+      else operands++;
+    }
+  }
+  if (pending) return { candidates: [], kind: placeholder(pending.flags), session };
+  if (!closed && words.at(-1)?.startsWith('-')) return { candidates: visibleOptions(command), session };
+  const args = command.registeredArguments;
+  const argument = args[operands] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
+  return { candidates: operands === 0 ? subcommands(command) : [], kind: argument?.name(), session };
+}
+
+const findOption = (command: Command, word: string): Option | undefined =>
+  command.options.find(({ long, short }) => word === long || word === short);
+
+const takesValue = (option: Option | undefined, word: string): Option | undefined =>
+  option && (option.required || option.optional) && !word.includes('=') ? option : undefined;
+
+const placeholder = (flags: string): string => /[<[](.*?)(\.\.\.)?[>\]]/.exec(flags)?.[1] ?? '';
+
+const subcommands = (command: Command): Candidate[] =>
+  command
+    .createHelp()
+    .visibleCommands(command)
+    .map((child) => ({ value: child.name(), description: child.description() }));
+
+const visibleOptions = (command: Command): Candidate[] =>
+  [...command.options, { long: '--help', description: 'show help', hidden: false }]
+    .filter(({ long, hidden }) => long && !hidden)
+    .map(({ long, description }) => ({ value: long!, description }));
+
+const FIXED: Readonly<Record<string, readonly string[]>> = {
+  mode: TUNNEL_MODES,
+  family: UNDERLAY_FAMILIES,
+  level: ['debug', 'info', 'warn', 'error'],
+  shell: SHELLS,
+};
+const RECORDS = ['network', 'endpoint', 'host'] as const;
+
+async function valuesOf(
+  { kind, session }: Place,
+  word: string,
+  world: World,
+): Promise<Candidate[] | 'files'> {
+  if (kind === 'file' || kind === 'dir' || (kind === 'namespace' && word.startsWith('/'))) return 'files';
+  const named = RECORDS.find((one) => one === kind);
+  if (named) return (await import('./names.ts')).readNames(world, session, named);
+  if (kind === 'namespace')
+    return fs.readdirSync('/run/netns').map((value) => ({ value, description: 'namespace' }));
+  return (FIXED[kind ?? ''] ?? []).map((value) => ({ value, description: kind! }));
+}

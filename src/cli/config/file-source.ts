@@ -1,0 +1,47 @@
+import fs from 'node:fs';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Fault, fault } from '#model/fault.ts';
+import { faultError } from '../cli-error.ts';
+import type { Source } from './source.ts';
+
+/** Reads a YAML file of settings. Absent is empty, unless the user named it (`given`). Throws with every YAML fault. */
+export function fileSource(path: string, given: boolean): Source {
+  const text = readText(path, given);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lineAt = (offset: number) => `line ${lines.linePos(offset).line}`;
+  if (document.errors.length > 0)
+    throw faultError(
+      'usage',
+      ...document.errors.map(({ message, pos }) =>
+        fileFault(path, `${lineAt(pos[0])}: ${message}`, 'correct the YAML'),
+      ),
+    );
+  const { contents } = document;
+  if (contents !== null && !isMap(contents))
+    throw faultError(
+      'usage',
+      fileFault(path, 'is no map of settings', 'write lines such as "log-level: debug"'),
+    );
+  const places = new Map<string, string>();
+  for (const { key } of contents?.items ?? [])
+    if (isScalar(key) && key.range) places.set(String(key.value), `${path}, ${lineAt(key.range[0])}`);
+  return {
+    values: (contents?.toJS(document) as Record<string, unknown> | undefined) ?? {},
+    nameOf: (key) => key,
+    placeOf: (key) => places.get(key) ?? path,
+  };
+}
+
+function readText(path: string, given: boolean): string {
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && !given) return '';
+    const problem = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
+    throw faultError('usage', fileFault(path, problem, 'check the path and its permissions'));
+  }
+}
+
+const fileFault = (path: string, problem: string, fix: string): Fault => fault('config', path, problem, fix);

@@ -1,0 +1,62 @@
+import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
+import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Notice } from '#api/gen/weft/v1/records_pb.ts';
+import type { World } from '../world.ts';
+import { printable } from './printable.ts';
+import { type Style, styleFor } from './style.ts';
+import { type Column, formatTable } from './table.ts';
+
+export const printJson = (world: World, value: unknown): void =>
+  void world.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+
+/** A message under the schema's JSON names, fields at their defaults included, so that scripts find them. */
+export const messageJson = <D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue =>
+  toJson(schema, message, { alwaysEmitImplicit: true });
+
+/** A table under an optional title, as wide as the terminal allows. */
+export function printTable<Row>(
+  world: World,
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  title?: string,
+): void {
+  const style = styleFor(world.stdout, world.env);
+  if (title !== undefined) world.stdout.write(`\n${style.bold(title)}\n`);
+  if (title !== undefined && rows.length === 0) world.stdout.write('  none\n');
+  else
+    world.stdout.write(
+      formatTable(columns, rows, style, world.stdout.isTTY ? world.stdout.columns : undefined),
+    );
+}
+
+/** What has no rows says how to get some, beside the data (on stderr). */
+export const printEmpty = (world: World, sentence: string): void => void world.stderr.write(`${sentence}\n`);
+
+/** What is worth knowing though it worked. */
+export function printNotices(world: World, notices: readonly Notice[]): void {
+  const style = styleFor(world.stderr, world.env);
+  for (const { code, title, sentence, next } of notices) {
+    world.stderr.write(
+      `${style.yellow('note:')} ${printable(`${title}: ${sentence}`)} [${printable(code)}]\n`,
+    );
+    if (next) world.stderr.write(`  ${style.bold('next:')} ${printable(next)}\n`);
+  }
+}
+
+/** Plans read as a shell script: commands plain, everything else a comment. */
+export function formatPlans(plans: readonly HostPlan[], style: Style): string {
+  return plans
+    .map(({ host, steps }) => {
+      const count = steps.reduce((sum, { commands }) => sum + commands.length, 0);
+      const title = count === 0 ? 'nothing to do' : `${count} command${count === 1 ? '' : 's'}`;
+      const lines = steps.flatMap(({ commands, reason }) => [
+        ...(reason ? [style.dim(`# ${printable(reason)}`)] : []),
+        ...commands.map(printable),
+      ]);
+      return `${[style.bold(`# ${printable(host)}: ${title}`), ...lines].join('\n')}\n`;
+    })
+    .join('\n');
+}
+
+export const printPlans = (world: World, plans: readonly HostPlan[]): void =>
+  void world.stdout.write(formatPlans(plans, styleFor(world.stdout, world.env)));

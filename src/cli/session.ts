@@ -1,0 +1,200 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { rejectionFromError } from '#api/rejection.ts';
+import { fault } from '#model/fault.ts';
+import { agentPaths, controllerPaths } from '#model/paths.ts';
+import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
+import { type Clients, createClients } from '#transport/client.ts';
+import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
+import { CliError, faultError } from './cli-error.ts';
+import { EXIT_OF_REJECTION } from './exit-code.ts';
+import type { World } from './world.ts';
+
+/** Options of every command that speaks with an agent or a controller. */
+export interface SessionOptions {
+  readonly json?: boolean;
+  readonly root?: string;
+  readonly controller?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsCa?: string;
+}
+
+/** Whom we speak with. */
+export interface Target {
+  readonly role: 'agent' | 'controller';
+  readonly address: Address;
+}
+
+/** The agent gives up an attach after 30 s and says why; nothing takes longer. */
+const CALL = { timeoutMs: 40_000 };
+export type CallOptions = typeof CALL;
+
+/**
+ * Speaks with whoever answers operators here: `--controller`, else this host's agent (which relays), else the
+ * controller on this machine. Errors come out as {@link CliError}.
+ */
+export function withController<T>(
+  world: World,
+  options: SessionOptions,
+  use: (clients: Clients, call: CallOptions, target: Target) => Promise<T>,
+): Promise<T> {
+  const given = options.controller ?? world.env.WEFT_CONTROLLER;
+  if (given) {
+    const address = parseAddress(given);
+    const field = options.controller === undefined ? 'WEFT_CONTROLLER' : '--controller';
+    if (!address.ok) throw faultError('usage', fault(field, given, address.problem, address.fix));
+    return speak(
+      { role: 'controller', address: address.value },
+      clientTls(world, options, address.value),
+      use,
+    );
+  }
+  const root = rootOf(world, options);
+  const agent = agentPaths(root).socket;
+  const controller = controllerPaths(root).socket;
+  const role = !fs.existsSync(agent) && fs.existsSync(controller) ? 'controller' : 'agent';
+  return speak({ role, address: socketAddress(role === 'agent' ? agent : controller) }, undefined, use);
+}
+
+/** Speaks with this host's agent, for what only it can do. */
+export function withAgent<T>(
+  world: World,
+  options: SessionOptions,
+  use: (clients: Clients, call: CallOptions) => Promise<T>,
+): Promise<T> {
+  if (options.controller !== undefined)
+    throw faultError(
+      'usage',
+      fault(
+        '--controller',
+        options.controller,
+        "does not apply: this is done by this host's agent",
+        'leave it out',
+      ),
+    );
+  return speak(
+    { role: 'agent', address: socketAddress(agentPaths(rootOf(world, options)).socket) },
+    undefined,
+    use,
+  );
+}
+
+export const rootOf = (world: World, options: Pick<SessionOptions, 'root'>): string =>
+  path.resolve(options.root ?? (world.env.WEFT_ROOT || '/'));
+
+async function speak<T>(
+  target: Target,
+  tls: TlsFiles | undefined,
+  use: (clients: Clients, call: CallOptions, target: Target) => Promise<T>,
+): Promise<T> {
+  const clients = createClients(target.address, { tls });
+  try {
+    return await use(clients, CALL, target);
+  } catch (error) {
+    throw error instanceof ConnectError ? explainError(error, target) : error;
+  } finally {
+    clients.close();
+  }
+}
+
+function socketAddress(socket: string): Address {
+  const address = parseAddress(socket);
+  if (!address.ok) throw faultError('usage', fault('--root', socket, address.problem, address.fix));
+  return address.value;
+}
+
+function clientTls(world: World, options: SessionOptions, address: Address): TlsFiles | undefined {
+  if (address.kind !== 'tcp' || !address.tls) return undefined;
+  const cert = options.tlsCert ?? world.env.WEFT_TLS_CERT;
+  const key = options.tlsKey ?? world.env.WEFT_TLS_KEY;
+  const ca = options.tlsCa ?? world.env.WEFT_TLS_CA;
+  if (!cert || !key || !ca)
+    throw new CliError(
+      'usage',
+      `${formatAddress(address)} needs to know who you are`,
+      'give --tls-cert, --tls-key and --tls-ca (or WEFT_TLS_CERT, WEFT_TLS_KEY and WEFT_TLS_CA)',
+    );
+  try {
+    return readTlsFiles({ cert, key, ca });
+  } catch (error) {
+    throw new CliError('usage', `cannot read a certificate: ${(error as Error).message}`, 'check the paths');
+  }
+}
+
+function explainError(error: ConnectError, target: Target): CliError {
+  const rejection = rejectionFromError(error);
+  if (rejection) return faultError(EXIT_OF_REJECTION[rejection.reason], ...rejection.faults);
+  const errno = errnoOf(error);
+  if (errno) return unreachable(target, errno, error.rawMessage);
+  const where = `the ${target.role} at ${formatAddress(target.address)}`;
+  switch (error.code) {
+    case Code.Unavailable:
+      return new CliError(
+        'unreachable',
+        error.rawMessage,
+        'try again when weft status shows the host connected',
+      );
+    case Code.DeadlineExceeded:
+      return new CliError(
+        'unreachable',
+        `${where} did not answer within 40 s`,
+        'look at its log, or restart it',
+      );
+    case Code.Aborted:
+      return new CliError(
+        'unreachable',
+        `${where} went away during the request`,
+        'look at its log, then try again',
+      );
+    case Code.Unimplemented:
+      return new CliError(
+        'refused',
+        `${where} cannot do this`,
+        'run it where an agent runs, or upgrade that side',
+      );
+    case Code.FailedPrecondition:
+    case Code.PermissionDenied:
+    case Code.Unauthenticated:
+    case Code.ResourceExhausted:
+      return new CliError('refused', `${where} refused: ${error.rawMessage}`, nextAfterRefusal(error.code));
+    default:
+      return new CliError('failed', `${where} failed: ${error.rawMessage}`, 'look at its log');
+  }
+}
+
+const nextAfterRefusal = (code: Code): string =>
+  code === Code.ResourceExhausted
+    ? 'ask for less at once'
+    : code === Code.FailedPrecondition
+      ? 'put that right, then try again'
+      : 'use a certificate of an operator (URI weft:operator:NAME)';
+
+/** The system's error code, when the other side was not reached at all. */
+function errnoOf(error: ConnectError): string | undefined {
+  for (let at: unknown = error.cause; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'string' && code !== 'ECONNRESET' && !code.startsWith('ERR_STREAM')) return code;
+  }
+  return undefined;
+}
+
+function unreachable({ role, address }: Target, errno: string, text: string): CliError {
+  const where = formatAddress(address);
+  if (errno === 'EACCES')
+    return new CliError('unreachable', `not permitted to open ${where}`, 'run it as root, such as with sudo');
+  if (address.kind === 'tcp')
+    return new CliError(
+      'unreachable',
+      `cannot reach ${where}: ${text}`,
+      'check the address, and that it is running there',
+    );
+  const why =
+    errno === 'ENOENT' ? 'there is no such socket' : errno === 'ECONNREFUSED' ? 'nobody listens there' : text;
+  return new CliError(
+    'unreachable',
+    `cannot reach the ${role} at ${where}: ${why}`,
+    `start it with "weft ${role}" as root, or point --root or --controller to where it runs`,
+  );
+}
