@@ -40,6 +40,8 @@ export interface SessionState {
   lastHeardMs: number;
   headRevision: Revision;
   lastReportMs: number;
+  /** What was told last. */
+  lastReport: string;
 }
 
 /** An attach on its way: granted by the controller → in the journal → in the kernel → answered. */
@@ -93,7 +95,14 @@ export const createAgentState = (start: {
   host: start.host,
   view: start.view ?? new Snapshot(),
   confirmed: false,
-  session: { connected: false, failures: 0, lastHeardMs: 0, headRevision: 0, lastReportMs: 0 },
+  session: {
+    connected: false,
+    failures: 0,
+    lastHeardMs: 0,
+    headRevision: 0,
+    lastReportMs: 0,
+    lastReport: '',
+  },
   attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
   attaching: new Map(),
   detaching: new Map(),

@@ -42,7 +42,8 @@ export function takeLook(state: AgentState, observed: KernelState, nowMs: number
   turn.live = livePaths(turn.scope!, observed);
   turn.revision = state.view.revision;
   turn.ops = planOps(state, observed);
-  noteStatus(state, turn.ops);
+  // Of an earlier revision's making: what the kernel lost since then.
+  noteStatus(state, turn.ops, turn.failing);
   if (turn.ops.length === 0) return endTurn(state, [], nowMs);
   turn.phase = 'applying';
   return [{ effect: 'apply', ops: turn.ops.map(({ op }) => op), scope: scopeOf(state) }];
@@ -91,6 +92,7 @@ export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: 
   turn.phase = 'idle';
   turn.applied = turn.revision;
   turn.failing = results.filter(({ ok }) => !ok);
+  noteStatus(state, turn.failing.length > 0 ? turn.ops : [], turn.failing);
   if (turn.failing.length === 0) {
     turn.failures = 0;
     turn.retryAtMs = 0;

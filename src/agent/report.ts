@@ -1,0 +1,55 @@
+import type { OpResult } from '#model/kernel-op.ts';
+import type { Notice } from '#model/notice.ts';
+import { hostView } from '#plan/host-view.ts';
+import type { RankedOp } from '#plan/order.ts';
+import { hostStatus } from '#plan/status.ts';
+import type { AgentEffect } from './event.ts';
+import { localEndpoints } from './local-endpoints.ts';
+import type { AgentState } from './state.ts';
+
+/** The controller hears at least this often how it stands here. */
+const REPORT_INTERVAL_MS = 5_000;
+
+/** Remembers what a look found: `ops` to do, and how those of this turn ended. */
+export function noteStatus(state: AgentState, ops: readonly RankedOp[], results: readonly OpResult[]): void {
+  const view = hostView(state.view, state.host!);
+  if (!view) return;
+  const { turn, session } = state;
+  const headRevision = session.connected ? session.headRevision : state.view.revision;
+  state.status = hostStatus(view, {
+    headRevision,
+    appliedRevision: turn.applied,
+    ops: ops.map(({ op }) => op),
+    results,
+    notices: noticesOf(state),
+  });
+}
+
+function noticesOf(state: AgentState): Notice[] {
+  const gone = localEndpoints(state).filter((endpoint) => endpoint.state === 'gone');
+  const notices: Notice[] = gone.map(({ endpoint, namespace }) => ({
+    code: 'namespace-gone',
+    title: 'Endpoint without a container',
+    sentence: `The namespace ${namespace || endpoint.containerId} of endpoint ${endpoint.name} is gone.`,
+    next: `weft endpoint detach ${endpoint.id}, or attach the container again.`,
+  }));
+  if (!state.session.connected)
+    notices.push({
+      code: 'controller-away',
+      title: 'No session with the controller',
+      sentence: 'Traffic flows and the kernel is kept as it was wished last; nothing new is heard.',
+      next: 'start the controller, or see `weft agent --help` for its address.',
+    });
+  return notices;
+}
+
+/** Tells the controller, now and then, and soon after something changed. */
+export function reportStatus(state: AgentState, nowMs: number): AgentEffect[] {
+  const { session, status } = state;
+  if (!session.connected || !status) return [];
+  const news = JSON.stringify(status) !== session.lastReport;
+  if (!news && nowMs - session.lastReportMs < REPORT_INTERVAL_MS) return [];
+  session.lastReportMs = nowMs;
+  session.lastReport = JSON.stringify(status);
+  return [{ effect: 'report-status', status }];
+}
