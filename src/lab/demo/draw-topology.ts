@@ -1,0 +1,94 @@
+import { type Paint, padVisible, visibleLength } from '../paint.ts';
+import { addressOf } from './probe.ts';
+import type { DemoHost, Topology } from './report.ts';
+
+/** Fits a terminal of this width; hosts that do not fit beside each other stand below. */
+const WIDTH = 100;
+const INDENT = '  ';
+const GAP = ' ';
+
+/**
+ * Hosts as boxes with their containers, standing on the underlay:
+ *
+ *     ┌─ h1 ───────────────────┐ ┌─ h2 ───────────────────┐
+ *     │ ● blue  VNI 1048576    │ │ …                      │
+ *     │   c1  10.1.0.2  fd01:: │ │                        │
+ *     └──────────┬─────────────┘ └──────────┬─────────────┘
+ *     ═══════════╧══════════════════════════╧══════════════
+ */
+export function drawTopology(topology: Topology, colours: Paint): string[] {
+  const contents = topology.hosts.map((host) => hostLines(host, topology, colours));
+  const inner = Math.max(...contents.flat().map(visibleLength));
+  const height = Math.max(...contents.map((lines) => lines.length));
+  const perRow = Math.max(1, Math.floor((WIDTH - INDENT.length + GAP.length) / (inner + 4 + GAP.length)));
+  const lines: string[] = [];
+  for (let start = 0; start < topology.hosts.length; start += perRow) {
+    const row = topology.hosts
+      .slice(start, start + perRow)
+      .map((host, i) => drawBox(host, contents[start + i]!, inner, height, colours));
+    for (let line = 0; line < row[0]!.length; line++)
+      lines.push(
+        INDENT +
+          row
+            .map((box) => box[line]!)
+            .join(GAP)
+            .trimEnd(),
+      );
+    lines.push(INDENT + drawSegment(row.length, inner + 4));
+  }
+  const { subnets, mtu } = topology.underlay;
+  lines.push(`${INDENT}${colours.bold('underlay')}  ${subnets.join('  ')}  MTU ${mtu}`);
+  return lines;
+}
+
+function hostLines(host: DemoHost, { networks }: Topology, colours: Paint): string[] {
+  return networks.flatMap(({ name, vni }, index) => {
+    const members = host.containers.filter(({ network }) => network === name);
+    const tunnel = host.tunnels.find((each) => each.vni === vni);
+    if (!tunnel && members.length === 0) return [];
+    const colour = colours.nth(index);
+    const title = `${colour(`● ${name}`)}  ${colours.dim(tunnel ? `VNI ${tunnel.vni}  MTU ${tunnel.mtu}` : 'no tunnel')}`;
+    const width = Math.max(...members.map((member) => addressOf(member, 4)?.length ?? 0));
+    const rows = members.map((member) =>
+      `  ${member.name.padEnd(3)} ${(addressOf(member, 4) ?? '').padEnd(width)}  ${addressOf(member, 6) ?? ''}`.trimEnd(),
+    );
+    return [title, ...rows];
+  });
+}
+
+function drawBox(
+  host: DemoHost,
+  content: readonly string[],
+  inner: number,
+  height: number,
+  colours: Paint,
+): string[] {
+  const blank = Array<string>(height - content.length).fill('');
+  const stem = Math.floor((inner + 2) / 2);
+  const vtep = host.addresses
+    .filter((address) => !/^fe[89ab]/i.test(address))
+    .map((address) => address.replace(/\/.*/, ''));
+  const legs = `${host.interface} ${vtep.join(' ')}`;
+  return [
+    `┌─ ${colours.bold(host.name)} ${'─'.repeat(inner - host.name.length - 1)}┐`,
+    ...[...content, ...blank].map((line) => `│ ${padVisible(line, inner)} │`),
+    `└${'─'.repeat(stem)}┬${'─'.repeat(inner + 1 - stem)}┘`,
+    padVisible(
+      `${' '.repeat(stem + 1)}│ ${legText(legs, inner + 1 - stem, host.interface, vtep)}`,
+      inner + 4,
+    ),
+  ];
+}
+
+/** All addresses beside the stem where there is room, else the first, else none. */
+function legText(text: string, width: number, name: string, addresses: readonly string[]): string {
+  return [text, `${name} ${addresses[0] ?? ''}`, addresses[0] ?? '', ''].find(
+    (each) => each.length <= width,
+  )!;
+}
+
+const drawSegment = (boxes: number, width: number): string => {
+  const stem = Math.floor((width - 2) / 2);
+  const part = `${'═'.repeat(stem + 1)}╧${'═'.repeat(width - stem - 2)}`;
+  return Array<string>(boxes).fill(part).join('═');
+};

@@ -1,0 +1,49 @@
+import fs from 'node:fs';
+import { isOverlayNamespaceOf } from '#model/own.ts';
+import { deleteNamedNamespace, NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
+import { type LabLayout, labNamespaces } from './layout.ts';
+import { processesIn, stopProcesses } from './processes.ts';
+import { type LabState, readState, removeDirectory } from './state.ts';
+
+/** What there was of a lab, and is no more. */
+export interface Removed {
+  readonly processes: number;
+  readonly namespaces: number;
+}
+
+/**
+ * Removes a lab, whole or half made: processes that live in its namespaces, the agents' overlay namespaces, its own
+ * namespaces (and with them every link), its files. Idempotent: without a lab it removes what a crash may have left of
+ * its directory, and says undefined.
+ */
+export async function removeLab(directory: string): Promise<Removed | undefined> {
+  const state = readState(directory);
+  const removed = state && (await removeObjects(state));
+  removeDirectory(directory);
+  return removed;
+}
+
+/** Processes first: an agent that still runs would repair what is taken away. */
+async function removeObjects({ layout, hostTags }: LabState): Promise<Removed> {
+  const processes = processesIn(labNamespaces(layout));
+  await stopProcesses(processes);
+  const namespaces = existingNamespaces(layout, hostTags);
+  await Promise.all(namespaces.map(deleteNamedNamespace));
+  return { processes: processes.length, namespaces: namespaces.length };
+}
+
+/** The lab's names under /run/netns, agents' overlay namespaces included. */
+export function existingNamespaces(layout: LabLayout, hostTags: readonly string[]): string[] {
+  const own = new Set(labNamespaces(layout));
+  return listNames().filter(
+    (name) => own.has(name) || hostTags.some((tag) => isOverlayNamespaceOf(tag, name)),
+  );
+}
+
+function listNames(): string[] {
+  try {
+    return fs.readdirSync(NAMESPACE_DIRECTORY);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,56 @@
+import type { ChildProcess } from 'node:child_process';
+import os from 'node:os';
+import { LabError } from './lab-error.ts';
+import type { LabHost, LabLayout } from './layout.ts';
+import { hostEnvironment } from './program.ts';
+import { spawnIn } from './run.ts';
+
+/** Where a command runs: on a host of the lab, or in a container on it. */
+export interface Place {
+  readonly host: LabHost;
+  readonly namespace: string;
+}
+
+/** Reads `h1` or `h1/c2`. Throws LabError with what there is. */
+export function findPlace(lab: LabLayout, text: string): Place {
+  const [hostName, containerName] = text.split('/', 2);
+  const host = lab.hosts.find(({ name }) => name === hostName);
+  if (!host)
+    throw new LabError(
+      `host "${hostName}" is not in the lab`,
+      `choose one of ${lab.hosts.map(({ name }) => name).join(', ')}`,
+    );
+  if (containerName === undefined) return { host, namespace: host.namespace };
+  const container = host.containers.find(({ name }) => name === containerName);
+  if (!container)
+    throw new LabError(
+      `container "${containerName}" is not on ${host.name}`,
+      `choose one of ${host.containers.map(({ name }) => `${host.name}/${name}`).join(', ') || 'its hosts'}`,
+    );
+  return { host, namespace: container.namespace };
+}
+
+/** Runs a command there with this terminal, and gives its exit code. Without a command: a shell. */
+export function execute(lab: LabLayout, place: Place, command: readonly string[]): Promise<number> {
+  const [file, ...args] = command.length > 0 ? command : [process.env.SHELL || 'sh'];
+  const child = spawnIn(place.namespace, file!, args, {
+    stdio: 'inherit',
+    env: hostEnvironment(lab, place.host.root),
+  });
+  return waitForChild(child, file!);
+}
+
+/** Lets the child have the terminal's Ctrl-C for itself, hands on what ends us, and gives its exit code. */
+export function waitForChild(child: ChildProcess, file: string): Promise<number> {
+  const ignore = () => {};
+  const handOn = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', handOn).on('SIGHUP', handOn);
+  return new Promise<number>((resolve, reject) => {
+    child.on('exit', (code, signal) => resolve(code ?? 128 + os.constants.signals[signal!]));
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new LabError(`there is no command ${file}`, 'check its name') : error),
+    );
+  }).finally(() => {
+    process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', handOn).off('SIGHUP', handOn);
+  });
+}

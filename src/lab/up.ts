@@ -1,0 +1,158 @@
+import fs from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Id } from '#model/id.ts';
+import { hostTag } from '#model/own.ts';
+import { atMost } from './at-most.ts';
+import { startAgent, startController, waitUntilReady } from './daemons.ts';
+import { existingNamespaces, removeLab } from './down.ts';
+import { buildFabric } from './fabric.ts';
+import { LabError } from './lab-error.ts';
+import { describeShape, type LabHost, type LabLayout, type LabNetwork, labNamespaces } from './layout.ts';
+import { processesIn, processRef } from './processes.ts';
+import { weftOn, writeWeftScript } from './program.ts';
+import type { Progress } from './progress.ts';
+import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
+
+/** How many `weft` commands run at once: each is a process. */
+const COMMANDS_AT_ONCE = 4;
+
+/** Whether the lab of this layout was made now or was there already. */
+export type UpOutcome = 'made' | 'was up';
+
+/**
+ * Makes sure that the lab is up: leaves a whole one alone, removes what a crash left of one, and then makes it.
+ * Throws LabError when another shape is up, another process is at it, or the names are somebody else's; after any
+ * throw the caller removes the lab if `onClaimed` was called.
+ */
+export async function bringUp(
+  lab: LabLayout,
+  progress: Progress,
+  signal: AbortSignal,
+  onClaimed: () => void,
+): Promise<UpOutcome> {
+  const before = readState(lab.directory);
+  if (before && isWhole(before)) {
+    if (isDeepStrictEqual(before.layout, lab)) return 'was up';
+    throw new LabError(
+      `a lab is up with another shape: ${describeShape(before.layout.shape)}`,
+      'remove it first with weft lab down',
+    );
+  }
+  if (before && isBeingStarted(before))
+    throw new LabError(
+      `process ${before.owner.pid} is bringing this lab up just now`,
+      'wait for it, or stop it',
+    );
+  if (fs.existsSync(lab.directory)) {
+    onClaimed();
+    await progress.step(
+      'clean up',
+      () => removeLab(lab.directory),
+      (removed) =>
+        `what a crash left: ${removed?.processes ?? 0} processes, ${removed?.namespaces ?? 0} namespaces`,
+    );
+  }
+  refuseForeignNames(lab);
+  await makeLab(lab, progress, signal, onClaimed);
+  return 'made';
+}
+
+/** Every namespace is there, and somebody runs in each host's and in the fabric (the agents and the controller). */
+export function isWhole({ phase, layout, hostTags }: LabState): boolean {
+  const own = labNamespaces(layout);
+  const existing = new Set(existingNamespaces(layout, hostTags));
+  const homes = [layout.fabric, ...layout.hosts.map(({ namespace }) => namespace)];
+  return (
+    phase === 'up' &&
+    own.every((name) => existing.has(name)) &&
+    homes.every((home) => processesIn([home]).length > 0)
+  );
+}
+
+/** Names that exist while no record says they are ours belong to the user. */
+function refuseForeignNames(lab: LabLayout): void {
+  const foreign = existingNamespaces(lab, []);
+  if (foreign.length > 0)
+    throw new LabError(
+      `namespaces of these names are not the lab's: ${foreign.join(', ')}`,
+      'remove them (ip netns del NAME), or choose another name for the lab with --name',
+    );
+}
+
+async function makeLab(
+  lab: LabLayout,
+  progress: Progress,
+  signal: AbortSignal,
+  onClaimed: () => void,
+): Promise<void> {
+  const state: LabState = {
+    layout: lab,
+    phase: 'starting',
+    owner: processRef(process.pid)!,
+    hostTags: [],
+    startedAtMs: Date.now(),
+  };
+  if (!claimState(lab.directory, state))
+    throw new LabError('another process has just begun to bring this lab up', 'wait for it');
+  onClaimed();
+  writeWeftScript(lab);
+  await progress.step(
+    'underlay',
+    () => buildFabric(lab, signal),
+    () =>
+      `one Ethernet segment, 10.99.0.0/24 and fd99::/64, MTU ${lab.shape.mtu}; ${lab.hosts.length} hosts on it`,
+  );
+  const hostTags = await startDaemons(lab, progress, signal);
+  writeState(lab.directory, { ...state, hostTags });
+  for (const network of lab.networks) await createNetwork(lab, network, progress, signal);
+  await attachContainers(lab, progress, signal);
+  writeState(lab.directory, { ...state, hostTags, phase: 'up' });
+}
+
+/** All at once: an agent waits for its controller. Gives the tags of the hosts' overlay namespaces. */
+async function startDaemons(lab: LabLayout, progress: Progress, signal: AbortSignal): Promise<string[]> {
+  const controller = startController(lab);
+  const agents = lab.hosts.map((host) => startAgent(lab, host));
+  await progress.step(
+    'controller',
+    () => waitUntilReady(controller, signal),
+    () => `answers at ${controller.socket}`,
+  );
+  const hellos: HelloResponse[] = await progress.step(
+    'agents',
+    () => Promise.all(agents.map((agent) => waitUntilReady(agent, signal))),
+    () => `${lab.hosts.map(({ name }) => name).join(', ')} follow it, each inside its host`,
+  );
+  return hellos.map((hello) => hostTag(hello.hostId as Id));
+}
+
+async function createNetwork(
+  lab: LabLayout,
+  network: LabNetwork,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { mode, underlay } = lab.shape;
+  const subnets = network.subnets.flatMap((subnet) => ['--subnet', subnet]);
+  const command = ['network', 'create', network.name, ...subnets, '--mode', mode, '--underlay', underlay];
+  await progress.step(
+    'network',
+    () => weftOn(lab, lab.hosts[0]!, command, signal),
+    () => `weft ${command.join(' ')}`,
+  );
+}
+
+async function attachContainers(lab: LabLayout, progress: Progress, signal: AbortSignal): Promise<void> {
+  const jobs = lab.hosts.flatMap((host) => host.containers.map((container) => ({ host, container })));
+  if (jobs.length === 0) return;
+  const attach = (host: LabHost, { namespace, network, endpoint }: LabHost['containers'][number]) =>
+    weftOn(lab, host, ['endpoint', 'attach', namespace, network, '--name', endpoint], signal);
+  const [first] = jobs;
+  await progress.step(
+    'containers',
+    () => atMost(COMMANDS_AT_ONCE, jobs, ({ host, container }) => attach(host, container)),
+    () =>
+      `${jobs.length} × weft endpoint attach ${first!.container.namespace} ${first!.container.network} --name ${first!.container.endpoint}`,
+  );
+}
