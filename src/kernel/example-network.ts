@@ -99,11 +99,11 @@ export function exampleNetwork(
     address6: {
       kind: 'address',
       ...inContainer,
-      address: `fd00:${index}::2/64` as InterfaceAddress,
+      address: `fd00:${index + 1}::2/64` as InterfaceAddress,
       nodad: true,
     },
     route4: route(inContainer, '0.0.0.0/0', `10.${index}.0.1`),
-    route6: route(inContainer, '::/0', `fd00:${index}::1`),
+    route6: route(inContainer, '::/0', `fd00:${index + 1}::1`),
     neighbour: {
       kind: 'neighbour',
       ns,

@@ -189,8 +189,8 @@ export function kernelContract(createWorld: () => Promise<KernelWorld>): void {
 
     it('mends by adding: what is there under the name is made as wished', async () => {
       await build();
-      await applyAll(add({ ...net.port, mtu: 1200, port: { ...CONTAINER_PORT, hairpin: true } }));
-      expect(await find(net.port)).toMatchObject({ mtu: 1200, port: { hairpin: true } });
+      await applyAll(add({ ...net.port, mtu: 1300, port: { ...CONTAINER_PORT, hairpin: true } }));
+      expect(await find(net.port)).toMatchObject({ mtu: 1300, port: { hairpin: true } });
     });
 
     it('changes rows and addresses in place', async () => {
@@ -210,7 +210,7 @@ export function kernelContract(createWorld: () => Promise<KernelWorld>): void {
       const other = [
         { ...net.neighbour, mac: '02:00:00:00:ff:05' as Mac },
         { ...net.remote, dst: '192.0.2.78' as Ip },
-        { ...net.route6, via: 'fd00::9' as Ip },
+        { ...net.route6, via: 'fd00:1::9' as Ip },
       ];
       await applyAll(...other.map(add));
       await expectAll(other);

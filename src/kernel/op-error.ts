@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import type { KernelOp, OpError } from '#model/kernel-op.ts';
+import { renderOp } from '#model/render-kernel.ts';
 
 const MEANINGS = new Map(getSystemErrorMap().values());
 
@@ -10,8 +11,6 @@ const RETRYABLE = new Set(['EAGAIN', 'EBUSY', 'EINTR', 'ENOBUFS', 'ENOMEM']);
 export const opError = (op: KernelOp, errno: string, text?: string): OpError => ({
   errno,
   text: text ?? MEANINGS.get(errno) ?? errno,
-  command: renderOp(op),
+  command: renderOp(op).join('; '),
   retryable: RETRYABLE.has(errno),
 });
-
-const renderOp = (op: KernelOp): string => `${op.verb} ${JSON.stringify(op.object)}`;

@@ -1,0 +1,57 @@
+import { constants } from 'node:os';
+import { cidrFamily, type InterfaceAddress, interfaceAddress, ipOf, prefixLengthOf } from '#model/cidr.ts';
+import type { Ip } from '#model/ip.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import type { Address, NamespaceName } from '#model/kernel-state.ts';
+import type { NetlinkError } from '#netlink/netlink-error.ts';
+import {
+  type AddressRequest,
+  decodeAddress,
+  encodeDeleteAddress,
+  encodeDumpAddresses,
+  encodeNewAddress,
+  IFA_F,
+  type Address as NetlinkAddress,
+} from '#netlink/route/address.ts';
+import type { Outbox } from './outbox.ts';
+import type { Visit } from './visit.ts';
+
+/** `inet 10.1.0.5/24 … eth0`, as `ip addr show` has it. */
+export const addressFrom = (ns: NamespaceName, dev: string, row: NetlinkAddress): Address => ({
+  kind: 'address',
+  ns,
+  dev,
+  address: addressOf(row),
+  nodad: row.address.includes(':') ? (row.flags & IFA_F.NODAD) !== 0 : undefined,
+});
+
+const addressOf = ({ address, prefixLength }: NetlinkAddress): InterfaceAddress =>
+  interfaceAddress(address as Ip, prefixLength);
+
+/** `ip addr add fd00::5/64 dev eth0 nodad` */
+export function writeAddress(out: Outbox, verb: KernelOp['verb'], wished: Address): void {
+  const visit = out.visit(wished.ns);
+  const request: AddressRequest = {
+    ifindex: out.index(visit, wished.dev),
+    address: ipOf(wished.address),
+    prefixLength: prefixLengthOf(wished.address),
+    flags: wished.nodad ? IFA_F.NODAD : undefined,
+  };
+  if (verb === 'delete') out.send(visit, encodeDeleteAddress(request));
+  else if (verb === 'change') out.send(visit, encodeNewAddress(request, 'replace'));
+  else out.send(visit, encodeNewAddress(request, 'add'), (error) => settle(visit, request, wished, error));
+}
+
+/** IPv6 knows an address by itself alone: what is there may have another prefix length, and then has to go first. */
+function settle(visit: Visit, request: AddressRequest, wished: Address, error: NetlinkError) {
+  if (error.errno !== constants.errno.EEXIST || cidrFamily(wished.address) === 4)
+    return error.errno === constants.errno.EEXIST ? undefined : error;
+  const { ifindex, address } = request;
+  const there = visit.conversation
+    .dump(encodeDumpAddresses({ ifindex }), decodeAddress)
+    .find((row) => row.address === address);
+  const stale = there && addressOf(there) !== wished.address;
+  const requests = [encodeNewAddress(request, 'replace')];
+  if (stale) requests.unshift(encodeDeleteAddress({ ...request, prefixLength: there.prefixLength }));
+  return visit.conversation.batch(requests).find((outcome) => outcome !== undefined);
+}

@@ -1,0 +1,179 @@
+import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { Link, NamespaceName } from '#model/kernel-state.ts';
+import type { Request } from '#netlink/message.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import { writeAddress } from './address.ts';
+import { deleteLinks } from './delete-links.ts';
+import { writeFdb } from './fdb.ts';
+import { writeLink } from './link-write.ts';
+import { addNamespace, deleteNamespace } from './namespace.ts';
+import { writeNeighbour } from './neighbour.ts';
+import { opError } from './op-error.ts';
+import type { Outbox, Recovery } from './outbox.ts';
+import { peerDresses } from './peer-dress.ts';
+import { RefusedInterfaces } from './refused-interfaces.ts';
+import { writeRoute } from './route.ts';
+import type { Visit, Visits } from './visit.ts';
+
+/** Messages written before others on the event loop have a turn: some 10 ms. */
+const MESSAGES_PER_TURN = 4000;
+
+const { ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL } = constants.errno;
+/** What the kernel answers to the deletion of what is not there. */
+const ABSENT: ReadonlySet<number> = new Set([ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL]);
+
+interface Letter {
+  readonly index: number;
+  readonly request: Request;
+  readonly recovery?: Recovery;
+}
+
+/**
+ * One run through a list of ops. Messages wait in a batch for as long as the next ones are for the same namespace and
+ * need nothing that the waiting ones make.
+ */
+export class Application implements Outbox {
+  readonly #ops: readonly KernelOp[];
+  readonly #visits: Visits;
+  readonly #batchSize: number | undefined;
+  readonly #dresses: ReadonlyMap<string, Link>;
+  readonly #refused = new RefusedInterfaces();
+  readonly #results: OpResult[];
+  #waiting: Letter[] = [];
+  #waitingFor: Visit | undefined;
+  /** The op that is being written. */
+  #index = 0;
+  #written = 0;
+
+  constructor(ops: readonly KernelOp[], visits: Visits, batchSize?: number) {
+    this.#ops = ops;
+    this.#visits = visits;
+    this.#batchSize = batchSize;
+    this.#dresses = peerDresses(ops);
+    this.#results = ops.map((op) => ({ ok: true, op }));
+  }
+
+  async run(): Promise<OpResult[]> {
+    while (this.#index < this.#ops.length) {
+      const { verb, object } = this.#ops[this.#index]!;
+      if (object.kind === 'namespace') await this.#writeNamespace(verb, object.ns);
+      else if (object.kind === 'link' && verb === 'delete') await this.#deleteLinks();
+      else this.#write();
+      this.#index++;
+      if (this.#written >= MESSAGES_PER_TURN) await this.#breathe();
+    }
+    this.#flush();
+    return this.#results;
+  }
+
+  visit(ns: NamespaceName): Visit {
+    return this.#visits.to(ns);
+  }
+
+  index(visit: Visit, dev: string): number {
+    if (!visit.knows(dev)) this.#flush();
+    return visit.indexOf(dev);
+  }
+
+  send(visit: Visit, request: Request, recovery?: Recovery): void {
+    if (this.#waitingFor !== visit) this.#flush();
+    this.#waitingFor = visit;
+    this.#waiting.push({ index: this.#index, request, recovery });
+    this.#written++;
+  }
+
+  async #breathe(): Promise<void> {
+    this.#flush();
+    this.#written = 0;
+    await nextTurn();
+  }
+
+  /** Writes the messages of the op whose turn it is. */
+  #write(): void {
+    const op = this.#ops[this.#index]!;
+    // Whether an interface was made is to be known before another namespace's ops build on it.
+    if (this.#waitingFor && this.#waitingFor.ns !== op.object.ns) this.#flush();
+    const error = this.#refused.refusalOf(op);
+    if (error) this.#results[this.#index] = { ok: false, op, error };
+    else this.#try(() => this.#encode(op));
+  }
+
+  #encode(op: KernelOp): void {
+    const { verb, object } = op;
+    if (object.kind === 'link' && op.verb !== 'delete') writeLink(this, op, object, this.#dresses);
+    else if (object.kind === 'address') writeAddress(this, verb, object);
+    else if (object.kind === 'route') writeRoute(this, verb, object);
+    else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
+    else if (object.kind === 'fdb') writeFdb(this, verb, object);
+  }
+
+  #try(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#settle(this.#index, error);
+    }
+  }
+
+  /** Sends what waits, and takes down what became of it. */
+  #flush(): void {
+    const letters = this.#waiting;
+    const visit = this.#waitingFor;
+    this.#waiting = [];
+    this.#waitingFor = undefined;
+    if (!visit) return;
+    const requests = letters.map(({ request }) => request);
+    const outcomes = visit.conversation.batch(requests, { batchSize: this.#batchSize });
+    outcomes.forEach((outcome, i) => {
+      if (outcome) this.#recover(letters[i]!, outcome);
+    });
+  }
+
+  #recover({ index, recovery }: Letter, refusal: NetlinkError): void {
+    try {
+      const error = recovery ? recovery(refusal) : refusal;
+      if (error) this.#settle(index, error);
+    } catch (error) {
+      this.#settle(index, error);
+    }
+  }
+
+  /** The first refusal of an op is its result. Deleting what is absent is none. */
+  #settle(index: number, error: unknown): void {
+    if (!(error instanceof NetlinkError)) throw error;
+    const op = this.#ops[index]!;
+    if (op.verb === 'delete' && ABSENT.has(error.errno)) return;
+    if (!this.#results[index]!.ok) return;
+    const result = opError(op, error.code, error.text);
+    this.#refused.note(op, result);
+    this.#results[index] = { ok: false, op, error: result };
+  }
+
+  async #writeNamespace(verb: KernelOp['verb'], ns: NamespaceName): Promise<void> {
+    this.#flush();
+    try {
+      if (verb === 'delete') await deleteNamespace(this.#visits, ns);
+      else await addNamespace(ns);
+    } catch (error) {
+      this.#settle(this.#index, error);
+    }
+  }
+
+  /** All link deletions up to the next op of another sort; leaves off at the last of them. */
+  async #deleteLinks(): Promise<void> {
+    this.#flush();
+    const links: Link[] = [];
+    const first = this.#index;
+    for (const { verb, object } of this.#ops.slice(first)) {
+      if (verb !== 'delete' || object.kind !== 'link') break;
+      links.push(object);
+    }
+    const outcomes = await deleteLinks(this.#visits, links);
+    outcomes.forEach((error, i) => {
+      if (error) this.#settle(first + i, error);
+    });
+    this.#index += links.length - 1;
+  }
+}

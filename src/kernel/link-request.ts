@@ -1,0 +1,84 @@
+import type { BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
+import type { BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
+import type { LinkRequest } from '#netlink/route/link.ts';
+import type { Vxlan } from '#netlink/route/link-kind.ts';
+
+/** What of a wished link differs from what is there: the changes to send, in order. */
+export function linkChanges(
+  wished: Link,
+  was: Partial<Link>,
+  masterIndex: (name: string) => number,
+): LinkRequest[] {
+  const { name, up, port } = wished;
+  const basics: LinkRequest = {
+    name,
+    mtu: changed(wished.mtu, was.mtu),
+    mac: changed(wished.mac, was.mac),
+    group: changed(wished.group, was.group),
+  };
+  const { master, addrGenMode } = wished;
+  if (master !== undefined && master !== was.master) basics.master = master === '' ? 0 : masterIndex(master);
+  // Not with `up`: the kernel sets a device up before it heeds addr_gen_mode in the same message.
+  const quiet: LinkRequest = { name };
+  if (addrGenMode !== 'other' && addrGenMode !== was.addrGenMode) quiet.addrGenMode = addrGenMode;
+  // A link that joins a bridge gets the bridge's flags for new ports, whatever they were before.
+  const portWas = basics.master === undefined ? was.port : undefined;
+  const last: LinkRequest = { name };
+  if (port && !isSamePort(port, portWas)) last.port = portRequest(port);
+  if (up !== was.up) last.up = up;
+  // Not with `mtu`: a VXLAN device takes that for a change of kind and refuses it.
+  const detail: LinkRequest = { name, ...detailChange(wished.detail, was.detail) };
+  return [detail, basics, quiet, last].filter(isNeeded);
+}
+
+const changed = <T>(wished: T | undefined, was: T | undefined): T | undefined =>
+  wished === was ? undefined : wished;
+
+const isNeeded = ({ name: _, ...rest }: LinkRequest): boolean =>
+  Object.values(rest).some((value) => value !== undefined);
+
+const isSamePort = (wished: BridgePort, was: BridgePort | undefined): boolean =>
+  was !== undefined &&
+  (Object.keys(wished) as (keyof BridgePort)[]).every((flag) => wished[flag] === was[flag]);
+
+/** Only what differs: of a live VXLAN device the kernel refuses even its own UDP port. */
+function detailChange(wished: LinkDetail, was: LinkDetail | undefined): Partial<LinkRequest> {
+  if (wished.type === 'bridge' && was?.type === 'bridge') {
+    if (wished.stp === was.stp && wished.multicastSnooping === was.multicastSnooping) return {};
+    return kindOf(wished);
+  }
+  if (wished.type !== 'vxlan' || was?.type !== 'vxlan') return {};
+  const all = vxlanRequest(wished);
+  const old = vxlanRequest(was);
+  const entries = Object.entries(all).filter(([field, value]) => value !== old[field as keyof Vxlan]);
+  return entries.length === 0 ? {} : { kind: 'vxlan', vxlan: Object.fromEntries(entries) };
+}
+
+/** The kind of a new device and its own attributes. */
+export function kindOf(detail: LinkDetail): Pick<LinkRequest, 'kind' | 'vxlan' | 'bridge'> {
+  if (detail.type === 'vxlan') return { kind: 'vxlan', vxlan: vxlanRequest(detail) };
+  if (detail.type === 'bridge')
+    return { kind: 'bridge', bridge: { stp: detail.stp ? 1 : 0, mcastSnooping: detail.multicastSnooping } };
+  return { kind: detail.type };
+}
+
+const vxlanRequest = ({ vni, port, local, ttl, learning, proxy, l2miss, l3miss }: VxlanDetail): Vxlan => ({
+  id: vni,
+  local,
+  ttl,
+  learning,
+  proxy,
+  l2miss,
+  l3miss,
+  port,
+});
+
+const portRequest = (port: BridgePort): NetlinkPort => ({
+  hairpin: port.hairpin,
+  learning: port.learning,
+  unicastFlood: port.unicastFlood,
+  mcastFlood: port.multicastFlood,
+  bcastFlood: port.broadcastFlood,
+  neighSuppress: port.neighSuppress,
+  isolated: port.isolated,
+});

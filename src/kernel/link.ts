@@ -1,0 +1,85 @@
+import type { Ip } from '#model/ip.ts';
+import type { BridgePort, Link, LinkDetail, MacvlanDetail, NamespaceName } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
+import type { Vni } from '#model/vni.ts';
+import type { BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
+import { IFF, type Link as NetlinkLink } from '#netlink/route/link.ts';
+import type { Vxlan } from '#netlink/route/link-kind.ts';
+
+/** The names of a namespace's devices by index. */
+export type LinkNames = ReadonlyMap<number, string>;
+
+/**
+ * A device as `ip -d link show` has it. Which pair a veth belongs to cannot be told from one namespace alone: its
+ * detail is handed in.
+ */
+export const linkFrom = (ns: NamespaceName, row: NetlinkLink, names: LinkNames, veth: LinkDetail): Link => ({
+  kind: 'link',
+  ns,
+  name: row.name ?? '',
+  up: row.up,
+  mac: row.mac as Mac | undefined,
+  mtu: row.mtu,
+  master: row.master === undefined ? '' : names.get(row.master),
+  group: row.group,
+  addrGenMode: addrGenModeFrom(row),
+  detail: row.kind === 'veth' ? veth : detailFrom(row, names),
+  port: row.port && portFrom(row.port),
+});
+
+/** A device without IPv6 (an MTU below 1280, `ipv6.disable=1`) makes no address either. */
+function addrGenModeFrom({ addrGenMode = 'none' }: NetlinkLink): Link['addrGenMode'] {
+  return addrGenMode === 'eui64' || addrGenMode === 'none' ? addrGenMode : 'other';
+}
+
+function detailFrom(row: NetlinkLink, names: LinkNames): LinkDetail {
+  if (row.flags & IFF.LOOPBACK) return { type: 'loopback' };
+  if (row.vxlan) return vxlanFrom(row.vxlan);
+  if (row.bridge)
+    return {
+      type: 'bridge',
+      stp: row.bridge.stp !== 0,
+      multicastSnooping: row.bridge.mcastSnooping ?? false,
+    };
+  const mode = row.macvlan?.mode;
+  if (mode !== undefined && isMacvlanMode(mode))
+    return { type: 'macvlan', parent: names.get(row.link ?? 0) ?? '', mode };
+  return { type: 'other', linkKind: row.kind ?? '' };
+}
+
+const isMacvlanMode = (mode: string): mode is MacvlanDetail['mode'] =>
+  ['private', 'vepa', 'bridge', 'passthru'].includes(mode);
+
+const vxlanFrom = (vxlan: Vxlan): LinkDetail => ({
+  type: 'vxlan',
+  vni: (vxlan.id ?? 0) as Vni,
+  port: vxlan.port ?? 0,
+  // Without one the kernel takes the route's source address.
+  local: (vxlan.local ?? '0.0.0.0') as Ip,
+  ttl: vxlan.ttl ?? 0,
+  learning: vxlan.learning ?? false,
+  proxy: vxlan.proxy ?? false,
+  l2miss: vxlan.l2miss ?? false,
+  l3miss: vxlan.l3miss ?? false,
+});
+
+const portFrom = (port: NetlinkPort): BridgePort => ({
+  learning: port.learning ?? false,
+  unicastFlood: port.unicastFlood ?? false,
+  multicastFlood: port.mcastFlood ?? false,
+  broadcastFlood: port.bcastFlood ?? false,
+  hairpin: port.hairpin ?? false,
+  neighSuppress: port.neighSuppress ?? false,
+  isolated: port.isolated ?? false,
+});
+
+/**
+ * Whether what is there can be made into the wished link in place, or is it already; not whether all of it may be
+ * changed: that the kernel knows.
+ */
+export function isSameLink({ detail: there }: Link, { detail: wished }: Link): boolean {
+  if (there.type !== wished.type || wished.type === 'other') return false;
+  if (there.type === 'veth' && wished.type === 'veth')
+    return there.peer?.ns === wished.peer?.ns && there.peer?.name === wished.peer?.name;
+  return true;
+}

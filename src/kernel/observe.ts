@@ -1,0 +1,131 @@
+import { readdirSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  addKernelObject,
+  emptyKernelState,
+  type KernelState,
+  type LinkDetail,
+  type MutableKernelTables,
+  type NamespaceName,
+} from '#model/kernel-state.ts';
+import { isOverlayNamespaceOf } from '#model/own.ts';
+import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
+import { NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
+import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
+import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
+import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
+import { decodeNeighbour, encodeDumpNeighbours } from '#netlink/route/neighbour.ts';
+import { addressFrom } from './address.ts';
+import { fdbFrom } from './fdb.ts';
+import type { Scope } from './kernel.ts';
+import { type LinkNames, linkFrom } from './link.ts';
+import { neighbourFrom } from './neighbour.ts';
+import { dumpMainRoutes, routeFrom } from './route.ts';
+import { type Port, Ports } from './veth-pair.ts';
+import { isAbsent, type Visit, type Visits } from './visit.ts';
+
+/** Reads all objects in scope; see `Kernel.observe`. */
+export async function observe(scope: Scope, visits: Visits): Promise<KernelState> {
+  const state = emptyKernelState();
+  const ports = new Ports();
+  for (const ns of overlayNamespaces(scope)) {
+    lookInto(visits, ns, (visit) => readOverlay(state, visit, ports));
+    await nextTurn();
+  }
+  for (const { namespace, interfaces } of scope.containers) {
+    lookInto(visits, namespace.path, (visit) => readContainer(state, visit, interfaces, ports));
+    visits.leave(namespace.path);
+    await nextTurn();
+  }
+  return state;
+}
+
+function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => void): void {
+  try {
+    look(visits.to(ns));
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}
+
+function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): void {
+  const { ns, conversation } = visit;
+  const rows = conversation.dump(encodeDumpLinks(), decodeLink);
+  const names = namesOf(rows);
+  addKernelObject(state, { kind: 'namespace', ns });
+  for (const row of rows) {
+    addKernelObject(state, linkFrom(ns, row, names, { type: 'veth' }));
+    if (row.kind === 'veth') ports.add({ visit, row });
+  }
+  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress))
+    addKernelObject(state, addressFrom(ns, names.get(row.ifindex) ?? '', row));
+  for (const { index, name = '', vxlan } of rows) if (vxlan) readNeighbours(state, visit, index, name);
+  for (const row of conversation.dump(encodeDumpNeighbours(AF_BRIDGE), decodeNeighbour)) {
+    const fdb = fdbFrom(ns, names.get(row.ifindex) ?? '', row);
+    if (fdb) addKernelObject(state, fdb);
+  }
+}
+
+function readNeighbours(state: MutableKernelTables, visit: Visit, ifindex: number, dev: string): void {
+  for (const family of [AF_INET, AF_INET6])
+    for (const row of visit.conversation.dump(encodeDumpNeighbours(family, { ifindex }), decodeNeighbour)) {
+      const neighbour = neighbourFrom(visit.ns, dev, row);
+      if (neighbour) addKernelObject(state, neighbour);
+    }
+}
+
+function readContainer(
+  state: MutableKernelTables,
+  visit: Visit,
+  interfaces: readonly string[],
+  ports: Ports,
+): void {
+  const { ns, conversation } = visit;
+  const rows = conversation.dump(encodeDumpLinks(), decodeLink);
+  const names = namesOf(rows);
+  const looked = new Map<number, string>();
+  for (const row of rows) {
+    const port = ports.otherEndOf(visit, row);
+    if (port) tellPort(state, port, ns, row);
+    const { index, name = '' } = row;
+    if (name !== 'lo' && !interfaces.includes(name)) continue;
+    const detail: LinkDetail = port
+      ? { type: 'veth-peer', port: { ns: port.visit.ns, name: port.row.name ?? '' } }
+      : { type: 'other', linkKind: 'veth' };
+    addKernelObject(state, linkFrom(ns, row, names, detail));
+    if (name !== 'lo') looked.set(index, name);
+  }
+  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress)) {
+    const dev = looked.get(row.ifindex);
+    if (dev) addKernelObject(state, addressFrom(ns, dev, row));
+  }
+  for (const row of dumpMainRoutes(visit)) {
+    const dev = looked.get(row.oif ?? 0);
+    if (dev) addKernelObject(state, routeFrom(ns, dev, row));
+  }
+}
+
+/** The port was read before its other end was found. */
+function tellPort(state: MutableKernelTables, port: Port, ns: NamespaceName, end: NetlinkLink): void {
+  const key = linkKey(port.visit.ns, port.row.name ?? '');
+  const link = state.link.get(key)!;
+  state.link.set(key, { ...link, detail: { type: 'veth', peer: { ns, name: end.name ?? '' } } });
+}
+
+/** As `kernelKey` has it, for a link of which only the name is at hand. */
+const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${name}`;
+
+const namesOf = (rows: readonly NetlinkLink[]): LinkNames =>
+  new Map(rows.map(({ index, name = '' }) => [index, name]));
+
+/** Names under /run/netns with the host's tag; a leftover file that is no namespace is found out when it is entered. */
+export function overlayNamespaces({ hostTag, overlays }: Scope): NamespaceName[] {
+  let names: string[];
+  try {
+    names = readdirSync(NAMESPACE_DIRECTORY);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return names.filter((name) => isOverlayNamespaceOf(hostTag, name) && (overlays?.includes(name) ?? true));
+}

@@ -1,0 +1,58 @@
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { KernelState } from '#model/kernel-state.ts';
+import { Application } from './apply.ts';
+import type { Kernel, KernelEvent, Scope } from './kernel.ts';
+import { observe } from './observe.ts';
+import { OverlayWatch } from './overlay-watch.ts';
+import { Visits } from './visit.ts';
+
+export interface RealKernelOptions {
+  /** Messages per send; 1 lets a crash test die between any two. */
+  readonly batchSize?: number;
+}
+
+/** From so many rows on, their echo is not listened to. */
+const MANY_ROWS = 256;
+
+/**
+ * This machine's kernel, seen from the network namespace that this thread started in. Needs CAP_NET_ADMIN and
+ * CAP_SYS_ADMIN, be it in a user namespace of its own.
+ */
+export class RealKernel implements Kernel {
+  readonly #batchSize: number | undefined;
+  readonly #watch = new OverlayWatch();
+
+  constructor({ batchSize }: RealKernelOptions = {}) {
+    this.#batchSize = batchSize;
+  }
+
+  /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
+  observe(scope: Scope): Promise<KernelState> {
+    return this.#visiting(scope, (visits) => observe(scope, visits));
+  }
+
+  apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
+    const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
+    const rows = ops.filter(({ object: { kind } }) => kind === 'fdb' || kind === 'neighbour');
+    if (rows.length < MANY_ROWS) return run();
+    return this.#watch.withoutRows(new Set(rows.map(({ object }) => object.ns)), run);
+  }
+
+  /** Our own writes are told too, as anybody's. Keeps the process running until stopped. */
+  watch(onEvent: (event: KernelEvent) => void): () => void {
+    return this.#watch.listen(onEvent);
+  }
+
+  async close(): Promise<void> {
+    this.#watch.close();
+  }
+
+  async #visiting<T>(scope: Scope, work: (visits: Visits) => Promise<T>): Promise<T> {
+    const visits = new Visits(scope, (ns, netnsFd) => this.#watch.see(ns, netnsFd));
+    try {
+      return await work(visits);
+    } finally {
+      visits.close();
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { constants } from 'node:os';
+import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { close } from '#netlink/libc.ts';
+import { namedNamespacePath } from '#netlink/named-namespace.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import { openNamespace } from '#netlink/open-namespace.ts';
+import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
+import type { Scope } from './kernel.ts';
+
+const { ENOENT, ENODEV } = constants.errno;
+
+/** One namespace while a call lasts: a socket in it, and the indexes of its devices. */
+export class Visit {
+  readonly ns: NamespaceName;
+  /** Of the host's own namespace there is none. */
+  readonly netnsFd: number | undefined;
+  readonly conversation: Conversation;
+  readonly #indexes = new Map<string, number>();
+
+  constructor(ns: NamespaceName, netnsFd?: number) {
+    this.ns = ns;
+    this.netnsFd = netnsFd;
+    this.conversation = openConversation(netnsFd);
+  }
+
+  /** Ifindex of a device. Throws NetlinkError ENODEV without it. */
+  indexOf(name: string): number {
+    const known = this.#indexes.get(name);
+    if (known !== undefined) return known;
+    const { index } = decodeLink(this.conversation.request(encodeGetLink({ name }))!);
+    this.#indexes.set(name, index);
+    return index;
+  }
+
+  /** Whether the index needs no asking. */
+  knows(name: string): boolean {
+    return this.#indexes.has(name);
+  }
+
+  forgetIndexes(): void {
+    this.#indexes.clear();
+  }
+
+  close(): void {
+    this.conversation.close();
+    if (this.netnsFd !== undefined) close(this.netnsFd);
+  }
+}
+
+/**
+ * The namespaces that one call of observe or apply goes into, each opened at most once and let go at its end: an open
+ * socket would keep alive what its owner has removed.
+ */
+export class Visits {
+  readonly #containers: ReadonlyMap<NamespaceName, NamespaceRef>;
+  readonly #open = new Map<NamespaceName, Visit>();
+  readonly #onOverlay: (ns: NamespaceName, netnsFd: number) => void;
+
+  constructor(scope: Scope, onOverlay: (ns: NamespaceName, netnsFd: number) => void) {
+    this.#containers = new Map(scope.containers.map(({ namespace }) => [namespace.path, namespace]));
+    this.#onOverlay = onOverlay;
+  }
+
+  /** Throws NetlinkError ENOENT when it is not there, or is another one than the scope means. */
+  to(ns: NamespaceName): Visit {
+    const open = this.#open.get(ns);
+    if (open) return open;
+    const visit = new Visit(ns, ns === HOST_NAMESPACE ? undefined : this.#enter(ns));
+    this.#open.set(ns, visit);
+    return visit;
+  }
+
+  #enter(ns: NamespaceName): number {
+    const isContainer = ns.startsWith('/');
+    const opened = openNamespace(isContainer ? ns : namedNamespacePath(ns));
+    if (typeof opened === 'string') throw absent(`namespace ${ns} is not there (${opened})`);
+    if (!isContainer) {
+      this.#onOverlay(ns, opened.fd);
+      return opened.fd;
+    }
+    const meant = this.#containers.get(ns);
+    if (meant && meant.dev === opened.dev && meant.inode === opened.inode && meant.cookie === opened.cookie)
+      return opened.fd;
+    close(opened.fd);
+    throw absent(`${ns} is another namespace by now`);
+  }
+
+  /** Devices have come or gone. */
+  forgetIndexes(): void {
+    for (const visit of this.#open.values()) visit.forgetIndexes();
+  }
+
+  leave(ns: NamespaceName): void {
+    this.#open.get(ns)?.close();
+    this.#open.delete(ns);
+  }
+
+  close(): void {
+    for (const ns of [...this.#open.keys()]) this.leave(ns);
+  }
+}
+
+const absent = (text: string): NetlinkError => new NetlinkError({ errno: ENOENT, request: 'open', text });
+
+export const isAbsent = (error: unknown): boolean =>
+  error instanceof NetlinkError && (error.errno === ENOENT || error.errno === ENODEV);
