@@ -18,6 +18,8 @@ export class TestController {
   readonly replicas = new Map<number, Snapshot>();
   readonly ended = new Map<number, Rejection>();
   readonly messages: FollowMessage[] = [];
+  /** The same by session, until somebody takes it. */
+  readonly sent = new Map<number, FollowMessage[]>();
   /** Commits that wait for their acknowledgement. */
   readonly commits: Extract<ControllerEffect, { effect: 'commit' }>[] = [];
   private readonly chance: Chance;
@@ -79,6 +81,7 @@ export class TestController {
 
   private hear(session: number, message: FollowMessage): void {
     this.messages.push(message);
+    this.sent.set(session, [...(this.sent.get(session) ?? []), message]);
     const replica = this.replicas.get(session) ?? new Snapshot();
     this.replicas.set(session, replica);
     if (message.message === 'snapshot') {

@@ -1,0 +1,260 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createNetwork } from '#intent/test-world.ts';
+import { isRejection } from '#model/fault.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { kernelObjects } from '#model/kernel-state.ts';
+import { hostTag, portName } from '#model/own.ts';
+import type { Endpoint } from '#model/records.ts';
+import { scopeOf } from './scope.ts';
+import { type TestAgent, TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+let h1: TestAgent;
+let h2: TestAgent;
+
+beforeEach(async () => {
+  cluster = new TestCluster();
+  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
+});
+
+async function attached(agent: TestAgent, network: string, path: string): Promise<Endpoint> {
+  const request = agent.attach(network, path);
+  await cluster.settle();
+  const answer = agent.answers.get(request);
+  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
+  return answer.endpoint;
+}
+
+const objectsOf = async (agent: TestAgent) => [
+  ...kernelObjects(await agent.kernel.observe(scopeOf(agent.state))),
+];
+
+async function rowsFor(agent: TestAgent, { mac }: Endpoint): Promise<number> {
+  return (await objectsOf(agent)).filter(
+    (object) => object.kind === 'fdb' && object.table === 'self' && object.mac === mac,
+  ).length;
+}
+
+describe('attach', () => {
+  test('is answered when the kernel is right, and the other host knows the way', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    expect(await h1.pendingOps()).toEqual([]);
+    expect(h1.journal.get(endpoint.id)).toMatchObject({ state: 'attached', namespace: { path: '/c1' } });
+    await attached(h2, 'app', '/c2');
+    expect(await rowsFor(h2, endpoint)).toBe(1);
+    expect(h2.networks()).toEqual(['app']);
+  });
+
+  test('that the kernel refuses says why in the field, and leaves nothing', async () => {
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    h1.kernel.addForeignInterface('/c1', 'eth0');
+    const request = h1.attach('app', '/c1', { interface: 'eth0' });
+    await cluster.settle(2_000);
+    expect(h1.answers.get(request)).toMatchObject({
+      reason: 'conflict',
+      faults: [{ field: 'interface', value: 'eth0' }],
+    });
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
+    expect([...h1.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
+    const left = await objectsOf(h1);
+    expect(left.filter((object) => object.kind === 'namespace')).toEqual([]);
+  });
+
+  test('with the controller away is refused, not half done', async () => {
+    h1.cut();
+    const request = h1.attach('app', '/c1');
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ reason: 'unavailable' });
+    expect(h1.ops).toEqual([]);
+  });
+
+  test('into a namespace that has gone is refused and taken back', async () => {
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    h1.kernel.removeContainerNamespace('/c1');
+    const request = h1.attach('app', '/c1');
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ reason: 'absent', faults: [{ field: 'namespace' }] });
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
+  });
+
+  test('many at once are all answered', async () => {
+    const requests = Array.from({ length: 20 }, (_, i) => h1.attach('app', `/c${i}`));
+    await cluster.settle();
+    expect(requests.map((request) => h1.answers.get(request))).toEqual(
+      requests.map(() => expect.objectContaining({ answer: 'attached' })),
+    );
+    expect(await h1.pendingOps()).toEqual([]);
+  });
+});
+
+describe('detach', () => {
+  test('takes the endpoint out of every kernel, and the network with the last one', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    const request = h1.detach({ endpoint: 'c1' });
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({
+      answer: 'detached',
+      endpoints: [{ id: endpoint.id }],
+      notices: [],
+    });
+    expect(await rowsFor(h2, endpoint)).toBe(0);
+    expect((await objectsOf(h1)).filter(({ kind }) => kind === 'namespace')).toEqual([]);
+    expect(h1.journal.has(endpoint.id)).toBe(false);
+  });
+
+  test('of an unknown id is success, of an unknown name an error', async () => {
+    const [known, unknown] = [
+      h1.detach({ endpoint: '01JD0000000000000000000000' }),
+      h1.detach({ endpoint: 'nobody' }),
+    ];
+    await cluster.settle();
+    expect(h1.answers.get(known)).toMatchObject({ answer: 'detached', endpoints: [] });
+    expect(h1.answers.get(unknown)).toMatchObject({ reason: 'absent' });
+  });
+
+  test('with the controller away is done here and remembered, also over a restart', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    h1.cut();
+    const request = h1.detach({ endpoint: endpoint.id });
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({
+      answer: 'detached',
+      notices: [{ code: 'detach-untold' }],
+    });
+    const port = portName(endpoint.id);
+    expect((await objectsOf(h1)).filter((object) => object.kind === 'link' && object.name === port)).toEqual(
+      [],
+    );
+    h1.restart();
+    await cluster.settle();
+    expect(cluster.controller.state.snapshot.endpoints.has(endpoint.id)).toBe(true);
+    h1.heal();
+    await cluster.settle();
+    expect(cluster.controller.state.snapshot.endpoints.has(endpoint.id)).toBe(false);
+    expect(h1.journal.has(endpoint.id)).toBe(false);
+  });
+});
+
+describe('the turn', () => {
+  test('repairs what somebody else deleted', async () => {
+    const remote = await attached(h2, 'app', '/c2');
+    const local = await attached(h1, 'app', '/c1');
+    const row = (await objectsOf(h1)).find((object) => object.kind === 'fdb' && object.mac === remote.mac)!;
+    await h1.kernel.apply([{ verb: 'delete', object: row }], scopeOf(h1.state));
+    h1.dispatch({ event: 'kernel-changed' });
+    await cluster.settle();
+    expect(await rowsFor(h1, remote)).toBe(1);
+    const port = (await objectsOf(h1)).find(
+      (object) => object.kind === 'link' && object.name === portName(local.id),
+    )!;
+    await h1.kernel.apply([{ verb: 'delete', object: port }], scopeOf(h1.state));
+    // No event this time: the look that comes by itself finds it.
+    await cluster.settle(6_000);
+    expect(await h1.pendingOps()).toEqual([]);
+  });
+
+  test('writes nothing when nothing changed', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.ops.length = 0;
+    h1.restart();
+    await cluster.settle(20_000);
+    expect(h1.ops).toEqual([]);
+  });
+
+  test('comes back for what the kernel refused', async () => {
+    await attached(h1, 'app', '/c1');
+    const isRow = (op: KernelOp) =>
+      op.verb === 'add' && op.object.kind === 'fdb' && op.object.table === 'self';
+    h1.kernel.failNext(isRow, 'ENOMEM');
+    const remote = await attached(h2, 'app', '/c2');
+    expect(h1.kernel.pendingFailures).toBe(0);
+    expect(h1.state.status?.failing).toMatchObject([{ errno: 'ENOMEM' }]);
+    await cluster.settle(1_000);
+    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(h1.state.status?.failing).toEqual([]);
+  });
+
+  test('a container that ended is told, and nothing is plugged into its successor', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    h1.kernel.createContainerNamespace('/c1');
+    await cluster.settle(6_000);
+    expect(h1.state.status?.notices).toMatchObject([{ code: 'namespace-gone' }]);
+    expect((await objectsOf(h1)).filter((object) => object.ns === '/c1')).toEqual([]);
+    expect(cluster.controller.state.snapshot.endpoints.has(endpoint.id)).toBe(true);
+  });
+});
+
+describe('with the controller away', () => {
+  test('a restarted agent keeps what runs, repairs it, and deletes nothing that it cannot know', async () => {
+    await attached(h1, 'app', '/c1');
+    const remote = await attached(h2, 'app', '/c2');
+    h1.cut();
+    // Somebody the old view does not know: perhaps a stranger, perhaps a peer that came since.
+    const unknown: KernelOp = {
+      verb: 'add',
+      object: { ...(await vxlanRow(h1, remote)), mac: '02:00:00:00:00:99' as Endpoint['mac'] },
+    };
+    await h1.kernel.apply(
+      [unknown, { verb: 'delete', object: await vxlanRow(h1, remote) }],
+      scopeOf(h1.state),
+    );
+    h1.restart();
+    await cluster.settle(6_000);
+    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(await rowsFor(h1, { ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(1);
+    h1.heal();
+    await cluster.settle(6_000);
+    expect(await rowsFor(h1, { ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(0);
+  });
+
+  test('after a reboot the endpoints of before are dead until somebody attaches again', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    h1.restart('boot-2');
+    await cluster.settle(6_000);
+    const links = (await objectsOf(h1)).filter(
+      (object) => object.kind === 'link' && object.name === portName(endpoint.id),
+    );
+    expect(links).toEqual([]);
+    expect(await attached(h1, 'app', '/c1')).toMatchObject({ id: endpoint.id });
+    expect(await h1.pendingOps()).toEqual([]);
+  });
+
+  test('a silent controller counts as gone after ten seconds', async () => {
+    expect(h1.state.session.connected).toBe(true);
+    await cluster.settle(9_000);
+    expect(h1.state.session.connected).toBe(true);
+    h1.connected = false;
+    await cluster.settle(3_000);
+    expect(h1.state.session.connected).toBe(false);
+  });
+});
+
+describe('reset', () => {
+  test('leaves no trace, also with the controller away', async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h1, 'db', '/c1b');
+    h1.cut();
+    const request = h1.ask((number) => ({ event: 'asked-reset', request: number }));
+    await cluster.settle();
+    expect(h1.answers.get(request)).toEqual({ answer: 'reset' });
+    const overlays = (await objectsOf(h1)).filter(({ ns }) =>
+      ns.startsWith(`weft-${hostTag(h1.state.host!)}`),
+    );
+    expect(overlays).toEqual([]);
+    h1.heal();
+    await cluster.settle();
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
+  });
+});
+
+async function vxlanRow(agent: TestAgent, { mac }: Endpoint) {
+  const row = (await objectsOf(agent)).find(
+    (object) => object.kind === 'fdb' && object.mac === mac && object.table === 'self',
+  );
+  if (row?.kind !== 'fdb') throw new Error('no row');
+  return row;
+}

@@ -1,0 +1,224 @@
+import { TestController } from '#controller/test-controller.ts';
+import { registerHost } from '#intent/test-world.ts';
+import { FakeKernel } from '#kernel/fake-kernel.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { Snapshot } from '#model/snapshot.ts';
+import type { Wish } from '#model/wish.ts';
+import { hostView } from '#plan/host-view.ts';
+import type { Attachment, JournalEntry } from './attachment.ts';
+import { step } from './core.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from './event.ts';
+import { scopeOf } from './scope.ts';
+import { type AgentState, createAgentState } from './state.ts';
+import { planOps } from './turn.ts';
+
+const UNREACHABLE = reject('unavailable', fault('controller', 'test', 'is away', 'bring it back'));
+let lastSession = 0;
+
+/** For tests: the shipped cores of one controller and several agents, over fake kernels and a wire that can be cut. */
+export class TestCluster {
+  readonly controller = new TestController();
+  readonly agents = new Map<string, TestAgent>();
+  nowMs = 1_000_000;
+
+  agent(name: string): TestAgent {
+    const known = this.agents.get(name);
+    if (known) return known;
+    const agent = new TestAgent(this, name);
+    this.agents.set(name, agent);
+    return agent;
+  }
+
+  /** Runs until nothing is left to do; `afterMs` of time pass first, in ticks of half a second. */
+  async settle(afterMs = 0): Promise<void> {
+    const end = this.nowMs + afterMs;
+    do {
+      this.nowMs = Math.min(this.nowMs + 500, Math.max(end, this.nowMs));
+      for (const agent of this.agents.values()) agent.dispatch({ event: 'tick' });
+      for (let work = true; work; ) {
+        work = false;
+        for (const agent of this.agents.values()) work = (await agent.work()) || work;
+      }
+    } while (this.nowMs < end);
+  }
+}
+
+/** One host: core, kernel, and what survives the process (journal and view). */
+export class TestAgent {
+  readonly kernel = new FakeKernel();
+  readonly journal = new Map<string, JournalEntry>();
+  readonly name: string;
+  state: AgentState;
+  readonly answers = new Map<number, Answer | Rejection>();
+  /** All writes that the kernel was asked for. */
+  readonly ops: KernelOp[] = [];
+  /** Whether the wire to the controller is whole. */
+  connected = true;
+  private readonly cluster: TestCluster;
+  private keptView: Snapshot | undefined;
+  private effects: AgentEffect[] = [];
+  private session = 0;
+  private connecting = false;
+  private lastRequest = 0;
+
+  constructor(cluster: TestCluster, name: string) {
+    this.cluster = cluster;
+    this.name = name;
+    this.state = this.boot('boot-1');
+  }
+
+  /** A new process on what the last one left on disk. */
+  restart(bootId = this.state.bootId): void {
+    this.cutSession();
+    this.effects = [];
+    this.state = this.boot(bootId);
+  }
+
+  cut(): void {
+    this.connected = false;
+    this.cutSession();
+    this.dispatch({ event: 'disconnected', reason: 'cut' });
+  }
+
+  heal(): void {
+    this.connected = true;
+    this.connecting = true;
+  }
+
+  attach(network: string, path: string, words: Partial<AttachAsk['words']> = {}): number {
+    const namespace = this.namespaces.get(path) ?? this.kernel.createContainerNamespace(path);
+    this.namespaces.set(path, namespace);
+    const ask = {
+      words: { network, containerId: path, name: path.slice(1), aliases: [], addresses: [], ...words },
+      namespace,
+    };
+    return this.ask((request) => ({ event: 'asked-attach', request, ask }));
+  }
+
+  readonly namespaces = new Map<string, AttachAsk['namespace']>();
+
+  detach(ask: DetachAsk): number {
+    return this.ask((request) => ({ event: 'asked-detach', request, ask }));
+  }
+
+  ask(eventOf: (request: number) => AgentEvent): number {
+    const request = ++this.lastRequest;
+    this.dispatch(eventOf(request));
+    return request;
+  }
+
+  dispatch(event: AgentEvent): void {
+    this.effects.push(...step(this.state, event, this.cluster.nowMs));
+  }
+
+  /** What is left to do in the kernel: nothing, when the agent is done. */
+  async pendingOps(): Promise<KernelOp[]> {
+    const observed = await this.kernel.observe(scopeOf(this.state));
+    return planOps(this.state, observed).map(({ op }) => op);
+  }
+
+  /** Names of the networks that the agent's view puts on this host. */
+  networks(): string[] {
+    return (hostView(this.state.view, this.state.host!)?.networks ?? [])
+      .map(({ network }) => network.name)
+      .sort();
+  }
+
+  /** Performs what is due; false when nothing was. */
+  async work(): Promise<boolean> {
+    this.listen();
+    const effect = this.effects.shift();
+    if (effect) await this.perform(effect);
+    else if (this.connecting && this.connected) this.connect();
+    else return false;
+    return true;
+  }
+
+  private boot(bootId: string): AgentState {
+    const entries = [...this.journal.values()];
+    const identity = entries.find((entry) => entry.entry === 'identity');
+    this.connecting = true;
+    return createAgentState({
+      bootId,
+      name: this.name,
+      host: identity?.entry === 'identity' ? identity.host : undefined,
+      view: this.keptView && new Snapshot(this.keptView.records(), this.keptView.revision),
+      attachments: entries.filter((entry): entry is Attachment => entry.entry === 'attachment'),
+    });
+  }
+
+  private connect(): void {
+    this.connecting = false;
+    const wish = { ...registerHost(this.name, { id: this.state.host, underlay: [underlayOf(this.name)] }) };
+    const host = this.cluster.controller.grant(wish, { role: 'host', name: this.name }).id;
+    this.dispatch({ event: 'registered', host });
+    this.session = ++lastSession;
+    this.cluster.controller.follow(this.session, this.name);
+  }
+
+  private cutSession(): void {
+    if (this.session) this.cluster.controller.dispatch({ event: 'follow-ended', session: this.session });
+    this.session = 0;
+  }
+
+  /** The replica in the test controller is what the wire delivered; hand it on as the snapshot or delta it was. */
+  private listen(): void {
+    const messages = this.session ? this.cluster.controller.sent.get(this.session)?.splice(0) : undefined;
+    for (const message of messages ?? []) this.dispatch({ event: 'heard', message });
+  }
+
+  private async perform(effect: AgentEffect): Promise<void> {
+    switch (effect.effect) {
+      case 'connect':
+        this.connecting = true;
+        return;
+      case 'disconnect':
+        return this.cut();
+      case 'ask-attach': {
+        const answer = this.askController(effect.wish);
+        const grant =
+          isRejection(answer) || answer.subject?.kind !== 'endpoint'
+            ? (answer as Rejection)
+            : { endpoint: answer.subject, revision: answer.revision, notices: answer.notices };
+        return this.dispatch({ event: 'attach-granted', request: effect.request, grant });
+      }
+      case 'ask-detach': {
+        const answer = this.askController(effect.wish);
+        const refused = isRejection(answer) ? answer : undefined;
+        return this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused });
+      }
+      case 'journal-put':
+        this.journal.set(effect.key, effect.entry);
+        return this.dispatch({ event: 'journaled', key: effect.key });
+      case 'journal-delete':
+        this.journal.delete(effect.key);
+        return this.dispatch({ event: 'journaled', key: effect.key });
+      case 'keep-view':
+        this.keptView = new Snapshot(this.state.view.records(), this.state.view.revision);
+        return;
+      case 'observe':
+        return this.dispatch({ event: 'observed', state: await this.kernel.observe(effect.scope) });
+      case 'apply':
+        this.ops.push(...effect.ops);
+        return this.dispatch({
+          event: 'applied',
+          results: await this.kernel.apply(effect.ops, effect.scope),
+        });
+      case 'report-status':
+        return this.connected
+          ? this.cluster.controller.dispatch({ event: 'status-reported', status: effect.status })
+          : undefined;
+      case 'answer':
+        this.answers.set(effect.request, effect.answer);
+    }
+  }
+
+  private askController(wish: Wish) {
+    return this.connected
+      ? this.cluster.controller.ask(wish, { role: 'host', name: this.name })
+      : UNREACHABLE;
+  }
+}
+
+const underlayOf = (name: string): string => `10.99.0.${name.replace(/\D/g, '')}`;
