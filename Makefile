@@ -1,0 +1,58 @@
+# Weft. Each target installs what it needs: Debian packages (as root), npm packages, the bundle.
+# KEEP=1 make lab keeps the lab up; ARGS="--hosts 5 --mode flood" gives it another shape.
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check kernel clean build node system-lab system-test root
+
+INSTALLED := node_modules/.weft-installed
+SOURCES := $(shell find src tools -name '*.ts' -o -name '*.mjs')
+
+help:
+	@echo 'make lab      three hosts on this machine, two networks over them, pings, one frame taken apart; then all is removed'
+	@echo 'make test     everything that CI runs; ends with "N passed, N failed, N skipped"'
+	@echo 'make check    types, lint and unit tests; needs no root'
+	@echo 'make kernel   the tests that speak with the real kernel'
+	@echo 'make clean    remove what make made'
+	@echo
+	@echo 'make build    the program: dist/weft.js'
+	@echo 'KEEP=1 make lab keeps the lab to play with; ARGS="--hosts 5 --mode flood" make lab gives it another shape'
+
+lab: system-lab build
+	@node dist/weft.js lab demo $(if $(KEEP),,--down) $(ARGS)
+
+test: root system-test build
+	@node tools/run-tests.mjs
+
+check: $(INSTALLED)
+	@npm run --silent typecheck
+	@npm run --silent lint
+	@npm run --silent test:unit
+
+kernel: root system-test build
+	@npm run --silent test:kernel
+
+build: dist/weft.js
+
+dist/weft.js: $(INSTALLED) $(SOURCES)
+	@npm run --silent build
+	@touch $@
+
+$(INSTALLED): package.json package-lock.json | node
+	@echo 'Installing npm packages …'
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+node:
+	@tools/check-node.sh
+
+system-lab:
+	@tools/install-packages.sh ip=iproute2 ping=iputils-ping unshare=util-linux
+
+system-test: system-lab
+	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl
+
+root:
+	@test "$$(id -u)" = 0 || { echo 'This needs root, for network namespaces: sudo make $(MAKECMDGOALS). Without root: make check, make lab.' >&2; exit 1; }
+
+clean:
+	@rm -rf dist node_modules .cache coverage
