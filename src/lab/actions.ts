@@ -101,6 +101,7 @@ async function makingLab(
         }),
       async (cause) => {
         if (!claimed) return;
+        if (cause instanceof LabError && cause.details) process.stderr.write(`\n${cause.details}\n`);
         process.stderr.write(
           `\n${cause instanceof Interrupted ? 'Interrupted' : 'Failed'}: removing the lab …\n`,
         );

@@ -14,7 +14,10 @@ export interface ShapeOptions {
 
 /** `weft lab …`: only words; what they do is loaded when they run. */
 export function labCommand(): Command {
-  const lab = new Command('lab').description('several hosts on this one machine, to look at and try');
+  const lab = new Command('lab')
+    .description('several hosts on this one machine, to look at and try')
+    // So that the command of `exec` keeps its own options.
+    .enablePositionalOptions();
 
   shapeOptions(
     named(lab.command('up').description('bring up hosts, networks over them and containers in them')),

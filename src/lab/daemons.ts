@@ -95,7 +95,7 @@ async function sayHello(clients: Clients, socket: string): Promise<HelloResponse
 }
 
 const unready = ({ name, log }: Daemon, what: string): LabError =>
-  new LabError(`${name} ${what}; the end of its log:\n${tailOf(log)}`, 'the log says why');
+  new LabError(`${name} ${what}`, 'its last words are above', tailOf(log));
 
 function tailOf(log: string): string {
   const lines = fs.readFileSync(log, 'utf8').trimEnd().split('\n');

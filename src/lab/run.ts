@@ -1,5 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
 import { inNamespace } from '#netlink/namespace.ts';
 import { LabError } from './lab-error.ts';
@@ -69,10 +70,12 @@ export async function runOrThrow(
 ): Promise<string> {
   const { code, stdout, stderr } = await run(file, args, options);
   if (code === 0) return stdout;
-  const where = options.namespace === undefined ? '' : ` in ${options.namespace}`;
+  const { namespace, input } = options;
+  const where = namespace === undefined ? '' : ` in ${namespace}`;
   throw new LabError(
-    `${[file, ...args].join(' ')}${where} failed (${code}): ${(stderr || stdout).trim()}`,
-    options.input === undefined ? 'see its message' : `it was given:\n${options.input.trimEnd()}`,
+    `${[path.basename(file), ...args].join(' ')}${where} failed (exit code ${code})`,
+    'its own words are above',
+    [input && `it was given:\n${input}`, stderr || stdout].filter(Boolean).join('\n'),
   );
 }
 
