@@ -37,14 +37,11 @@ export const collect = (text: string, before: readonly string[] | undefined): st
   text,
 ];
 
-/** Examples under a command's help: what to type, and what for. */
+/** Examples under a command's help: what to type and, beside it or above where that is too long, what for. */
 export const examples = (...lines: readonly (readonly [command: string, purpose: string])[]): string => {
   const width = Math.max(...lines.map(([command]) => command.length));
-  return `\nExamples:\n${lines
-    .map(([command, purpose]) =>
-      width + purpose.length < 90
-        ? `  $ ${command.padEnd(width)}  # ${purpose}`
-        : `  # ${purpose}\n  $ ${command}`,
-    )
-    .join('\n')}`;
+  const fits = lines.every(([, purpose]) => width + purpose.length < 90);
+  const show = ([command, purpose]: readonly [string, string]) =>
+    fits ? `  $ ${command.padEnd(width)}  # ${purpose}` : `  # ${purpose}\n  $ ${command}`;
+  return `\nExamples:\n${lines.map(show).join('\n')}`;
 };

@@ -74,5 +74,6 @@ export function agentCommand(world: World): Command {
 }
 
 const settingsNote = (role: string, line: string): string =>
-  `Each option is also a key in /etc/weft/${role}.yaml (such as "${line}") and an environment\n` +
-  'variable (--log-level is WEFT_LOG_LEVEL). A flag beats the environment, which beats the file.';
+  `Each option is also a key in /etc/weft/${role}.yaml (such as "${line}")\n` +
+  'and an environment variable (--log-level is WEFT_LOG_LEVEL). A flag beats the environment,\n' +
+  'which beats the file.';

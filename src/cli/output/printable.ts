@@ -1,6 +1,6 @@
-/** Text that others chose (labels, messages) cannot move the cursor or colour the terminal: controls are escaped. */
+/** Control, invisible and text-reordering characters, line breaks and halves of surrogate pairs. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Text that others chose (labels, messages) cannot move the cursor or colour the terminal: such is escaped. */
 export const printable = (text: string): string =>
-  text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  text.replace(UNPRINTABLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);

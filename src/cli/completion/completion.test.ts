@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestHost, runForTest, type TestHost } from '../test-cli.ts';
+
+let host: TestHost;
+beforeEach(() => {
+  host = createTestHost();
+});
+afterEach(() => host.close());
+
+async function complete(...words: string[]): Promise<string[]> {
+  const { code, stdout } = await host.run('__complete', '--', ...words);
+  expect(code).toBe(0);
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split('\t')[0]!);
+}
+
+describe('the tree', () => {
+  test('commands, without the hidden one', async () => {
+    const commands = await complete('');
+    expect(commands).toEqual(
+      expect.arrayContaining(['network', 'endpoint', 'host', 'status', 'lab', 'completion']),
+    );
+    expect(commands).not.toContain('__complete');
+    expect(await complete('network', 'c')).toEqual(['create', 'ls', 'inspect', 'rm']);
+  });
+
+  test('options of the command, global ones included', async () => {
+    const options = await complete('network', 'create', 'web', '--');
+    expect(options).toEqual(expect.arrayContaining(['--subnet', '--dry-run', '--json', '--help']));
+    expect(options).not.toContain('--namespace');
+  });
+
+  test('values of options', async () => {
+    expect(await complete('network', 'create', '--mode', '')).toEqual(['flood', 'static', 'proxy']);
+    expect(await complete('network', 'create', '--underlay', '')).toEqual(['ipv4', 'ipv6']);
+    expect(await complete('agent', '--log-level', '')).toContain('warn');
+    expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
+    expect(await complete('--root', '')).toEqual([':files']);
+    expect(await complete('endpoint', 'attach', '/proc/1/')).toEqual([':files']);
+  });
+
+  test('the agent runs by itself and has a command', async () => {
+    expect(await complete('agent', '')).toEqual(['reset']);
+    expect(await complete('agent', '--')).toContain('--underlay');
+  });
+});
+
+describe('names', () => {
+  const records = [
+    { record: { case: 'network' as const, value: { id: 'n', name: 'web' } } },
+    { record: { case: 'host' as const, value: { id: 'h', name: 'h1' } } },
+    { record: { case: 'endpoint' as const, value: { id: 'e', name: 'shop' } } },
+    { record: { case: 'endpoint' as const, value: { id: 'f', name: 'shop' } } },
+  ];
+  const listRecords = ({ kinds }: { kinds: string[] }) => ({
+    records: records.filter(({ record }) => kinds.includes(record.case)),
+  });
+
+  test('come from whoever answers here', async () => {
+    await host.serve('agent', { controller: { listRecords } });
+    expect(await complete('network', 'inspect', '')).toEqual(['web']);
+    expect(await complete('host', 'rm', '--dry-run', '')).toEqual(['h1']);
+    expect(await complete('endpoint', 'detach', 's')).toEqual(['shop']);
+    expect(await complete('endpoint', 'ls', '--network', '')).toEqual(['web']);
+    expect(await complete('endpoint', 'attach', 'c1', '')).toEqual(['web']);
+  });
+
+  test('are asked of the controller that the line names', async () => {
+    await host.serve('controller', { controller: { listRecords } });
+    const socket = `unix://${host.root}/run/weft/controller.sock`;
+    const words = ['__complete', '--', '--controller', socket, 'network', 'rm', ''];
+    const { stdout } = await runForTest(words, { env: { WEFT_ROOT: '/nowhere' } });
+    expect(stdout).toBe('web\tnetwork\n');
+  });
+
+  test('nobody answers: nothing is offered, and nothing is said', async () => {
+    expect(await host.run('__complete', '--', 'network', 'rm', '')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  });
+});
+
+test.each(['bash', 'zsh', 'fish'])('%s takes its script', async (shell) => {
+  const { stdout } = await host.run('completion', shell);
+  try {
+    const file = `${host.root}/script`;
+    fs.writeFileSync(file, stdout);
+    execFileSync(shell, ['-n', file]);
+  } catch (error) {
+    // zsh and fish are not on every machine; bash is.
+    if (shell === 'bash' || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+});
