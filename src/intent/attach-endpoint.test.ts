@@ -103,7 +103,7 @@ it('takes every field that is given', () => {
   expect(subject).toMatchObject({
     interface: 'net-0.1',
     name: 'db_1',
-    aliases: ['DB', 'db.local'],
+    aliases: ['db', 'db.local'],
     mac: '02:00:00:00:00:aa',
     addresses: ['10.1.0.5', 'fd00:1::5'],
   });
@@ -161,6 +161,15 @@ describe('the same container again', () => {
       `ip "10.1.0.6": ${has(`address ${endpoint.addresses.join(', ')}`)}`,
     ]);
   });
+
+  it.each([[['a', 'b', 'c']], [['a']], [[]]])(
+    'is a conflict with aliases %j instead of a and b',
+    (aliases) => {
+      const it = world();
+      it.endpoint('red', 'h1', 'c1', { aliases: ['a', 'b'] });
+      expect(refusals({ aliases }, it)).toEqual(['conflict', expect.stringContaining('with aliases a, b; ')]);
+    },
+  );
 
   it('is not excused from faults', () => {
     const it = world();

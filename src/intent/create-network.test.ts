@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_VNI } from '#model/vni.ts';
 import type { CreateNetwork } from '#model/wish.ts';
 import { createNetwork, POOLS, sentences, World } from './test-world.ts';
 
@@ -90,15 +89,6 @@ describe('what is chosen when nothing is asked', () => {
   it('gives the whole of a pool that is narrower than its subnets', () => {
     const it = new World(1, { ...POOLS, ipv4: '10.9.0.0/24' } as typeof POOLS);
     expect(it.network('a').subnets[0]!.cidr).toBe('10.9.0.0/24');
-  });
-
-  it('is no VNI when all above the first automatic one are taken', () => {
-    const it = new World();
-    const template = it.network('a');
-    const vnis = Array.from({ length: 20 }, (_, i) => MAX_VNI - i);
-    for (const vni of vnis)
-      it.put({ ...template, id: `${vni}` as never, name: `n${vni}`, vni: vni as never });
-    expect(it.network('b').vni).toBe(1_048_577);
   });
 });
 

@@ -65,7 +65,8 @@ function readAliases(faults: Faults, values: readonly string[]): string[] {
     return [];
   }
   const aliases = readEach(faults.invalid, 'alias', values, parseName);
-  return [...new Map(aliases.map((alias) => [foldName(alias), alias])).values()];
+  const folded = aliases.map(foldName);
+  return aliases.filter((_, i) => folded.indexOf(folded[i]!) === i);
 }
 
 function readAddresses(faults: Faults, values: readonly string[]): Map<Family, Ip> {
