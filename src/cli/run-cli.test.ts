@@ -291,6 +291,7 @@ describe('refusals', () => {
 
 test('the README has the table of exit codes as it is', () => {
   const readme = fs.readFileSync(new URL('README.md', import.meta.url), 'utf8');
+  const rows = readme.split('\n').map((line) => line.replace(/ +/g, ' '));
   for (const { code, meaning } of Object.values(EXIT_CODES))
-    expect(readme).toContain(`| ${code} | ${meaning} |`);
+    expect(rows).toContain(`| ${code} | ${meaning} |`);
 });
