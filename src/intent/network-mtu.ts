@@ -8,7 +8,7 @@ import { readWholeNumber } from './read-field.ts';
 const MIN_IPV4_MTU = 576;
 /** IPV6_MIN_MTU (linux/ipv6.h, RFC 8200, 5): below it the kernel takes IPv6 off the interface. */
 const MIN_IPV6_MTU = 1280;
-/** IP_MAX_MTU less nothing: an outer packet has a 16-bit length. */
+/** The length of the outer packet has 16 bits (RFC 791, 3.1; RFC 8200, 3). */
 const MAX_OUTER_MTU = 65_535;
 /** Ethernet's, assumed while there is no host to ask. */
 const USUAL_UNDERLAY_MTU = 1500;
