@@ -4,13 +4,15 @@ import {
   emptyKernelState,
   type KernelObject,
   type KernelState,
+  type MutableKernelTables,
   type NamespaceName,
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { BRIDGE_NAME, overlayNamespace } from '#model/own.ts';
 import { containerObjects } from './container.ts';
 import type { HostView, NetworkView } from './host-view.ts';
-import { tunnelObjects } from './tunnel.ts';
+import { tunnelLink, tunnelRows } from './tunnel.ts';
+import type { TunnelView } from './tunnel-rules.ts';
 
 /** What only the host itself knows. */
 export interface HostRuntimeFacts {
@@ -25,16 +27,25 @@ export function desired(view: HostView, facts: HostRuntimeFacts): KernelState {
   const connected = connections(view, facts);
   for (const network of view.networks) {
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
-    for (const object of bridgeObjects(network, ns)) addKernelObject(state, object);
-    for (const object of tunnelObjects({ ...network, host: view.host, ns })) addKernelObject(state, object);
+    addAll(state, bridgeObjects(network, ns));
+    addTunnel(state, { ...network, host: view.host, ns });
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
-      if (!container) continue;
-      for (const object of containerObjects(network.network, ns, endpoint, container))
-        addKernelObject(state, object);
+      if (container) addAll(state, containerObjects(network.network, ns, endpoint, container));
     }
   }
   return state;
+}
+
+function addTunnel(state: MutableKernelTables, tunnel: TunnelView): void {
+  const link = tunnelLink(tunnel);
+  if (!link) return;
+  addKernelObject(state, link);
+  for (const rows of tunnelRows(tunnel)) addAll(state, rows);
+}
+
+function addAll(state: MutableKernelTables, objects: Iterable<KernelObject>): void {
+  for (const object of objects) addKernelObject(state, object);
 }
 
 /**

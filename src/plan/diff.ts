@@ -12,32 +12,42 @@ import { rulesOf } from './kinds.ts';
 export function diff(desired: KernelState, observed: KernelState, { hostTag }: PlanContext): KernelOp[] {
   const sight: Sight = { hostTag, desired, observed };
   const fate = foresee(sight);
-  return KERNEL_KINDS.flatMap((kind) => [...wishes(kind, sight, fate), ...surplus(kind, sight, fate)]);
+  const ops: KernelOp[] = [];
+  for (const kind of KERNEL_KINDS) {
+    const known = addWishes(ops, kind, sight, fate);
+    if (kind === 'link') addDeletedLinks(ops, sight, fate);
+    else if (known < observed[kind].size) addSurplus(ops, kind, sight, fate);
+  }
+  return ops;
 }
 
-/** What is missing or different. */
-function* wishes(kind: KernelKind, { desired, observed }: Sight, fate: Fate): Generator<KernelOp> {
+/** What is missing or different. Gives how many of the wished are there in some form. */
+function addWishes(ops: KernelOp[], kind: KernelKind, { desired, observed }: Sight, fate: Fate): number {
   const rules = rulesOf(kind);
+  let known = 0;
   for (const [key, object] of desired[kind] as ReadonlyMap<string, KernelObject>) {
     const seen: KernelObject | undefined = observed[kind].get(key);
+    if (seen) known++;
     if (!fate.isPossible(object)) continue;
     if (!seen || !fate.survives(seen)) {
-      yield { verb: 'add', object };
+      ops.push({ verb: 'add', object });
       continue;
     }
     const was = seen.kind === 'link' ? fate.afterwards(seen) : seen;
-    if (!rules.equal(object, was)) yield { verb: 'change', object, was };
+    if (!rules.equal(object, was)) ops.push({ verb: 'change', object, was });
   }
+  return known;
 }
 
-/** What is too many, or has to make room for its own successor. */
-function* surplus(kind: KernelKind, sight: Sight, fate: Fate): Generator<KernelOp> {
+/** Links that are too many, or make room for their own successors. */
+function addDeletedLinks(ops: KernelOp[], { observed }: Sight, fate: Fate): void {
+  for (const key of fate.deleted) ops.push({ verb: 'delete', object: observed.link.get(key)! });
+}
+
+/** Of the other kinds what nobody wished. */
+function addSurplus(ops: KernelOp[], kind: KernelKind, sight: Sight, fate: Fate): void {
   const rules = rulesOf(kind);
-  for (const [key, seen] of sight.observed[kind] as ReadonlyMap<string, KernelObject>) {
-    const goes =
-      kind === 'link'
-        ? fate.deleted.has(key)
-        : !sight.desired[kind].has(key) && fate.survives(seen) && rules.isDrift(seen, sight);
-    if (goes) yield { verb: 'delete', object: seen };
-  }
+  for (const [key, seen] of sight.observed[kind] as ReadonlyMap<string, KernelObject>)
+    if (!sight.desired[kind].has(key) && fate.survives(seen) && rules.isDrift(seen, sight))
+      ops.push({ verb: 'delete', object: seen });
 }

@@ -17,14 +17,16 @@ const KINDS = { host: 1, network: 2, endpoint: 3 };
 
 /** The same number always gives the same id. */
 export const testId = (kind: keyof typeof KINDS, number: number): Id =>
-  createId(KINDS[kind], () => new Uint8Array([0, 0, 0, 0, 0, KINDS[kind], 0, 0, number >> 8, number & 255]));
+  createId(KINDS[kind], () => new Uint8Array([0, 0, 0, 0, 0, KINDS[kind], ...bytes(number)]));
+
+const bytes = (number: number): number[] => [24, 16, 8, 0].map((shift) => (number >>> shift) & 255);
 
 export const testHost = (number: number, overrides: Partial<Host> = {}): Host => ({
   kind: 'host',
   id: testId('host', number),
   name: `h${number}`,
   epoch: 1,
-  underlay: [`10.99.0.${number}`, `fd99::${number.toString(16)}`] as Ip[],
+  underlay: [`10.99.${number >> 8}.${number & 255}`, `fd99::${number.toString(16)}`] as Ip[],
   labels: {},
   facts: { underlayMtu: 1500, takenPorts: [], routes: [] },
   ...overrides,
@@ -52,18 +54,22 @@ export function testNetwork(
   };
 }
 
-/** Endpoint `number` of a network on a host: 10.N.0.number, fd00:N::number, 02:00:00:00:xx:xx. */
+/** Endpoint `number` of a network on a host: 10.N.0.number, fd00:N::number, 02:00:N:00:00:number. */
 export function testEndpoint(
   number: number,
   network: number,
   host: number,
   overrides: Partial<Endpoint> = {},
 ): Endpoint {
-  const [high, low] = [number >> 8, number & 255];
-  const pair = (byte: number) => byte.toString(16).padStart(2, '0');
+  const [, second, third, fourth] = bytes(number) as [number, number, number, number];
+  const groups = [number >>> 16, number & 0xffff]
+    .filter((group, i) => group > 0 || i === 1)
+    .map((group) => group.toString(16))
+    .join(':');
+  const mac = [0x02, 0, network, second, third, fourth];
   return {
     kind: 'endpoint',
-    id: testId('endpoint', network * 1000 + number),
+    id: testId('endpoint', (network << 24) + number),
     network: testId('network', network),
     host: testId('host', host),
     runtime: 'netns',
@@ -71,8 +77,8 @@ export function testEndpoint(
     interface: `eth${network}`,
     name: `c${number}`,
     aliases: [],
-    mac: `02:00:00:${pair(network)}:${pair(high)}:${pair(low)}` as Mac,
-    addresses: [`10.${network}.${high}.${low}`, `fd00:${network}::${number.toString(16)}`] as Ip[],
+    mac: mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac,
+    addresses: [`10.${network + second}.${third}.${fourth}`, `fd00:${network}::${groups}`] as Ip[],
     generation: 1,
     ...overrides,
   };

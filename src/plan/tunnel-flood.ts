@@ -9,7 +9,7 @@ import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
  */
 export const flood: TunnelRules = {
   flags: { learning: true, proxy: false, l2miss: false, l3miss: false },
-  rows: memberRows,
+  rows: [memberRows],
 };
 
 /** `bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2`, one for every member but this host. */

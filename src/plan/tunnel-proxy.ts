@@ -13,11 +13,7 @@ import { unicastRows } from './tunnel-static.ts';
  */
 export const proxy: TunnelRules = {
   flags: { learning: false, proxy: true, l2miss: false, l3miss: false },
-  *rows(tunnel) {
-    yield* memberRows(tunnel);
-    yield* unicastRows(tunnel);
-    yield* neighbourRows(tunnel);
-  },
+  rows: [memberRows, unicastRows, neighbourRows],
 };
 
 /** `ip neigh replace 10.1.0.3 lladdr 02:… dev vxlan0 nud permanent`, both families and the link-local. */

@@ -6,7 +6,7 @@ export type TunnelFlags = Pick<VxlanDetail, 'learning' | 'proxy' | 'l2miss' | 'l
 /** What a tunnel mode decides: the flags of the VXLAN device and the rows written into it beforehand. */
 export interface TunnelRules {
   readonly flags: TunnelFlags;
-  rows(tunnel: TunnelView): Iterable<Fdb | Neighbour>;
+  readonly rows: readonly ((tunnel: TunnelView) => Iterable<Fdb | Neighbour>)[];
 }
 
 /** One network as seen from the VXLAN device of one host. */

@@ -9,10 +9,7 @@ import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
  */
 export const staticRows: TunnelRules = {
   flags: { learning: false, proxy: false, l2miss: false, l3miss: false },
-  *rows(tunnel) {
-    yield* memberRows(tunnel);
-    yield* unicastRows(tunnel);
-  },
+  rows: [memberRows, unicastRows],
 };
 
 /** `bridge fdb replace 02:… dev vxlan0 dst 10.99.0.2`: a frame to a known MAC goes to one VTEP only. */

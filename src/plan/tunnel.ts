@@ -1,4 +1,4 @@
-import type { BridgePort, KernelObject, Link } from '#model/kernel-state.ts';
+import type { BridgePort, Fdb, Link, Neighbour } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, VXLAN_NAME } from '#model/own.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { flood } from './tunnel-flood.ts';
@@ -23,15 +23,13 @@ const TUNNEL_PORT: BridgePort = {
 };
 
 /**
- * The VXLAN device of a network and its rows. Nothing while this host has no VTEP of the underlay's family: its own
- * containers still reach each other over the bridge.
+ * The VXLAN device of a network. None while this host has no VTEP of the underlay's family: its own containers still
+ * reach each other over the bridge.
  */
-export function* tunnelObjects(tunnel: TunnelView): Generator<KernelObject> {
-  const { network, vteps, host, ns } = tunnel;
+export function tunnelLink({ network, vteps, host, ns }: TunnelView): Link | undefined {
   const local = vteps.get(host.id);
-  if (!local) return;
-  const { flags, rows } = MODES[network.mode];
-  const link: Link = {
+  if (!local) return undefined;
+  return {
     kind: 'link',
     ns,
     name: VXLAN_NAME,
@@ -39,9 +37,19 @@ export function* tunnelObjects(tunnel: TunnelView): Generator<KernelObject> {
     mtu: network.mtu,
     master: BRIDGE_NAME,
     addrGenMode: 'none',
-    detail: { type: 'vxlan', vni: network.vni, port: network.port, local, ttl: network.ttl, ...flags },
+    detail: {
+      type: 'vxlan',
+      vni: network.vni,
+      port: network.port,
+      local,
+      ttl: network.ttl,
+      ...MODES[network.mode].flags,
+    },
     port: TUNNEL_PORT,
   };
-  yield link;
-  yield* rows(tunnel);
+}
+
+/** What is written into the device beforehand. */
+export function* tunnelRows(tunnel: TunnelView): Generator<Iterable<Fdb | Neighbour>> {
+  for (const rows of MODES[tunnel.network.mode].rows) yield rows(tunnel);
 }
