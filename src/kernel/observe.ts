@@ -20,7 +20,7 @@ import { fdbFrom } from './fdb.ts';
 import type { Scope } from './kernel.ts';
 import { type LinkNames, linkFrom } from './link.ts';
 import { neighbourFrom } from './neighbour.ts';
-import { dumpMainRoutes, routeFrom } from './route.ts';
+import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
 
@@ -99,9 +99,9 @@ function readContainer(
     const dev = looked.get(row.ifindex);
     if (dev) addKernelObject(state, addressFrom(ns, dev, row));
   }
-  for (const row of dumpMainRoutes(visit)) {
+  for (const row of dumpMainRoutes(conversation)) {
     const dev = looked.get(row.oif ?? 0);
-    if (dev) addKernelObject(state, routeFrom(ns, dev, row));
+    if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
   }
 }
 

@@ -3,6 +3,7 @@ import { type Cidr, cidrFamily, ipOf, prefixLengthOf } from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { NamespaceName, Route } from '#model/kernel-state.ts';
+import type { Conversation } from '#netlink/conversation.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
 import type { NetlinkError } from '#netlink/netlink-error.ts';
 import {
@@ -19,13 +20,14 @@ import {
 import type { Outbox } from './outbox.ts';
 import type { Visit } from './visit.ts';
 
-/** The main table, both families. */
-export const dumpMainRoutes = ({ conversation }: Visit): NetlinkRoute[] =>
-  conversation.dump(encodeDumpRoutes({ table: RT_TABLE.MAIN }), decodeRoute).filter(isPlain);
+/** The main table, both families: what leads to one place by one way. */
+export const dumpMainRoutes = (conversation: Conversation): NetlinkRoute[] =>
+  conversation
+    .dump(encodeDumpRoutes({ table: RT_TABLE.MAIN }), decodeRoute)
+    .filter(({ type, table }) => type === RTN.UNICAST && table === RT_TABLE.MAIN);
 
-/** Not the kernel's own (`proto kernel`), which follow from addresses; to one place by one way. */
-const isPlain = ({ type, table, protocol }: NetlinkRoute): boolean =>
-  type === RTN.UNICAST && table === RT_TABLE.MAIN && protocol !== RTPROT.KERNEL;
+/** `proto kernel`: follows from an address, and is nobody's wish. */
+export const isKernelsRoute = ({ protocol }: NetlinkRoute): boolean => protocol === RTPROT.KERNEL;
 
 export const destinationOf = ({ family, dst, dstLength }: NetlinkRoute): Cidr =>
   `${dst ?? (family === AF_INET ? '0.0.0.0' : '::')}/${dstLength}` as Cidr;
@@ -61,7 +63,7 @@ export function writeRoute(out: Outbox, verb: KernelOp['verb'], wished: Route): 
 function settle(visit: Visit, request: RouteRequest, wished: Route, error: NetlinkError) {
   if (error.errno !== constants.errno.EEXIST) return error;
   const maker = wished.protocol ?? RTPROT.BOOT;
-  const ours = dumpMainRoutes(visit).some(
+  const ours = dumpMainRoutes(visit.conversation).some(
     (row) => row.protocol === maker && destinationOf(row) === wished.destination,
   );
   return ours ? visit.conversation.batch([encodeNewRoute(request, 'replace')])[0] : error;

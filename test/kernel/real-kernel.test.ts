@@ -1,72 +1,190 @@
-import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe } from 'vitest';
-import { kernelContract } from '#kernel/kernel.contract.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CONTAINER_PORT, type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
+import { add, del, type KernelWorld, kernelContract } from '#kernel/kernel.contract.ts';
+import type { Scope } from '#kernel/kernel.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
-import type { Ip } from '#model/ip.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { close } from '#netlink/libc.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
-import { enterHostNamespace } from './host-namespace.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { kernelKey } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
+import { DOOMED_LINK_GROUP } from '#model/own.ts';
+import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
+import { openDescriptors } from './netlink-lab.ts';
 
-const UNDERLAY = '192.0.2.1' as Ip;
-const tag = randomBytes(4).toString('hex');
 let leave: () => void;
-
 beforeAll(() => {
-  leave = enterHostNamespace(UNDERLAY);
+  leave = enterHostNamespace();
 });
 afterAll(() => leave());
 
-describe('the real kernel', () => {
-  let made = 0;
-  kernelContract(async () => {
-    const kernel = new RealKernel();
-    const names = new Set<string>();
-    return {
-      kernel,
-      hostTag: tag,
-      underlay: UNDERLAY,
-      createContainer() {
-        const name = `kernel-test-${tag}-${++made}`;
-        ip('netns', 'add', name);
-        names.add(name);
-        return namespaceRef(`/run/netns/${name}`);
+describe('the real kernel', () => kernelContract(async () => realWorld()));
+
+describe('the real kernel with one message a send', () =>
+  kernelContract(async () => realWorld(new RealKernel({ batchSize: 1 }))));
+
+describe('what the real kernel does, as ip and bridge see it', () => {
+  let world: KernelWorld;
+  let net: ExampleNetwork;
+  let scope: Scope;
+  let container: string;
+
+  beforeEach(() => {
+    world = realWorld();
+    const namespace = world.createContainer();
+    container = namespace.path.slice('/run/netns/'.length);
+    net = exampleNetwork(world.hostTag, world.underlay, namespace);
+    scope = { hostTag: world.hostTag, containers: [{ namespace, interfaces: ['eth0'] }] };
+  });
+  afterEach(() => world.close());
+
+  async function applyAll(...ops: KernelOp[]): Promise<void> {
+    const results = await world.kernel.apply(ops, scope);
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+  }
+  const build = () => applyAll(...net.objects.map(add));
+
+  it('makes the devices with all their attributes, without addresses of their own', async () => {
+    await build();
+    const links = ipJson('-n', net.ns, 'link', 'show');
+    const [bridge, vxlan, port] = ['br0', 'vxlan0', net.port.name].map((name) =>
+      links.find(({ ifname }) => ifname === name),
+    );
+    const quiet = { mtu: 1400, inet6_addr_gen_mode: 'none' };
+    expect(bridge).toMatchObject({
+      ...quiet,
+      linkinfo: { info_data: { stp_state: 0, mcast_snooping: 0 } },
+    });
+    expect(vxlan).toMatchObject({
+      ...quiet,
+      master: 'br0',
+      link_netnsid: expect.any(Number),
+      linkinfo: {
+        info_data: { id: 0x100000, port: 4789, local: '192.0.2.1', ttl: 64, learning: false, proxy: true },
+        info_slave_data: { learning: false, flood: true, hairpin: false },
       },
-      async removeContainer({ path }) {
-        const name = path.slice('/run/netns/'.length);
-        // Deleting the namespace alone would take some 50 ms in the background.
-        for (const link of linksOf(name)) ip('-n', name, 'link', 'del', link);
-        ip('netns', 'del', name);
-        names.delete(name);
-      },
-      addForeignInterface({ path }, name) {
-        ip('link', 'add', `f${++made}`, 'type', 'veth', 'peer', 'name', name, 'netns', path);
-      },
-      async close() {
-        await kernel.close();
-        const overlays = readdirSync('/run/netns').filter((name) => name.startsWith(`weft-${tag}-`));
-        for (const name of [...overlays, ...names]) {
-          for (const link of linksOf(name)) ip('-n', name, 'link', 'del', link);
-          ip('netns', 'del', name);
-        }
-      },
-    };
+    });
+    expect(port).toMatchObject({
+      ...quiet,
+      master: 'br0',
+      linkinfo: { info_slave_data: { learning: false, flood: false, mcast_flood: true, bcast_flood: true } },
+    });
+    for (const { flags } of [bridge, vxlan, port]) expect(flags).toContain('UP');
+    expect(ipJson('-n', net.ns, 'addr', 'show').flatMap(({ addr_info }) => addr_info)).toEqual([]);
+  });
+
+  it('holds the tunnel’s UDP socket in the host’s namespace', async () => {
+    expect(udpPorts()).not.toContain(4789);
+    await build();
+    expect(udpPorts()).toContain(4789);
+  });
+
+  it('writes rows, neighbours, addresses and routes', async () => {
+    await build();
+    const rows = bridgeJson('-n', net.ns, 'fdb', 'show');
+    expect(rows).toContainEqual(
+      expect.objectContaining({
+        mac: net.remote.mac,
+        ifname: 'vxlan0',
+        dst: '192.0.2.2',
+        state: 'permanent',
+      }),
+    );
+    expect(rows).toContainEqual(
+      expect.objectContaining({ mac: net.flood.mac, dst: '192.0.2.2', flags: ['self'] }),
+    );
+    expect(rows).toContainEqual(
+      expect.objectContaining({ mac: net.local.mac, ifname: net.port.name, master: 'br0', state: 'static' }),
+    );
+    expect(ipJson('-n', net.ns, 'neigh', 'show', 'nud', 'permanent')).toMatchObject([
+      { dst: net.neighbour.ip, lladdr: net.neighbour.mac, protocol: '119' },
+    ]);
+    const [eth0] = ipJson('-n', container, 'addr', 'show', 'dev', 'eth0');
+    expect(eth0.addr_info).toContainEqual(expect.objectContaining({ local: '10.0.0.2', prefixlen: 24 }));
+    expect(eth0.addr_info).toContainEqual(expect.objectContaining({ local: 'fd00:1::2', nodad: true }));
+    for (const family of ['-4', '-6'])
+      expect(ipJson('-n', container, family, 'route', 'show', 'default')).toMatchObject([
+        { protocol: '119', dev: 'eth0' },
+      ]);
+  });
+
+  it('sees what ip and bridge have changed', async () => {
+    await build();
+    ip('-n', net.ns, 'link', 'set', net.port.name, 'type', 'bridge_slave', 'hairpin', 'on');
+    ip('-n', net.ns, 'link', 'add', 'stranger0', 'type', 'bridge');
+    ip('-n', container, 'addr', 'del', '10.0.0.2/24', 'dev', 'eth0');
+    const state = await world.kernel.observe(scope);
+    expect(state.link.get(kernelKey(net.port))?.port).toEqual({ ...CONTAINER_PORT, hairpin: true });
+    expect(state.link.has(`${net.ns} stranger0`)).toBe(true);
+    expect(state.address.has(kernelKey(net.address4))).toBe(false);
+    expect(state.route.has(kernelKey(net.route4))).toBe(false);
+  });
+
+  it('looks past devices that are no Ethernet', async () => {
+    await build();
+    ip('-n', net.ns, 'tuntap', 'add', 'tun0', 'mode', 'tun');
+    const state = await world.kernel.observe(scope);
+    expect(state.link.get(`${net.ns} tun0`)?.detail).toEqual({ type: 'other', linkKind: 'tun' });
+  });
+
+  it('makes a namespace anew whose file was left without one', async () => {
+    writeFileSync(`/run/netns/${net.ns}`, '');
+    expect((await world.kernel.observe(scope)).namespace.size).toBe(0);
+    await build();
+    expect((await world.kernel.observe(scope)).namespace.has(net.ns)).toBe(true);
+  });
+
+  it('spares a port that a process which died had doomed', async () => {
+    await build();
+    ip('-n', net.ns, 'link', 'set', net.port.name, 'group', String(DOOMED_LINK_GROUP));
+    const others = ['x1', 'x2'].map((name) => ({
+      ...net.bridge,
+      name,
+      mac: `02:00:00:00:aa:${name.replace('x', '0')}` as Mac,
+    }));
+    await applyAll(...others.map(add));
+    await applyAll(...others.map(del));
+    expect(
+      ipJson('-n', net.ns, 'link', 'show')
+        .map(({ ifname }) => ifname)
+        .sort(),
+    ).toEqual(['br0', 'lo', net.port.name, 'vxlan0'].sort());
+  });
+
+  it('leaves nothing open', async () => {
+    await build();
+    const before = openDescriptors();
+    const stop = world.kernel.watch(() => {});
+    await build();
+    await world.kernel.observe(scope);
+    stop();
+    await applyAll(
+      ...net.objects
+        .filter((object) => object !== net.lo)
+        .map(del)
+        .reverse(),
+    );
+    expect(openDescriptors()).toEqual(before);
+  });
+
+  it('writes and reads many rows, and tells of them once', async () => {
+    await build();
+    const events: unknown[] = [];
+    const stop = world.kernel.watch((event) => events.push(event));
+    const rows = Array.from({ length: 3000 }, (_, i) => ({
+      ...net.remote,
+      mac: `02:00:01:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}` as Mac,
+    }));
+    await applyAll(...rows.map(add));
+    expect(events).toEqual([{ dirty: 'namespace', ns: net.ns }]);
+    stop();
+    const { fdb } = await world.kernel.observe(scope);
+    for (const row of rows) expect(fdb.get(kernelKey(row))).toEqual(row);
   });
 });
 
-function namespaceRef(path: string): NamespaceRef {
-  const opened = openNamespace(path);
-  if (typeof opened === 'string') throw new Error(opened);
-  close(opened.fd);
-  const { dev, inode, cookie } = opened;
-  return { path, dev, inode, cookie };
-}
-
-const linksOf = (name: string): string[] =>
-  (JSON.parse(ip('-n', name, '-j', 'link', 'show') || '[]') as { ifname: string }[])
-    .map(({ ifname }) => ifname)
-    .filter((ifname) => ifname !== 'lo');
-
-const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8' });
+/** Local UDP ports of the host's namespace, those of kernel sockets included. */
+const udpPorts = (): number[] =>
+  readFileSync('/proc/thread-self/net/udp', 'utf8')
+    .split('\n')
+    .slice(1)
+    .flatMap((row) => Number.parseInt(row.trim().split(/\s+/)[1]?.split(':')[1] ?? '', 16) || []);

@@ -61,11 +61,17 @@ interface LinkInfo {
   peer?: LinkRequest;
 }
 
+/** A tunnel's hardware address is an IP address, or nothing: no MAC. */
+const etherMac: Codec<string | undefined> = {
+  write: (into, value) => mac.write(into, value!),
+  read: (bytes, start, end) => (end - start === 6 ? mac.read(bytes, start, end) : undefined),
+};
+
 /** IFLA_* of linux/if_link.h. The order is the order of writing. */
 const linkFields = defineFields({
   name: field(3, string),
   mtu: field(4, u32),
-  mac: field(1, mac),
+  mac: field(1, etherMac),
   /** Ifindex of the lower device (macvlan) or of the veth peer; see `linkNetnsId` for its namespace. */
   link: field(5, u32),
   /** Ifindex of the bridge; 0 takes the device out of it. */

@@ -1,0 +1,115 @@
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import { FAMILIES, familyOf, type Ip, parseIp } from '#model/ip.ts';
+import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
+import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
+import { decodeRoute, encodeGetRoute } from '#netlink/route/route.ts';
+
+/** Where this host's tunnels end. */
+export interface Underlay {
+  readonly interface: string;
+  /** In bytes. */
+  readonly mtu: number;
+  /** At most one a family; the one that was asked for first. */
+  readonly addresses: readonly Ip[];
+}
+
+/** What to find the underlay by. */
+export interface UnderlayWish {
+  /** `--underlay`: an address of this host, and then only that, or an interface, with its first address a family. */
+  readonly text?: string;
+  /** Without a text: the interface that leads there (the controller), with the source address of that route. */
+  readonly towards?: Ip;
+}
+
+/** Looks at this host's interfaces and routes once; an answer may be old by the next moment. */
+export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
+  const conversation = openConversation();
+  try {
+    const links = conversation.dump(encodeDumpLinks(), decodeLink);
+    const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable);
+    const host = { links, addresses };
+    if (wish.text !== undefined) return byText(host, wish.text);
+    return byRoute(host, conversation, wish.towards);
+  } finally {
+    conversation.close();
+  }
+}
+
+interface HostInterfaces {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+}
+
+/** Reachable from elsewhere, and not about to go or still being tried. */
+const isUsable = ({ scope, flags }: Address): boolean =>
+  scope === RT_SCOPE.UNIVERSE && (flags & (IFA_F.DEPRECATED | IFA_F.TENTATIVE | IFA_F.DADFAILED)) === 0;
+
+function byText(host: HostInterfaces, text: string): Underlay | Rejection {
+  const ip = parseIp(text);
+  if (ip.ok) {
+    const found = host.addresses.find(({ address }) => address === ip.value);
+    if (found) return underlayOf(host, found.ifindex, [ip.value]);
+    return refuse(text, 'is not an address of this host', addressHint(host));
+  }
+  const link = host.links.find(({ name }) => name === text);
+  if (!link) return refuse(text, 'is neither an address nor an interface of this host', interfaceHint(host));
+  const addresses = firstAddresses(host, link.index);
+  if (addresses.length > 0) return underlayOf(host, link.index, addresses);
+  return refuse(text, 'has no address that other hosts could reach', interfaceHint(host));
+}
+
+function byRoute(
+  host: HostInterfaces,
+  conversation: Conversation,
+  towards: Ip | undefined,
+): Underlay | Rejection {
+  const source = towards && sourceTowards(conversation, towards);
+  const found = host.addresses.find(({ address }) => address === source);
+  const link = host.links.find(({ index }) => index === found?.ifindex);
+  if (!found || link?.name === 'lo')
+    return refuse('', 'cannot be told from the way to the controller', addressHint(host));
+  const own = source as Ip;
+  const others = firstAddresses(host, found.ifindex).filter((ip) => familyOf(ip) !== familyOf(own));
+  return underlayOf(host, found.ifindex, [own, ...others]);
+}
+
+/** `ip route get 192.0.2.1` → `… src 192.0.2.7`; undefined without a route. */
+function sourceTowards(conversation: Conversation, towards: Ip): string | undefined {
+  try {
+    return decodeRoute(conversation.request(encodeGetRoute(towards))!).prefSource;
+  } catch (error) {
+    if (error instanceof NetlinkError) return undefined;
+    throw error;
+  }
+}
+
+const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
+  const { name = '', mtu = 0 } = links.find(({ index }) => index === ifindex) ?? {};
+  return { interface: name, mtu, addresses };
+};
+
+const firstAddresses = ({ addresses }: HostInterfaces, ifindex: number): Ip[] =>
+  FAMILIES.flatMap((family) => {
+    const first = addresses.find((row) => row.ifindex === ifindex && familyOf(row.address) === family);
+    return first ? [first.address as Ip] : [];
+  });
+
+const refuse = (text: string, problem: string, fix: string): Rejection =>
+  reject('invalid', fault('underlay', text, problem, fix));
+
+const addressHint = ({ addresses }: HostInterfaces): string => {
+  const known = addresses.map(({ address }) => address).slice(0, 8);
+  return known.length > 0
+    ? `give one of this host’s own: ${known.join(', ')}`
+    : 'give this host an address first';
+};
+
+const interfaceHint = ({ links, addresses }: HostInterfaces): string => {
+  const able = links.filter(({ index }) => addresses.some(({ ifindex }) => ifindex === index));
+  const names = able.map(({ name }) => name).slice(0, 8);
+  return names.length > 0
+    ? `those with an address are ${names.join(', ')}`
+    : 'give this host an address first';
+};

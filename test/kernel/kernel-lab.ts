@@ -1,0 +1,90 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readdirSync } from 'node:fs';
+import type { KernelWorld } from '#kernel/kernel.contract.ts';
+import { RealKernel } from '#kernel/real-kernel.ts';
+import type { Ip } from '#model/ip.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { close, setns, unshare } from '#netlink/libc.ts';
+import { CLONE_NEWNET } from '#netlink/namespace.ts';
+import { openNamespace } from '#netlink/open-namespace.ts';
+
+/** The host's address; on its loopback, so that it has an underlay without any other machine. */
+export const UNDERLAY = '192.0.2.1' as Ip;
+
+/** Of every name that these tests make under /run/netns. */
+export const TAG = randomBytes(4).toString('hex');
+
+/**
+ * Moves this test process into a network namespace of its own, which plays the host: the machine's links, routes and
+ * UDP ports stay out of reach. To be called before anything opens a namespace, since threads remember where they
+ * started. Returns the way out.
+ */
+export function enterHostNamespace(): () => void {
+  const outside = openSync('/proc/thread-self/ns/net', 'r');
+  if (unshare(CLONE_NEWNET) < 0) throw new Error('unshare refused: these tests need root');
+  ip('link', 'set', 'lo', 'up');
+  ip('addr', 'add', `${UNDERLAY}/32`, 'dev', 'lo');
+  return () => {
+    setns(outside, CLONE_NEWNET);
+    closeSync(outside);
+  };
+}
+
+let made = 0;
+
+/** A real kernel on this process's host namespace, with containers made by ip(8); `close` removes all of it. */
+export function realWorld(kernel = new RealKernel()): KernelWorld {
+  const names = new Set<string>();
+  return {
+    kernel,
+    hostTag: TAG,
+    underlay: UNDERLAY,
+    createContainer() {
+      const name = `kernel-test-${TAG}-${++made}`;
+      ip('netns', 'add', name);
+      names.add(name);
+      return namespaceRef(`/run/netns/${name}`);
+    },
+    async removeContainer({ path }) {
+      const name = path.slice('/run/netns/'.length);
+      removeNamespace(name);
+      names.delete(name);
+    },
+    addForeignInterface({ path }, name) {
+      ip('link', 'add', `f${++made}`, 'type', 'veth', 'peer', 'name', name, 'netns', path);
+    },
+    async close() {
+      await kernel.close();
+      const overlays = readdirSync('/run/netns').filter((name) => name.startsWith(`weft-${TAG}-`));
+      for (const name of [...overlays, ...names]) removeNamespace(name);
+    },
+  };
+}
+
+export function namespaceRef(path: string): NamespaceRef {
+  const opened = openNamespace(path);
+  if (typeof opened === 'string') throw new Error(opened);
+  close(opened.fd);
+  const { dev, inode, cookie } = opened;
+  return { path, dev, inode, cookie };
+}
+
+/** Its devices first: the end of the namespace alone would take the kernel some 50 ms in the background. */
+function removeNamespace(name: string): void {
+  for (const { ifname } of ipJson('-n', name, 'link', 'show'))
+    if (ifname !== 'lo') ip('-n', name, 'link', 'del', ifname);
+  ip('netns', 'del', name);
+}
+
+export const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8' });
+
+/** The independent witness: what ip(8) and bridge(8) say. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON of ip(8)
+export const ipJson = (...words: string[]): any[] => json(ip('-j', '-d', ...words));
+// biome-ignore lint/suspicious/noExplicitAny: JSON of bridge(8)
+export const bridgeJson = (...words: string[]): any[] =>
+  json(execFileSync('bridge', ['-j', '-d', ...words], { encoding: 'utf8' }));
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON of other programs
+const json = (text: string): any[] => JSON.parse(text.trim() === '' ? '[]' : text);
