@@ -48,7 +48,7 @@ export function labCommand(): Command {
 
   named(lab.command('exec').description('run a command on a host of the lab, or in a container'))
     .argument('<place>', 'h1 for a host, h1/c2 for a container')
-    .argument('[command...]', 'what to run; a shell when left out')
+    .argument('[command...]', 'what to run, best after --; a shell when left out')
     .passThroughOptions()
     .addHelpText(
       'after',
@@ -59,7 +59,13 @@ export function labCommand(): Command {
       ),
     )
     .action(async (place: string, words: string[], _, command: Command) =>
-      exitWith((await import('./actions.ts')).exec(nameOf(command), place, words)),
+      exitWith(
+        (await import('./actions.ts')).exec(
+          nameOf(command),
+          place,
+          words[0] === '--' ? words.slice(1) : words,
+        ),
+      ),
     );
 
   named(

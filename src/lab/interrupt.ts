@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
 /** Why a run was stopped. */
@@ -20,6 +22,8 @@ export async function cleaningUp<T>(
   clean: (cause: unknown) => Promise<void>,
 ): Promise<T> {
   const controller = new AbortController();
+  // Every child process listens to it; there may be dozens at once.
+  setMaxListeners(0, controller.signal);
   const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
   const onSignal = (name: NodeJS.Signals) => controller.abort(new Interrupted(name as keyof typeof SIGNALS));
   for (const name of names) process.on(name, onSignal);

@@ -8,14 +8,21 @@ import { startAgent, startController, waitUntilReady } from './daemons.ts';
 import { existingNamespaces, removeLab } from './down.ts';
 import { buildFabric } from './fabric.ts';
 import { LabError } from './lab-error.ts';
-import { describeShape, type LabHost, type LabLayout, type LabNetwork, labNamespaces } from './layout.ts';
+import {
+  describeShape,
+  type LabContainer,
+  type LabHost,
+  type LabLayout,
+  type LabNetwork,
+  labNamespaces,
+} from './layout.ts';
 import { processesIn, processRef } from './processes.ts';
 import { weftOn, writeWeftScript } from './program.ts';
 import type { Progress } from './progress.ts';
 import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
 
-/** How many `weft` commands run at once: each is a process. */
-const COMMANDS_AT_ONCE = 4;
+/** Each `weft` command is a process of its own. */
+const HOSTS_AT_ONCE = 4;
 
 /** Whether the lab of this layout was made now or was there already. */
 export type UpOutcome = 'made' | 'was up';
@@ -143,16 +150,25 @@ async function createNetwork(
   );
 }
 
+/** Hosts side by side, the containers of each in turn, so that they get their addresses in order. */
 async function attachContainers(lab: LabLayout, progress: Progress, signal: AbortSignal): Promise<void> {
-  const jobs = lab.hosts.flatMap((host) => host.containers.map((container) => ({ host, container })));
-  if (jobs.length === 0) return;
-  const attach = (host: LabHost, { namespace, network, endpoint }: LabHost['containers'][number]) =>
-    weftOn(lab, host, ['endpoint', 'attach', namespace, network, '--name', endpoint], signal);
-  const [first] = jobs;
+  const [example] = lab.hosts[0]!.containers;
+  if (!example) return;
+  const command = ({ namespace, network, endpoint }: LabContainer) => [
+    'endpoint',
+    'attach',
+    namespace,
+    network,
+    '--name',
+    endpoint,
+  ];
+  const attachAll = async (host: LabHost) => {
+    for (const container of host.containers) await weftOn(lab, host, command(container), signal);
+  };
   await progress.step(
     'containers',
-    () => atMost(COMMANDS_AT_ONCE, jobs, ({ host, container }) => attach(host, container)),
+    () => atMost(HOSTS_AT_ONCE, lab.hosts, attachAll),
     () =>
-      `${jobs.length} × weft endpoint attach ${first!.container.namespace} ${first!.container.network} --name ${first!.container.endpoint}`,
+      `${lab.hosts.length} × ${lab.hosts[0]!.containers.length} times such as weft ${command(example).join(' ')}`,
   );
 }

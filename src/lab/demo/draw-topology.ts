@@ -47,7 +47,7 @@ function hostLines(host: DemoHost, { networks }: Topology, colours: Paint): stri
     const tunnel = host.tunnels.find((each) => each.vni === vni);
     if (!tunnel && members.length === 0) return [];
     const colour = colours.nth(index);
-    const title = `${colour(`● ${name}`)}  ${colours.dim(tunnel ? `VNI ${tunnel.vni}  MTU ${tunnel.mtu}` : 'no tunnel')}`;
+    const title = `${colour(`● ${name}`)}  ${colours.dim(tunnel ? `VNI ${tunnel.vni}` : 'no tunnel')}`;
     const width = Math.max(...members.map((member) => addressOf(member, 4)?.length ?? 0));
     const rows = members.map((member) =>
       `  ${member.name.padEnd(3)} ${(addressOf(member, 4) ?? '').padEnd(width)}  ${addressOf(member, 6) ?? ''}`.trimEnd(),
