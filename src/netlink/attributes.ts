@@ -3,10 +3,13 @@ import { readMac, writeMac } from './mac-text.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { malformed, unencodable } from './netlink-error.ts';
 
-/** How one attribute's payload is written and read. `read` never looks outside [start, end). */
+/**
+ * How one attribute's payload is written and read. `read` never looks outside [start, end); undefined is "something
+ * else than this codec knows", and the attribute counts as absent.
+ */
 export interface Codec<T> {
   write(writer: MessageWriter, value: T): void;
-  read(bytes: Buffer, start: number, end: number): T;
+  read(bytes: Buffer, start: number, end: number): T | undefined;
 }
 
 /** One named attribute: its number in the kernel's header (two where the families have one each) and its codec. */
@@ -41,18 +44,23 @@ export type ValuesOf<F> = {
   -readonly [K in keyof F]?: F[K] extends Field<infer T> ? T : never;
 };
 
+interface Entry<F extends Table> {
+  readonly name: string;
+  readonly field: F[string];
+}
+
 export interface Fields<F extends Table> {
-  readonly entries: readonly (readonly [string, F[string]])[];
-  readonly byType: readonly (readonly [string, F[string]] | undefined)[];
+  readonly entries: readonly Entry<F>[];
+  readonly byType: readonly (Entry<F> | undefined)[];
   /** Only for its type. */
   readonly table: F;
 }
 
 /** Prepares a table for writing (in the table's order) and reading (by number). */
 export function defineFields<F extends Table>(table: F): Fields<F> {
-  const entries = Object.entries(table) as [string, F[string]][];
-  const byType: (readonly [string, F[string]])[] = [];
-  for (const entry of entries) for (const type of entry[1].types) byType[type] = entry;
+  const entries = Object.entries(table).map(([name, field]) => ({ name, field: field as F[string] }));
+  const byType: Entry<F>[] = [];
+  for (const entry of entries) for (const type of entry.field.types) byType[type] = entry;
   return { entries, byType, table };
 }
 
@@ -62,11 +70,13 @@ export function writeFields<F extends Table>(
   fields: Fields<F>,
   values: ValuesOf<F>,
 ): void {
-  for (const [name, { typeFor, codec }] of fields.entries) {
-    const value = (values as Record<string, unknown>)[name];
+  const { entries } = fields;
+  for (let i = 0; i < entries.length; i++) {
+    const { name, field } = entries[i]!;
+    const value = values[name];
     if (value === undefined) continue;
-    const start = writer.beginAttribute(typeFor(value));
-    codec.write(writer, value);
+    const start = writer.beginAttribute(field.typeFor(value));
+    field.codec.write(writer, value);
     writer.endAttribute(start);
   }
 }
@@ -84,7 +94,7 @@ export function readFields<F extends Table>(
     if (length < 4 || at + length > end)
       throw malformed(`an attribute of ${length} bytes where ${end - at} are left`);
     const entry = fields.byType[bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK];
-    if (entry) values[entry[0]] = entry[1].codec.read(bytes, at + 4, at + length);
+    if (entry) values[entry.name] = entry.field.codec.read(bytes, at + 4, at + length);
     at += (length + 3) & ~3;
   }
   return values as ValuesOf<F>;
@@ -94,55 +104,55 @@ function needs(bytes: number, start: number, end: number): void {
   if (end - start < bytes) throw malformed(`an attribute payload of ${end - start} bytes, not ${bytes}`);
 }
 
-export const u8: Codec<number> = {
+export const u8 = {
   write: (writer, value) => writer.u8(value),
   read(bytes, start, end) {
     needs(1, start, end);
     return bytes[start]!;
   },
-};
+} satisfies Codec<number>;
 
 /** A u8 that is 0 or 1, as most switches of devices and ports are. */
-export const bool: Codec<boolean> = {
+export const bool = {
   write: (writer, value) => writer.u8(value ? 1 : 0),
   read: (bytes, start, end) => u8.read(bytes, start, end) !== 0,
-};
+} satisfies Codec<boolean>;
 
-export const u16: Codec<number> = {
+export const u16 = {
   write: (writer, value) => writer.u16(value),
   read(bytes, start, end) {
     needs(2, start, end);
     return bytes.readUInt16LE(start);
   },
-};
+} satisfies Codec<number>;
 
 /** Network byte order: UDP ports. */
-export const be16: Codec<number> = {
+export const be16 = {
   write: (writer, value) => writer.be16(value),
   read(bytes, start, end) {
     needs(2, start, end);
     return bytes.readUInt16BE(start);
   },
-};
+} satisfies Codec<number>;
 
-export const u32: Codec<number> = {
+export const u32 = {
   write: (writer, value) => writer.u32(value),
   read(bytes, start, end) {
     needs(4, start, end);
     return bytes.readUInt32LE(start);
   },
-};
+} satisfies Codec<number>;
 
-export const s32: Codec<number> = {
+export const s32 = {
   write: (writer, value) => writer.u32(value >>> 0),
   read(bytes, start, end) {
     needs(4, start, end);
     return bytes.readInt32LE(start);
   },
-};
+} satisfies Codec<number>;
 
 /** NUL-terminated text. A NUL inside would silently name another object, so it is refused. */
-export const string: Codec<string> = {
+export const string = {
   write(writer, value) {
     if (value.includes('\0')) throw unencodable(`${JSON.stringify(value)} contains a NUL`);
     writer.text(value);
@@ -152,16 +162,19 @@ export const string: Codec<string> = {
     while (stop < end && bytes[stop] !== 0) stop++;
     return bytes.toString('utf8', start, stop);
   },
-};
+} satisfies Codec<string>;
 
+/** Six bytes. A tunnel's hardware address is an IP address, or nothing: no MAC. */
 export const mac: Codec<string> = {
   write: (writer, value) => writeMac(value, writer.bytes, writer.take(6)),
-  read: readMac,
+  read: (bytes, start, end) => (end - start === 6 ? readMac(bytes, start) : undefined),
 };
 
+/** Four bytes or sixteen. Dumps of all families hold others' addresses too (MCTP, Phonet: one byte). */
 export const ip: Codec<string> = {
   write: (writer, value) => writeIp(value, writer.bytes, writer.take(familyOf(value) === AF_INET ? 4 : 16)),
-  read: readIp,
+  read: (bytes, start, end) =>
+    end - start === 4 || end - start === 16 ? readIp(bytes, start, end) : undefined,
 };
 
 /** Attributes within an attribute. */
@@ -173,7 +186,7 @@ export function nest<F extends Table>(fields: Fields<F>): Codec<ValuesOf<F>> {
 }
 
 /** A number that has names, e.g. the modes of a macvlan; numbers without a name are read as "#5". */
-export function named<N extends string>(codec: Codec<number>, names: Record<N, number>): Codec<N> {
+export function named<N extends string>(codec: typeof u8, names: Record<N, number>): Codec<N> {
   const byNumber = new Map(Object.entries<number>(names).map(([name, number]) => [number, name as N]));
   return {
     write(writer, value) {

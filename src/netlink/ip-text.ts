@@ -1,5 +1,5 @@
 import { hexDigit } from './mac-text.ts';
-import { malformed, unencodable } from './netlink-error.ts';
+import { unencodable } from './netlink-error.ts';
 
 /** AF_INET, AF_INET6: bits/socket.h. */
 export const AF_INET = 2;
@@ -29,11 +29,9 @@ export function writeIp(text: string, into: Uint8Array, at: number): 4 | 16 {
   throw unencodable(`"${text}" is not an IP address`);
 }
 
-/** 4 or 16 bytes as canonical text: dotted decimal, or RFC 5952 in pure hexadecimal ("fd00::1", "::ffff:a00:1"). */
+/** 4 bytes or 16 as canonical text: dotted, or RFC 5952 in pure hexadecimal ("fd00::1", "::ffff:a00:1"). */
 export function readIp(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start === 4) return readDotted(bytes, start);
-  if (end - start === 16) return readColons(bytes, start);
-  throw malformed(`an IP address of ${end - start} bytes`);
+  return end - start === 4 ? readDotted(bytes, start) : readColons(bytes, start);
 }
 
 function writeDotted(text: string, from: number, into: Uint8Array, at: number): boolean {

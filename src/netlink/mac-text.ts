@@ -1,4 +1,4 @@
-import { malformed, unencodable } from './netlink-error.ts';
+import { unencodable } from './netlink-error.ts';
 
 /** Value of the hexadecimal digit with this character code, or -1. */
 export function hexDigit(code: number): number {
@@ -23,9 +23,8 @@ export function writeMac(text: string, into: Uint8Array, at: number): void {
   }
 }
 
-/** Six bytes at `start` as "02:42:0a:00:00:02", always lower case. */
-export function readMac(bytes: Uint8Array, start: number, end: number): string {
-  if (end - start !== 6) throw malformed(`a MAC address of ${end - start} bytes`);
-  const b = bytes;
-  return `${HEX[b[start]!]}:${HEX[b[start + 1]!]}:${HEX[b[start + 2]!]}:${HEX[b[start + 3]!]}:${HEX[b[start + 4]!]}:${HEX[b[start + 5]!]}`;
+/** The six bytes at `at` as "02:42:0a:00:00:02", always lower case. */
+export function readMac(bytes: Uint8Array, at: number): string {
+  const hex = (i: number) => HEX[bytes[at + i]!];
+  return `${hex(0)}:${hex(1)}:${hex(2)}:${hex(3)}:${hex(4)}:${hex(5)}`;
 }

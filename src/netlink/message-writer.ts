@@ -15,7 +15,7 @@ export class MessageWriter {
   /** Begins a message with a zeroed fixed body of `bodyBytes` and returns the offset of that body. */
   start(type: number, flags: number, bodyBytes: number): number {
     this.#at = HEADER_BYTES + bodyBytes;
-    this.bytes.fill(0, 0, this.#at);
+    for (let i = 0; i < this.#at; i++) this.bytes[i] = 0;
     this.bytes.writeUInt16LE(type, 4);
     this.bytes.writeUInt16LE(flags, 6);
     return HEADER_BYTES;
@@ -40,8 +40,7 @@ export class MessageWriter {
     const length = this.#at - start;
     if (length > 0xffff) throw unencodable(`an attribute of ${length} bytes`);
     this.bytes.writeUInt16LE(length, start);
-    const padding = -length & 3;
-    if (padding > 0) this.bytes.fill(0, this.take(padding), this.#at);
+    for (let padding = -length & 3; padding > 0; padding--) this.bytes[this.take(1)] = 0;
   }
 
   /** Reserves bytes and returns their offset; the caller writes all of them. */

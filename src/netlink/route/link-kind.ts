@@ -16,15 +16,8 @@ import {
  * `ip link add vxlan0 type vxlan id 1048576 local 192.0.2.1 dstport 4789 ttl 64 nolearning proxy`.
  */
 export const vxlanFields = defineFields({
-  id: field(1, u32),
-  /** One unicast VTEP or a multicast group: the default destination. */
-  remote: ipField(2, 16),
-  /** Ifindex of the underlay device; needed with a multicast group. */
-  link: field(3, u32),
-  local: ipField(4, 17),
   ttl: field(5, u8),
   tos: field(6, u8),
-  learning: field(7, bool),
   ageingSeconds: field(8, u32),
   /** Most FDB entries; 0 is no limit. */
   limit: field(9, u32),
@@ -33,11 +26,18 @@ export const vxlanFields = defineFields({
   rsc: field(12, bool),
   l2miss: field(13, bool),
   l3miss: field(14, bool),
-  port: field(15, be16),
   udpCsum: field(18, bool),
   udp6ZeroCsumTx: field(19, bool),
   udp6ZeroCsumRx: field(20, bool),
   collectMetadata: field(25, bool),
+  id: field(1, u32),
+  /** One unicast VTEP or a multicast group: the default destination. */
+  remote: ipField(2, 16),
+  local: ipField(4, 17),
+  /** Ifindex of the underlay device; needed with a multicast group. */
+  link: field(3, u32),
+  learning: field(7, bool),
+  port: field(15, be16),
 });
 
 /** IFLA_BR_*: `ip link add br0 type bridge stp_state 0 mcast_snooping 0`. Times in 1/100 s (USER_HZ). */

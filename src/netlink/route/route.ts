@@ -23,6 +23,8 @@ export const RTN = {
 export const RTPROT = { KERNEL: 2, BOOT: 3, STATIC: 4, RA: 9 } as const;
 /** linux/rtnetlink.h: RT_TABLE_* */
 export const RT_TABLE = { UNSPEC: 0, DEFAULT: 253, MAIN: 254, LOCAL: 255 } as const;
+/** linux/rtnetlink.h: asks a lookup for the table it ended in. */
+const RTM_F_LOOKUP_TABLE = 0x1000;
 /** linux/rtnetlink.h: RTNH_F_*, also in rtm_flags. */
 export const RTNH_F = { DEAD: 1, ONLINK: 4, LINKDOWN: 16 } as const;
 
@@ -52,7 +54,7 @@ export interface RouteRequest extends Omit<RouteValues, 'source'> {
   /** Default: all bits of `dst`, or 0 without it. */
   dstLength?: number;
   protocol?: number;
-  /** Default: link for IPv4 without gateway, else universe. */
+  /** Default: link for IPv4 unicast without gateway, else universe. */
   scope?: number;
   /** RTN_*; default unicast. */
   type?: number;
@@ -98,6 +100,7 @@ export function encodeGetRoute(dst: string): Request {
   const body = writer.start(RTM.GETROUTE, NLM_F.REQUEST, RTMSG_BYTES);
   writer.bytes[body] = familyOf(dst);
   writer.bytes[body + 1] = familyOf(dst) === AF_INET ? 32 : 128;
+  writer.bytes.writeUInt32LE(RTM_F_LOOKUP_TABLE, body + 8);
   writeFields(writer, routeFields, { dst });
   return writer.finish();
 }
@@ -121,15 +124,15 @@ export function decodeRoute(message: Message): Route {
 
 function encode(type: number, headerFlags: number, route: RouteRequest, defaultProtocol: number): Request {
   const family = route.family ?? familyOf(route.dst ?? route.gateway ?? '');
-  const { table = RT_TABLE.MAIN } = route;
-  const linkScope = family === AF_INET && route.gateway === undefined;
+  const { table = RT_TABLE.MAIN, type: kind = RTN.UNICAST } = route;
+  const linkScope = family === AF_INET && kind === RTN.UNICAST && route.gateway === undefined;
   const body = writer.start(type, headerFlags, RTMSG_BYTES);
   writer.bytes[body] = family;
   writer.bytes[body + 1] = route.dstLength ?? (route.dst === undefined ? 0 : family === AF_INET ? 32 : 128);
   writer.bytes[body + 4] = table > 0xff ? RT_TABLE.UNSPEC : table;
   writer.bytes[body + 5] = route.protocol ?? defaultProtocol;
   writer.bytes[body + 6] = route.scope ?? (linkScope ? RT_SCOPE.LINK : RT_SCOPE.UNIVERSE);
-  writer.bytes[body + 7] = route.type ?? RTN.UNICAST;
+  writer.bytes[body + 7] = kind;
   writer.bytes.writeUInt32LE(route.flags ?? 0, body + 8);
   writeFields(writer, routeFields, { ...route, table: table > 0xff ? table : undefined });
   return writer.finish();
