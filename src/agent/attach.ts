@@ -119,7 +119,7 @@ function refusedOp(
   { vni }: Network,
   path: string,
 ): Rejection | undefined {
-  const overlay = overlayNamespace(hostTag(state.host!), vni);
+  const overlay = overlayNamespace(hostTag(state.host), vni);
   const port = portName(endpoint.id);
   const concerns = ({ op: { object } }: OpResult): boolean => {
     const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;

@@ -15,7 +15,7 @@ export interface Attachment {
   readonly state: 'attached' | 'detaching';
 }
 
-/** Who this host is to the controller; kept so that a restarted agent finds its own kernel objects at once. */
+/** Who this host is: made up at the first start, and what its kernel objects are named after. */
 export interface Identity {
   readonly entry: 'identity';
   readonly host: Id;

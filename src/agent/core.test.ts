@@ -242,7 +242,7 @@ describe('reset', () => {
     await cluster.settle();
     expect(h1.answers.get(request)).toEqual({ answer: 'reset' });
     const overlays = (await objectsOf(h1)).filter(({ ns }) =>
-      ns.startsWith(`weft-${hostTag(h1.state.host!)}`),
+      ns.startsWith(`weft-${hostTag(h1.state.host)}`),
     );
     expect(overlays).toEqual([]);
     h1.heal();

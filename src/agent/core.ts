@@ -3,7 +3,7 @@ import { beginDetach, endDetachGrant } from './detach.ts';
 import type { AgentEffect, AgentEvent } from './event.ts';
 import { reportStatus } from './report.ts';
 import { beginReset } from './reset.ts';
-import { hear, loseSession, register, watchSession } from './session.ts';
+import { hear, loseSession, watchSession } from './session.ts';
 import type { AgentState } from './state.ts';
 import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './turn.ts';
 
@@ -32,8 +32,6 @@ function react(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect
       return noteJournaled(state, event.key);
     case 'journal-failed':
       return failJournal(state, event.key, event.rejection);
-    case 'registered':
-      return register(state, event.host);
     case 'heard':
       return hear(state, event.message, nowMs);
     case 'disconnected':

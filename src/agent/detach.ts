@@ -106,5 +106,4 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
 }
 
 /** Nothing waits to be done in the kernel. */
-const isOutOfKernel = ({ turn, host }: AgentState): boolean =>
-  !host || (turn.phase === 'idle' && !turn.dirty);
+const isOutOfKernel = ({ turn }: AgentState): boolean => turn.phase === 'idle' && !turn.dirty;

@@ -21,7 +21,7 @@ export interface AgentParts {
   readonly uplink: Uplink;
   readonly viewFile: ViewFile;
   /** What to register, read anew at each try: addresses change. */
-  readonly hostWords: () => HostWords;
+  readonly hostWords: () => Promise<HostWords>;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
@@ -169,9 +169,9 @@ export class Engine {
     if (this.stopped) return;
     const { uplink, hostWords, log } = this.parts;
     try {
-      const host = await uplink.register(this.state.host, hostWords());
-      this.dispatch({ event: 'registered', host });
-      log.info({ host: this.state.name, id: host }, 'registered');
+      const { host, name } = this.state;
+      await uplink.register(host, await hostWords());
+      log.info({ host: name, id: host }, 'registered');
       await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
     } catch (error) {

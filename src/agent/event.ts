@@ -33,7 +33,6 @@ export type AgentEvent =
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
   | { readonly event: 'journaled'; readonly key: string }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
-  | { readonly event: 'registered'; readonly host: Id }
   | { readonly event: 'heard'; readonly message: HeardMessage }
   | { readonly event: 'disconnected'; readonly reason: string }
   | { readonly event: 'kernel-changed' }

@@ -15,7 +15,7 @@ export function scopeOf(state: AgentState): Scope {
     byPath.set(namespace.path, container);
   }
   const containers: ContainerScope[] = [...byPath.values()];
-  return { hostTag: hostTag(state.host!), containers };
+  return { hostTag: hostTag(state.host), containers };
 }
 
 /** Every network namespace has a loopback: where none was seen, the container is gone or is another by now. */
@@ -33,5 +33,5 @@ export function runtimeFacts(state: AgentState): HostRuntimeFacts {
     const current = known?.host === state.host && known?.generation === endpoint.generation;
     if (current && state.turn.live.has(namespace.path)) containers.set(endpoint.id, { namespace });
   }
-  return { hostTag: hostTag(state.host!), containers };
+  return { hostTag: hostTag(state.host), containers };
 }

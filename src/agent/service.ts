@@ -18,7 +18,7 @@ import { rejectionToError } from '#api/rejection.ts';
 import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
 import { recordToWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
-import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import { isRejection, type Rejection } from '#model/fault.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
@@ -29,6 +29,9 @@ import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { relayRoutes } from './relay.ts';
 
+/** Where `ip netns` pins namespaces by name. */
+const NAMED_NAMESPACES = '/run/netns/';
+
 /** What the local socket needs besides the core. */
 export interface ServiceParts {
   readonly engine: Engine;
@@ -36,9 +39,7 @@ export interface ServiceParts {
   readonly operator: Clients;
   readonly controllerAddress: string;
   /** Opens a namespace given by name, path or pid, once. */
-  readonly resolveNamespace: (
-    text: string,
-  ) => { readonly namespace: NamespaceRef; readonly label: string } | Rejection;
+  readonly resolveNamespace: (text: string) => NamespaceRef | Rejection;
   /** The ops that the kernel would be given now, with nothing wished at all after a reset. */
   readonly planNow: (reset: boolean) => Promise<readonly RankedOp[]>;
 }
@@ -68,7 +69,7 @@ function hello({ engine: { state } }: ServiceParts): HelloResponse {
     apiVersion: API_VERSION,
     capabilities: ['attach', 'relay', 'dry-run'],
     hostName: state.name,
-    hostId: state.host ?? '',
+    hostId: state.host,
     connected: state.session.connected,
   });
 }
@@ -77,10 +78,16 @@ async function attach(parts: ServiceParts, request: AttachRequest): Promise<Atta
   const { $typeName, $unknown, namespace: text, dryRun, ...words } = request;
   const resolved = parts.resolveNamespace(text);
   if (isRejection(resolved)) throw rejectionToError(resolved);
-  const ask = { words: { ...words, containerId: resolved.label }, namespace: resolved.namespace };
+  const ask = { words: { ...words, containerId: containerIdOf(text, resolved) }, namespace: resolved };
   if (dryRun) return previewAttach(parts, ask.words);
   const { endpoint, network, notices } = expectAnswer(await parts.engine.attach(ask), 'attached');
   return create(AttachResponseSchema, { ...endpointAndNetwork(endpoint, network), notices: [...notices] });
+}
+
+/** What a plain namespace's container is called: its name if it has one, or where it is. */
+function containerIdOf(text: string, { path }: NamespaceRef): string {
+  if (/^\d+$/.test(text)) return `pid-${text}`;
+  return path.startsWith(NAMED_NAMESPACES) ? path.slice(NAMED_NAMESPACES.length) : path;
 }
 
 async function previewAttach(
@@ -114,9 +121,9 @@ function detachAsk(
 ): DetachAsk | Rejection {
   if (namespace === undefined) return { endpoint, network };
   const resolved = parts.resolveNamespace(namespace);
-  if (!isRejection(resolved)) return { namespacePath: resolved.namespace.path };
+  if (!isRejection(resolved)) return { namespacePath: resolved.path };
   if (resolved.reason !== 'absent') return resolved;
-  return { namespacePath: namespace.startsWith('/') ? namespace : `/run/netns/${namespace}` };
+  return { namespacePath: namespace.startsWith('/') ? namespace : `${NAMED_NAMESPACES}${namespace}` };
 }
 
 async function previewDetach({ engine, operator }: ServiceParts, ask: DetachAsk): Promise<DetachResponse> {
@@ -148,13 +155,6 @@ function status({ engine: { state }, controllerAddress }: ServiceParts): StatusR
 }
 
 async function hostPlan({ engine, planNow }: ServiceParts, reset: boolean): Promise<HostPlan> {
-  if (!engine.state.host)
-    throw rejectionToError(
-      reject(
-        'unavailable',
-        fault('host', engine.state.name, 'is not registered yet', 'start the controller first'),
-      ),
-    );
   const steps = (await planNow(reset)).map(({ op, reason }) => ({ commands: [...renderOp(op)], reason }));
   return { host: engine.state.name, steps } as unknown as HostPlan;
 }

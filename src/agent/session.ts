@@ -1,6 +1,5 @@
 import type { Id } from '#model/id.ts';
 import { put, remove } from '#model/records.ts';
-import { IDENTITY_KEY } from './attachment.ts';
 import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect, HeardMessage } from './event.ts';
 import type { AgentState } from './state.ts';
@@ -10,14 +9,6 @@ import { markDirty } from './turn.ts';
 const SILENCE_LIMIT_MS = 10_000;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 5_000;
-
-/** The controller knows this host. Another id than before means another cluster: nothing of the old view counts. */
-export function register(state: AgentState, host: Id): AgentEffect[] {
-  if (state.host === host) return [];
-  if (state.host) state.view.clear();
-  state.host = host;
-  return [{ effect: 'journal-put', key: IDENTITY_KEY, entry: { entry: 'identity', host } }];
-}
 
 /** Takes the controller's word into the view. */
 export function hear(state: AgentState, message: HeardMessage, nowMs: number): AgentEffect[] {

@@ -14,8 +14,8 @@ export interface AgentState {
   /** This boot of the machine. */
   readonly bootId: string;
   readonly name: string;
-  /** Absent until the controller has registered this host once. */
-  host?: Id;
+  /** Made up at the first start and kept ever since. */
+  readonly host: Id;
   /** What the controller said last, possibly long ago. */
   readonly view: Snapshot;
   /** A controller has confirmed the view on the present session; until then the agent deletes next to nothing. */
@@ -86,7 +86,7 @@ export interface Turn {
 export const createAgentState = (start: {
   readonly bootId: string;
   readonly name: string;
-  readonly host?: Id;
+  readonly host: Id;
   readonly view?: Snapshot;
   readonly attachments: Iterable<Attachment>;
 }): AgentState => ({

@@ -2,6 +2,7 @@ import { TestController } from '#controller/test-controller.ts';
 import { registerHost } from '#intent/test-world.ts';
 import { FakeKernel } from '#kernel/fake-kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import { createId, type Id } from '#model/id.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
@@ -120,7 +121,7 @@ export class TestAgent {
 
   /** Names of the networks that the agent's view puts on this host. */
   networks(): string[] {
-    return (hostView(this.state.view, this.state.host!)?.networks ?? [])
+    return (hostView(this.state.view, this.state.host)?.networks ?? [])
       .map(({ network }) => network.name)
       .sort();
   }
@@ -137,12 +138,11 @@ export class TestAgent {
 
   private boot(bootId: string): AgentState {
     const entries = [...this.journal.values()];
-    const identity = entries.find((entry) => entry.entry === 'identity');
     this.connecting = true;
     return createAgentState({
       bootId,
       name: this.name,
-      host: identity?.entry === 'identity' ? identity.host : undefined,
+      host: hostId(this.name),
       view: this.keptView && new Snapshot(this.keptView.records(), this.keptView.revision),
       attachments: entries.filter((entry): entry is Attachment => entry.entry === 'attachment'),
     });
@@ -151,8 +151,7 @@ export class TestAgent {
   private connect(): void {
     this.connecting = false;
     const wish = { ...registerHost(this.name, { id: this.state.host, underlay: [underlayOf(this.name)] }) };
-    const host = this.cluster.controller.grant(wish, { role: 'host', name: this.name }).id;
-    this.dispatch({ event: 'registered', host });
+    this.cluster.controller.grant(wish, { role: 'host', name: this.name });
     this.session = ++lastSession;
     this.cluster.controller.follow(this.session, this.name);
   }
@@ -222,3 +221,5 @@ export class TestAgent {
 }
 
 const underlayOf = (name: string): string => `10.99.0.${name.replace(/\D/g, '')}`;
+
+const hostId = (name: string): Id => createId(0, () => new TextEncoder().encode(name.padStart(10, '0')));

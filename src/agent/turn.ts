@@ -27,7 +27,7 @@ export function markDirty({ turn }: AgentState): AgentEffect[] {
 /** Begins a turn if there is reason to and none is under way. */
 export function beginTurn(state: AgentState, nowMs: number): AgentEffect[] {
   const { turn } = state;
-  if (!state.host || !turn.dirty || turn.phase !== 'idle') return [];
+  if (!turn.dirty || turn.phase !== 'idle') return [];
   turn.phase = 'observing';
   turn.dirty = false;
   turn.revision = state.view.revision;
@@ -51,8 +51,8 @@ export function takeLook(state: AgentState, observed: KernelState, nowMs: number
 
 /** From what is to what should be, in order. */
 export function planOps(state: AgentState, observed: KernelState, nothing = state.wishesNothing): RankedOp[] {
-  const context = { hostTag: hostTag(state.host!) };
-  const view = nothing ? undefined : hostView(state.view, state.host!);
+  const context = { hostTag: hostTag(state.host) };
+  const view = nothing ? undefined : hostView(state.view, state.host);
   const wished = view ? desired(view, runtimeFacts(state)) : emptyKernelState();
   const ops = order(diff(wished, observed, context));
   return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
@@ -83,7 +83,7 @@ function overlayOf(
   network: Parameters<typeof state.view.networks.get>[0],
 ): string | undefined {
   const record = state.view.networks.get(network);
-  return record && overlayNamespace(hostTag(state.host!), record.vni);
+  return record && overlayNamespace(hostTag(state.host), record.vni);
 }
 
 /** The kernel has answered: tell those who wait, and come back for what it refused. */

@@ -28,14 +28,13 @@ export class Uplink {
   }
 
   /** Throws a ConnectError when refused or unreachable. */
-  async register(id: Id | undefined, { name, underlay, labels, facts }: HostWords): Promise<Id> {
-    const words = { id: id ?? '', name, underlay: [...underlay], labels: { ...labels } };
+  async register(id: Id, { name, underlay, labels, facts }: HostWords): Promise<void> {
+    const words = { id, name, underlay: [...underlay], labels: { ...labels } };
     const { underlayMtu, takenPorts, routes } = facts;
-    const { subject } = await this.clients.controller.registerHost({
+    await this.clients.controller.registerHost({
       ...words,
       facts: { underlayMtu, takenPorts: [...takenPorts], routes: [...routes] },
     });
-    return recordFromWire(subject).id;
   }
 
   /** Follows until the session ends; throws why. Parts of a snapshot are handed on as one. */

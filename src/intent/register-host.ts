@@ -1,6 +1,6 @@
 import { parseCidr } from '#model/cidr.ts';
-import { fault, isRejection, type Rejection } from '#model/fault.ts';
-import { createId, type Id } from '#model/id.ts';
+import { fault, isRejection, type Rejection, take } from '#model/fault.ts';
+import { createId, type Id, parseId } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
 import { parseHostName } from '#model/name.ts';
 import { type Host, type HostFacts, put } from '#model/records.ts';
@@ -17,7 +17,7 @@ const MAX_PORT = 65_535;
 
 /**
  * A new host, or news of a known one (by its id). Idempotent: the same again changes nothing, in whatever order
- * ports, routes and labels come. A removed host's id is refused: it must join anew.
+ * ports, routes and labels come.
  */
 export function registerHost(
   wish: RegisterHost,
@@ -25,26 +25,23 @@ export function registerHost(
   chance: Chance,
 ): Admitted | Rejection {
   const faults = noFaults();
-  const known = wish.id === undefined ? undefined : findRegistered(faults, wish.id, snapshot);
+  const id = readHostId(faults, wish, chance);
   const fields = complete(faults, {
-    name: readHostName(faults, wish.name, known?.id, snapshot),
-    underlay: readUnderlay(faults, wish.underlay, known?.id, snapshot),
+    id,
+    name: readHostName(faults, wish.name, id, snapshot),
+    underlay: readUnderlay(faults, wish.underlay, id, snapshot),
     labels: sortLabels(wish.labels),
     facts: readFacts(faults, wish.facts),
   });
   if (isRejection(fields)) return fields;
-  const { id, epoch } = known ?? { id: createId(chance.now, chance.entropy), epoch: 1 };
-  const host: Host = { kind: 'host', id, epoch, ...fields };
+  const known = snapshot.hosts.get(fields.id);
+  const host: Host = { kind: 'host', epoch: known?.epoch ?? 1, ...fields };
   return admitted(known && sameHost(known, host) ? [] : [put(host)], host);
 }
 
-function findRegistered(faults: Faults, id: string, snapshot: SnapshotView): Host | undefined {
-  const host = snapshot.hosts.get(id as Id);
-  if (!host) {
-    const fix = 'run `weft agent reset` on that host and start the agent again: it joins as a new one';
-    faults.absent.push(fault('id', id, 'there is no such host; it may have been removed', fix));
-  }
-  return host;
+/** Hosts name themselves before they first register, so that a lost answer costs nothing; others get an id. */
+function readHostId(faults: Faults, { id }: RegisterHost, { now, entropy }: Chance): Id | undefined {
+  return id === undefined ? createId(now, entropy) : take(faults.invalid, 'id', id, parseId(id));
 }
 
 function readHostName(

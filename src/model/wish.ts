@@ -16,7 +16,7 @@ export type Wish =
 /** An agent says who and where its host is. The same host again with other facts is an update. */
 export interface RegisterHost {
   readonly wish: 'register-host';
-  /** Given once the controller has named it; a stranger with a known name is refused. */
+  /** The agent makes one up and keeps it; another id with a known name is a stranger, and refused. */
   readonly id?: string;
   readonly name: string;
   readonly underlay: readonly string[];

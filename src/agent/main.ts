@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import fs from 'node:fs';
+import path from 'node:path';
+import { type Logger, pino } from 'pino';
+import { resolveNamespace } from '#kernel/container-namespace.ts';
+import { bootId, readHostFacts } from '#kernel/host-facts.ts';
+import { RealKernel } from '#kernel/real-kernel.ts';
+import { findUnderlay } from '#kernel/underlay.ts';
+import { formatFault, isRejection } from '#model/fault.ts';
+import { createId, type Id } from '#model/id.ts';
+import { type Ip, parseIp } from '#model/ip.ts';
+import { agentPaths, type Paths } from '#model/paths.ts';
+import { type Journal, openJournal } from '#store/journal.ts';
+import { type Address, parseAddress } from '#transport/address.ts';
+import { createClients } from '#transport/client.ts';
+import { ListenError, serve } from '#transport/server.ts';
+import { readTlsFiles } from '#transport/tls.ts';
+import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
+import type { AgentConfig } from './config.ts';
+import { Engine } from './engine.ts';
+import { scopeOf } from './scope.ts';
+import { agentRoutes } from './service.ts';
+import { type AgentState, createAgentState } from './state.ts';
+import { planOps } from './turn.ts';
+import { type HostWords, Uplink } from './uplink.ts';
+import { readView, ViewFile } from './view-file.ts';
+
+/**
+ * The process on each host: real kernel, journal, clock and sockets are made here and nowhere else in this room.
+ * Resolves after a clean stop, the data plane left as it is; rejects when it cannot start.
+ */
+export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
+  const log = pino({ name: 'agent', level: config.logLevel });
+  const paths = agentPaths(config.root);
+  const controller = readAddress(config.controller);
+  // A wrong --underlay is better told now than at each try to register.
+  await readHostWords(config, controller);
+  fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
+  const journal = await openJournal(path.join(paths.state, 'journal'), parseJournalEntry);
+  const kernel = new RealKernel();
+  try {
+    await runOn({ config, controller, paths, journal, kernel, log }, signal);
+  } finally {
+    await kernel.close();
+    await journal.close();
+  }
+}
+
+interface Ground {
+  readonly config: AgentConfig;
+  readonly controller: Address;
+  readonly paths: Paths;
+  readonly journal: Journal<JournalEntry>;
+  readonly kernel: RealKernel;
+  readonly log: Logger;
+}
+
+async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
+  const { config, controller, paths, journal, kernel, log } = ground;
+  const tls = config.tls && readTlsFiles(config.tls);
+  const [own, operator] = [
+    createClients(controller, { host: config.name, tls }),
+    createClients(controller, { tls }),
+  ];
+  const viewPath = path.join(paths.state, 'view.json');
+  const state = restoreState(ground, await knowSelf(journal), viewPath);
+  const engine = new Engine(state, {
+    kernel,
+    journal,
+    uplink: new Uplink(own, config.controller, log),
+    viewFile: new ViewFile(viewPath, state.view, log),
+    hostWords: () => readHostWords(config, controller),
+    nowMs: () => Math.floor(performance.now()),
+    log,
+  });
+  const routes = agentRoutes({
+    engine,
+    operator,
+    controllerAddress: config.controller,
+    resolveNamespace,
+    planNow: async (reset) =>
+      planOps(state, await kernel.observe(scopeOf(state)), reset || state.wishesNothing),
+  });
+  const server = await serve({ kind: 'unix', path: paths.socket }, routes);
+  log.info({ socket: paths.socket }, 'listening');
+  engine.start();
+  await aborted(signal);
+  log.info('stopping; the data plane stays as it is');
+  engine.stop();
+  await server.close();
+  for (const clients of [own, operator]) clients.close();
+}
+
+/** Who this host is; at the first start it names itself, durably, before anybody hears of it. */
+async function knowSelf(journal: Journal<JournalEntry>): Promise<Id> {
+  const identity = journal.entries().get(IDENTITY_KEY);
+  if (identity?.entry === 'identity') return identity.host;
+  const host = createId(Date.now(), (byteCount) => randomBytes(byteCount));
+  await journal.put(IDENTITY_KEY, { entry: 'identity', host });
+  return host;
+}
+
+/** What the last process left: what it promised, and what the controller said last. */
+function restoreState({ config, journal, log }: Ground, host: Id, viewPath: string): AgentState {
+  const attachments = [...journal.entries().values()].filter((entry) => entry.entry === 'attachment');
+  const view = readView(viewPath, log);
+  log.info({ host, attachments: attachments.length, revision: view?.revision }, 'restored');
+  return createAgentState({ bootId: bootId(), name: config.name, host, view, attachments });
+}
+
+/** What this host is now. Throws with the next step when its underlay cannot be found. */
+async function readHostWords(
+  { name, labels, underlay: text }: AgentConfig,
+  controller: Address,
+): Promise<HostWords> {
+  const underlay = findUnderlay({ text, towards: await addressTowards(controller) });
+  if (isRejection(underlay))
+    throw new ListenError(underlay.faults.map(formatFault).join('\n'), 'give --underlay');
+  return { name, labels, underlay: underlay.addresses, facts: await readHostFacts(underlay) };
+}
+
+/** The controller's address, if it is on a network. */
+async function addressTowards(controller: Address): Promise<Ip | undefined> {
+  if (controller.kind === 'unix') return undefined;
+  const literal = parseIp(controller.host);
+  if (literal.ok) return literal.value;
+  const { address } = await lookup(controller.host);
+  const found = parseIp(address);
+  return found.ok ? found.value : undefined;
+}
+
+function readAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (!address.ok) throw new ListenError(`controller "${text}" ${address.problem}`, address.fix);
+  return address.value;
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
