@@ -1,9 +1,10 @@
 import type { Drift, HostStatus } from '#model/host-status.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import { KERNEL_KINDS, type KernelKind, kernelKey } from '#model/kernel-state.ts';
+import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Revision } from '#model/records.ts';
 import type { HostView, NetworkView } from './host-view.ts';
+import { linkKey } from './link.ts';
 
 /** What the last look found, and what came of it. */
 export interface StatusFacts {
@@ -26,41 +27,71 @@ export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
     headRevision: Math.max(headRevision, appliedRevision),
     drift: appliedRevision === view.revision ? driftOf(ops) : [],
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
-    notices: [...notices, ...view.networks.flatMap(unreachableNotices)],
+    notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],
     endpoints: view.networks.reduce((count, { local }) => count + local.length, 0),
     networks: view.networks.length,
   };
 }
 
-/** Counts by kind; an object that is deleted to be made anew is one that was changed. */
+/**
+ * Counts by kind. A link that is deleted to be made anew is one that was changed; what must be made again only
+ * because of that is not counted.
+ */
 export function driftOf(ops: readonly KernelOp[]): Drift[] {
   const counts = new Map<KernelKind, { missing: number; extra: number; changed: number }>();
-  const deleted = keysOf(ops, 'delete');
-  const added = keysOf(ops, 'add');
+  const rebuilt = rebuiltLinks(ops);
   for (const { verb, object } of ops) {
+    const isRebuilt = object.kind === 'link' && rebuilt.has(linkKey(object.ns, object.name));
+    if (hangsOn(object, rebuilt) || (isRebuilt && verb === 'delete')) continue;
     const count = counts.get(object.kind) ?? { missing: 0, extra: 0, changed: 0 };
     counts.set(object.kind, count);
-    const key = keyOf(object);
-    if (verb === 'change' || (verb === 'add' && deleted.has(key))) count.changed++;
+    if (verb === 'change' || isRebuilt) count.changed++;
     else if (verb === 'add') count.missing++;
-    else if (!added.has(key)) count.extra++;
+    else count.extra++;
   }
   return KERNEL_KINDS.flatMap((kind) => (counts.has(kind) ? [{ kind, ...counts.get(kind)! }] : []));
 }
 
-const keysOf = (ops: readonly KernelOp[], verb: KernelOp['verb']): Set<string> =>
-  new Set(ops.filter((op) => op.verb === verb).map(({ object }) => keyOf(object)));
+/** Links that are deleted and added, and the other ends that go and come with them. */
+function rebuiltLinks(ops: readonly KernelOp[]): Set<string> {
+  const deleted = new Set<string>();
+  for (const { verb, object } of ops)
+    if (verb === 'delete' && object.kind === 'link') deleted.add(linkKey(object.ns, object.name));
+  const rebuilt = new Set<string>();
+  for (const { verb, object } of ops) {
+    if (verb !== 'add' || object.kind !== 'link' || !deleted.has(linkKey(object.ns, object.name))) continue;
+    rebuilt.add(linkKey(object.ns, object.name));
+    const peer = object.detail.type === 'veth' && object.detail.peer;
+    if (peer) rebuilt.add(linkKey(peer.ns, peer.name));
+  }
+  return rebuilt;
+}
 
-const keyOf = (object: KernelOp['object']): string => `${object.kind} ${kernelKey(object)}`;
+/** Whether it is a row of such a link, its other end or a port of it. */
+function hangsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
+  if (links.size === 0 || object.kind === 'namespace') return false;
+  if (object.kind !== 'link') return links.has(linkKey(object.ns, object.dev));
+  const { ns, name, master, detail } = object;
+  if (detail.type === 'veth-peer') return links.has(linkKey(ns, name));
+  return !!master && links.has(linkKey(ns, master));
+}
 
-function unreachableNotices({ network, unreachable }: NetworkView): Notice[] {
-  if (unreachable.length === 0) return [];
-  return [
-    {
+/** Without a VTEP of its own a host has no tunnel in the network; of others' endpoints it says which have none. */
+function tunnelNotices({ host }: HostView, { network, unreachable, vteps }: NetworkView): Notice[] {
+  const notices: Notice[] = [];
+  if (!vteps.has(host.id))
+    notices.push({
+      code: 'host-without-tunnel',
+      title: 'This host has no tunnel in a network',
+      sentence: `Network ${network.name} tunnels over ${network.underlay}, and ${host.name} has no ${network.underlay} underlay address: containers here reach only each other.`,
+      next: `give the agent of ${host.name} an ${network.underlay} --underlay address.`,
+    });
+  if (unreachable.length > 0)
+    notices.push({
       code: 'endpoint-unreachable',
       title: 'Endpoints that no tunnel leads to',
       sentence: `In network ${network.name}, ${unreachable.length} endpoint(s) are on hosts without an ${network.underlay} underlay address.`,
       next: `give those hosts an ${network.underlay} address, or make the network over the other family.`,
-    },
-  ];
+    });
+  return notices;
 }

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { emptyKernelState, type KernelState, kernelObjects } from '#model/kernel-state.ts';
+import { hostTag, portName } from '#model/own.ts';
+import type { StoredRecord } from '#model/records.ts';
+import { renderObject } from '#model/render-kernel.ts';
+import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { desired } from './desired.ts';
+import {
+  testContainer,
+  testEndpoint,
+  testFacts,
+  testHost,
+  testId,
+  testNetwork,
+  testView,
+} from './test-world.ts';
+
+const TAG = hostTag(testId('host', 1));
+const NS = `weft-${TAG}-100001`;
+const PORT = portName(testEndpoint(11, 1, 1).id);
+
+const world = (mode: TunnelMode): StoredRecord[] => [
+  testHost(1),
+  testHost(2),
+  testHost(3),
+  testNetwork(1, mode),
+  testEndpoint(11, 1, 1),
+  testEndpoint(21, 1, 2),
+  testEndpoint(31, 1, 3),
+];
+
+const wishedOf = (records: readonly StoredRecord[]): KernelState => {
+  const view = testView(records);
+  return desired(view, testFacts(view));
+};
+
+/** Without the long names, to be read. */
+const linesOf = (state: KernelState): string[] =>
+  [...kernelObjects(state)]
+    .flatMap(renderObject)
+    .map((line) => line.replaceAll(NS, 'NS').replaceAll(PORT, 'PORT'));
+
+const BRIDGE = [
+  'ip netns add NS',
+  'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
+  'ip -n NS link set dev br0 mtu 1450 addrgenmode none',
+  'ip -n NS link set dev br0 up',
+];
+const tunnel = (flags: string) => [
+  `ip link add vxlan0 netns NS type vxlan id 1048577 dstport 4789 local 10.99.0.1 ttl 64 ${flags}`,
+  'ip -n NS link set dev vxlan0 mtu 1450 addrgenmode none master br0',
+  'bridge -n NS link set dev vxlan0 learning off flood on mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off',
+  'ip -n NS link set dev vxlan0 up',
+];
+const CONTAINER = [
+  'ip -n NS link add PORT type veth peer name eth1 netns c11',
+  'ip -n NS link set dev PORT mtu 1450 addrgenmode none master br0',
+  'bridge -n NS link set dev PORT learning off flood off mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off',
+  'ip -n NS link set dev PORT up',
+  'ip -n c11 link set dev eth1 address 02:00:01:00:00:0b mtu 1450 addrgenmode none',
+  'ip -n c11 link set dev eth1 up',
+  'ip -n c11 link set dev lo up',
+  'ip -n c11 addr add 10.1.0.11/16 dev eth1',
+  'ip -n c11 addr add fd00:1::b/64 dev eth1 nodad',
+  'ip -n c11 addr add fe80::1ff:fe00:b/64 dev eth1 nodad',
+];
+const MEMBERS = [
+  'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
+  'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.3',
+];
+const UNICAST = [
+  'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.2',
+  'bridge -n NS fdb replace 02:00:01:00:00:1f dev vxlan0 dst 10.99.0.3',
+];
+const NEIGHBOURS = [
+  'ip -n NS neigh replace 10.1.0.21 lladdr 02:00:01:00:00:15 dev vxlan0 nud permanent',
+  'ip -n NS neigh replace fd00:1::15 lladdr 02:00:01:00:00:15 dev vxlan0 nud permanent',
+  'ip -n NS neigh replace fe80::1ff:fe00:15 lladdr 02:00:01:00:00:15 dev vxlan0 nud permanent',
+  'ip -n NS neigh replace 10.1.0.31 lladdr 02:00:01:00:00:1f dev vxlan0 nud permanent',
+  'ip -n NS neigh replace fd00:1::1f lladdr 02:00:01:00:00:1f dev vxlan0 nud permanent',
+  'ip -n NS neigh replace fe80::1ff:fe00:1f lladdr 02:00:01:00:00:1f dev vxlan0 nud permanent',
+];
+const OWN_ROW = 'bridge -n NS fdb replace 02:00:01:00:00:0b dev PORT master static';
+
+describe('the desired state', () => {
+  it.each([
+    ['flood', 'learning', [...MEMBERS]],
+    ['static', 'nolearning', [...MEMBERS, ...UNICAST]],
+    ['proxy', 'nolearning proxy', [...NEIGHBOURS, ...MEMBERS, ...UNICAST]],
+  ] as const)('of a network in mode %s is what a person would type', (mode, flags, rows) => {
+    expect(linesOf(wishedOf(world(mode)))).toEqual([
+      ...BRIDGE,
+      ...tunnel(flags),
+      ...CONTAINER,
+      ...rows,
+      OWN_ROW,
+    ]);
+  });
+
+  it('is empty on a host without endpoints', () => {
+    expect(wishedOf([testHost(1), testHost(2), testNetwork(1), testEndpoint(1, 1, 2)])).toEqual(
+      emptyKernelState(),
+    );
+  });
+
+  it('has the network but no port for an endpoint without a live container', () => {
+    const view = testView(world('proxy'));
+    const lines = linesOf(desired(view, { hostTag: TAG, containers: new Map() }));
+    expect(lines).toEqual([...BRIDGE, ...tunnel('nolearning proxy'), ...NEIGHBOURS, ...MEMBERS, ...UNICAST]);
+  });
+
+  it('has the bridge and ports but no tunnel on a host without an address of the family', () => {
+    const records = world('proxy').map((record) =>
+      record.kind === 'host' && record.name === 'h1' ? { ...record, underlay: [] } : record,
+    );
+    expect(linesOf(wishedOf(records))).toEqual([...BRIDGE, ...CONTAINER, OWN_ROW]);
+  });
+
+  it('leaves out remote endpoints that no tunnel leads to', () => {
+    const records = world('proxy').filter((record) => record.kind !== 'host' || record.name !== 'h3');
+    expect(linesOf(wishedOf(records)).filter((line) => /:1f |10.99.0.3/.test(line))).toEqual([]);
+  });
+
+  it('writes one all-zero row for hosts that share a VTEP, and none for its own', () => {
+    const shared = testHost(3, { underlay: testHost(2).underlay });
+    const records = world('flood').map((record) => (record.id === shared.id ? shared : record));
+    expect(linesOf(wishedOf(records)).filter((line) => line.includes('00:00:00:00:00:00'))).toEqual(
+      MEMBERS.slice(0, 1),
+    );
+  });
+
+  it('gives a name in a container to the first of two endpoints that ask for it', () => {
+    const [first, second] = [1, 2].map((n) => testEndpoint(n, 1, 1, { containerId: 'same' }));
+    const view = testView([testHost(1), testNetwork(1), first!, second!]);
+    const { link } = desired(view, testFacts(view));
+    expect(link.has(`${NS} ${portName(first!.id)}`)).toBe(true);
+    expect(link.has(`${NS} ${portName(second!.id)}`)).toBe(false);
+    expect(link.get(`${testContainer('same').path} eth1`)?.mac).toBe('02:00:01:00:00:01');
+  });
+
+  it('keeps networks with the same subnet apart by their namespaces', () => {
+    const twin = { ...testNetwork(2), subnets: testNetwork(1).subnets };
+    const { namespace } = wishedOf([
+      testHost(1),
+      testNetwork(1),
+      twin,
+      testEndpoint(1, 1, 1),
+      testEndpoint(1, 2, 1),
+    ]);
+    expect([...namespace.keys()]).toEqual([NS, `weft-${TAG}-100002`]);
+  });
+});

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { parseIp } from '#model/ip.ts';
+import type { Mac } from '#model/mac.ts';
+import { linkLocalOf } from './link-local.ts';
+
+/** Witness: `ip link set eth0 address …; ip -6 addr show dev eth0` with addrgenmode eui64, Linux 6.18. */
+it.each([
+  ['02:00:00:00:00:05', 'fe80::ff:fe00:5'],
+  ['02:00:01:00:00:0b', 'fe80::1ff:fe00:b'],
+  ['ce:e8:b2:2c:e9:f0', 'fe80::cce8:b2ff:fe2c:e9f0'],
+  ['06:00:00:00:00:00', 'fe80::400:ff:fe00:0'],
+  ['00:00:00:00:00:01', 'fe80::200:ff:fe00:1'],
+])('of %s is %s', (mac, ip) => {
+  expect(linkLocalOf(mac as Mac)).toBe(ip);
+  expect(parseIp(ip)).toEqual({ ok: true, value: ip });
+});
