@@ -11,6 +11,7 @@ import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
 import { agentPaths, type Paths } from '#model/paths.ts';
+import { renderOp } from '#model/render-kernel.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
 import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
@@ -19,6 +20,7 @@ import { readTlsFiles } from '#transport/tls.ts';
 import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
 import type { AgentConfig } from './config.ts';
 import { Engine } from './engine.ts';
+import { planRemoval, removeAll } from './offline-reset.ts';
 import { scopeOf } from './scope.ts';
 import { agentRoutes } from './service.ts';
 import { type AgentState, createAgentState } from './state.ts';
@@ -43,6 +45,46 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     await runOn({ config, controller, paths, journal, kernel, log }, signal);
   } finally {
     await kernel.close();
+    await journal.close();
+  }
+}
+
+/** One step of a removal, as a person would type it. */
+export interface RemovalStep {
+  readonly commands: readonly string[];
+  readonly reason: string;
+}
+
+/**
+ * With no agent running: removes what this host's Weft left in the kernel, then its state. Idempotent; nothing is
+ * left is success. Gives the steps; with `dryRun` that is all. Throws StoreError 'locked' while an agent runs, and
+ * the kernel's word if it refuses.
+ */
+export async function resetHost(root: string, dryRun: boolean): Promise<RemovalStep[]> {
+  const { state } = agentPaths(root);
+  if (!fs.existsSync(state)) return [];
+  const kernel = new RealKernel();
+  try {
+    const steps = await clearKernel(kernel, path.join(state, 'journal'), dryRun);
+    if (!dryRun) fs.rmSync(state, { recursive: true });
+    return steps;
+  } finally {
+    await kernel.close();
+  }
+}
+
+/** The journal is held meanwhile, so that no agent starts. */
+async function clearKernel(kernel: RealKernel, file: string, dryRun: boolean): Promise<RemovalStep[]> {
+  const journal = await openJournal(file, parseJournalEntry);
+  try {
+    const identity = journal.entries().get(IDENTITY_KEY);
+    if (identity?.entry !== 'identity') return [];
+    const plan = await planRemoval(kernel, identity.host);
+    const refused = dryRun ? [] : await removeAll(kernel, identity.host);
+    for (const result of refused)
+      if (!result.ok) throw new Error(`${result.error.command}: ${result.error.text}`);
+    return plan.map(({ op, reason }) => ({ commands: renderOp(op), reason }));
+  } finally {
     await journal.close();
   }
 }

@@ -13,7 +13,10 @@ import {
 } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { HOST_HEADER, type Principal, principalKey } from '#api/principal.ts';
+import { rejectionToError } from '#api/rejection.ts';
 import { API_VERSION_HEADER, refuseVersion } from '#api/version.ts';
+import { WireError } from '#api/wire-records.ts';
+import { reject } from '#model/fault.ts';
 import { type Address, formatAddress, isLoopback } from './address.ts';
 import { peerPrincipal, type TlsFiles } from './tls.ts';
 
@@ -68,7 +71,7 @@ export async function serve(
   return { close: () => closeServer(server, address) };
 }
 
-const admitRequest: Interceptor = (next) => (request) => {
+const admitRequest: Interceptor = (next) => async (request) => {
   const refusal = refuseVersion(request.header.get(API_VERSION_HEADER));
   if (refusal) throw new ConnectError(refusal, Code.FailedPrecondition);
   if (!request.contextValues.get(principalKey))
@@ -76,7 +79,11 @@ const admitRequest: Interceptor = (next) => (request) => {
       'the certificate names nobody (URI weft:host:NAME or weft:operator:NAME)',
       Code.Unauthenticated,
     );
-  return next(request);
+  try {
+    return await next(request);
+  } catch (error) {
+    throw error instanceof WireError ? rejectionToError(reject('invalid', ...error.faults)) : error;
+  }
 };
 
 /** A plain socket is only reachable by this machine's root (0600) or on loopback: there the header is believed. */
