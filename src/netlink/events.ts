@@ -1,10 +1,10 @@
-import { converse } from './conversation.ts';
+import { openConversation } from './conversation.ts';
 import { addressOf, bindSocket, close, orThrow, recvmsg, setOption, unshare, whenReadable } from './libc.ts';
 import { type Message, readMessages } from './message.ts';
 import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { decodeNamespaceId, encodeGetNamespaceId, encodeNewNamespaceId } from './route/namespace-id.ts';
-import { create, openRouteSocket, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
+import { create, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
 import { attachFilter, detachFilter, dropMessageTypes } from './socket-filter.ts';
 
 /** RTNLGRP_* of linux/rtnetlink.h. NEIGH carries neighbours, FDB entries and misses. */
@@ -80,10 +80,16 @@ export function subscribe(
 export function openWatchtower(options: EventOptions, onEvent: (event: RouteEvent) => void): Watchtower {
   const { fd, conversation } = comingHome(() => {
     orThrow('unshare', unshare(CLONE_NEWNET));
-    return { fd: orThrow('socket', create()), conversation: converse(openRouteSocket()) };
+    const conversation = openConversation();
+    return { fd: create(), conversation };
   });
-  orThrow('setsockopt NETLINK_LISTEN_ALL_NSID', setOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1));
-  const subscription = listen(fd, options, onEvent);
+  let subscription: Subscription;
+  try {
+    subscription = listen(orThrow('socket', fd), { ...options, allNamespaces: true }, onEvent);
+  } catch (error) {
+    conversation.close();
+    throw error;
+  }
   // Numbered upwards, so that a late event of a namespace that is gone is not taken for another's.
   let nextNsid = 0;
 
@@ -105,8 +111,15 @@ export function openWatchtower(options: EventOptions, onEvent: (event: RouteEven
   return { ...subscription, add, close: closeAll };
 }
 
-function listen(fd: number, options: EventOptions, onEvent: (event: RouteEvent) => void): Subscription {
+function listen(
+  fd: number,
+  options: EventOptions & { allNamespaces?: boolean },
+  onEvent: (event: RouteEvent) => void,
+): Subscription {
   try {
+    if (options.allNamespaces) {
+      orThrow('listen to all namespaces', setOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1));
+    }
     setReceiveBuffer(fd, options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES);
     orThrow('bind', bindSocket(fd, socketAddress(0), 12));
     for (const group of options.groups) {

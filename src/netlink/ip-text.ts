@@ -13,11 +13,6 @@ export function familyOf(text: string): typeof AF_INET | typeof AF_INET6 {
   return text.includes(':') ? AF_INET6 : AF_INET;
 }
 
-/** Prefix length of one address: 32 or 128. */
-export function addressBits(text: string): 32 | 128 {
-  return familyOf(text) === AF_INET6 ? 128 : 32;
-}
-
 /**
  * Writes an address as 4 or 16 bytes at `at` and returns how many.
  * Throws NetlinkError EINVAL for text that is no address (leading zeros and zones included).

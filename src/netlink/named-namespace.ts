@@ -11,6 +11,7 @@ const MS_BIND = 1 << 12;
 const MS_REC = 1 << 14;
 const MS_SHARED = 1 << 20;
 const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
 /** asm-generic/fcntl.h */
 const LOCK_EX = 2;
 
@@ -58,7 +59,7 @@ export async function deleteNamedNamespace(name: string): Promise<void> {
   const path = namedNamespacePath(name);
   // Names can be stacked when two made the directory shared at once: take all mounts.
   for (;;) {
-    const result = await umount2Async(path, MNT_DETACH);
+    const result = await umount2Async(path, MNT_DETACH | UMOUNT_NOFOLLOW);
     if (result === -EINVAL || result === -ENOENT) break;
     orThrow('umount2', result);
   }

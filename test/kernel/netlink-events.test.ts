@@ -169,3 +169,14 @@ describe('many namespaces with one socket', () => {
       }
     }));
 });
+
+test('hearing the own namespace needs no privilege', () => {
+  const euid = process.geteuid!();
+  process.seteuid!(65534);
+  try {
+    subscribe({ groups: ['LINK', 'IPV4_ROUTE', 'IPV6_IFADDR', 'IPV6_ROUTE'] }, () => {}).close();
+    expect(() => openWatchtower({ groups: ['LINK'] }, () => {})).toThrow(/unshare: EPERM/);
+  } finally {
+    process.seteuid!(euid);
+  }
+});

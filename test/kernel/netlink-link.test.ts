@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { NetlinkError } from '#netlink/netlink-error.ts';
 import { encodeSetBridgePort } from '#netlink/route/bridge-port.ts';
 import {
   decodeLink,
@@ -7,6 +8,7 @@ import {
   encodeDumpLinks,
   encodeNewLink,
   encodeSetLink,
+  type LinkRequest,
 } from '#netlink/route/link.ts';
 import { withNamespaces } from './netlink-lab.ts';
 
@@ -281,3 +283,40 @@ describe('changes and deletes', () => {
       expect(names({ master: link('br0').index })).toEqual(['p']);
     }));
 });
+
+test('what one message cannot do', () =>
+  withNamespaces(1, ({ conversation, link }) => {
+    const refusal = (link: LinkRequest, encode = encodeNewLink) => {
+      try {
+        conversation.request(encode(link));
+      } catch (error) {
+        return (error as NetlinkError).code;
+      }
+    };
+    conversation.request(encodeNewLink({ name: 'br0', kind: 'bridge' }));
+    const master = link('br0').index;
+    const port = { learning: false };
+    expect(refusal({ name: 'x', kind: 'bridge', addrGenMode: 'none' })).toBe('EAFNOSUPPORT');
+    expect(refusal({ name: 'x', kind: 'veth', peer: { name: 'y', up: true } })).toBe('ENOTCONN');
+    expect(refusal({ name: 'a', kind: 'veth', peer: { name: 'b' }, master, port })).toBeUndefined();
+    expect(link('a').port?.learning).toBe(true); // ignored
+    expect(refusal({ name: 'b', master, port }, encodeSetLink)).toBe('EOPNOTSUPP');
+    expect(link('b').master).toBeUndefined();
+    const vxlan = { id: 5, port: 4789, local: '192.0.2.1' };
+    conversation.request(encodeNewLink({ name: 'vxlan0', kind: 'vxlan', vxlan }));
+    expect(refusal({ name: 'vxlan0', kind: 'vxlan', vxlan: { proxy: true } }, encodeSetLink)).toBe(
+      'EOPNOTSUPP',
+    );
+    expect(
+      refusal({ name: 'vxlan0', kind: 'vxlan', vxlan: { id: 5, learning: false } }, encodeSetLink),
+    ).toBeUndefined();
+    expect(link('vxlan0').vxlan).toMatchObject({ ...vxlan, learning: false });
+  }));
+
+test('indexes can be chosen, at both ends', () =>
+  withNamespaces(1, ({ conversation, link }) => {
+    conversation.request(
+      encodeNewLink({ index: 777, name: 'a', kind: 'veth', peer: { name: 'b', index: 888 } }),
+    );
+    expect([link('a').index, link('b').index]).toEqual([777, 888]);
+  }));
