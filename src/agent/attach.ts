@@ -92,8 +92,8 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     const network = state.view.networks.get(endpoint.network);
     if (!network || !state.view.endpoints.has(endpoint.id)) continue;
     const path = ask.namespace.path;
-    // Granted while a look was under way: the next one will have seen the container.
-    if (!state.turn.scope?.containers.some(({ namespace }) => namespace.path === path)) continue;
+    // Granted while a look was under way: the next one will have seen the container's interface.
+    if (!wasLookedAt(state, path, endpoint.interface)) continue;
     const refusal = state.turn.live.has(path)
       ? refusedOp(state, endpoint, network, path)
       : reject('absent', fault('namespace', path, 'is gone', 'give the namespace of a running container'));
@@ -111,6 +111,11 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
   }
   return effects;
 }
+
+const wasLookedAt = ({ turn }: AgentState, path: string, name: string): boolean =>
+  turn.scope?.containers.some(
+    ({ namespace, interfaces }) => namespace.path === path && interfaces.includes(name),
+  ) ?? false;
 
 /** Whether the kernel refused something that this endpoint cannot do without. */
 function refusedOp(

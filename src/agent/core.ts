@@ -1,8 +1,15 @@
-import { beginAttach, endAttachGrant, failJournal, noteJournaled, timeOutAttaches } from './attach.ts';
-import { beginDetach, endDetachGrant } from './detach.ts';
+import {
+  beginAttach,
+  endAttachGrant,
+  failJournal,
+  noteJournaled,
+  settleAttaches,
+  timeOutAttaches,
+} from './attach.ts';
+import { beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent } from './event.ts';
 import { reportStatus } from './report.ts';
-import { beginReset } from './reset.ts';
+import { beginReset, settleResets } from './reset.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import type { AgentState } from './state.ts';
 import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './turn.ts';
@@ -13,7 +20,13 @@ import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './
  * what results depends on the state and never on the order in which events came.
  */
 export function step(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect[] {
-  return [...react(state, event, nowMs), ...beginTurn(state, nowMs)];
+  return [...react(state, event, nowMs), ...settle(state), ...beginTurn(state, nowMs)];
+}
+
+/** Between turns: answers everybody whose wish the kernel now fulfils. */
+function settle(state: AgentState): AgentEffect[] {
+  if (state.turn.phase !== 'idle') return [];
+  return [...settleAttaches(state), ...settleDetaches(state), ...settleResets(state)];
 }
 
 function react(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect[] {

@@ -26,7 +26,7 @@ export function beginDetach(
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
   state.detaching.set(request, { endpoints: found, sinceMs: nowMs });
-  return [...found.flatMap((endpoint) => dropAttachment(state, endpoint.id)), ...settleDetaches(state)];
+  return found.flatMap((endpoint) => dropAttachment(state, endpoint.id));
 }
 
 /** An unknown id was detached before; an unknown name is more likely a slip of the pen. */
@@ -83,18 +83,20 @@ export const askAgainToDetach = (state: AgentState): AgentEffect[] =>
 /** The controller has taken note, or says it never will: either way nothing is left to remember. */
 export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Rejection): AgentEffect[] {
   // Unreachable: kept in the journal, told when a session begins.
-  if (refused?.reason === 'unavailable') return settleDetaches(state);
+  if (refused?.reason === 'unavailable') return [];
   const known = state.attachments.delete(endpoint);
   const forget: AgentEffect[] = known ? [{ effect: 'journal-delete', key: endpoint }] : [];
-  return [...forget, ...markDirty(state), ...settleDetaches(state)];
+  return [...forget, ...markDirty(state)];
 }
 
 /** Answers the detaches whose endpoints are out of the kernel and, while there is a session, known to be gone. */
 export function settleDetaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
+  // Something is still to be done in the kernel.
+  if (state.turn.dirty) return effects;
   for (const [request, { endpoints }] of state.detaching) {
     const told = endpoints.every(({ id }) => !state.attachments.has(id));
-    if (!isOutOfKernel(state) || (!told && state.session.connected)) continue;
+    if (!told && state.session.connected) continue;
     state.detaching.delete(request);
     effects.push({
       effect: 'answer',
@@ -104,6 +106,3 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
   }
   return effects;
 }
-
-/** Nothing waits to be done in the kernel. */
-const isOutOfKernel = ({ turn }: AgentState): boolean => turn.phase === 'idle' && !turn.dirty;

@@ -14,7 +14,7 @@ export function beginReset(state: AgentState, request: number): AgentEffect[] {
 
 /** After a turn that left nothing failing: the reset is done. */
 export function settleResets(state: AgentState): AgentEffect[] {
-  if (state.turn.failing.length > 0) return [];
+  if (state.turn.dirty || state.turn.failing.length > 0) return [];
   const requests = [...state.resetting];
   state.resetting.clear();
   return requests.map((request) => ({ effect: 'answer', request, answer: { answer: 'reset' } }));

@@ -5,11 +5,8 @@ import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
 import { order, type RankedOp } from '#plan/order.ts';
-import { settleAttaches } from './attach.ts';
-import { settleDetaches } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { noteStatus } from './report.ts';
-import { settleResets } from './reset.ts';
 import { livePaths, runtimeFacts, scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -86,7 +83,7 @@ function overlayOf(
   return record && overlayNamespace(hostTag(state.host), record.vni);
 }
 
-/** The kernel has answered: tell those who wait, and come back for what it refused. */
+/** The kernel has answered: remember what it refused, and come back for it. */
 export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: number): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
@@ -97,7 +94,7 @@ export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: 
     turn.failures = 0;
     turn.retryAtMs = 0;
   } else scheduleRetry(state, nowMs);
-  return [...settleAttaches(state), ...settleDetaches(state), ...settleResets(state)];
+  return [];
 }
 
 /** The kernel could not even be looked at. */
