@@ -1,7 +1,17 @@
 import { StoreError } from './store-error.ts';
 
 /** Errors of the file system by what a person can do about them; the rest are 'other' (errno(3)). */
-const UNREADABLE = new Set(['EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'EROFS', 'ELOOP', 'ENAMETOOLONG']);
+const UNREADABLE = new Set([
+  'ENOENT',
+  'EACCES',
+  'EPERM',
+  'ENOTDIR',
+  'EISDIR',
+  'EEXIST',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+]);
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** The StoreError for an error of `node:fs` at that path; a StoreError is given back as it is. */
@@ -10,15 +20,12 @@ export function fileError(error: unknown, path: string): StoreError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const options = { cause: error };
   if (FULL.has(code)) return fullError(path, options);
-  if (UNREADABLE.has(code))
-    return new StoreError(
-      'unreadable',
-      `${path}: ${message}`,
-      'check the path, its owner and its mode',
-      options,
-    );
+  if (UNREADABLE.has(code)) return unreadableError(path, message, options);
   return new StoreError('other', `${path}: ${message}`, 'look into the system log for disk errors', options);
 }
+
+export const unreadableError = (path: string, problem: string, options?: { cause: unknown }): StoreError =>
+  new StoreError('unreadable', `${path}: ${problem}`, 'check the path, its owner and its mode', options);
 
 export const fullError = (path: string, options?: { cause: unknown }): StoreError =>
   new StoreError(

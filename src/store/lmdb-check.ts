@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { corruptError, fileError } from './file-error.ts';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { corruptError, fileError, unreadableError } from './file-error.ts';
 
 /*
  * LMDB maps its file into memory and believes every offset that it finds there: a garbled page is a SIGSEGV, an abort
@@ -12,6 +12,8 @@ import { corruptError, fileError } from './file-error.ts';
  *   node   0 low u16 · 2 high u16 · 4 flags u16 · 6 key size u16 · 8 key, data
  */
 const HEADER = 24;
+/** How large the file may grow. Address space, not memory and not disk. */
+export const LMDB_MAP_BYTES = 2 ** 36;
 const META_END = 160;
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
@@ -57,6 +59,8 @@ type OnEntry = (key: Buffer, value: Buffer) => void;
 export function checkLmdbFile(path: string, onEntry: OnEntry): void {
   let fd: number | undefined;
   try {
+    // Looked at before it is opened: a FIFO would keep us waiting.
+    if (!statSync(path).isFile()) throw unreadableError(path, 'is not a file');
     fd = openSync(path, 'r');
     new LmdbCheck(path, fd).run(onEntry);
   } catch (error) {
@@ -84,12 +88,13 @@ class LmdbCheck {
   private readonly fd: number;
   private readonly meta: Meta;
   /** Every page is either in one tree, once, or free, once: otherwise LMDB would some day write over live data. */
-  private readonly claimed = new Set<number>();
+  private readonly claimed: Uint8Array;
 
   constructor(path: string, fd: number) {
     this.path = path;
     this.fd = fd;
     this.meta = this.readMeta();
+    this.claimed = new Uint8Array(this.meta.lastPage + 1);
   }
 
   run(onEntry: OnEntry): void {
@@ -98,6 +103,9 @@ class LmdbCheck {
       this.must(u64(freedBy, 0) >= 1 && u64(freedBy, 0) <= this.meta.txnId, 'the free tree is garbled');
       this.claimFree(list);
     });
+    const { lastPage, pageSize } = this.meta;
+    const isBehindTheEnd = lastPage * pageSize >= fstatSync(this.fd).size;
+    this.must(!isBehindTheEnd || this.claimed[lastPage] === 1, 'cut off');
   }
 
   fail(problem: string): never {
@@ -109,10 +117,11 @@ class LmdbCheck {
   }
 
   claim(first: number, count: number): void {
+    const inside = first >= 2 && first + count - 1 <= this.meta.lastPage;
+    this.must(inside, `page ${first} is outside the file`);
     for (let page = first; page < first + count; page++) {
-      this.must(page >= 2 && page <= this.meta.lastPage, `page ${page} is outside the file`);
-      this.must(!this.claimed.has(page), `page ${page} is used twice`);
-      this.claimed.add(page);
+      this.must(this.claimed[page] === 0, `page ${page} is used twice`);
+      this.claimed[page] = 1;
     }
   }
 
@@ -146,7 +155,6 @@ class LmdbCheck {
 
   /** Both meta pages must be sound and consecutive: LMDB would take a garbled one for an older or newer state. */
   private readMeta(): Meta {
-    this.must(fstatSync(this.fd).isFile(), 'is not a file');
     const pageSize = this.readAt(0, META_END).readUInt32LE(48);
     const powerOfTwo = (pageSize & (pageSize - 1)) === 0;
     this.must(powerOfTwo && pageSize >= 512 && pageSize <= 65536, 'is not an LMDB file (page size)');
@@ -166,6 +174,7 @@ class LmdbCheck {
       u64(page, 0) === number &&
       page.readUInt16LE(18) === META &&
       page.readUInt32LE(48) === pageSize &&
+      (meta.lastPage + 1) * pageSize <= LMDB_MAP_BYTES &&
       free.flags === FREE_TREE_FLAGS &&
       main.flags === 0 &&
       meta.txnId % 2 === number;

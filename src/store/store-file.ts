@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase, type TransactionFlags } from 'lmdb';
 import type { RecordRef, Revision } from '#model/records.ts';
 import { corruptError, fileError } from './file-error.ts';
-import { checkLmdbFile } from './lmdb-check.ts';
+import { checkLmdbFile, LMDB_MAP_BYTES } from './lmdb-check.ts';
 import { lmdbError } from './lmdb-error.ts';
 import { lockFile } from './lock-file.ts';
 import { decodeVersioned, encodeVersioned, seal, unseal } from './sealed-value.ts';
@@ -42,9 +42,6 @@ export const statusName = (key: Buffer): string => key.toString().slice('status/
 /** '0' follows '/' in ASCII. */
 export const ALL_RECORDS = { start: Buffer.from('record/'), end: Buffer.from('record0') };
 export const ALL_STATUS = { start: Buffer.from('status/'), end: Buffer.from('status0') };
-
-/** Address space, not memory and not disk: the file grows as it is written. */
-const MAP_BYTES = 2 ** 34;
 
 /**
  * ABORTABLE | SYNCHRONOUS_COMMIT of lmdb-js: on return it is flushed, and of a body that throws nothing stays.
@@ -88,7 +85,7 @@ async function createFile(directory: string, path: string): Promise<void> {
     rmSync(`${aside}-lock`, { force: true });
   }
   renameSync(aside, path);
-  syncDirectory(directory);
+  await syncDirectory(directory);
 }
 
 function checkFile(path: string): void {
@@ -106,7 +103,7 @@ const openDatabase = (path: string): RootDatabase<Buffer, Buffer> =>
     noSubdir: true,
     encoding: 'binary',
     keyEncoding: 'binary',
-    mapSize: MAP_BYTES,
+    mapSize: LMDB_MAP_BYTES,
     // With it a commit would be seen, and acknowledged, before it is flushed.
     overlappingSync: false,
   });

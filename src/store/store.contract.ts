@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Id } from '#model/id.ts';
-import type { Ip } from '#model/ip.ts';
-import { type Host, put, type Revision, remove, type StoredRecord } from '#model/records.ts';
+import { put, type Revision, remove, type StoredRecord } from '#model/records.ts';
 import type { CommitOutcome, Feed, Store } from './store.ts';
+import { hostOf } from './testing/host-of.ts';
 
 /** How a suite gets its stores; `open` again after `close` finds what was committed if the store is `durable`. */
 export interface StoreFactory {
@@ -11,19 +10,6 @@ export interface StoreFactory {
   /** Removes what `open` left behind. */
   clean(): Promise<void>;
 }
-
-const idOf = (n: number): Id => `01J${String(n).padStart(23, '0')}` as Id;
-
-/** A host like any other, with that number. */
-export const hostRecord = (n: number, name = `h${n}`): Host => ({
-  kind: 'host',
-  id: idOf(n),
-  name,
-  epoch: 1,
-  underlay: [`10.99.${n >> 8}.${n & 255}` as Ip],
-  labels: { rack: `r${n % 4}` },
-  facts: { underlayMtu: 1500, takenPorts: [], routes: [] },
-});
 
 const byId = (records: readonly StoredRecord[]) => [...records].sort((a, b) => (a.id < b.id ? -1 : 1));
 
@@ -78,24 +64,19 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('reads back what was committed, each commit one revision', async () => {
-      await commit(hostRecord(1), hostRecord(2));
-      await commit(hostRecord(3));
+      await commit(hostOf(1), hostOf(2));
+      await commit(hostOf(3));
       const { revision, records } = await store.read();
       expect(revision).toBe(2);
-      expect(byId(records)).toEqual([hostRecord(1), hostRecord(2), hostRecord(3)]);
+      expect(byId(records)).toEqual([hostOf(1), hostOf(2), hostOf(3)]);
     });
 
     test('puts over, deletes, and deletes the absent', async () => {
-      await commit(hostRecord(1), hostRecord(2));
-      await commit(hostRecord(1, 'renamed'));
-      const changes = [
-        remove(hostRecord(2)),
-        remove(hostRecord(3)),
-        put(hostRecord(4)),
-        remove(hostRecord(4)),
-      ];
+      await commit(hostOf(1), hostOf(2));
+      await commit(hostOf(1, 'renamed'));
+      const changes = [remove(hostOf(2)), remove(hostOf(3)), put(hostOf(4)), remove(hostOf(4))];
       expect(await store.commit(changes, 2)).toEqual({ outcome: 'committed', revision: 3 });
-      expect((await store.read()).records).toEqual([hostRecord(1, 'renamed')]);
+      expect((await store.read()).records).toEqual([hostOf(1, 'renamed')]);
     });
 
     test('keeps a commit without changes as a revision', async () => {
@@ -105,7 +86,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
 
     test('keeps records apart by kind and id, whatever is in them', async () => {
       const strange = {
-        ...hostRecord(1),
+        ...hostOf(1),
         name: 'ä "\n\u0000\u2028 \\ 🦊',
         labels: { __proto__x: '', '': '/' },
       };
@@ -114,45 +95,45 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('refuses a commit on another head, old or never reached, and writes none of it', async () => {
-      await commit(hostRecord(1));
-      await commit(hostRecord(2));
+      await commit(hostOf(1));
+      await commit(hostOf(2));
       for (const expected of [0, 1, 3, -1, Number.NaN])
-        expect(await store.commit([put(hostRecord(9))], expected)).toEqual({ outcome: 'conflict', head: 2 });
-      expect(byId((await store.read()).records)).toEqual([hostRecord(1), hostRecord(2)]);
+        expect(await store.commit([put(hostOf(9))], expected)).toEqual({ outcome: 'conflict', head: 2 });
+      expect(byId((await store.read()).records)).toEqual([hostOf(1), hostOf(2)]);
     });
 
     test('lets exactly one of many who commit on the same head through', async () => {
-      const outcomes = await Promise.all(upTo(20).map((n) => store.commit([put(hostRecord(n))], 0)));
+      const outcomes = await Promise.all(upTo(20).map((n) => store.commit([put(hostOf(n))], 0)));
       const won = outcomes.flatMap((outcome, i) => (outcome.outcome === 'committed' ? [i + 1] : []));
       expect(won).toHaveLength(1);
-      expect(await store.read()).toEqual({ revision: 1, records: [hostRecord(won[0]!)] });
+      expect(await store.read()).toEqual({ revision: 1, records: [hostOf(won[0]!)] });
     });
 
     test('gives a watcher the past and then the present, in order', async () => {
-      await commit(hostRecord(1));
-      await commit(hostRecord(2));
-      await commit(hostRecord(3));
+      await commit(hostOf(1));
+      await commit(hostOf(2));
+      await commit(hostOf(3));
       const watcher = new Collector();
       const stop = store.watch(1, watcher.onFeed);
       expect(watcher.feeds, 'not called back before watch has returned').toEqual([]);
       await watcher.settle();
-      await store.commit([remove(hostRecord(1))], 3);
+      await store.commit([remove(hostOf(1))], 3);
       await watcher.settle();
       stop();
       expect(watcher.feeds).toEqual([
-        { feed: 'batch', batch: { revision: 2, changes: [put(hostRecord(2))] } },
-        { feed: 'batch', batch: { revision: 3, changes: [put(hostRecord(3))] } },
-        { feed: 'batch', batch: { revision: 4, changes: [remove({ kind: 'host', id: idOf(1) })] } },
+        { feed: 'batch', batch: { revision: 2, changes: [put(hostOf(2))] } },
+        { feed: 'batch', batch: { revision: 3, changes: [put(hostOf(3))] } },
+        { feed: 'batch', batch: { revision: 4, changes: [remove({ kind: 'host', id: hostOf(1).id })] } },
       ]);
     });
 
     test('says nothing to a watcher at the head until somebody commits', async () => {
-      await commit(hostRecord(1));
+      await commit(hostOf(1));
       const watcher = new Collector();
       store.watch(1, watcher.onFeed);
       await watcher.settle();
       expect(watcher.feeds).toEqual([]);
-      await commit(hostRecord(2));
+      await commit(hostOf(2));
       await watcher.settle();
       expect(watcher.revisions).toEqual([2]);
     });
@@ -162,7 +143,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
       const commitMany = async (count: number) => {
         let done = 0;
         while (done < count) {
-          const outcome: CommitOutcome = await store.commit([put(hostRecord(done))], head);
+          const outcome: CommitOutcome = await store.commit([put(hostOf(done))], head);
           head = outcome.outcome === 'committed' ? outcome.revision : outcome.head;
           if (outcome.outcome === 'committed') done++;
           const since = (head * 7) % (head + 1);
@@ -178,7 +159,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('gives a past that is longer than one turn whole', async () => {
-      while (head < 260) await commit(hostRecord(head % 5));
+      while (head < 260) await commit(hostOf(head % 5));
       const watcher = new Collector();
       store.watch(0, watcher.onFeed);
       await watcher.settle();
@@ -186,7 +167,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('stops a watcher at once, even from its own callback', async () => {
-      for (const n of upTo(5)) await commit(hostRecord(n));
+      for (const n of upTo(5)) await commit(hostOf(n));
       const [never, twice] = [new Collector(), new Collector()];
       store.watch(0, never.onFeed)();
       const stop = store.watch(0, (feed) => {
@@ -194,7 +175,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
         if (twice.feeds.length === 2) stop();
       });
       await twice.settle();
-      await commit(hostRecord(6));
+      await commit(hostOf(6));
       await twice.settle();
       expect(never.feeds).toEqual([]);
       expect(twice.revisions).toEqual([1, 2]);
@@ -202,7 +183,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('wipes a watcher that asks from before the log or from the future, then goes on', async () => {
-      for (const n of upTo(5)) await commit(hostRecord(n));
+      for (const n of upTo(5)) await commit(hostOf(n));
       await store.compact(3);
       const expected: [Revision, number[]][] = [
         [0, [-5, 6]],
@@ -218,13 +199,13 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
         return watcher;
       });
       await watchers[0]!.settle();
-      await commit(hostRecord(6));
+      await commit(hostOf(6));
       await Promise.all(watchers.map((watcher) => watcher.settle()));
       expect(watchers.map((watcher) => watcher.revisions)).toEqual(
         expected.map(([, revisions]) => revisions),
       );
       const wipe = watchers[0]!.feeds[0]!;
-      expect(wipe.feed === 'wipe' && byId(wipe.records)).toEqual(upTo(5).map((n) => hostRecord(n)));
+      expect(wipe.feed === 'wipe' && byId(wipe.records)).toEqual(upTo(5).map((n) => hostOf(n)));
     });
 
     test('wipes an empty store for a watcher from the future', async () => {
@@ -235,11 +216,11 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('compacts the log and not the records, never forward into the future', async () => {
-      for (const n of upTo(4)) await commit(hostRecord(n));
+      for (const n of upTo(4)) await commit(hostOf(n));
       await store.compact(2);
       await store.compact(1);
       await store.compact(99);
-      await commit(hostRecord(5));
+      await commit(hostOf(5));
       const { revision, records } = await store.read();
       expect(revision).toBe(5);
       expect(records).toHaveLength(5);
@@ -250,7 +231,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     });
 
     test('gives a watcher that a compaction overtakes a wipe instead of a gap', async () => {
-      for (const n of upTo(3)) await commit(hostRecord(n));
+      for (const n of upTo(3)) await commit(hostOf(n));
       const watcher = new Collector();
       store.watch(0, watcher.onFeed);
       await store.compact(2);
@@ -293,7 +274,7 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
     test('refuses everything once closed; closing twice is nothing; watchers fall silent', async () => {
       const watcher = new Collector();
       store.watch(0, watcher.onFeed);
-      await commit(hostRecord(1));
+      await commit(hostOf(1));
       await Promise.all([store.close(), store.close()]);
       const closed = expect.objectContaining({ name: 'StoreError', code: 'closed', retryable: false });
       await expect(store.read()).rejects.toEqual(closed);
@@ -309,17 +290,17 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
 
     test('finds everything again after it was closed and opened', async () => {
       if (!factory.durable) return;
-      for (const n of upTo(4)) await commit(hostRecord(n));
+      for (const n of upTo(4)) await commit(hostOf(n));
       await store.compact(2);
       await Promise.all([store.putStatus('a', Uint8Array.of(7)), store.close()]);
       store = await factory.open();
       expect((await store.read()).revision).toBe(4);
-      expect(byId((await store.read()).records)).toEqual(upTo(4).map((n) => hostRecord(n)));
+      expect(byId((await store.read()).records)).toEqual(upTo(4).map((n) => hostOf(n)));
       expect(await store.readStatus()).toEqual(new Map([['a', Uint8Array.of(7)]]));
       const [whole, wiped] = [new Collector(), new Collector()];
       store.watch(2, whole.onFeed);
       store.watch(1, wiped.onFeed);
-      await commit(hostRecord(5));
+      await commit(hostOf(5));
       await whole.settle();
       await wiped.settle();
       expect(whole.revisions).toEqual([3, 4, 5]);

@@ -1,11 +1,11 @@
-import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 
-/** Makes renames and new files in that directory durable: fsync(2) of a file does not reach its name. */
-export function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
+/** Makes new names and renames in that directory durable: flushing a file does not flush its name. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
   try {
-    fsyncSync(fd);
+    await handle.sync();
   } finally {
-    closeSync(fd);
+    await handle.close();
   }
 }

@@ -1,0 +1,180 @@
+import { corruptError, fileError } from './file-error.ts';
+import { JournalFile } from './journal-file.ts';
+import { formatLine, type JournalEntry } from './journal-line.ts';
+import { lockFile } from './lock-file.ts';
+import { StoreError } from './store-error.ts';
+
+/** A durable map in one file: every change is appended and flushed before it is acknowledged. */
+export interface Journal<T> {
+  /** What is on the disk: a change is seen here once its promise resolves, not before. The map is live. */
+  entries(): ReadonlyMap<string, T>;
+  /**
+   * Resolves after fdatasync(2); changes that are made meanwhile share the next one. Of one key the last change
+   * counts, in the order of the calls. Rejects with StoreError 'full' when there is no room: then nothing was
+   * written, and the same call may succeed later. The value is plain frozen data that JSON can say.
+   */
+  put(key: string, value: T): Promise<void>;
+  /** As {@link put}; deleting the absent is nothing. */
+  delete(key: string): Promise<void>;
+  /** Waits for what was begun. Idempotent. */
+  close(): Promise<void>;
+  /** Length of a last write that a crash had cut short, found and removed at opening; it was never acknowledged. */
+  readonly droppedBytes: number;
+}
+
+/**
+ * Opens that file, made if absent, and replays it. `parse` judges each value that is still current, and throws if it
+ * is none of its own. Throws StoreError: 'corrupt', 'newer-schema', 'locked' (open elsewhere), 'unreadable', 'full'.
+ */
+export async function openJournal<T>(path: string, parse: (value: unknown) => T): Promise<Journal<T>> {
+  const unlock = await lockFile(`${path}.lock`);
+  let file: JournalFile | undefined;
+  try {
+    const opened = await JournalFile.open(path);
+    file = opened.file;
+    const values = replay(opened.entries, parse, path);
+    return new FileJournal({ path, ...opened, values, entryCount: opened.entries.length, unlock });
+  } catch (error) {
+    await file?.close();
+    unlock();
+    throw fileError(error, path);
+  }
+}
+
+function replay<T>(
+  entries: readonly JournalEntry[],
+  parse: (value: unknown) => T,
+  path: string,
+): Map<string, T> {
+  const current = new Map<string, unknown>();
+  for (const entry of entries) {
+    if ('deleted' in entry) current.delete(entry.key);
+    else current.set(entry.key, entry.value);
+  }
+  const values = new Map<string, T>();
+  for (const [key, value] of current) {
+    try {
+      values.set(key, parse(value));
+    } catch (cause) {
+      throw corruptError(path, `"${key}" is not what belongs there: ${(cause as Error).message}`, { cause });
+    }
+  }
+  return values;
+}
+
+/** The file is replaced when more than this many of its entries, and more than half, are past. */
+const PAST_ENTRIES = 1024;
+
+interface Parts<T> {
+  readonly path: string;
+  readonly file: JournalFile;
+  readonly values: Map<string, T>;
+  readonly entryCount: number;
+  readonly droppedBytes: number;
+  readonly unlock: () => void;
+}
+
+interface Waiting {
+  readonly json: string;
+  /** Makes the change in the map. */
+  readonly apply: () => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class FileJournal<T> implements Journal<T> {
+  readonly droppedBytes: number;
+  private readonly path: string;
+  private readonly file: JournalFile;
+  private readonly unlock: () => void;
+  private readonly values: Map<string, T>;
+  /** Of the file, past ones included. */
+  private entryCount: number;
+  /** Past entries that are borne with before the next attempt to be rid of them. */
+  private patience = PAST_ENTRIES;
+  private waiting: Waiting[] = [];
+  private writing: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor({ path, file, values, entryCount, droppedBytes, unlock }: Parts<T>) {
+    this.path = path;
+    this.file = file;
+    this.values = values;
+    this.entryCount = entryCount;
+    this.droppedBytes = droppedBytes;
+    this.unlock = unlock;
+  }
+
+  entries(): ReadonlyMap<string, T> {
+    return this.values;
+  }
+
+  put(key: string, value: T): Promise<void> {
+    return this.change({ key, value }, () => this.values.set(key, value));
+  }
+
+  delete(key: string): Promise<void> {
+    return this.change({ key, deleted: true }, () => this.values.delete(key));
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.shut();
+    return this.closing;
+  }
+
+  private async shut(): Promise<void> {
+    await this.writing;
+    await this.file.close();
+    this.unlock();
+  }
+
+  private async change(entry: JournalEntry, apply: () => void): Promise<void> {
+    if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
+    const json = JSON.stringify(entry);
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.push({ json, apply, resolve, reject });
+      this.writing ??= this.writeWaiting();
+    });
+  }
+
+  /** Group commit: while one flush is under way the next line gathers. */
+  private async writeWaiting(): Promise<void> {
+    // All that is called in this turn belongs to the first line.
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const line = this.waiting;
+      this.waiting = [];
+      await this.writeLine(line);
+      await this.forgetPast();
+    }
+    this.writing = undefined;
+  }
+
+  private async writeLine(line: readonly Waiting[]): Promise<void> {
+    try {
+      await this.file.append(formatLine(line.map(({ json }) => json)));
+    } catch (error) {
+      for (const { reject } of line) reject(error);
+      return;
+    }
+    this.entryCount += line.length;
+    for (const { apply, resolve } of line) {
+      apply();
+      resolve();
+    }
+  }
+
+  private async forgetPast(): Promise<void> {
+    const past = this.entryCount - this.values.size;
+    if (past <= Math.max(this.patience, this.values.size)) return;
+    try {
+      const lines = Array.from(this.values, ([key, value]) => formatLine([JSON.stringify({ key, value })]));
+      await this.file.replace(lines);
+      this.entryCount = this.values.size;
+      this.patience = PAST_ENTRIES;
+    } catch {
+      // Without room for a second file the old one goes on; it holds everything.
+      this.patience = past * 2;
+    }
+  }
+}
