@@ -1,4 +1,4 @@
-import { access, openSync } from 'node:fs';
+import { access, fstatSync, openSync, statSync } from 'node:fs';
 import { abort, orThrow, setns } from './libc.ts';
 
 /** linux/sched.h */
@@ -35,7 +35,7 @@ export function inNamespace<T>(fd: number, fn: () => T extends PromiseLike<unkno
   }
 }
 
-/** Like `inNamespace`, but `fn` itself moves the thread elsewhere (unshare). */
+/** Like `inNamespace`, but `fn` itself moves the thread elsewhere (unshare), or fails to. */
 export function comingHome<T>(fn: () => T): T {
   const back = homeNamespace();
   try {
@@ -46,5 +46,11 @@ export function comingHome<T>(fn: () => T): T {
 }
 
 function returnTo(back: number): void {
-  if (setns(back, CLONE_NEWNET) < 0) abort();
+  // Without the right to enter a namespace, `fn` had none to leave this one either: then there is no way to go.
+  if (setns(back, CLONE_NEWNET) < 0 && !isAt(back)) abort();
+}
+
+function isAt(fd: number): boolean {
+  const [here, there] = [statSync('/proc/thread-self/ns/net'), fstatSync(fd)];
+  return here.ino === there.ino && here.dev === there.dev;
 }
