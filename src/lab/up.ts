@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Id } from '#model/id.ts';
 import { hostTag } from '#model/own.ts';
-import { atMost } from './at-most.ts';
 import { startAgent, startController, waitUntilReady } from './daemons.ts';
 import { existingNamespaces, removeLab } from './down.ts';
 import { buildFabric } from './fabric.ts';
@@ -11,7 +10,6 @@ import { LabError } from './lab-error.ts';
 import {
   describeShape,
   type LabContainer,
-  type LabHost,
   type LabLayout,
   type LabNetwork,
   labNamespaces,
@@ -20,9 +18,6 @@ import { processesIn, processRef } from './processes.ts';
 import { weftOn, writeWeftScript } from './program.ts';
 import type { Progress } from './progress.ts';
 import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
-
-/** Each `weft` command is a process of its own. */
-const HOSTS_AT_ONCE = 4;
 
 /** Whether the lab of this layout was made now or was there already. */
 export type UpOutcome = 'made' | 'was up';
@@ -150,10 +145,10 @@ async function createNetwork(
   );
 }
 
-/** Hosts side by side, the containers of each in turn, so that they get their addresses in order. */
+/** One after the other, so that the same lab always gets the same addresses. */
 async function attachContainers(lab: LabLayout, progress: Progress, signal: AbortSignal): Promise<void> {
-  const [example] = lab.hosts[0]!.containers;
-  if (!example) return;
+  const jobs = lab.hosts.flatMap((host) => host.containers.map((container) => ({ host, container })));
+  if (jobs.length === 0) return;
   const command = ({ namespace, network, endpoint }: LabContainer) => [
     'endpoint',
     'attach',
@@ -162,13 +157,11 @@ async function attachContainers(lab: LabLayout, progress: Progress, signal: Abor
     '--name',
     endpoint,
   ];
-  const attachAll = async (host: LabHost) => {
-    for (const container of host.containers) await weftOn(lab, host, command(container), signal);
-  };
   await progress.step(
     'containers',
-    () => atMost(HOSTS_AT_ONCE, lab.hosts, attachAll),
-    () =>
-      `${lab.hosts.length} × ${lab.hosts[0]!.containers.length} times such as weft ${command(example).join(' ')}`,
+    async () => {
+      for (const { host, container } of jobs) await weftOn(lab, host, command(container), signal);
+    },
+    () => `${jobs.length} commands such as weft ${command(jobs[0]!.container).join(' ')}`,
   );
 }

@@ -32,6 +32,15 @@ export function startWeft(args: readonly string[], prefix: readonly string[] = [
   return spawn(file!, words, { cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** As a terminal does; a job that has ended already is fine. */
+export function sendToGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-child.pid!, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 export function outcomeOf(child: ChildProcess): Promise<Outcome> {
   let stdout = '';
   let stderr = '';
@@ -75,7 +84,7 @@ export const pings = (namespace: string, ...args: readonly string[]): Promise<bo
     ),
   );
 
-/** What is on the machine that a lab can leave: names of namespaces, links, processes, files. */
+/** What a lab can leave on the machine. */
 export interface Traces {
   readonly namespaces: readonly string[];
   readonly links: readonly string[];
@@ -83,19 +92,51 @@ export interface Traces {
   readonly files: readonly string[];
 }
 
-export function readTraces(): Traces {
-  return {
-    namespaces: list('/run/netns'),
-    links: list('/sys/class/net'),
-    processes: weftProcesses(),
-    files: list('/run/weft-lab'),
-  };
+export const NO_TRACES: Traces = { namespaces: [], links: [], processes: [], files: [] };
+
+/**
+ * Looks for traces of one lab, without asking the lab. Overlay namespaces bear their host's tag: which tags the lab
+ * has had is read from its record again and again while it is watched.
+ */
+export class TraceWatcher {
+  private readonly name: string;
+  private readonly tags = new Set<string>();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(name: string) {
+    this.name = name;
+    this.timer = setInterval(() => this.noteTags(), 5);
+  }
+
+  read(): Traces {
+    this.noteTags();
+    const overlays = [...this.tags].map((tag) => `weft-${tag}-`);
+    const isOurs = (name: string) => [`${this.name}-`, ...overlays].some((prefix) => name.startsWith(prefix));
+    return {
+      namespaces: list('/run/netns').filter(isOurs),
+      links: list('/sys/class/net').filter((name) => name.startsWith('wf') || /^(p\d+|underlay)$/.test(name)),
+      processes: processesNaming(`weft-lab/${this.name}/`),
+      files: list('/run/weft-lab').filter((file) => file === this.name),
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private noteTags(): void {
+    try {
+      const state = JSON.parse(readFileSync(`/run/weft-lab/${this.name}/lab.json`, 'utf8'));
+      for (const tag of state.hostTags) this.tags.add(tag);
+    } catch {
+      // There is no lab now.
+    }
+  }
 }
 
 const list = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory).sort() : []);
 
-/** Command lines of controllers and agents, and of the holders of labs without root. */
-function weftProcesses(): string[] {
+function processesNaming(text: string): string[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .flatMap((pid) => {
@@ -105,6 +146,6 @@ function weftProcesses(): string[] {
         return [];
       }
     })
-    .filter((line) => /weft\S* (agent|controller|lab)\b|^sleep infinity$/.test(line))
+    .filter((line) => line.includes(text))
     .sort();
 }

@@ -6,10 +6,12 @@ import {
   buildIfStale,
   demo,
   kernelJson,
+  NO_TRACES,
+  type Outcome,
   outcomeOf,
-  readTraces,
+  sendToGroup,
   startWeft,
-  type Traces,
+  TraceWatcher,
   weft,
   weftOk,
 } from './lab-cli.ts';
@@ -18,89 +20,108 @@ const NAME = 'labtest';
 const NAMED = ['--name', NAME];
 const SMALL = [...NAMED, '--hosts', '2', '--containers', '1', '--networks', '1'];
 
-let before: Traces;
+let traces: TraceWatcher;
 beforeAll(buildIfStale);
 beforeEach(() => {
-  before = readTraces();
+  traces = new TraceWatcher(NAME);
 });
 afterEach(async () => {
   await weftOk(['lab', 'down', ...NAMED]);
-  await expectNothingLeft();
+  expectNothingLeft();
+  traces.stop();
 });
 
-/** The kernel takes the last devices of a namespace away shortly after its name. */
-async function expectNothingLeft(): Promise<void> {
-  await expect.poll(readTraces, { timeout: 3_000 }).toEqual(before);
-}
+const expectNothingLeft = () => expect(traces.read()).toEqual(NO_TRACES);
 
 test('up makes hosts, networks and containers; up again leaves them alone; another shape is refused', async () => {
   await weftOk(['lab', 'up', ...SMALL]);
-  const namespaces = readTraces().namespaces.filter((name) => !before.namespaces.includes(name));
+  const { namespaces } = traces.read();
   const overlays = namespaces.filter((name) => name.startsWith('weft-'));
   expect(namespaces.filter((name) => !overlays.includes(name))).toEqual(
     ['-fabric', '-h1', '-h1-c1', '-h2', '-h2-c1'].map((suffix) => NAME + suffix),
   );
   expect(overlays).toHaveLength(2);
-  const inside = readTraces();
+  const inside = traces.read();
 
   expect(await weftOk(['lab', 'up', ...SMALL])).toContain('up already');
   expect(await weftOk(['lab', 'up', ...NAMED])).toContain('up already');
-  expect(readTraces()).toEqual(inside);
+  expect(traces.read()).toEqual(inside);
 
   const refused = await weft(['lab', 'up', ...NAMED, '--hosts', '4']);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('weft lab down');
-  expect(readTraces()).toEqual(inside);
+  expect(traces.read()).toEqual(inside);
 });
 
 test('down removes a process that was left running inside, and is fine twice', async () => {
   await weftOk(['lab', 'up', ...SMALL]);
   await weftOk(['lab', 'exec', ...NAMED, 'h1/c1', '--', 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 &']);
   expect((await weft(['lab', 'down', ...NAMED])).code).toBe(0);
-  await expectNothingLeft();
+  expectNothingLeft();
   const again = await weft(['lab', 'down', ...NAMED]);
   expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('nothing to remove')]);
 });
 
-// Around what each step is busy with: namespaces, daemons, networks, containers.
-test.each([30, 150, 400, 700, 1_000, 1_500])(
-  'killed %i ms after its start, up leaves what the next up removes first',
+/** Lines that tell of a step; the next step has begun when they appear. */
+const STEPS = ['underlay', 'controller', 'agents', 'network', 'containers', 'look', 'ping'];
+
+/** Sends the signal to the whole job, as a terminal does, in the middle of the step after `step`. */
+async function interruptAfter(
+  step: string,
+  signal: NodeJS.Signals,
+  args: readonly string[],
+): Promise<Outcome> {
+  const child = startWeft(args);
+  const ended = outcomeOf(child);
+  await new Promise<void>((resolve) => {
+    child.stderr!.on('data', (text: string) => {
+      if (text.includes(` ${step} `)) resolve();
+    });
+    child.on('close', () => resolve());
+  });
+  await sleep(Math.random() * 100);
+  sendToGroup(child, signal);
+  return ended;
+}
+
+test.each(STEPS.slice(0, 5))('killed after "%s", up leaves what the next up removes first', async (step) => {
+  await interruptAfter(step, 'SIGKILL', ['lab', 'up', ...SMALL]);
+  const report = await demo(NAME, ...SMALL);
+  expect(report.verdict).toMatchObject({ ok: true, unreached: 0 });
+  expect(traces.read().namespaces.filter((name) => name.startsWith('weft-'))).toHaveLength(2);
+});
+
+test.each([0, 50, 100, 150, 200])(
+  'killed %i ms after its start, up leaves nothing that down does not find',
   async (ms) => {
-    const crashed = startWeft(['lab', 'up', ...SMALL]);
-    const ended = outcomeOf(crashed);
+    const child = startWeft(['lab', 'up', ...SMALL]);
+    const ended = outcomeOf(child);
     await sleep(ms);
-    process.kill(-crashed.pid!, 'SIGKILL');
+    sendToGroup(child, 'SIGKILL');
     await ended;
-    const report = await demo(NAME, ...SMALL.slice(2));
-    expect(report.verdict).toMatchObject({ ok: true, unreached: 0 });
-    expect(readTraces().namespaces.filter((name) => name.startsWith('weft-'))).toHaveLength(
-      before.namespaces.filter((name) => name.startsWith('weft-')).length + 2,
-    );
   },
 );
 
-test.each([50, 200, 500, 800, 1_200, 2_000])(
-  'Ctrl-C %i ms after the start of the demo removes everything',
-  async (ms) => {
-    const child = startWeft(['lab', 'demo', ...SMALL]);
-    const ended = outcomeOf(child);
-    await sleep(ms);
-    process.kill(-child.pid!, 'SIGINT');
-    const { code, stderr } = await ended;
-    // Before the program listens, the signal just ends it; after the demo's end there is nothing to interrupt.
-    if (code === 130 && stderr.includes('removing')) expect(stderr).toMatch(/removed|nothing to remove/);
-    if (code !== 0) await expectNothingLeft();
-    else await weftOk(['lab', 'down', ...NAMED]);
-  },
-);
+test.each(STEPS)('Ctrl-C after "%s" removes everything', async (step) => {
+  const { code, stderr } = await interruptAfter(step, 'SIGINT', ['lab', 'demo', ...SMALL]);
+  expect([code, stderr]).toEqual([130, expect.stringContaining('removed')]);
+  expectNothingLeft();
+});
+
+test.each([0, 50, 100, 150, 200])('Ctrl-C %i ms after the start of the demo leaves nothing', async (ms) => {
+  const child = startWeft(['lab', 'demo', ...SMALL]);
+  const ended = outcomeOf(child);
+  await sleep(ms);
+  sendToGroup(child, 'SIGINT');
+  // Before the program is there to listen, the signal just ends it.
+  expect(await ended).toMatchObject(expect.not.objectContaining({ code: 0 }));
+  expectNothingLeft();
+});
 
 test('Ctrl-C in the demo of a lab that was up before leaves it up', async () => {
   await weftOk(['lab', 'up', ...SMALL]);
-  const child = startWeft(['lab', 'demo', ...NAMED]);
-  const ended = outcomeOf(child);
-  await sleep(300);
-  process.kill(-child.pid!, 'SIGINT');
-  expect(await ended).toMatchObject({ code: 130, stderr: expect.stringContaining('stays') });
+  const outcome = await interruptAfter('look', 'SIGINT', ['lab', 'demo', ...NAMED]);
+  expect(outcome).toMatchObject({ code: 130, stderr: expect.stringContaining('stays') });
   expect((await demo(NAME)).verdict.ok).toBe(true);
 });
 
@@ -110,7 +131,7 @@ test("namespaces of the same names that are not the lab's are left alone", async
     const refused = await weft(['lab', 'up', ...SMALL]);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(`${NAME}-h1`)]);
     await weftOk(['lab', 'down', ...NAMED]);
-    expect(readTraces().namespaces).toContain(`${NAME}-h1`);
+    expect(traces.read().namespaces).toContain(`${NAME}-h1`);
   } finally {
     execFileSync('ip', ['netns', 'del', `${NAME}-h1`]);
   }
@@ -126,7 +147,7 @@ test.each([
 ])('up %j is refused, and makes nothing', async (args, said) => {
   const refused = await weft(['lab', 'up', ...NAMED, ...args]);
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(said)]);
-  await expectNothingLeft();
+  expectNothingLeft();
 });
 
 describe('a lab that is up', () => {
@@ -165,7 +186,7 @@ describe('a lab that is up', () => {
 });
 
 test('the demo as data is what the kernel says', async () => {
-  const report: DemoReport = await demo(NAME, ...SMALL.slice(2));
+  const report: DemoReport = await demo(NAME, ...SMALL);
   expect(report.verdict).toEqual({ ok: true, reached: 4, unreached: 0, leaked: 0 });
   const [h1] = report.topology.hosts;
   const [tunnel] = h1!.tunnels;

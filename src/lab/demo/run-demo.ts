@@ -134,11 +134,10 @@ function describeFrame(
 function traceResolution(seen: Seen, watched: DemoContainer, caught: SeenFrame): Resolution {
   const target = caught.is.destinationIp!;
   const about = (kind: string) => (frame: SeenFrame) => frame.is.kind === kind && frame.is.target === target;
-  const requests = seen.atContainer
-    .filter(about('arp-request'))
-    .filter(({ is }) => is.sourceMac === watched.mac);
+  const byContainer = ({ is }: SeenFrame) => is.sourceMac === watched.mac;
+  const requests = seen.atContainer.filter(about('arp-request')).filter(byContainer);
   const answer = seen.atContainer.find(about('arp-reply'));
-  const crossed = [...seen.sent.values()].flat().filter(about('arp-request'));
+  const crossed = [...seen.sent.values()].flat().filter(about('arp-request')).filter(byContainer);
   return {
     container: `${watched.host}/${watched.name}`,
     target,
