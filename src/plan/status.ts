@@ -2,6 +2,7 @@ import type { Drift, HostStatus } from '#model/host-status.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
+import { BRIDGE_NAME } from '#model/own.ts';
 import type { Revision } from '#model/records.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { linkKey } from './link.ts';
@@ -67,9 +68,11 @@ function rebuiltLinks(ops: readonly KernelOp[]): Set<string> {
   return rebuilt;
 }
 
-/** Whether it is a row of such a link, its other end or a port of it. */
+/** Whether it is a row of such a link, in such a bridge, its other end or a port of it. */
 function hangsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
   if (links.size === 0 || object.kind === 'namespace') return false;
+  const isInBridge = object.kind === 'fdb' && object.table === 'master';
+  if (isInBridge && links.has(linkKey(object.ns, BRIDGE_NAME))) return true;
   if (object.kind !== 'link') return links.has(linkKey(object.ns, object.dev));
   const { ns, name, master, detail } = object;
   if (detail.type === 'veth-peer') return links.has(linkKey(ns, name));
