@@ -27,10 +27,10 @@ export const faultError = (exit: ExitName, ...faults: readonly Fault[]): CliErro
   );
 
 /** A name that nothing has; `known` are the names that there are. */
-export function notFound(kind: string, name: string, known: Iterable<string>): CliError {
+export function notFound(kind: string, name: string, known: readonly string[]): CliError {
   const near = nearest(name, known);
-  const fix = near ? `did you mean "${near}"?` : `see weft ${kind} ls`;
-  return faultError('notFound', fault(kind, name, 'does not exist', fix));
+  const fix = near ? `did you mean ${near}?` : `see weft ${kind} ls`;
+  return faultError('notFound', fault(kind, name, `there is no such ${kind}`, fix));
 }
 
 /** The candidate that was probably meant: at most two letters, or a third of the word, away. */

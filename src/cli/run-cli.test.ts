@@ -295,3 +295,13 @@ test('the README has the table of exit codes as it is', () => {
   for (const { code, meaning } of Object.values(EXIT_CODES))
     expect(rows).toContain(`| ${code} | ${meaning} |`);
 });
+
+test('an option may stand before or after the command; the nearest one wins', async () => {
+  await host.serve('controller', { controller: { listRecords: () => ({ revision: 1n, records: [] }) } });
+  for (const args of [
+    ['--root', host.root, 'network', 'ls'],
+    ['network', '--root', host.root, 'ls'],
+    ['--root', '/nowhere', 'network', '--root', '/nowhere', 'ls', '--root', host.root],
+  ])
+    expect(await runForTest(args)).toMatchObject({ code: 0 });
+});

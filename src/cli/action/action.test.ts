@@ -160,7 +160,7 @@ describe('network', () => {
     expect(await host.run('network', 'inspect', 'wab')).toEqual({
       code: 3,
       stdout: '',
-      stderr: 'error: network "wab": does not exist\n  fix: did you mean "web"?\n',
+      stderr: 'error: network "wab": there is no such network\n  fix: did you mean web?\n',
     });
   });
 });

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { collect, examples, sessionOptions } from './common.ts';
+import { collect, examples, optionsOf, sessionOptions } from './common.ts';
 
 export function endpointCommand(world: World): Command {
   const endpoint = sessionOptions(
@@ -29,12 +29,7 @@ export function endpointCommand(world: World): Command {
         ),
       )
       .action(async (namespace, network, _, command: Command) =>
-        (await import('../action/endpoint.ts')).attachEndpoint(
-          world,
-          command.optsWithGlobals(),
-          namespace,
-          network,
-        ),
+        (await import('../action/endpoint.ts')).attachEndpoint(world, optionsOf(command), namespace, network),
       ),
     false,
   );
@@ -56,7 +51,7 @@ export function endpointCommand(world: World): Command {
         ),
       )
       .action(async (name, _, command: Command) =>
-        (await import('../action/endpoint.ts')).detachEndpoint(world, command.optsWithGlobals(), name),
+        (await import('../action/endpoint.ts')).detachEndpoint(world, optionsOf(command), name),
       ),
     false,
   );
@@ -72,7 +67,7 @@ export function endpointCommand(world: World): Command {
         examples(['weft endpoint ls', 'all'], ['weft endpoint ls --network web --host h1', 'only these']),
       )
       .action(async (_, command: Command) =>
-        (await import('../action/endpoint.ts')).listEndpoints(world, command.optsWithGlobals()),
+        (await import('../action/endpoint.ts')).listEndpoints(world, optionsOf(command)),
       ),
     true,
   );
@@ -88,7 +83,7 @@ export function endpointCommand(world: World): Command {
         examples(['weft endpoint inspect shop', 'by name'], ['weft endpoint inspect 10.1.0.5', 'who is it?']),
       )
       .action(async (name, _, command: Command) =>
-        (await import('../action/endpoint.ts')).inspectEndpoint(world, command.optsWithGlobals(), name),
+        (await import('../action/endpoint.ts')).inspectEndpoint(world, optionsOf(command), name),
       ),
     true,
   );

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { examples, sessionOptions } from './common.ts';
+import { examples, optionsOf, sessionOptions } from './common.ts';
 
 export function hostCommand(world: World): Command {
   const host = sessionOptions(new Command('host').description('List, look at and remove hosts'), true);
@@ -11,7 +11,7 @@ export function hostCommand(world: World): Command {
       .description('List all hosts')
       .addHelpText('after', examples(['weft host ls', 'who is here, and whose agent is connected']))
       .action(async (_, command: Command) =>
-        (await import('../action/host.ts')).listHosts(world, command.optsWithGlobals()),
+        (await import('../action/host.ts')).listHosts(world, optionsOf(command)),
       ),
     true,
   );
@@ -23,7 +23,7 @@ export function hostCommand(world: World): Command {
       .argument('<host>', 'name or id')
       .addHelpText('after', examples(['weft host inspect h1', 'all there is to know about it']))
       .action(async (name, _, command: Command) =>
-        (await import('../action/host.ts')).inspectHost(world, command.optsWithGlobals(), name),
+        (await import('../action/host.ts')).inspectHost(world, optionsOf(command), name),
       ),
     true,
   );
@@ -36,7 +36,7 @@ export function hostCommand(world: World): Command {
       .option('--dry-run', 'show what would be done, do nothing')
       .addHelpText('after', examples(['weft host rm h3', 'stop its agent first, or it registers again']))
       .action(async (name, _, command: Command) =>
-        (await import('../action/host.ts')).removeHost(world, command.optsWithGlobals(), name),
+        (await import('../action/host.ts')).removeHost(world, optionsOf(command), name),
       ),
     true,
   );

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { examples, sessionOptions } from './common.ts';
+import { examples, optionsOf, sessionOptions } from './common.ts';
 
 /** `status`, `plan` and `version`: they look, and change nothing. */
 export function lookCommands(world: World): Command[] {
@@ -15,7 +15,7 @@ export function lookCommands(world: World): Command[] {
         ),
       )
       .action(async (_, command: Command) =>
-        (await import('../action/status.ts')).showStatus(world, command.optsWithGlobals()),
+        (await import('../action/status.ts')).showStatus(world, optionsOf(command)),
       ),
     true,
   );
@@ -25,7 +25,7 @@ export function lookCommands(world: World): Command[] {
       .description("What this host's agent would tell its kernel now, as ip and bridge lines")
       .addHelpText('after', examples(['weft plan', 'nothing to do means: the kernel is as wished']))
       .action(async (_, command: Command) =>
-        (await import('../action/plan.ts')).showPlan(world, command.optsWithGlobals()),
+        (await import('../action/plan.ts')).showPlan(world, optionsOf(command)),
       ),
     false,
   );
@@ -35,7 +35,7 @@ export function lookCommands(world: World): Command[] {
       .description('Versions of this command and of who answers it')
       .addHelpText('after', examples(['weft version', 'and whether a controller is followed']))
       .action(async (_, command: Command) =>
-        (await import('../action/version.ts')).showVersion(world, command.optsWithGlobals()),
+        (await import('../action/version.ts')).showVersion(world, optionsOf(command)),
       ),
     true,
   );

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { collect, examples, sessionOptions } from './common.ts';
+import { collect, examples, optionsOf, sessionOptions } from './common.ts';
 
 export function networkCommand(world: World): Command {
   const network = sessionOptions(
@@ -33,7 +33,7 @@ export function networkCommand(world: World): Command {
         ),
       )
       .action(async (name, _, command: Command) =>
-        (await import('../action/network.ts')).createNetwork(world, command.optsWithGlobals(), name),
+        (await import('../action/network.ts')).createNetwork(world, optionsOf(command), name),
       ),
     true,
   );
@@ -50,7 +50,7 @@ export function networkCommand(world: World): Command {
         ),
       )
       .action(async (_, command: Command) =>
-        (await import('../action/network.ts')).listNetworks(world, command.optsWithGlobals()),
+        (await import('../action/network.ts')).listNetworks(world, optionsOf(command)),
       ),
     true,
   );
@@ -62,7 +62,7 @@ export function networkCommand(world: World): Command {
       .argument('<network>', 'name or id')
       .addHelpText('after', examples(['weft network inspect web', 'all there is to know about it']))
       .action(async (name, _, command: Command) =>
-        (await import('../action/network.ts')).inspectNetwork(world, command.optsWithGlobals(), name),
+        (await import('../action/network.ts')).inspectNetwork(world, optionsOf(command), name),
       ),
     true,
   );
@@ -75,7 +75,7 @@ export function networkCommand(world: World): Command {
       .option('--dry-run', 'show what would be done, do nothing')
       .addHelpText('after', examples(['weft network rm web', 'refused while containers are in it']))
       .action(async (name, _, command: Command) =>
-        (await import('../action/network.ts')).removeNetwork(world, command.optsWithGlobals(), name),
+        (await import('../action/network.ts')).removeNetwork(world, optionsOf(command), name),
       ),
     true,
   );

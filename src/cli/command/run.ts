@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { collect, examples, rootOption, sessionOptions, tlsOptions } from './common.ts';
+import { collect, examples, optionsOf, rootOption, sessionOptions, tlsOptions } from './common.ts';
 
 /** `controller` and `agent`: the long-running processes. */
 export function controllerCommand(world: World): Command {
@@ -29,7 +29,7 @@ export function controllerCommand(world: World): Command {
       )}\n\n${settingsNote('controller', 'listen: [https://10.0.0.1:7470]')}`,
     )
     .action(async (_, command: Command) =>
-      (await import('../action/run.ts')).runController(world, command.optsWithGlobals()),
+      (await import('../action/run.ts')).runController(world, optionsOf(command)),
     );
 }
 
@@ -52,7 +52,7 @@ export function agentCommand(world: World): Command {
       )}\n\n${settingsNote('agent', 'controller: https://10.0.0.1:7470')}`,
     )
     .action(async (_, command: Command) =>
-      (await import('../action/run.ts')).runAgent(world, command.optsWithGlobals()),
+      (await import('../action/run.ts')).runAgent(world, optionsOf(command)),
     );
 
   sessionOptions(
@@ -66,7 +66,7 @@ export function agentCommand(world: World): Command {
         examples(['weft agent reset --dry-run', 'look first'], ['weft agent reset --yes', 'for scripts']),
       )
       .action(async (_, command: Command) =>
-        (await import('../action/reset.ts')).resetAgent(world, command.optsWithGlobals()),
+        (await import('../action/reset.ts')).resetAgent(world, optionsOf(command)),
       ),
     false,
   );

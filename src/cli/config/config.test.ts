@@ -86,7 +86,7 @@ describe('faults', () => {
     expect(code).toBe(2);
     expect(config).toBeUndefined();
     expect(stderr).toBe(
-      `error: pool-ip4 "10.0.0.0/8": is not a known key (${file}, line 3)\n  fix: did you mean "pool-ipv4"?\n`,
+      `error: pool-ip4 "10.0.0.0/8": is not a known key (${file}, line 3)\n  fix: did you mean pool-ipv4?\n`,
     );
   });
 

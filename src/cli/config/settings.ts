@@ -38,7 +38,7 @@ function faultsOf(issue: z.core.$ZodIssue, source: Source, known: readonly strin
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map((key) => {
       const near = nearest(key, known);
-      const fix = near ? `did you mean "${near}"?` : `known are ${known.join(', ')}`;
+      const fix = near ? `did you mean ${near}?` : `known are ${known.join(', ')}`;
       return settingFault(source, key, source.values[key], 'is not a known key', fix);
     });
   const key = String(issue.path[0] ?? '');
