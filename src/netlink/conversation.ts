@@ -109,14 +109,20 @@ export function converse(transport: Transport): Conversation {
     const own = sendOne(request, NLM_F.DUMP);
     const rows: T[] = [];
     let interrupted = false;
-    let outcome: Outcome;
+    let outcome: unknown;
     listen(own, own, (message) => {
       if (message.flags & NLM_F.DUMP_INTR) interrupted = true;
       if (message.type === NLMSG.ERROR || message.type === NLMSG.DONE) {
-        outcome = readAcknowledgement(message, request);
+        outcome ??= readAcknowledgement(message, request);
         return true;
       }
-      if (!interrupted) rows.push(decode(message));
+      // Read to the end in any case: the kernel refuses another dump (EBUSY) while one is under way.
+      if (interrupted || outcome) return false;
+      try {
+        rows.push(decode(message));
+      } catch (error) {
+        outcome = error;
+      }
       return false;
     });
     if (outcome) throw outcome;

@@ -138,6 +138,18 @@ describe('a table that changes during the dump', () => {
     }));
 });
 
+test('a decoder that throws does not spoil the conversation', () =>
+  withNamespaces(1, ({ conversation }) => {
+    conversation.batch(
+      Array.from({ length: 80 }, (_, n) => encodeNewLink({ name: `br${n}`, kind: 'bridge' })),
+    );
+    const broken = () => {
+      throw new Error('from the decoder');
+    };
+    expect(() => conversation.dump(encodeDumpLinks(), broken)).toThrow('from the decoder');
+    expect(conversation.dump(encodeDumpLinks(), decodeLink)).toHaveLength(81);
+  }));
+
 test('without privileges it opens and reads, and writing is refused', () => {
   const euid = process.geteuid!();
   process.seteuid!(65534);
