@@ -30,6 +30,9 @@ interface Letter {
   readonly recovery?: Recovery;
 }
 
+/** Of these there are thousands. */
+const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kind === 'neighbour';
+
 /**
  * One run through a list of ops. Messages wait in a batch for as long as the next ones are for the same namespace and
  * need nothing that the waiting ones make.
@@ -93,11 +96,11 @@ export class Application implements Outbox {
   /** Writes the messages of the op whose turn it is. */
   #write(): void {
     const op = this.#ops[this.#index]!;
-    // Whether an interface was made is to be known before another namespace's ops build on it.
-    if (this.#waitingFor && this.#waitingFor.ns !== op.object.ns) this.#flush();
     const error = this.#refused.refusalOf(op);
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#try(() => this.#encode(op));
+    // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
+    if (op.verb === 'add' && !isRow(op)) this.#flush();
   }
 
   #encode(op: KernelOp): void {

@@ -36,6 +36,7 @@ export class FakeRefusal extends Error {
 
 /** A network device with all that hangs on it and goes with it. */
 export class FakeDevice {
+  readonly index: number;
   link: Required<Omit<Link, 'port'>> & { port?: BridgePort };
   /** The other end of a veth pair. */
   peer?: FakeDevice;
@@ -46,10 +47,12 @@ export class FakeDevice {
   /** A bridge takes the smallest MTU of its ports until it is given one. */
   mtuGiven = false;
 
-  constructor(link: Link, mac: Mac) {
+  /** `index` is not used again, unlike names; a MAC that nobody chose is made from it. */
+  constructor(link: Link, index: number) {
+    this.index = index;
     this.link = {
-      mac,
-      mtu: link.detail.type === 'loopback' ? 65536 : 1500,
+      mac: `0a:fe:${index.toString(16).padStart(8, '0').match(/../g)!.join(':')}` as Mac,
+      mtu: 1500,
       group: 0,
       addrGenMode: 'eui64',
       ...withoutUndefined(link),
@@ -66,7 +69,6 @@ export class FakeDevice {
   }
 
   joinBridge(master: string): void {
-    this.leaveBridge();
     this.link = { ...this.link, master, port: NEW_PORT };
   }
 

@@ -12,6 +12,7 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace, isOverlayNamespaceOf } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
+import { writeFake } from './fake-write.ts';
 import type { Kernel, KernelEvent, Scope } from './kernel.ts';
 import { opError } from './op-error.ts';
 import { peerDresses } from './peer-dress.ts';
@@ -53,7 +54,8 @@ export class FakeKernel implements Kernel {
 
   /** Another program gives a container an interface that is none of ours. */
   addForeignInterface(path: NamespaceName, name: string): void {
-    this.#host.addForeignInterface(path, name);
+    const detail = { type: 'other', linkKind: 'veth' } as const;
+    this.#host.addDevice({ kind: 'link', ns: path, name, up: false, detail });
   }
 
   /** The next op that matches fails once with that errno and is not carried out. */
@@ -119,9 +121,9 @@ export class FakeKernel implements Kernel {
       return opError(op, failure.errno, failure.text);
     }
     if (gone.has(object.ns))
-      return verb === 'delete' ? undefined : opError(op, 'ENOENT', `namespace ${object.ns} does not exist`);
+      return verb === 'delete' ? undefined : opError(op, 'ENOENT', `namespace ${object.ns} is not there`);
     try {
-      this.#host.write(op, dresses);
+      writeFake(this.#host, op, dresses);
       return undefined;
     } catch (error) {
       if (!(error instanceof FakeRefusal)) throw error;

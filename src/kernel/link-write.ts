@@ -43,7 +43,9 @@ const isQuietAnyway = ({ addrGenMode }: LinkRequest, { errno }: NetlinkError): b
 /** The device first, then what the kernel does not take in the message that creates it. */
 function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>): void {
   const visit = out.visit(wished.ns);
-  const { name, mac, mtu, group, detail } = wished;
+  const { name, mac, mtu, group, detail, master } = wished;
+  // Without its bridge nothing is made: half a port would be in the way of the next attempt.
+  if (master) out.index(visit, master);
   const request: LinkRequest = { name, mac, group, ...kindOf(detail) };
   // A bridge's MTU counts as chosen, and stays when ports come and go, only if it is set afterwards.
   if (detail.type !== 'bridge') request.mtu = mtu;

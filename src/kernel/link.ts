@@ -63,7 +63,7 @@ const vxlanFrom = (vxlan: Vxlan): LinkDetail => ({
   l3miss: vxlan.l3miss ?? false,
 });
 
-const portFrom = (port: NetlinkPort): BridgePort => ({
+export const portFrom = (port: NetlinkPort): BridgePort => ({
   learning: port.learning ?? false,
   unicastFlood: port.unicastFlood ?? false,
   multicastFlood: port.mcastFlood ?? false,
