@@ -22,6 +22,7 @@ process.exitCode =
     runController: async (config, signal) =>
       (await import('#controller/main.ts')).runController(config, signal),
     runAgent: async (config, signal) => (await import('#agent/main.ts')).runAgent(config, signal),
+    resetHost: async (root, dryRun) => (await import('#agent/main.ts')).resetHost(root, dryRun),
     loadLab: async () => (await import('#lab/command.ts')).labCommand(),
   })) || process.exitCode;
 

@@ -58,11 +58,12 @@ export function withController<T>(
   return speak({ role, address: socketAddress(role === 'agent' ? agent : controller) }, undefined, use);
 }
 
-/** Speaks with this host's agent, for what only it can do. */
+/** Speaks with this host's agent, for what only it can do; with none running, does `absent` if there is such a way. */
 export function withAgent<T>(
   world: World,
   options: SessionOptions,
   use: (clients: Clients, call: CallOptions) => Promise<T>,
+  absent?: (root: string) => Promise<T>,
 ): Promise<T> {
   if (options.controller !== undefined)
     throw faultError(
@@ -74,11 +75,9 @@ export function withAgent<T>(
         'leave it out',
       ),
     );
-  return speak(
-    { role: 'agent', address: socketAddress(agentPaths(rootOf(world, options)).socket) },
-    undefined,
-    use,
-  );
+  const root = rootOf(world, options);
+  const target: Target = { role: 'agent', address: socketAddress(agentPaths(root).socket) };
+  return speak(target, undefined, use, absent && (() => absent(root)));
 }
 
 export const rootOf = (world: World, options: Pick<SessionOptions, 'root'>): string =>
@@ -88,12 +87,15 @@ async function speak<T>(
   target: Target,
   tls: TlsFiles | undefined,
   use: (clients: Clients, call: CallOptions, target: Target) => Promise<T>,
+  absent?: () => Promise<T>,
 ): Promise<T> {
   const clients = createClients(target.address, { tls });
   try {
     return await use(clients, CALL, target);
   } catch (error) {
-    throw error instanceof ConnectError ? explainError(error, target) : error;
+    if (!(error instanceof ConnectError)) throw error;
+    if (absent && ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) return await absent();
+    throw explainError(error, target);
   } finally {
     clients.close();
   }

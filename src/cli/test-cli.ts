@@ -71,6 +71,7 @@ export async function runForTest(args: readonly string[], world: Partial<World> 
     stop: () => new AbortController().signal,
     runController: async (_: ControllerConfig) => {},
     runAgent: async (_: AgentConfig) => {},
+    resetHost: async () => [],
     loadLab: async () => new Command('lab').action(() => {}),
     ...world,
   });

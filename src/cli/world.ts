@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AgentConfig } from '#agent/config.ts';
+import type { RemovalStep } from '#agent/main.ts';
 import type { ControllerConfig } from '#controller/config.ts';
 import type { ExitName } from './exit-code.ts';
 
@@ -23,6 +24,8 @@ export interface World {
   // Loaded on demand: `weft network ls` must not pay for them.
   readonly runController: (config: ControllerConfig, signal: AbortSignal) => Promise<void>;
   readonly runAgent: (config: AgentConfig, signal: AbortSignal) => Promise<void>;
+  /** What `agent reset` does where no agent runs. */
+  readonly resetHost: (root: string, dryRun: boolean) => Promise<readonly RemovalStep[]>;
   readonly loadLab: () => Promise<Command>;
   /** Ends with this code though no error was thrown. */
   readonly exitWith: (exit: ExitName) => void;

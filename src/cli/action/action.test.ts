@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AttachRequest, DetachRequest } from '#api/gen/weft/v1/agent_pb.ts';
 import { type CreateNetworkRequest, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import { EndpointSchema, HostSchema, NetworkSchema } from '#api/gen/weft/v1/records_pb.ts';
-import { createTestHost, type TestHost } from '../test-cli.ts';
+import { createTestHost, runForTest, type TestHost } from '../test-cli.ts';
 
 let host: TestHost;
 beforeEach(() => {
@@ -350,6 +350,22 @@ test('reset: done when it is confirmed by --yes', async () => {
   expect(resets).toBe(0);
   expect(await host.run('agent', 'reset', '--yes')).toMatchObject({ code: 0 });
   expect(resets).toBe(1);
+});
+
+test('reset with no agent running is done from here', async () => {
+  const done: [string, boolean][] = [];
+  const resetHost = async (root: string, dryRun: boolean) => {
+    done.push([root, dryRun]);
+    return [{ commands: ['ip netns del weft-x'], reason: 'reset' }];
+  };
+  const world = { env: { WEFT_ROOT: host.root }, resetHost };
+  const dry = await runForTest(['agent', 'reset', '--dry-run'], world);
+  expect(dry.stdout).toContain('ip netns del weft-x');
+  expect(await runForTest(['agent', 'reset', '--yes'], world)).toMatchObject({ code: 0 });
+  expect(done).toEqual([
+    [host.root, true],
+    [host.root, false],
+  ]);
 });
 
 test('version: of this command, and of who answers', async () => {

@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf';
 import { ResetResponseSchema } from '#api/gen/weft/v1/agent_pb.ts';
 import { CliError } from '../cli-error.ts';
 import { messageJson, printJson, printPlans } from '../output/print.ts';
@@ -10,7 +11,18 @@ export async function resetAgent(
 ): Promise<void> {
   const { dryRun, yes, json } = options;
   if (!dryRun && !yes) await askFirst(world);
-  const response = await withAgent(world, options, ({ agent }, call) => agent.reset({ dryRun }, call));
+  const response = await withAgent(
+    world,
+    options,
+    ({ agent }, call) => agent.reset({ dryRun }, call),
+    async (root) => {
+      const steps = (await world.resetHost(root, dryRun ?? false)).map((step) => ({
+        commands: [...step.commands],
+        reason: step.reason,
+      }));
+      return create(ResetResponseSchema, { plan: { host: 'this host (no agent runs)', steps } });
+    },
+  );
   if (json) return printJson(world, messageJson(ResetResponseSchema, response));
   if (response.plan && dryRun) printPlans(world, [response.plan]);
   if (!dryRun) world.stdout.write('this host keeps no trace of Weft\n');

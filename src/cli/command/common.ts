@@ -32,8 +32,10 @@ export const tlsOptions = (command: Command, group?: string): Command => {
 };
 
 /** A command's options with those of the commands above it; what stands nearest wins. */
-export const optionsOf = <T extends object>(command: Command): T =>
-  Object.assign({}, command.parent && optionsOf(command.parent), command.opts());
+export const optionsOf = <T extends object>(command: Command): T => ({
+  ...(command.parent && optionsOf<T>(command.parent)),
+  ...command.opts<T>(),
+});
 
 /** For options that may be given several times. */
 export const collect = (text: string, before: readonly string[] | undefined): string[] => [
