@@ -1,15 +1,10 @@
-// Bundles the program into dist/: one file a role, native packages left outside. Runs on Node 20, 22 and 24.
-import { existsSync, rmSync } from 'node:fs';
+// Bundles the program into dist/: commands split from what they load, native packages left outside. Runs on Node 20, 22 and 24.
+import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
-
-const entryPoints = {
-  weft: 'src/cli/main.ts',
-  'delete-worker': 'src/netlink/delete-worker.ts',
-};
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: Object.fromEntries(Object.entries(entryPoints).filter(([, file]) => existsSync(file))),
+  entryPoints: { weft: 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
   // Commands are loaded on demand: `weft network ls` must not pay for the controller.
