@@ -17,11 +17,21 @@ import { weftCommand } from './program.ts';
 const CAP_NET_ADMIN = 12n;
 const CAP_SYS_ADMIN = 21n;
 
-/** Whether this process may make namespaces and links. */
+/** Whether this process may make namespaces and links, and keep their names under /run. */
 export function isPrivileged(): boolean {
+  if (!isWritable('/run')) return false;
   const line = /^CapEff:\s*([0-9a-f]+)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'));
   const effective = BigInt(`0x${line?.[1] ?? '0'}`);
   return [CAP_NET_ADMIN, CAP_SYS_ADMIN].every((capability) => (effective >> capability) & 1n);
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    fs.accessSync(directory, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Undefined when there is no holder, or the one on record has ended. */

@@ -34,8 +34,8 @@ async function runHeld(lab: string, directory: string, found: ProcessRef | undef
   const ignore = () => {};
   process.on('SIGINT', ignore);
   try {
-    if (!found) process.stderr.write(LIMITS);
     const holder = found ?? (await startHolder(lab));
+    if (!found) process.stderr.write(LIMITS);
     const code = await runInside(holder);
     if (!holdsLab(holder, directory)) await stopHolder(lab, holder);
     return code;

@@ -26,11 +26,12 @@ export function buildIfStale(): void {
     execFileSync(process.execPath, ['tools/build.mjs'], { cwd: ROOT, stdio: 'inherit' });
 }
 
-/** Starts `weft ARGS` in a process group of its own, as a shell starts a job. */
-export function startWeft(args: readonly string[], prefix: readonly string[] = []): ChildProcess {
-  const [file, ...words] = [...prefix, process.execPath, PROGRAM, ...args];
-  return spawn(file!, words, { cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-}
+/** Starts a command in a process group of its own, as a shell starts a job. */
+export const startCommand = ([file, ...args]: readonly string[]): ChildProcess =>
+  spawn(file!, args, { cwd: '/', detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+
+export const startWeft = (args: readonly string[]): ChildProcess =>
+  startCommand([process.execPath, PROGRAM, ...args]);
 
 /** As a terminal does; a job that has ended already is fine. */
 export function sendToGroup(child: ChildProcess, signal: NodeJS.Signals): void {
@@ -55,12 +56,11 @@ export function outcomeOf(child: ChildProcess): Promise<Outcome> {
   );
 }
 
-export const weft = (args: readonly string[], prefix?: readonly string[]): Promise<Outcome> =>
-  outcomeOf(startWeft(args, prefix));
+export const weft = (args: readonly string[]): Promise<Outcome> => outcomeOf(startWeft(args));
 
 /** Throws with all that was said unless it ended well. */
-export async function weftOk(args: readonly string[], prefix?: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await weft(args, prefix);
+export async function weftOk(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await weft(args);
   if (code !== 0) throw new Error(`weft ${args.join(' ')}: exit code ${code}\n${stderr}${stdout}`);
   return stdout;
 }
