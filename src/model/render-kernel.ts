@@ -2,6 +2,7 @@ import { commandLine } from './command-line.ts';
 import type { KernelOp } from './kernel-op.ts';
 import type { Address, Fdb, KernelObject, Link, Neighbour, Route } from './kernel-state.ts';
 import { ZERO_MAC } from './mac.ts';
+import { BRIDGE_NAME } from './own.ts';
 import { renderLinkAdd, renderLinkChange, renderLinkDelete } from './render-link.ts';
 
 /**
@@ -55,7 +56,11 @@ const FDB_STATES = { permanent: 'permanent', static: 'static', learned: 'dynamic
 function renderFdb(verb: Verb, { ns, dev, table, mac, dst, state }: Fdb): string {
   // One all-zero row per VTEP, so append; any other MAC lives in one place, so replace.
   const how = verb === 'delete' ? 'del' : mac === ZERO_MAC ? 'append' : 'replace';
-  const words = [...(dst ? ['dst', dst] : []), ...(table === 'master' ? ['master'] : [])];
+  // The bridge is no port of itself: its own rows are written through it.
+  const words = [
+    ...(dst ? ['dst', dst] : []),
+    ...(table === 'master' && dev !== BRIDGE_NAME ? ['master'] : []),
+  ];
   if (verb !== 'delete' && (table === 'master' || state !== 'permanent')) words.push(FDB_STATES[state]);
   return commandLine('bridge', ns, 'fdb', how, mac, 'dev', dev, ...words);
 }

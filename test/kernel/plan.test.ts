@@ -1,0 +1,208 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { KernelWorld } from '#kernel/kernel.contract.ts';
+import type { Id } from '#model/id.ts';
+import type { KernelState } from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { overlayNamespace, portName } from '#model/own.ts';
+import type { StoredRecord } from '#model/records.ts';
+import { renderOp } from '#model/render-kernel.ts';
+import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { desired, type HostRuntimeFacts } from '#plan/desired.ts';
+import { diff } from '#plan/diff.ts';
+import { order } from '#plan/order.ts';
+import { testEndpoint, testHost, testNetwork, testView } from '#plan/test-world.ts';
+import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld, UNDERLAY } from './kernel-lab.ts';
+
+/**
+ * Plan and real kernel together: one diff builds a network, every blow from a shell is seen, one diff repairs it, and
+ * what the kernel does by itself is no drift.
+ */
+
+let leave: () => void;
+beforeAll(() => {
+  leave = enterHostNamespace();
+});
+afterAll(() => leave());
+
+const ENDPOINT = testEndpoint(11, 1, 1);
+const PORT = portName(ENDPOINT.id);
+const HOST = testHost(1, { underlay: [UNDERLAY] });
+
+const records = (mode: TunnelMode): StoredRecord[] => [
+  HOST,
+  testHost(2),
+  testHost(3),
+  { ...testNetwork(1, mode), mtu: 1400 },
+  ENDPOINT,
+  testEndpoint(21, 1, 2),
+  testEndpoint(31, 1, 3),
+];
+
+describe('plan and the real kernel', () => {
+  let world: KernelWorld;
+  let namespace: NamespaceRef;
+  let facts: HostRuntimeFacts;
+  let ns: string;
+  let container: string;
+
+  beforeEach(() => {
+    world = realWorld();
+    namespace = world.createContainer();
+    container = namespace.path.slice('/run/netns/'.length);
+    facts = {
+      hostTag: world.hostTag,
+      containers: new Map<Id, { namespace: NamespaceRef }>([[ENDPOINT.id, { namespace }]]),
+    };
+    ns = overlayNamespace(world.hostTag, testNetwork(1).vni);
+  });
+  afterEach(() => world.close());
+
+  const scopeOf = () => ({
+    hostTag: world.hostTag,
+    containers: [{ namespace, interfaces: [ENDPOINT.interface] }],
+  });
+  const planFor = async (wished: KernelState) =>
+    order(diff(wished, await world.kernel.observe(scopeOf()), facts)).map(({ op }) => op);
+  const wish = (mode: TunnelMode) => desired(testView(records(mode)), facts);
+
+  /** Plans, applies, and expects that nothing was refused and that nothing is left to do. */
+  async function settle(wished: KernelState): Promise<string[]> {
+    const ops = await planFor(wished);
+    const results = await world.kernel.apply(ops, scopeOf());
+    expect(results.flatMap((result) => (result.ok ? [] : [result.error]))).toEqual([]);
+    expect((await planFor(wished)).flatMap(renderOp)).toEqual([]);
+    return ops.flatMap(renderOp);
+  }
+
+  it.each(TUNNEL_MODES)('build a network in mode %s at once', async (mode) => {
+    expect((await settle(wish(mode))).length).toBeGreaterThan(10);
+  });
+
+  it.each(TUNNEL_MODES.flatMap((from) => TUNNEL_MODES.map((to) => [from, to] as const)))(
+    'go from %s to %s at once',
+    async (from, to) => {
+      await settle(wish(from));
+      const lines = await settle(wish(to));
+      expect(lines.length === 0).toBe(from === to);
+    },
+  );
+
+  it('take a network away at once', async () => {
+    await settle(wish('proxy'));
+    await settle(desired(testView([HOST]), facts));
+    expect(ip('netns', 'list')).not.toContain(ns);
+  });
+
+  /** NS, C and PORT stand for the network's namespace, the container's and the endpoint's port. */
+  const blows = [
+    'ip -n NS link set vxlan0 down',
+    'ip -n NS link set br0 down',
+    'ip -n NS link set PORT down',
+    'ip -n NS link set vxlan0 mtu 1300',
+    'ip -n NS link set vxlan0 nomaster',
+    'ip -n NS link set PORT nomaster',
+    'ip -n NS link set vxlan0 addrgenmode eui64',
+    'ip -n NS link set vxlan0 type vxlan ttl 3 local 127.0.0.1',
+    'ip -n NS link del vxlan0',
+    'ip -n NS link del br0',
+    'ip -n NS link del PORT',
+    'ip -n NS link set br0 type bridge stp_state 1 mcast_snooping 1',
+    'bridge -n NS link set dev PORT learning on flood on isolated on',
+    'bridge -n NS link set dev vxlan0 learning on hairpin on',
+    'bridge -n NS fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
+    'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.9',
+    'bridge -n NS fdb del 02:00:01:00:00:15 dev vxlan0',
+    'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.9',
+    'bridge -n NS fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.9',
+    'bridge -n NS fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.9 dynamic',
+    'bridge -n NS fdb add 02:00:00:00:00:99 dev PORT master static',
+    'bridge -n NS fdb del 02:00:01:00:00:0b dev PORT master',
+    'bridge -n NS fdb replace 02:00:01:00:00:0b dev vxlan0 master static',
+    'bridge -n NS fdb replace 02:00:01:00:00:0b dev PORT master permanent',
+    'ip -n NS neigh del 10.1.0.21 dev vxlan0',
+    'ip -n NS neigh flush dev vxlan0 nud permanent',
+    'ip -n NS neigh replace fd00:1::15 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+    'ip -n NS neigh replace 10.1.0.99 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+    'ip -n NS addr add 10.9.9.9/24 dev br0',
+    'ip -n NS addr add fd09::9/64 dev vxlan0 nodad',
+    'ip -n NS link add eve0 type bridge',
+    'ip -n NS link add eve0 type veth peer name eve1',
+    'ip -n C link set eth1 down',
+    'ip -n C link set eth1 address 02:00:00:00:00:99',
+    'ip -n C link set eth1 mtu 1300',
+    'ip -n C link set eth1 down name eve1',
+    'ip -n C link del eth1',
+    'ip -n C link set lo down',
+    'ip -n C addr flush dev eth1',
+    'ip -n C addr del 10.1.0.11/16 dev eth1',
+    'ip -n C addr add 10.1.0.11/24 dev eth1',
+    'ip -n C addr add fd00:1::99/64 dev eth1 nodad',
+    'ip netns del NS',
+  ];
+  const strike = (line: string) => {
+    const [tool, ...words] = line
+      .replace('NS', ns)
+      .replace('-n C ', `-n ${container} `)
+      .replace('PORT', PORT)
+      .split(' ');
+    execFileSync(tool!, words);
+  };
+
+  it.each(blows)('see and repair at once: %s', async (blow) => {
+    const wished = wish('proxy');
+    await settle(wished);
+    strike(blow);
+    // The end of a namespace is asynchronous: so long the container still has the old interface.
+    if (blow === 'ip netns del NS') await gone();
+    expect((await settle(wished)).length).toBeGreaterThan(0);
+  });
+
+  it('repair everything together', async () => {
+    const wished = wish('proxy');
+    await settle(wished);
+    for (const blow of blows.slice(0, -1))
+      try {
+        strike(blow);
+      } catch {
+        // An earlier blow has left nothing to hit.
+      }
+    await settle(wished);
+  });
+
+  it('leave alone what others have in a container, and what it found out itself', async () => {
+    const wished = wish('proxy');
+    await settle(wished);
+    ip('-n', container, 'link', 'add', 'docker0', 'type', 'bridge');
+    ip('-n', container, 'addr', 'add', '172.17.0.2/16', 'dev', 'docker0');
+    ip('-n', container, 'link', 'set', 'docker0', 'up');
+    ip('-n', container, 'route', 'add', 'default', 'via', '172.17.0.1');
+    ip('-n', container, 'neigh', 'add', '10.1.0.21', 'lladdr', '02:00:01:00:00:15', 'dev', 'eth1');
+    ip('-n', container, 'addr', 'add', '10.8.0.1/32', 'dev', 'lo');
+    expect((await planFor(wished)).flatMap(renderOp)).toEqual([]);
+    await settle(desired(testView([HOST]), facts));
+    const left = ipJson('-n', container, 'addr', 'show');
+    expect(left.map(({ ifname }) => ifname)).toEqual(expect.arrayContaining(['lo', 'docker0']));
+    expect(ipJson('-n', container, 'route', 'show', 'default')).toHaveLength(1);
+  });
+
+  it("fail with the kernel's text where a stranger has the interface, and do not touch it", async () => {
+    world.addForeignInterface(namespace, 'eth1');
+    const before = ipJson('-n', container, 'addr', 'show', 'eth1');
+    const results = await world.kernel.apply(await planFor(wish('proxy')), scopeOf());
+    const failed = results.flatMap((result) => (result.ok ? [] : [result.error]));
+    expect(failed).toEqual([
+      expect.objectContaining({ errno: 'EEXIST', command: expect.stringContaining('peer name eth1') }),
+    ]);
+    expect(ipJson('-n', container, 'addr', 'show', 'eth1')).toEqual(before);
+    expect(bridgeJson('-n', ns, 'fdb', 'show', 'dev', 'vxlan0').length).toBeGreaterThan(0);
+  });
+
+  async function gone(): Promise<void> {
+    for (let round = 0; round < 100; round++) {
+      const links = ipJson('-n', container, 'link', 'show');
+      if (!links.some(({ ifname }) => ifname === 'eth1')) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+});
