@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import { FAMILIES, familyOf, type Ip, parseIp } from '#model/ip.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
@@ -80,10 +81,14 @@ function sourceTowards(conversation: Conversation, towards: Ip): string | undefi
   try {
     return decodeRoute(conversation.request(encodeGetRoute(towards))!).prefSource;
   } catch (error) {
-    if (error instanceof NetlinkError) return undefined;
+    if (error instanceof NetlinkError && NO_WAY.has(error.errno)) return undefined;
     throw error;
   }
 }
+
+/** No route; an `unreachable` or a `prohibit` one. */
+const { ENETUNREACH, EHOSTUNREACH, EACCES } = constants.errno;
+const NO_WAY: ReadonlySet<number> = new Set([ENETUNREACH, EHOSTUNREACH, EACCES]);
 
 const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
   const { name = '', mtu = 0 } = links.find(({ index }) => index === ifindex) ?? {};

@@ -100,7 +100,8 @@ export function encodeGetRoute(dst: string): Request {
   const body = writer.start(RTM.GETROUTE, NLM_F.REQUEST, RTMSG_BYTES);
   writer.bytes[body] = familyOf(dst);
   writer.bytes[body + 1] = familyOf(dst) === AF_INET ? 32 : 128;
-  writer.bytes.writeUInt32LE(RTM_F_LOOKUP_TABLE, body + 8);
+  // IPv6 tells the true table unasked, and refuses the flag in strict mode ("Invalid flags for get route request").
+  if (familyOf(dst) === AF_INET) writer.bytes.writeUInt32LE(RTM_F_LOOKUP_TABLE, body + 8);
   writeFields(writer, routeFields, { dst });
   return writer.finish();
 }

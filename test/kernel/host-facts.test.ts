@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { exampleNetwork } from '#kernel/example-network.ts';
+import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
+import { add } from '#kernel/kernel.contract.ts';
+import { missingKernelFeatures } from '#kernel/kernel-features.ts';
+import { takenUdpPorts } from '#kernel/udp-ports.ts';
+import { findUnderlay } from '#kernel/underlay.ts';
+import type { Ip } from '#model/ip.ts';
+import { LINK_GROUP } from '#model/own.ts';
+import { enterHostNamespace, ip, realWorld } from './kernel-lab.ts';
+import { openDescriptors } from './netlink-lab.ts';
+
+let leave: () => void;
+beforeAll(() => {
+  leave = enterHostNamespace();
+});
+afterAll(() => leave());
+
+/** `eth0` with both families, a gateway to the rest of the world, and its other end. */
+beforeEach(() => {
+  ip('link', 'add', 'eth0', 'mtu', '9000', 'type', 'veth', 'peer', 'name', 'wire0');
+  for (const dev of ['eth0', 'wire0']) ip('link', 'set', dev, 'up');
+  ip('addr', 'add', '198.51.100.7/24', 'dev', 'eth0');
+  ip('addr', 'add', '2001:db8::7/64', 'dev', 'eth0', 'nodad');
+  ip('route', 'add', 'default', 'via', '198.51.100.1');
+});
+afterEach(() => {
+  ip('link', 'del', 'eth0');
+});
+
+describe('the underlay', () => {
+  const eth0 = { interface: 'eth0', mtu: 9000 };
+
+  it('is an interface with its first address of each family', () => {
+    expect(findUnderlay({ text: 'eth0' })).toEqual({ ...eth0, addresses: ['198.51.100.7', '2001:db8::7'] });
+  });
+
+  it('is an address of this host, and then no other', () => {
+    expect(findUnderlay({ text: '2001:db8::7' })).toEqual({ ...eth0, addresses: ['2001:db8::7'] });
+  });
+
+  it('is where the route to the controller leaves from', () => {
+    expect(findUnderlay({ towards: '203.0.113.9' as Ip })).toEqual({
+      ...eth0,
+      addresses: ['198.51.100.7', '2001:db8::7'],
+    });
+    expect(findUnderlay({ towards: '2001:db8::99' as Ip })).toEqual({
+      ...eth0,
+      addresses: ['2001:db8::7', '198.51.100.7'],
+    });
+  });
+
+  it('is refused with what there is instead', () => {
+    for (const wish of [
+      { text: 'eth9' },
+      { text: '203.0.113.1' },
+      { text: 'wire0' },
+      { towards: '127.0.0.1' as Ip },
+      { towards: '2001:db8:ffff::1' as Ip },
+      {},
+    ])
+      expect(findUnderlay(wish), JSON.stringify(wish)).toMatchObject({
+        outcome: 'rejected',
+        faults: [{ field: 'underlay', fix: expect.stringMatching(/eth0|198\.51\.100\.7/) }],
+      });
+  });
+});
+
+describe('host facts', () => {
+  it('list routes but not defaults, link-locals, loopbacks and our own', () => {
+    ip('route', 'add', '10.20.0.0/16', 'via', '198.51.100.1');
+    ip('route', 'add', '128.0.0.0/1', 'via', '198.51.100.1');
+    ip('route', 'add', '10.30.0.0/16', 'dev', 'eth0', 'proto', '119');
+    ip('route', 'add', '169.254.0.0/16', 'dev', 'eth0');
+    ip('link', 'add', 'wfg1', 'group', String(LINK_GROUP), 'type', 'bridge');
+    ip('link', 'set', 'wfg1', 'up');
+    ip('route', 'add', '10.40.0.0/16', 'dev', 'wfg1');
+    expect(hostRoutes().sort()).toEqual(['10.20.0.0/16', '128.0.0.0/1', '198.51.100.0/24', '2001:db8::/64']);
+    ip('link', 'del', 'wfg1');
+  });
+
+  it('list UDP ports of programs in both families, not those of VXLAN devices', async () => {
+    const world = realWorld();
+    const net = exampleNetwork(world.hostTag, world.underlay, world.createContainer());
+    await world.kernel.apply(net.objects.slice(0, 3).map(add), { hostTag: world.hostTag, containers: [] });
+    const sockets = [
+      createSocket('udp4').bind(4790),
+      createSocket({ type: 'udp6', ipv6Only: true }).bind(4791),
+    ];
+    await Promise.all(sockets.map((socket) => once(socket, 'listening')));
+    // Another process of this namespace.
+    const script = "require('dgram').createSocket('udp4').bind(4792, () => console.log('bound'))";
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    try {
+      expect(await takenUdpPorts()).toEqual([4790, 4791, 4792]);
+    } finally {
+      child.kill();
+      for (const socket of sockets) socket.close();
+      await world.close();
+    }
+  });
+
+  it('are read together', async () => {
+    const facts = await readHostFacts({ interface: 'eth0', mtu: 9000, addresses: [] });
+    expect(facts).toEqual({
+      underlayMtu: 9000,
+      takenPorts: [],
+      routes: expect.arrayContaining(['198.51.100.0/24']),
+    });
+    expect(bootId()).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('find nothing missing on this kernel, and leave nothing behind', () => {
+    const before = openDescriptors();
+    expect(missingKernelFeatures()).toEqual([]);
+    expect(openDescriptors()).toEqual(before);
+  });
+});
