@@ -3,10 +3,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   addKernelObject,
   emptyKernelState,
+  type Fdb,
   type KernelState,
   type LinkDetail,
   type MutableKernelTables,
   type NamespaceName,
+  type Neighbour,
 } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf } from '#model/own.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
@@ -14,7 +16,11 @@ import { NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
-import { decodeNeighbour, encodeDumpNeighbours } from '#netlink/route/neighbour.ts';
+import {
+  decodeNeighbour,
+  encodeDumpNeighbours,
+  type Neighbour as NetlinkNeighbour,
+} from '#netlink/route/neighbour.ts';
 import { addressFrom } from './address.ts';
 import { fdbFrom } from './fdb.ts';
 import type { Scope } from './kernel.ts';
@@ -60,18 +66,25 @@ function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): vo
   for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress))
     addKernelObject(state, addressFrom(ns, names.get(row.ifindex) ?? '', row));
   for (const { index, name = '', vxlan } of rows) if (vxlan) readNeighbours(state, visit, index, name);
-  for (const row of conversation.dump(encodeDumpNeighbours(AF_BRIDGE), decodeNeighbour)) {
-    const fdb = fdbFrom(ns, names.get(row.ifindex) ?? '', row);
-    if (fdb) addKernelObject(state, fdb);
-  }
+  readRows(state, visit, AF_BRIDGE, undefined, (row) => fdbFrom(ns, names.get(row.ifindex) ?? '', row));
 }
 
 function readNeighbours(state: MutableKernelTables, visit: Visit, ifindex: number, dev: string): void {
   for (const family of [AF_INET, AF_INET6])
-    for (const row of visit.conversation.dump(encodeDumpNeighbours(family, { ifindex }), decodeNeighbour)) {
-      const neighbour = neighbourFrom(visit.ns, dev, row);
-      if (neighbour) addKernelObject(state, neighbour);
-    }
+    readRows(state, visit, family, ifindex, (row) => neighbourFrom(visit.ns, dev, row));
+}
+
+/** Turns each row at once into what is kept of it: there can be a hundred thousand. */
+function readRows(
+  state: MutableKernelTables,
+  { conversation }: Visit,
+  family: number,
+  ifindex: number | undefined,
+  convert: (row: NetlinkNeighbour) => Neighbour | Fdb | undefined,
+): void {
+  const request = encodeDumpNeighbours(family, { ifindex });
+  for (const row of conversation.dump(request, (message) => convert(decodeNeighbour(message))))
+    if (row) addKernelObject(state, row);
 }
 
 function readContainer(
