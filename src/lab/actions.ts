@@ -1,3 +1,4 @@
+import { tailOf } from './daemons.ts';
 import { drawReport } from './demo/draw-report.ts';
 import { runDemo } from './demo/run-demo.ts';
 import { removeLab } from './down.ts';
@@ -101,7 +102,7 @@ async function makingLab(
         }),
       async (cause) => {
         if (!claimed) return;
-        if (cause instanceof LabError && cause.details) process.stderr.write(`\n${cause.details}\n`);
+        if (!(cause instanceof Interrupted)) tellWhy(directory, cause);
         process.stderr.write(
           `\n${cause instanceof Interrupted ? 'Interrupted' : 'Failed'}: removing the lab …\n`,
         );
@@ -115,6 +116,16 @@ async function makingLab(
         `\nInterrupted. The lab was up before and stays; ${typedName()} lab down removes it.\n`,
       );
     return error.exitCode;
+  }
+}
+
+/** What the error's one line cannot hold, while it still exists: words of other programs, of daemons that died. */
+function tellWhy(directory: string, cause: unknown): void {
+  if (cause instanceof LabError && cause.details) process.stderr.write(`\n${cause.details}\n`);
+  const state = readState(directory);
+  for (const { name, pids, log } of state ? readStatus(state).homes : []) {
+    const words = pids.length === 0 && tailOf(log);
+    if (words) process.stderr.write(`\n${name} does not run; the end of its log:\n${words}\n`);
   }
 }
 

@@ -77,7 +77,8 @@ export async function waitUntilReady(daemon: Daemon, signal: AbortSignal): Promi
       const { exitCode, signalCode } = daemon.child;
       if (exitCode !== null || signalCode !== null)
         throw unready(daemon, `ended (${signalCode ?? exitCode})`);
-      if (Date.now() > deadline) throw unready(daemon, `is not ready after ${READY_TIMEOUT_MS / 1000} s`);
+      if (Date.now() > deadline)
+        throw unready(daemon, `is not ready after ${READY_TIMEOUT_MS / 1000} s`, tailOf(daemon.log));
     }
   } finally {
     clients.close();
@@ -94,10 +95,11 @@ async function sayHello(clients: Clients, socket: string): Promise<HelloResponse
   }
 }
 
-const unready = ({ name, log }: Daemon, what: string): LabError =>
-  new LabError(`${name} ${what}`, 'its last words are above', tailOf(log));
+const unready = ({ name }: Daemon, what: string, details = ''): LabError =>
+  new LabError(`${name} ${what}`, 'its last words are above', details);
 
-function tailOf(log: string): string {
-  const lines = fs.readFileSync(log, 'utf8').trimEnd().split('\n');
-  return lines.slice(-LOG_TAIL_LINES).join('\n');
+/** The last words of a log; empty when there is none. */
+export function tailOf(log: string): string {
+  if (!fs.existsSync(log)) return '';
+  return fs.readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
 }

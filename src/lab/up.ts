@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Id } from '#model/id.ts';
 import { hostTag } from '#model/own.ts';
+import { DEFAULT_TUNNEL_MODE } from '#model/tunnel-mode.ts';
 import { startAgent, startController, waitUntilReady } from './daemons.ts';
 import { existingNamespaces, removeLab } from './down.ts';
 import { buildFabric } from './fabric.ts';
@@ -15,7 +16,7 @@ import {
   labNamespaces,
 } from './layout.ts';
 import { processesIn, processRef } from './processes.ts';
-import { weftOn, writeWeftScript } from './program.ts';
+import { typedName, weftOn, writeWeftScript } from './program.ts';
 import type { Progress } from './progress.ts';
 import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
 
@@ -38,7 +39,7 @@ export async function bringUp(
     if (isDeepStrictEqual(before.layout, lab)) return 'was up';
     throw new LabError(
       `a lab is up with another shape: ${describeShape(before.layout.shape)}`,
-      'remove it first with weft lab down',
+      `remove it first: ${typedName()} lab down`,
     );
   }
   if (before && isBeingStarted(before))
@@ -137,7 +138,11 @@ async function createNetwork(
 ): Promise<void> {
   const { mode, underlay } = lab.shape;
   const subnets = network.subnets.flatMap((subnet) => ['--subnet', subnet]);
-  const command = ['network', 'create', network.name, ...subnets, '--mode', mode, '--underlay', underlay];
+  const command = [
+    ...['network', 'create', network.name, ...subnets],
+    ...(mode === DEFAULT_TUNNEL_MODE ? [] : ['--mode', mode]),
+    ...(underlay === 'ipv4' ? [] : ['--underlay', underlay]),
+  ];
   await progress.step(
     'network',
     () => weftOn(lab, lab.hosts[0]!, command, signal),

@@ -13,5 +13,15 @@ export function drawFrame(frame: CaughtFrame, colours: Paint): string[] {
   const dump = hexdump(Buffer.from(frame.hex, 'hex'), frame.layers, (text, index) =>
     colours.nth(index)(text),
   );
-  return [...layers, '', ...dump];
+  return [...layers, ...footnote(frame, colours), '', ...dump];
 }
+
+/** What a newcomer would take for a fault. */
+const footnote = ({ lines }: CaughtFrame, colours: Paint): string[] =>
+  lines.some((line) => line.endsWith(' partial'))
+    ? [
+        colours.dim(
+          '        (partial: left for the network card to finish; between namespaces there is none)',
+        ),
+      ]
+    : [];

@@ -1,5 +1,5 @@
 import type { Family } from '#model/ip.ts';
-import { type Paint, padVisible } from '../paint.ts';
+import { type Paint, padVisible, visibleLength } from '../paint.ts';
 import type { DemoReport, Probe } from './report.ts';
 
 /** A row label and that many columns fit into 100 characters. */
@@ -29,15 +29,17 @@ function cellText(probes: readonly Probe[], from: string, to: string, colours: P
   const time = (family: Family) => {
     const probe = probes.find((each) => each.from === from && each.to === to && each.family === family);
     if (!probe) return colours.dim('-');
-    return probe.rttMs === undefined ? colours.bad('lost') : colours.good(probe.rttMs.toFixed(2));
+    if (probe.rttMs === undefined) return colours.bad('lost');
+    return (sameHost(from, to) ? colours.dim : colours.good)(probe.rttMs.toFixed(2));
   };
   return `${time(4)}${colours.dim('/')}${time(6)}`;
 }
 
+/** Through the bridge only, no tunnel. */
+const sameHost = (from: string, to: string): boolean => from.split('/')[0] === to.split('/')[0];
+
 function alignColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) =>
-    Math.max(...rows.map((row) => padVisible(row[column]!, 0).replace(/\u001b\[[0-9;]*m/g, '').length)),
-  );
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => visibleLength(row[column]!))));
   return rows.map((row) =>
     row
       .map((text, column) => padVisible(text, widths[column]!))

@@ -2,13 +2,10 @@ import { type Paint, padVisible, visibleLength } from '../paint.ts';
 import { addressOf } from './probe.ts';
 import type { DemoHost, Topology } from './report.ts';
 
-/** Fits a terminal of this width; hosts that do not fit beside each other stand below. */
-const WIDTH = 100;
-const INDENT = '  ';
 const GAP = ' ';
 
 /**
- * Hosts as boxes with their containers, standing on the underlay:
+ * Hosts as boxes with their containers, standing on the underlay; those that do not fit beside each other stand below.
  *
  *     ┌─ h1 ───────────────────┐ ┌─ h2 ───────────────────┐
  *     │ ● blue  VNI 1048576    │ │ …                      │
@@ -16,11 +13,11 @@ const GAP = ' ';
  *     └──────────┬─────────────┘ └──────────┬─────────────┘
  *     ═══════════╧══════════════════════════╧══════════════
  */
-export function drawTopology(topology: Topology, colours: Paint): string[] {
+export function drawTopology(topology: Topology, width: number, colours: Paint): string[] {
   const contents = topology.hosts.map((host) => hostLines(host, topology, colours));
   const inner = Math.max(...contents.flat().map(visibleLength));
   const height = Math.max(...contents.map((lines) => lines.length));
-  const perRow = Math.max(1, Math.floor((WIDTH - INDENT.length + GAP.length) / (inner + 4 + GAP.length)));
+  const perRow = Math.max(1, Math.floor((width + GAP.length) / (inner + 4 + GAP.length)));
   const lines: string[] = [];
   for (let start = 0; start < topology.hosts.length; start += perRow) {
     const row = topology.hosts
@@ -28,16 +25,15 @@ export function drawTopology(topology: Topology, colours: Paint): string[] {
       .map((host, i) => drawBox(host, contents[start + i]!, inner, height, colours));
     for (let line = 0; line < row[0]!.length; line++)
       lines.push(
-        INDENT +
-          row
-            .map((box) => box[line]!)
-            .join(GAP)
-            .trimEnd(),
+        row
+          .map((box) => box[line]!)
+          .join(GAP)
+          .trimEnd(),
       );
-    lines.push(INDENT + drawSegment(row.length, inner + 4));
+    lines.push(drawSegment(row.length, inner + 4));
   }
   const { subnets, mtu } = topology.underlay;
-  lines.push(`${INDENT}${colours.bold('underlay')}  ${subnets.join('  ')}  MTU ${mtu}`);
+  lines.push(`${colours.bold('underlay')}  ${subnets.join('  ')}  MTU ${mtu}`);
   return lines;
 }
 
@@ -65,25 +61,23 @@ function drawBox(
 ): string[] {
   const blank = Array<string>(height - content.length).fill('');
   const stem = Math.floor((inner + 2) / 2);
-  const vtep = host.addresses
-    .filter((address) => !/^fe[89ab]/i.test(address))
-    .map((address) => address.replace(/\/.*/, ''));
-  const legs = `${host.interface} ${vtep.join(' ')}`;
+  const ends = new Set([...host.tunnels.map(({ local }) => local), ...ownAddresses(host)]);
   return [
     `┌─ ${colours.bold(host.name)} ${'─'.repeat(inner - host.name.length - 1)}┐`,
     ...[...content, ...blank].map((line) => `│ ${padVisible(line, inner)} │`),
     `└${'─'.repeat(stem)}┬${'─'.repeat(inner + 1 - stem)}┘`,
-    padVisible(
-      `${' '.repeat(stem + 1)}│ ${legText(legs, inner + 1 - stem, host.interface, vtep)}`,
-      inner + 4,
-    ),
+    padVisible(`${' '.repeat(stem + 1)}│ ${legText(inner + 1 - stem, host.interface, [...ends])}`, inner + 4),
   ];
 }
 
-/** All addresses beside the stem where there is room, else the first, else none. */
-function legText(text: string, width: number, name: string, addresses: readonly string[]): string {
-  return [text, `${name} ${addresses[0] ?? ''}`, addresses[0] ?? '', ''].find(
-    (each) => each.length <= width,
+const ownAddresses = ({ addresses }: DemoHost): string[] =>
+  addresses.filter((address) => !/^fe[89ab]/i.test(address)).map((address) => address.replace(/\/.*/, ''));
+
+/** As much of "eth0 10.99.0.1 fd99::1" as fits beside the stem; the address where tunnels end comes first. */
+function legText(width: number, name: string, addresses: readonly string[]): string {
+  const [first = ''] = addresses;
+  return [`${name} ${addresses.join(' ')}`, `${name} ${first}`, first, ''].find(
+    (text) => text.length <= width,
   )!;
 }
 

@@ -113,6 +113,7 @@ export interface CaughtFrame {
 /** How the sender of the caught frame learned the MAC address of its destination. */
 export interface Resolution {
   readonly container: string;
+  readonly network: string;
   readonly target: string;
   /** Seen on the container's own interface. */
   readonly requests: number;
@@ -125,5 +126,8 @@ export interface Verdict {
   readonly ok: boolean;
   readonly reached: number;
   readonly unreached: number;
+  /** Pairs across networks that answered. */
   readonly leaked: number;
+  /** ARP requests and neighbour solicitations on the underlay in networks of mode proxy. */
+  readonly crossed: number;
 }

@@ -34,12 +34,13 @@ export function exampleReport(shape: Partial<LabShape> = {}): DemoReport {
     },
     resolution: {
       container: 'h1/c1',
+      network: 'blue',
       target: '10.1.0.8',
       requests: 1,
       answer: { mac: '02:00:00:00:02:01', afterMicroseconds: 21.4 },
       copiesOnUnderlay: 0,
     },
-    verdict: { ok: true, reached: reach.length, unreached: 0, leaked: 0 },
+    verdict: { ok: true, reached: reach.length, unreached: 0, leaked: 0, crossed: 0 },
   };
 }
 
