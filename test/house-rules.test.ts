@@ -57,6 +57,7 @@ const PURE_FILES = [
   'controller/core.ts',
   'controller/follow.ts',
   'controller/authorize.ts',
+  'controller/ask-others.ts',
   'agent/core.ts',
   'agent/attach.ts',
   'agent/detach.ts',

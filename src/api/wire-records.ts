@@ -67,7 +67,7 @@ const networkSchema = z.object({
   subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
 });
 
-const blockSchema = z.object({ id, network: id, host: id, cidr, epoch: count });
+const blockSchema = z.object({ id, network: id, host: id, cidr, epoch: count, except: z.array(ip) });
 
 const endpointSchema = z.object({
   id,

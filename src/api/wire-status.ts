@@ -18,6 +18,7 @@ export const hostStatusSchema = z.object({
     .transform((id) => id as Id),
   appliedRevision: count,
   headRevision: count,
+  settledRevision: count,
   drift: z
     .array(z.object({ kind: z.enum(KERNEL_KINDS), missing: count, extra: count, changed: count }))
     .max(KERNEL_KINDS.length),
@@ -33,6 +34,7 @@ export function statusFromWire(message: HostStatusMessage | undefined): HostStat
       ...message,
       appliedRevision: Number(message.appliedRevision),
       headRevision: Number(message.headRevision),
+      settledRevision: Number(message.settledRevision),
     },
   );
   if (result.success) return result.data;
@@ -48,6 +50,7 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     ...status,
     appliedRevision: BigInt(status.appliedRevision),
     headRevision: BigInt(status.headRevision),
+    settledRevision: BigInt(status.settledRevision),
     drift: [...status.drift],
     failing: [...status.failing],
     notices: [...status.notices],

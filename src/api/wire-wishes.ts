@@ -1,15 +1,17 @@
 import { fault } from '#model/fault.ts';
 import { isId } from '#model/id.ts';
+import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type {
   AttachEndpointRequest,
   CreateNetworkRequest,
   DetachEndpointRequest,
+  PublishEndpointRequest,
   RegisterHostRequest,
   RemoveHostRequest,
   RemoveNetworkRequest,
 } from './gen/weft/v1/controller_pb.ts';
-import { WireError } from './wire-records.ts';
+import { parseRecord, WireError } from './wire-records.ts';
 
 type WishNamed<W extends Wish['wish']> = Extract<Wish, { wish: W }>;
 
@@ -51,6 +53,11 @@ export const wishFromWire = {
     dryRun,
     ...words
   }: AttachEndpointRequest): WishNamed<'attach-endpoint'> => ({ wish: 'attach-endpoint', ...words }),
+
+  publishEndpoint: ({ endpoint }: PublishEndpointRequest): WishNamed<'publish-endpoint'> => ({
+    wish: 'publish-endpoint',
+    endpoint: parseRecord('endpoint', endpoint) as Endpoint,
+  }),
 
   detachEndpoint: ({ endpoint, generation }: DetachEndpointRequest): WishNamed<'detach-endpoint'> => {
     if (!isId(endpoint)) throw new WireError([fault('endpoint', endpoint, 'is not an id', 'give its id')]);

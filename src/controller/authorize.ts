@@ -30,6 +30,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'remove-host':
     case 'attach-endpoint':
       return nameOfHost(wish.host, snapshot);
+    case 'publish-endpoint':
+      return nameOfHost(wish.endpoint.host, snapshot);
     case 'detach-endpoint': {
       const endpoint = snapshot.endpoints.get(wish.endpoint);
       return endpoint && nameOfHost(endpoint.host, snapshot);

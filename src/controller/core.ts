@@ -1,34 +1,19 @@
 import { admit } from '#intent/admit.ts';
 import type { Chance } from '#intent/admitted.ts';
-import type { Pools } from '#intent/pools.ts';
 import { fault, isRejection, reject } from '#model/fault.ts';
 import type { Change, Revision } from '#model/records.ts';
-import type { Snapshot } from '#model/snapshot.ts';
 import type { Feed } from '#store/store.ts';
+import { askOthers, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
 import { authorize, authorizeHost } from './authorize.ts';
-import type { ControllerEffect, ControllerEvent, Granted, Petition } from './event.ts';
-import { beginFollow, continueFollow, type Session, touchedBy } from './follow.ts';
+import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
+import { beginFollow, continueFollow, touchedBy } from './follow.ts';
+import type { ControllerState } from './state.ts';
 
 /**
  * What the controller decides, without a clock, a socket or chance of its own: an event goes in, effects come out.
- * The state belongs to the core and is changed in place. One commit is under way at a time; wishes that come
- * meanwhile wait, so that each is admitted against everything committed before it.
+ * One commit is under way at a time; wishes that come meanwhile wait, so that each is admitted against everything
+ * committed before it.
  */
-export interface ControllerState {
-  readonly snapshot: Snapshot;
-  readonly pools: Pools;
-  readonly sessions: Map<number, Session>;
-  readonly waiting: Petition[];
-  underWay?: { readonly petition: Petition; readonly granted: Granted };
-}
-
-export const createControllerState = (snapshot: Snapshot, pools: Pools): ControllerState => ({
-  snapshot,
-  pools,
-  sessions: new Map(),
-  waiting: [],
-});
-
 export function step(state: ControllerState, event: ControllerEvent, chance: Chance): ControllerEffect[] {
   switch (event.event) {
     case 'wished':
@@ -46,15 +31,19 @@ export function step(state: ControllerState, event: ControllerEvent, chance: Cha
       state.sessions.delete(event.session);
       return [];
     case 'status-reported':
-      return [{ effect: 'keep-status', status: event.status }];
+      noteSettled(state, event.status);
+      return [{ effect: 'keep-status', status: event.status }, ...admitNext(state, chance)];
     case 'tick':
-      return [...state.sessions.keys()].map((session) => ({
-        effect: 'send',
-        session,
-        message: { message: 'beat', revision: state.snapshot.revision },
-      }));
+      return [...giveUpAsking(state, chance.now), ...beat(state)];
   }
 }
+
+const beat = ({ sessions, snapshot }: ControllerState): ControllerEffect[] =>
+  [...sessions.keys()].map((session) => ({
+    effect: 'send',
+    session,
+    message: { message: 'beat', revision: snapshot.revision },
+  }));
 
 /** Takes wishes in order until one needs a commit. */
 function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
@@ -65,7 +54,8 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
     if (!petition) break;
     const { request, principal, wish } = petition;
     const answer =
-      authorize(principal, wish, snapshot) ?? admit(wish, snapshot, chance, { pools: state.pools });
+      authorize(principal, wish, snapshot) ??
+      refuseUnheard(state, admit(wish, snapshot, chance, { pools: state.pools }));
     if (isRejection(answer) || answer.changes.length === 0) {
       const revision = snapshot.revision;
       effects.push({
@@ -98,7 +88,9 @@ function endCommit(
   const news = outcome.revision > state.snapshot.revision;
   return [
     ...(news ? applyCommit(state, granted.changes, outcome.revision) : []),
-    ...answerUnderWay(state, { ...granted, revision: outcome.revision }),
+    ...(granted.askFirst
+      ? askOthers(state, granted.askFirst, outcome.revision, chance.now)
+      : answerUnderWay(state, { ...granted, revision: outcome.revision })),
     ...admitNext(state, chance),
   ];
 }

@@ -6,8 +6,9 @@ import type { HostStatus } from '#model/host-status.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
 import { StoreError } from '#store/store-error.ts';
-import { type ControllerState, step } from './core.ts';
+import { step } from './core.ts';
 import type { ControllerEffect, ControllerEvent, FollowMessage, Granted } from './event.ts';
+import type { ControllerState } from './state.ts';
 
 /** Where a session's messages go. */
 export interface Follower {

@@ -13,9 +13,9 @@ import { type Address, formatAddress, parseAddress } from '#transport/address.ts
 import { ListenError, type Server, serve } from '#transport/server.ts';
 import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
 import type { ControllerConfig } from './config.ts';
-import { createControllerState } from './core.ts';
 import { Engine } from './engine.ts';
 import { controllerRoutes } from './service.ts';
+import { createControllerState } from './state.ts';
 
 /** How often a silent session hears that the controller is still there. */
 const BEAT_INTERVAL_MS = 3_000;

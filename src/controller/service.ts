@@ -19,6 +19,7 @@ import { wishFromWire } from '#api/wire-wishes.ts';
 import { admit } from '#intent/admit.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { isRejection } from '#model/fault.ts';
+import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
 import { authorize, authorizeHost } from './authorize.ts';
@@ -39,7 +40,7 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       subject: granted.subject && recordToWire(granted.subject),
       notices: [...granted.notices],
       changes: granted.changes.map(changeToWire),
-      plans: dryRun ? (previewChanges(engine.snapshot, granted.changes) as never) : [],
+      plans: dryRun ? (previewChanges(engine.snapshot, wishedChanges(granted)) as never) : [],
     });
   };
 
@@ -54,6 +55,7 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       registerHost: (request, context) => answer(wishFromWire.registerHost(request), false, context),
       attachEndpoint: (request, context) =>
         answer(wishFromWire.attachEndpoint(request), request.dryRun, context),
+      publishEndpoint: (request, context) => answer(wishFromWire.publishEndpoint(request), false, context),
       detachEndpoint: (request, context) =>
         answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
       listRecords: ({ kinds }) =>
@@ -95,6 +97,10 @@ const hello = (): HelloResponse =>
     capabilities: ['follow', 'dry-run'],
     connected: true,
   });
+
+/** What is to come of it, also when others must be asked first. */
+const wishedChanges = ({ changes, askFirst, subject }: Granted): readonly Change[] =>
+  askFirst && subject ? [...changes, put(subject)] : changes;
 
 /** Admission without a commit. */
 function preview(engine: Engine, principal: Principal, wish: Wish, chance: Chance) {

@@ -5,8 +5,9 @@ import { isRejection, type Rejection } from '#model/fault.ts';
 import { put, remove, type StoredRecord } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
-import { type ControllerState, createControllerState, step } from './core.ts';
+import { step } from './core.ts';
 import type { ControllerEffect, ControllerEvent, FollowMessage, Granted } from './event.ts';
+import { type ControllerState, createControllerState } from './state.ts';
 
 export const OPERATOR: Principal = { role: 'operator', name: 'test' };
 

@@ -6,6 +6,7 @@ import { attachEndpoint } from './attach-endpoint.ts';
 import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
 import type { Pools } from './pools.ts';
+import { publishEndpoint } from './publish-endpoint.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
 import { removeNetwork } from './remove-network.ts';
@@ -32,6 +33,8 @@ export function admit(
       return removeNetwork(wish, snapshot);
     case 'attach-endpoint':
       return attachEndpoint(wish, snapshot, chance);
+    case 'publish-endpoint':
+      return publishEndpoint(wish, snapshot);
     case 'detach-endpoint':
       return detachEndpoint(wish, snapshot);
   }

@@ -1,4 +1,4 @@
-import type { Entropy } from '#model/id.ts';
+import type { Entropy, Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Change, StoredRecord } from '#model/records.ts';
 
@@ -11,6 +11,11 @@ export interface Admitted {
   readonly subject?: StoredRecord;
   /** What is granted but worth knowing. */
   readonly notices: readonly Notice[];
+  /**
+   * The changes only take addresses out of these hosts' blocks. When each of them has settled at the revision of the
+   * commit, nobody else can give the addresses: then the wish is to be admitted again.
+   */
+  readonly askFirst?: readonly Id[];
 }
 
 /** Time and chance, handed in: the same wish, snapshot and chance give the same answer. */

@@ -76,7 +76,13 @@ describe('an address comes from', () => {
   it('the lowest own block that has one free, whichever was first owned', () => {
     const { it, attach } = worldOf('10.1.0.0/26', 1);
     const network = it.snapshot.networkNamed('n')!.id;
-    const block = { kind: 'block', network, host: it.snapshot.hostNamed('h0')!.id, epoch: 1 } as const;
+    const block = {
+      kind: 'block',
+      network,
+      host: it.snapshot.hostNamed('h0')!.id,
+      epoch: 1,
+      except: [],
+    } as const;
     it.put({ ...block, id: 'late' as never, cidr: '10.1.0.32/30' as Cidr });
     it.put({ ...block, id: 'early' as never, cidr: '10.1.0.8/30' as Cidr });
     expect([0, 1, 2, 3, 4].map(() => attach(0))).toEqual([

@@ -27,7 +27,7 @@ export function allocateAddress(
   const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
   const isTaken = (ip: Ip) => endpointByIp.has(ip);
   for (const block of ownBlocks(blocks.values(), subnet, host)) {
-    const ip = findFreeAddress(subnet, block.cidr, isTaken);
+    const ip = findFreeAddress(subnet, block.cidr, (each) => isTaken(each) || block.except.includes(each));
     if (ip) return { ip };
   }
   const block = allocateBlock(subnet, network, host, snapshot, chance);
@@ -39,7 +39,7 @@ export function allocateAddress(
 }
 
 /** Lowest first. A block of an earlier epoch is no longer the host's to give from. */
-function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {
+export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {
   const own: { readonly block: Block; readonly first: bigint }[] = [];
   for (const block of blocks) {
     if (block.host === host.id && block.epoch === host.epoch && cidrContains(subnet.cidr, ipOf(block.cidr)))

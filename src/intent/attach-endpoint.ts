@@ -1,4 +1,4 @@
-import { cidrFamily } from '#model/cidr.ts';
+import { cidrContains, cidrFamily } from '#model/cidr.ts';
 import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { createId, type Entropy } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
@@ -22,7 +22,8 @@ import { unusable, usableCount } from './usable-addresses.ts';
 
 /**
  * A new endpoint, with a block for its host when that has no free address left. Idempotent: the same container in
- * the same network again changes nothing if it asks for nothing else, and is a conflict if it does.
+ * the same network again changes nothing if it asks for nothing else, and is a conflict if it does. An address in
+ * another host's block is taken out of that first (see `askFirst`).
  */
 export function attachEndpoint(
   wish: AttachEndpoint,
@@ -64,7 +65,19 @@ export function attachEndpoint(
     addresses: given.addresses,
     generation: 1,
   };
+  const foreign = takeOut(endpoint, snapshot);
+  if (foreign.length > 0)
+    return { ...admitted(foreign.map(put), endpoint), askFirst: foreign.map((block) => block.host) };
   return admitted([...given.blocks, endpoint].map(put), endpoint);
+}
+
+/** Other hosts give from their blocks without asking: an address in one must be taken out before it is granted. */
+function takeOut({ network, host, addresses }: Endpoint, snapshot: SnapshotView): Block[] {
+  return [...snapshot.inNetwork(network).blocks.values()].flatMap((block) => {
+    if (block.host === host || snapshot.hosts.get(block.host)?.epoch !== block.epoch) return [];
+    const taken = addresses.filter((ip) => cidrContains(block.cidr, ip) && !block.except.includes(ip));
+    return taken.length > 0 ? [{ ...block, except: [...block.except, ...taken] }] : [];
+  });
 }
 
 /** What was asked for by value must be right for the network, and nobody's. */

@@ -41,11 +41,12 @@ export class World {
     return admit(wish, this.snapshot, this.chance, { pools: this.pools });
   }
 
-  /** Asks, and applies what was admitted. */
+  /** Asks, and applies what was admitted; hosts that must be asked first agree at once. */
   try(wish: Wish): Admitted | Rejection {
     const answer = this.ask(wish);
-    if (!isRejection(answer)) this.snapshot.apply(answer.changes, this.snapshot.revision + 1);
-    return answer;
+    if (isRejection(answer)) return answer;
+    this.snapshot.apply(answer.changes, this.snapshot.revision + 1);
+    return answer.askFirst ? this.try(wish) : answer;
   }
 
   /** As {@link try}, but a rejection fails the test. */

@@ -9,6 +9,8 @@ export interface HostStatus {
   /** Lag is head − applied. */
   readonly appliedRevision: Revision;
   readonly headRevision: Revision;
+  /** The view's revision when all that the host admitted itself was published: what it heard by then, it keeps to. */
+  readonly settledRevision: Revision;
   /** Observed ≠ desired for a cause other than an unapplied revision; kinds without any are left out. */
   readonly drift: readonly Drift[];
   /** Ops that the kernel refused. */

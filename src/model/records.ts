@@ -78,6 +78,8 @@ export interface Block {
   readonly cidr: Cidr;
   /** The host's epoch when it received the block. */
   readonly epoch: number;
+  /** Addresses in it that the host gives to nobody: the controller granted them singly to others. */
+  readonly except: readonly Ip[];
 }
 
 /** One interface of one container in one network. */

@@ -1,5 +1,5 @@
 import type { Id } from './id.ts';
-import type { HostFacts } from './records.ts';
+import type { Endpoint, HostFacts } from './records.ts';
 
 /**
  * What somebody wants, in the words they used: nothing here has been checked. `intent/` admits a wish
@@ -11,6 +11,7 @@ export type Wish =
   | CreateNetwork
   | RemoveNetwork
   | AttachEndpoint
+  | PublishEndpoint
   | DetachEndpoint;
 
 /** An agent says who and where its host is. The same host again with other facts is an update. */
@@ -68,6 +69,12 @@ export interface AttachEndpoint {
   readonly aliases: readonly string[];
   readonly mac?: string;
   readonly addresses: readonly string[];
+}
+
+/** A host tells of an endpoint that it admitted from its own blocks. Publishing the same again is success. */
+export interface PublishEndpoint {
+  readonly wish: 'publish-endpoint';
+  readonly endpoint: Endpoint;
 }
 
 /** Only the named generation goes; a newer one stays. Detaching the absent is success. */

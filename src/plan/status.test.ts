@@ -71,7 +71,15 @@ describe('drift', () => {
 
 describe('the status of a host', () => {
   const statusOf = (changes: Partial<StatusFacts>, of = view) =>
-    hostStatus(of, { headRevision: 1, appliedRevision: 1, ops: [], results: [], notices: [], ...changes });
+    hostStatus(of, {
+      headRevision: 1,
+      appliedRevision: 1,
+      settledRevision: 1,
+      ops: [],
+      results: [],
+      notices: [],
+      ...changes,
+    });
   const op = { verb: 'add', object: { kind: 'namespace', ns: ns! } } as const;
 
   it('tells lag, drift and failing apart', () => {

@@ -12,6 +12,7 @@ export interface StatusFacts {
   readonly headRevision: Revision;
   /** The view's revision that the kernel was brought to before the look. */
   readonly appliedRevision: Revision;
+  readonly settledRevision: Revision;
   /** What the look found to do. */
   readonly ops: readonly KernelOp[];
   readonly results: readonly OpResult[];
@@ -21,11 +22,12 @@ export interface StatusFacts {
 
 /** Lag, drift and failing, told apart. Work that a new revision brings is lag, not drift. */
 export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
-  const { appliedRevision, headRevision, ops, results, notices } = facts;
+  const { appliedRevision, headRevision, settledRevision, ops, results, notices } = facts;
   return {
     host: view.host.id,
     appliedRevision,
     headRevision: Math.max(headRevision, appliedRevision),
+    settledRevision,
     drift: appliedRevision === view.revision ? driftOf(ops) : [],
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
     notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],

@@ -1,0 +1,72 @@
+import type { Admitted } from '#intent/admitted.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
+import type { Id } from '#model/id.ts';
+import type { Revision } from '#model/records.ts';
+import type { ControllerEffect } from './event.ts';
+import type { Asking, ControllerState } from './state.ts';
+
+/*
+ * A host gives addresses from its blocks without asking anybody. So when an address in its block is to go to another,
+ * it is first taken out of the block, and the wish waits until the host has settled at that revision: then whatever
+ * it gave before is published, and it gives this address no more.
+ */
+
+/** A host that is there settles within a second. */
+const ASK_LIMIT_MS = 5_000;
+
+/** A host that follows nobody could not be heard: refused at once, with nothing taken out of its block. */
+export function refuseUnheard(state: ControllerState, answer: Admitted | Rejection): Admitted | Rejection {
+  if (isRejection(answer) || !answer.askFirst) return answer;
+  const following = new Set([...state.sessions.values()].map(({ host }) => host));
+  const unheard = answer.askFirst.filter((host) => !following.has(host));
+  return unheard.length > 0 ? refuse(state, unheard, 'which is not connected') : answer;
+}
+
+/** The wish under way has its addresses taken out of others' blocks: it waits for them. */
+export function askOthers(
+  state: ControllerState,
+  hosts: readonly Id[],
+  revision: Revision,
+  nowMs: number,
+): ControllerEffect[] {
+  const petition = state.underWay?.petition;
+  state.underWay = undefined;
+  if (petition) state.asking.push({ petition, revision, hosts: new Set(hosts), sinceMs: nowMs });
+  return [];
+}
+
+/** A host has spoken; wishes that waited for it alone are admitted anew. */
+export function noteSettled(state: ControllerState, { host, settledRevision }: HostStatus): void {
+  for (const { hosts, revision } of state.asking) if (settledRevision >= revision) hosts.delete(host);
+  for (const { petition } of take(state, ({ hosts }) => hosts.size === 0)) state.waiting.push(petition);
+}
+
+export function giveUpAsking(state: ControllerState, nowMs: number): ControllerEffect[] {
+  const late = take(state, ({ sinceMs }) => nowMs - sinceMs > ASK_LIMIT_MS);
+  return late.map(({ petition: { request }, hosts }) => ({
+    effect: 'answer',
+    request,
+    answer: refuse(state, [...hosts], 'which does not answer'),
+  }));
+}
+
+/** Removes and gives those that fit. */
+function take({ asking }: ControllerState, fits: (asking: Asking) => boolean): Asking[] {
+  const taken = asking.filter(fits);
+  asking.splice(0, asking.length, ...asking.filter((each) => !taken.includes(each)));
+  return taken;
+}
+
+function refuse({ snapshot }: ControllerState, hosts: readonly Id[], why: string): Rejection {
+  const names = hosts.map((host) => snapshot.hosts.get(host)?.name ?? host);
+  const faults = names.map((name) =>
+    fault(
+      'host',
+      name,
+      `owns the block that the address is in, ${why}`,
+      'choose an address of no block, or start its agent',
+    ),
+  );
+  return reject('unavailable', ...faults);
+}

@@ -1,0 +1,41 @@
+import { cidrContains } from '#model/cidr.ts';
+import { isRejection } from '#model/fault.ts';
+import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { AttachEndpoint } from '#model/wish.ts';
+import type { Chance } from './admitted.ts';
+import { ownBlocks } from './allocate-address.ts';
+import { attachEndpoint } from './attach-endpoint.ts';
+
+/**
+ * What a host may grant alone, without asking anybody: an endpoint that it has already, or a new one with addresses
+ * from its own blocks and a MAC of chance. Undefined when the wish needs the controller: to be admitted, or to be refused with authority.
+ */
+export function admitLocally(wish: AttachEndpoint, view: SnapshotView, chance: Chance): Endpoint | undefined {
+  // A MAC that was asked for may be another's, on a host that this one hears of later.
+  if (wish.mac !== undefined) return undefined;
+  const answer = attachEndpoint(wish, view, chance);
+  if (isRejection(answer) || answer.subject?.kind !== 'endpoint') return undefined;
+  const endpoint = answer.subject;
+  if (answer.changes.length === 0) return endpoint;
+  if (answer.changes.length > 1 || answer.askFirst) return undefined;
+  const network = view.networks.get(endpoint.network)!;
+  const host = view.hosts.get(endpoint.host)!;
+  return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view))
+    ? endpoint
+    : undefined;
+}
+
+/** Whether the endpoint's address in that subnet is the host's own to give. */
+function isOwn(
+  endpoint: Endpoint,
+  subnet: Subnet,
+  network: Network,
+  host: Host,
+  view: SnapshotView,
+): boolean {
+  const blocks = ownBlocks(view.inNetwork(network.id).blocks.values(), subnet, host);
+  return endpoint.addresses.some((ip) =>
+    blocks.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip)),
+  );
+}
