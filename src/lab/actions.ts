@@ -1,7 +1,7 @@
 import { tailOf } from './daemons.ts';
 import { drawReport } from './demo/draw-report.ts';
 import { runDemo } from './demo/run-demo.ts';
-import { removeLab } from './down.ts';
+import { describeRemoved, removeLab } from './down.ts';
 import { execute, findPlace } from './exec.ts';
 import { cleaningUp, Interrupted } from './interrupt.ts';
 import { LabError } from './lab-error.ts';
@@ -145,9 +145,7 @@ const tellRemoval = (directory: string, progress: Progress): Promise<unknown> =>
     'down',
     () => removeLab(directory),
     (removed) =>
-      removed
-        ? `removed ${removed.processes} processes, ${removed.namespaces} namespaces with all their links, and ${directory}`
-        : 'there was no lab; nothing to remove',
+      removed ? `removed ${describeRemoved(removed)}, ${directory}` : 'there was no lab; nothing to remove',
   );
 
 function hints(lab: LabLayout): string {

@@ -12,7 +12,7 @@ import { spawnIn } from './run.ts';
 
 const READY_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 20;
-const LOG_TAIL_LINES = 12;
+const LOG_TAIL_LINES = 16;
 
 /** A controller or agent that was started and outlives this process. */
 export interface Daemon {

@@ -1,5 +1,6 @@
 import type { UnderlayFamily } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { countOf } from './count-of.ts';
 
 /** What a user may choose of a lab. */
 export interface LabShape {
@@ -114,4 +115,5 @@ export const labNamespaces = (lab: LabLayout): string[] => [
 ];
 
 export const describeShape = ({ hosts, containers, networks, mode, underlay, mtu }: LabShape): string =>
-  `${hosts} hosts, ${networks} networks, ${containers} containers a host and network, ${mode} over ${underlay}, MTU ${mtu}`;
+  `${countOf(hosts, 'host')}, ${countOf(networks, 'network')}, ${countOf(containers, 'container')} on each host in each network; ` +
+  `mode ${mode} over ${underlay}, underlay MTU ${mtu}`;

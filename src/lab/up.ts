@@ -4,8 +4,9 @@ import type { HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Id } from '#model/id.ts';
 import { hostTag } from '#model/own.ts';
 import { DEFAULT_TUNNEL_MODE } from '#model/tunnel-mode.ts';
+import { countOf } from './count-of.ts';
 import { startAgent, startController, waitUntilReady } from './daemons.ts';
-import { existingNamespaces, removeLab } from './down.ts';
+import { describeRemoved, existingNamespaces, removeLab } from './down.ts';
 import { buildFabric } from './fabric.ts';
 import { LabError } from './lab-error.ts';
 import {
@@ -52,8 +53,7 @@ export async function bringUp(
     await progress.step(
       'clean up',
       () => removeLab(lab.directory),
-      (removed) =>
-        `what a crash left: ${removed?.processes ?? 0} processes, ${removed?.namespaces ?? 0} namespaces`,
+      (removed) => `what a crash left: ${describeRemoved(removed)}`,
     );
   }
   refuseForeignNames(lab);
@@ -104,7 +104,7 @@ async function makeLab(
     'underlay',
     () => buildFabric(lab, signal),
     () =>
-      `one Ethernet segment, 10.99.0.0/24 and fd99::/64, MTU ${lab.shape.mtu}; ${lab.hosts.length} hosts on it`,
+      `one Ethernet segment, 10.99.0.0/24 and fd99::/64, MTU ${lab.shape.mtu}, for ${countOf(lab.hosts.length, 'host')}`,
   );
   const hostTags = await startDaemons(lab, progress, signal);
   writeState(lab.directory, { ...state, hostTags });
@@ -125,7 +125,7 @@ async function startDaemons(lab: LabLayout, progress: Progress, signal: AbortSig
   const hellos: HelloResponse[] = await progress.step(
     'agents',
     () => Promise.all(agents.map((agent) => waitUntilReady(agent, signal))),
-    () => `${lab.hosts.map(({ name }) => name).join(', ')} follow it, each inside its host`,
+    () => `${lab.hosts.map(({ name }) => name).join(', ')}: connected, each inside its host`,
   );
   return hellos.map((hello) => hostTag(hello.hostId as Id));
 }
@@ -167,6 +167,6 @@ async function attachContainers(lab: LabLayout, progress: Progress, signal: Abor
     async () => {
       for (const { host, container } of jobs) await weftOn(lab, host, command(container), signal);
     },
-    () => `${jobs.length} commands such as weft ${command(jobs[0]!.container).join(' ')}`,
+    () => `${countOf(jobs.length, 'command')} such as weft ${command(jobs[0]!.container).join(' ')}`,
   );
 }

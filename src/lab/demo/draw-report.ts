@@ -44,12 +44,14 @@ function topologyLines({ topology }: DemoReport, colours: Paint): string[] {
 }
 
 function reachSections(report: DemoReport, colours: Paint): string[] {
-  return report.topology.networks.map(({ name, subnets, mode }, index) =>
-    section(
-      `Who reaches whom in ${colours.nth(index)(name)} (${subnets.join(', ')}, ${mode}): ping in ms by IPv4/IPv6`,
-      drawMatrix(report, name, colours),
-      colours,
-    ),
+  return report.topology.networks.flatMap(({ name, subnets, mode }, index) =>
+    report.reach.every(({ fromNetwork }) => fromNetwork !== name)
+      ? []
+      : section(
+          `Who reaches whom in ${colours.nth(index)(name)} (${subnets.join(', ')}, ${mode}): ping in ms by IPv4/IPv6`,
+          drawMatrix(report, name, colours),
+          colours,
+        ),
   );
 }
 

@@ -3,6 +3,8 @@ import { addressOf } from './probe.ts';
 import type { DemoHost, Topology } from './report.ts';
 
 const GAP = ' ';
+/** Of a box's inside: room for a name and an address. */
+const LEAST_WIDTH = 24;
 
 /**
  * Hosts as boxes with their containers, standing on the underlay; those that do not fit beside each other stand below.
@@ -15,7 +17,7 @@ const GAP = ' ';
  */
 export function drawTopology(topology: Topology, width: number, colours: Paint): string[] {
   const contents = topology.hosts.map((host) => hostLines(host, topology, colours));
-  const inner = Math.max(...contents.flat().map(visibleLength));
+  const inner = Math.max(LEAST_WIDTH, ...contents.flat().map(visibleLength));
   const height = Math.max(...contents.map((lines) => lines.length));
   const perRow = Math.max(1, Math.floor((width + GAP.length) / (inner + 4 + GAP.length)));
   const lines: string[] = [];
@@ -44,7 +46,7 @@ function hostLines(host: DemoHost, { networks }: Topology, colours: Paint): stri
     if (!tunnel && members.length === 0) return [];
     const colour = colours.nth(index);
     const title = `${colour(`● ${name}`)}  ${colours.dim(tunnel ? `VNI ${tunnel.vni}` : 'no tunnel')}`;
-    const width = Math.max(...members.map((member) => addressOf(member, 4)?.length ?? 0));
+    const width = Math.max(0, ...members.map((member) => addressOf(member, 4)?.length ?? 0));
     const rows = members.map((member) =>
       `  ${member.name.padEnd(3)} ${(addressOf(member, 4) ?? '').padEnd(width)}  ${addressOf(member, 6) ?? ''}`.trimEnd(),
     );

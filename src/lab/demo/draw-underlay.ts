@@ -1,3 +1,4 @@
+import { countOf } from '../count-of.ts';
 import type { Paint } from '../paint.ts';
 import { containerLabel, containersOf } from './probe.ts';
 import type { DemoReport, Resolution } from './report.ts';
@@ -7,6 +8,7 @@ import { wrapText } from './wrap-text.ts';
 export function drawUnderlay(report: DemoReport, width: number, colours: Paint): string[] {
   const { topology, resolution, verdict } = report;
   if (topology.hosts.length === 1) return ['Nothing: there is only one host.'];
+  if (!report.frame) return ['Nothing: no container had another to speak with on another host.'];
   const crossed =
     verdict.crossed === 0
       ? []
@@ -41,11 +43,8 @@ function countFrames({ underlay }: DemoReport): string {
     `While the pings ran (${underlay.seconds.toFixed(1)} s) the hosts sent through their tunnels ` +
     `${count('icmp-echo')} ICMP echo frames, ${count('arp-request', 'arp-reply')} ARP and ` +
     `${count('neighbour-solicitation', 'neighbour-advertisement')} neighbour discovery. Not counted among these: ` +
-    `${count('mld')} multicast listener reports and ${countOf(count('router-solicitation'), 'router solicitation')}, ` +
+    `${countOf(count('mld'), 'multicast listener report')} and ${countOf(count('router-solicitation'), 'router solicitation')}, ` +
     'which every Linux interface sends by itself.' +
     (underlay.dropped > 0 ? ` The capture lost ${countOf(underlay.dropped, 'frame')}.` : '')
   );
 }
-
-const countOf = (count: number, one: string, many = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`;

@@ -2,6 +2,7 @@ import { describeLayers } from '#packet/describe.ts';
 import { explainFrame } from '#packet/explain.ts';
 import { findLayer, layersAt } from '#packet/layer.ts';
 import { atMost } from '../at-most.ts';
+import { countOf } from '../count-of.ts';
 import type { Progress } from '../progress.ts';
 import { run } from '../run.ts';
 import type { LabState } from '../state.ts';
@@ -34,7 +35,7 @@ export async function runDemo(state: LabState, progress: Progress, signal: Abort
     'look',
     () => readTopology(state, signal),
     ({ hosts }) =>
-      `ip -j and bridge -j in ${hosts.length} hosts and ${containersOf({ hosts } as Topology).length} containers`,
+      `ip -j and bridge -j in ${countOf(hosts.length, 'host')} and ${countOf(hosts.flatMap(({ containers }) => containers).length, 'container')}`,
   );
   const [first] = containersOf(topology);
   if (!first) return describe(state, topology, [], [], undefined, undefined);
