@@ -1,69 +1,123 @@
-import type { Change, Revision, StoredRecord } from '#model/records.ts';
-import { corruptError } from './file-error.ts';
-import { lmdbError } from './lmdb-error.ts';
-import { decodeVersioned, encodeVersioned, seal, unseal } from './sealed-value.ts';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import {
+  type Change,
+  RECORD_SCHEMA,
+  type RecordRef,
+  type Revision,
+  type StoredRecord,
+} from '#model/records.ts';
+import { corruptError, fileError } from './file-error.ts';
+import { type Journal, type JournalChange, openJournal } from './journal.ts';
 import type { Batch, CommitOutcome, Feed, Store } from './store.ts';
 import { StoreError } from './store-error.ts';
-import {
-  ALL_RECORDS,
-  ALL_STATUS,
-  DURABLE,
-  HEAD,
-  type Head,
-  logKey,
-  openStoreFile,
-  recordKey,
-  type StoreFile,
-  statusKey,
-  statusName,
-} from './store-file.ts';
 import { Watchers } from './watchers.ts';
 
-/**
- * The default store: LMDB in that directory, made if absent; nothing to install. One process at a time has it open.
- * Throws StoreError: 'locked', 'corrupt', 'newer-schema', 'unreadable', 'full'.
- */
-export const openEmbeddedStore = async (directory: string): Promise<Store> =>
-  new EmbeddedStore(await openStoreFile(directory));
+/** What the journal keeps under each key; its checksums and the schema vouch for what `data` is. */
+const Versioned = z.object({ schema: z.int(), data: z.unknown() }).readonly();
+type Versioned = z.infer<typeof Versioned>;
 
-/** A commit holds the event loop for its two flushes (pages, then the meta page). */
+interface Head {
+  /** The revision of the last commit. */
+  readonly head: Revision;
+  /** The log begins after it. */
+  readonly compacted: Revision;
+}
+
+/*
+ * One journal with four kinds of keys:
+ *
+ *   head                → Head
+ *   log/42              → the changes of revision 42
+ *   record/endpoint/…   → the record
+ *   status/…            → the status, in base64
+ */
+const HEAD = 'head';
+const RECORD = 'record/';
+const STATUS = 'status/';
+const logKey = (revision: Revision): string => `log/${revision}`;
+const recordKey = ({ kind, id }: RecordRef): string => `${RECORD}${kind}/${id}`;
+
+const putting = (key: string, data: unknown): JournalChange<Versioned> => ({
+  key,
+  value: { schema: RECORD_SCHEMA, data },
+});
+const deleting = (key: string): JournalChange<Versioned> => ({ key, deleted: true });
+
+/**
+ * Opens the store in that directory, both made if absent. One process at a time has it open, and has all of it in
+ * memory, as the controller does anyway. Throws StoreError: 'locked', 'corrupt', 'newer-schema', 'unreadable', 'full'.
+ */
+export async function openEmbeddedStore(directory: string): Promise<Store> {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fileError(error, directory);
+  }
+  const path = join(directory, 'store.journal');
+  const journal = await openJournal(path, (value) => readVersioned(value, path));
+  try {
+    if (journal.entries().size === 0) await journal.write([putting(HEAD, { head: 0, compacted: 0 })]);
+    if (!journal.entries().has(HEAD)) throw corruptError(path, 'is a journal, but not of a store');
+    return new EmbeddedStore(journal, path);
+  } catch (error) {
+    await journal.close();
+    throw error;
+  }
+}
+
+function readVersioned(value: unknown, path: string): Versioned {
+  const versioned = Versioned.parse(value);
+  if (versioned.schema <= RECORD_SCHEMA) return versioned;
+  throw new StoreError(
+    'newer-schema',
+    `${path}: has records of schema ${versioned.schema}; this Weft reads up to ${RECORD_SCHEMA}`,
+    'upgrade this Weft, or restore an older backup',
+  );
+}
+
 class EmbeddedStore implements Store {
-  private readonly file: StoreFile;
+  private readonly journal: Journal<Versioned>;
+  private readonly path: string;
   private readonly watchers: Watchers;
-  /** Status writes that wait for the one flush of this turn; undefined deletes. */
-  private statusWrites = new Map<string, Uint8Array | undefined>();
-  private statusFlush: Promise<void> | undefined;
+  /** What looks at the head and then writes does so one after the other. */
+  private lastTurn: Promise<unknown> = Promise.resolve();
   private closing: Promise<void> | undefined;
 
-  constructor(file: StoreFile) {
-    this.file = file;
+  constructor(journal: Journal<Versioned>, path: string) {
+    this.journal = journal;
+    this.path = path;
     this.watchers = new Watchers({
-      bounds: () => this.readHead(),
-      batchesAfter: (since, limit) => this.readLog(since, limit),
-      records: () => this.readRecords(),
+      bounds: () => this.head(),
+      batchesAfter: (since, limit) => this.log(since, limit),
+      records: () => this.records(),
     });
   }
 
   async read() {
     this.mustBeOpen();
-    return { revision: this.readHead().head, records: this.readRecords() };
+    return { revision: this.head().head, records: this.records() };
   }
 
   async commit(changes: readonly Change[], expected: Revision): Promise<CommitOutcome> {
     this.mustBeOpen();
-    const outcome = this.write((): CommitOutcome => {
-      const { head, compacted } = this.readHead();
+    return this.inTurn(async () => {
+      const { head, compacted } = this.head();
       if (head !== expected) return { outcome: 'conflict', head };
-      for (const change of changes) {
-        if (change.verb === 'put') this.put(recordKey(change.record), encodeVersioned(change.record));
-        else this.remove(recordKey(change.ref));
-      }
-      this.put(logKey(head + 1), encodeVersioned(changes));
-      this.putHead({ head: head + 1, compacted });
-      return { outcome: 'committed', revision: head + 1 };
+      const revision = head + 1;
+      const toRecord = (change: Change) =>
+        change.verb === 'put'
+          ? putting(recordKey(change.record), change.record)
+          : deleting(recordKey(change.ref));
+      await this.journal.write([
+        ...changes.map(toRecord),
+        putting(logKey(revision), changes),
+        putting(HEAD, { head: revision, compacted } satisfies Head),
+      ]);
+      this.watchers.wake();
+      return { outcome: 'committed', revision };
     });
-    this.watchers.wake();
-    return outcome;
   }
 
   watch(since: Revision, onFeed: (feed: Feed) => void): () => void {
@@ -73,28 +127,33 @@ class EmbeddedStore implements Store {
 
   async compact(upTo: Revision): Promise<void> {
     this.mustBeOpen();
-    this.write(() => {
-      const { head, compacted } = this.readHead();
+    await this.inTurn(async () => {
+      const { head, compacted } = this.head();
       const last = Math.min(upTo, head);
       if (last <= compacted) return;
-      for (let revision = compacted + 1; revision <= last; revision++) this.remove(logKey(revision));
-      this.putHead({ head, compacted: last });
+      const forgotten = Array.from({ length: last - compacted }, (_, i) =>
+        deleting(logKey(compacted + 1 + i)),
+      );
+      await this.journal.write([...forgotten, putting(HEAD, { head, compacted: last } satisfies Head)]);
     });
   }
 
   async putStatus(key: string, value: Uint8Array): Promise<void> {
-    await this.writeStatus(key, Uint8Array.from(value));
+    this.mustBeOpen();
+    await this.journal.write([putting(STATUS + key, Buffer.from(value).toString('base64'))]);
   }
 
   async deleteStatus(key: string): Promise<void> {
-    await this.writeStatus(key, undefined);
+    this.mustBeOpen();
+    await this.journal.write([deleting(STATUS + key)]);
   }
 
   async readStatus(): Promise<ReadonlyMap<string, Uint8Array>> {
     this.mustBeOpen();
     const status = new Map<string, Uint8Array>();
-    for (const { key, value } of this.file.database.getRange(ALL_STATUS))
-      status.set(statusName(key), Uint8Array.from(unseal(key, value, this.file.path)));
+    for (const [key, { data }] of this.journal.entries())
+      if (key.startsWith(STATUS))
+        status.set(key.slice(STATUS.length), Uint8Array.from(Buffer.from(data as string, 'base64')));
     return status;
   }
 
@@ -105,78 +164,38 @@ class EmbeddedStore implements Store {
 
   private async shut(): Promise<void> {
     this.watchers.clear();
-    await this.statusFlush?.catch(() => {});
-    await this.file.database.close();
-    this.file.unlock();
+    await this.lastTurn;
+    await this.journal.close();
   }
 
   private mustBeOpen(): void {
-    if (this.closing) throw new StoreError('closed', `${this.file.path}: has been closed`, 'open it again');
+    if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
   }
 
-  /** Runs the body as one durable transaction; all of it or nothing. */
-  private write<T>(body: () => T): T {
-    try {
-      return this.file.database.transactionSync(body, DURABLE);
-    } catch (error) {
-      throw lmdbError(error, this.file.path);
-    }
+  private inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.lastTurn.then(step);
+    this.lastTurn = turn.catch(() => {});
+    return turn;
   }
 
-  /** All that is written in one turn of the event loop shares one flush: thousands of agents report at once. */
-  private writeStatus(key: string, value: Uint8Array | undefined): Promise<void> {
-    this.mustBeOpen();
-    this.statusWrites.set(key, value);
-    this.statusFlush ??= new Promise(setImmediate).then(() => this.flushStatus());
-    return this.statusFlush;
+  private head(): Head {
+    return this.journal.entries().get(HEAD)!.data as Head;
   }
 
-  private flushStatus(): void {
-    const writes = this.statusWrites;
-    this.statusWrites = new Map();
-    this.statusFlush = undefined;
-    this.write(() => {
-      for (const [key, value] of writes) {
-        if (value) this.put(statusKey(key), value);
-        else this.remove(statusKey(key));
-      }
-    });
-  }
-
-  private put(key: Buffer, payload: Uint8Array): void {
-    this.file.database.put(key, seal(key, payload));
-  }
-
-  private remove(key: Buffer): void {
-    this.file.database.remove(key);
-  }
-
-  private putHead(head: Head): void {
-    this.put(HEAD, encodeVersioned(head));
-  }
-
-  private readHead(): Head {
-    return this.readVersioned<Head>(HEAD);
-  }
-
-  private readRecords(): StoredRecord[] {
+  private records(): StoredRecord[] {
     const records: StoredRecord[] = [];
-    for (const { key, value } of this.file.database.getRange(ALL_RECORDS))
-      records.push(decodeVersioned(unseal(key, value, this.file.path), this.file.path));
+    for (const [key, { data }] of this.journal.entries())
+      if (key.startsWith(RECORD)) records.push(data as StoredRecord);
     return records;
   }
 
-  private readLog(since: Revision, limit: number): Batch[] {
-    const last = Math.min(since + limit, this.readHead().head);
+  private log(since: Revision, limit: number): Batch[] {
     const batches: Batch[] = [];
-    for (let revision = since + 1; revision <= last; revision++)
-      batches.push({ revision, changes: this.readVersioned<readonly Change[]>(logKey(revision)) });
+    const last = Math.min(since + limit, this.head().head);
+    for (let revision = since + 1; revision <= last; revision++) {
+      const changes = this.journal.entries().get(logKey(revision))!.data as readonly Change[];
+      batches.push({ revision, changes });
+    }
     return batches;
-  }
-
-  private readVersioned<T>(key: Buffer): T {
-    const value = this.file.database.get(key);
-    if (!value) throw corruptError(this.file.path, `has no "${key}"`);
-    return decodeVersioned(unseal(key, value, this.file.path), this.file.path);
   }
 }

@@ -54,12 +54,15 @@ export class JournalFile {
   }
 
   /** Puts a file with these lines alone in its place; after a crash at any point it is the old one or the new one. */
-  async replace(lines: readonly Buffer[]): Promise<void> {
+  async replace(lines: Iterable<Buffer>): Promise<void> {
     const aside = `${this.path}.new`;
-    const bytes = Buffer.concat([JOURNAL_HEADER, ...lines]);
     const handle = await open(aside, 'w', 0o600);
+    let end = 0;
     try {
-      await writeAll(handle, bytes, 0);
+      for (const bytes of gather([JOURNAL_HEADER], lines)) {
+        await writeAll(handle, bytes, end);
+        end += bytes.length;
+      }
       await handle.datasync();
       await rename(aside, this.path);
     } catch (error) {
@@ -69,7 +72,7 @@ export class JournalFile {
     }
     const old = this.handle;
     this.handle = handle;
-    this.end = bytes.length;
+    this.end = end;
     this.nameIsLoose = true;
     await old.close();
   }
@@ -83,6 +86,24 @@ interface OpenedFile {
   readonly file: JournalFile;
   readonly entries: readonly JournalEntry[];
   readonly droppedBytes: number;
+}
+
+/** How much of a new file is made ready at once: the event loop gets its turn in between. */
+const CHUNK_BYTES = 1 << 18;
+
+function* gather(...parts: Iterable<Buffer>[]): Generator<Buffer> {
+  let chunk: Buffer[] = [];
+  let size = 0;
+  for (const part of parts) {
+    for (const bytes of part) {
+      chunk.push(bytes);
+      size += bytes.length;
+      if (size < CHUNK_BYTES) continue;
+      yield Buffer.concat(chunk);
+      [chunk, size] = [[], 0];
+    }
+  }
+  yield Buffer.concat(chunk);
 }
 
 /** write(2) may take less than it was given; the rest of a full disk's errors comes with the next call. */

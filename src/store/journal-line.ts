@@ -40,8 +40,8 @@ export interface ParsedJournal {
 }
 
 /**
- * Reads a whole journal. A last line that is not whole is a write that never finished and was never acknowledged:
- * `end` lies before it. A broken line that has a whole one after it had been acknowledged: StoreError 'corrupt'.
+ * Reads a whole journal. A last line that was never finished was never acknowledged: `end` lies before it. Anything
+ * else that is broken had been acknowledged and is StoreError 'corrupt'.
  */
 export function parseJournal(bytes: Buffer, path: string): ParsedJournal {
   if (bytes.length < JOURNAL_HEADER.length && JOURNAL_HEADER.subarray(0, bytes.length).equals(bytes))
@@ -49,15 +49,26 @@ export function parseJournal(bytes: Buffer, path: string): ParsedJournal {
   checkHeader(bytes, path);
   const entries: JournalEntry[] = [];
   let end = JOURNAL_HEADER.length;
-  for (let start = end, newline: number; ; start = newline + 1) {
-    newline = bytes.indexOf(NEWLINE, start);
-    if (newline < 0) return { entries, end };
-    const line = parseLine(bytes.subarray(start, newline));
-    if (!line) continue;
-    if (start !== end) throw corruptError(path, `is damaged at byte ${end}`);
+  for (;;) {
+    const newline = bytes.indexOf(NEWLINE, end);
+    const line = newline < 0 ? undefined : parseLine(bytes.subarray(end, newline));
+    if (!line) break;
     for (const entry of line) entries.push(entry);
     end = newline + 1;
   }
+  if (!isUnfinished(bytes.subarray(end))) throw corruptError(path, `is damaged at byte ${end}`);
+  return { entries, end };
+}
+
+/**
+ * Whether this is what a crash leaves of the one line that is being written: a beginning of it, or, after a power
+ * failure, all of it but with zeros (JSON has none) in place of pages that had not reached the disk.
+ */
+function isUnfinished(tail: Buffer): boolean {
+  const newline = tail.indexOf(NEWLINE);
+  // A line that is whole but for its newline was finished, and its newline damaged later.
+  if (newline < 0) return parseLine(tail.subarray(0, -1)) === undefined;
+  return newline === tail.length - 1 && tail.includes('\0\0');
 }
 
 function checkHeader(bytes: Buffer, path: string): void {

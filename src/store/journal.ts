@@ -4,17 +4,23 @@ import { formatLine, type JournalEntry } from './journal-line.ts';
 import { lockFile } from './lock-file.ts';
 import { StoreError } from './store-error.ts';
 
+export type JournalChange<T> =
+  | { readonly key: string; readonly value: T }
+  | { readonly key: string; readonly deleted: true };
+
 /** A durable map in one file: every change is appended and flushed before it is acknowledged. */
 export interface Journal<T> {
   /** What is on the disk: a change is seen here once its promise resolves, not before. The map is live. */
   entries(): ReadonlyMap<string, T>;
   /**
-   * Resolves after fdatasync(2); changes that are made meanwhile share the next one. Of one key the last change
-   * counts, in the order of the calls. Rejects with StoreError 'full' when there is no room: then nothing was
-   * written, and the same call may succeed later. The value is plain frozen data that JSON can say.
+   * Makes all these changes or none, in order; deleting the absent is nothing. Resolves after fdatasync(2); what is
+   * written meanwhile shares the next one. Calls take effect in their order. Rejects with StoreError 'full' when
+   * there is no room: then nothing was written, and the same call may succeed later. Values are plain frozen data
+   * that JSON can say.
    */
+  write(changes: readonly JournalChange<T>[]): Promise<void>;
+  /** One change alone, as by {@link write}. */
   put(key: string, value: T): Promise<void>;
-  /** As {@link put}; deleting the absent is nothing. */
   delete(key: string): Promise<void>;
   /** Waits for what was begun. Idempotent. */
   close(): Promise<void>;
@@ -24,7 +30,7 @@ export interface Journal<T> {
 
 /**
  * Opens that file, made if absent, and replays it. `parse` judges each value that is still current, and throws if it
- * is none of its own. Throws StoreError: 'corrupt', 'newer-schema', 'locked' (open elsewhere), 'unreadable', 'full'.
+ * is none of its own (a StoreError of its own goes through). Throws StoreError: 'corrupt', 'newer-schema', 'locked' (open elsewhere), 'unreadable', 'full'.
  */
 export async function openJournal<T>(path: string, parse: (value: unknown) => T): Promise<Journal<T>> {
   const unlock = await lockFile(`${path}.lock`);
@@ -56,6 +62,7 @@ function replay<T>(
     try {
       values.set(key, parse(value));
     } catch (cause) {
+      if (cause instanceof StoreError) throw cause;
       throw corruptError(path, `"${key}" is not what belongs there: ${(cause as Error).message}`, { cause });
     }
   }
@@ -74,10 +81,9 @@ interface Parts<T> {
   readonly unlock: () => void;
 }
 
-interface Waiting {
-  readonly json: string;
-  /** Makes the change in the map. */
-  readonly apply: () => void;
+interface Waiting<T> {
+  readonly changes: readonly JournalChange<T>[];
+  readonly json: readonly string[];
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -92,7 +98,7 @@ class FileJournal<T> implements Journal<T> {
   private entryCount: number;
   /** Past entries that are borne with before the next attempt to be rid of them. */
   private patience = PAST_ENTRIES;
-  private waiting: Waiting[] = [];
+  private waiting: Waiting<T>[] = [];
   private writing: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
@@ -109,12 +115,21 @@ class FileJournal<T> implements Journal<T> {
     return this.values;
   }
 
+  async write(changes: readonly JournalChange<T>[]): Promise<void> {
+    if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
+    const json = changes.map((change) => JSON.stringify(change));
+    await new Promise<void>((resolve, reject) => {
+      this.waiting.push({ changes, json, resolve, reject });
+      this.writing ??= this.writeWaiting();
+    });
+  }
+
   put(key: string, value: T): Promise<void> {
-    return this.change({ key, value }, () => this.values.set(key, value));
+    return this.write([{ key, value }]);
   }
 
   delete(key: string): Promise<void> {
-    return this.change({ key, deleted: true }, () => this.values.delete(key));
+    return this.write([{ key, deleted: true }]);
   }
 
   close(): Promise<void> {
@@ -126,15 +141,6 @@ class FileJournal<T> implements Journal<T> {
     await this.writing;
     await this.file.close();
     this.unlock();
-  }
-
-  private async change(entry: JournalEntry, apply: () => void): Promise<void> {
-    if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
-    const json = JSON.stringify(entry);
-    await new Promise<void>((resolve, reject) => {
-      this.waiting.push({ json, apply, resolve, reject });
-      this.writing ??= this.writeWaiting();
-    });
   }
 
   /** Group commit: while one flush is under way the next line gathers. */
@@ -150,31 +156,39 @@ class FileJournal<T> implements Journal<T> {
     this.writing = undefined;
   }
 
-  private async writeLine(line: readonly Waiting[]): Promise<void> {
+  private async writeLine(line: readonly Waiting<T>[]): Promise<void> {
     try {
-      await this.file.append(formatLine(line.map(({ json }) => json)));
+      await this.file.append(formatLine(line.flatMap(({ json }) => json)));
     } catch (error) {
       for (const { reject } of line) reject(error);
       return;
     }
-    this.entryCount += line.length;
-    for (const { apply, resolve } of line) {
-      apply();
+    for (const { changes, resolve } of line) {
+      for (const change of changes) this.apply(change);
       resolve();
     }
+  }
+
+  private apply(change: JournalChange<T>): void {
+    this.entryCount++;
+    if ('deleted' in change) this.values.delete(change.key);
+    else this.values.set(change.key, change.value);
   }
 
   private async forgetPast(): Promise<void> {
     const past = this.entryCount - this.values.size;
     if (past <= Math.max(this.patience, this.values.size)) return;
     try {
-      const lines = Array.from(this.values, ([key, value]) => formatLine([JSON.stringify({ key, value })]));
-      await this.file.replace(lines);
+      await this.file.replace(this.currentLines());
       this.entryCount = this.values.size;
       this.patience = PAST_ENTRIES;
     } catch {
       // Without room for a second file the old one goes on; it holds everything.
       this.patience = past * 2;
     }
+  }
+
+  private *currentLines(): Generator<Buffer> {
+    for (const [key, value] of this.values) yield formatLine([JSON.stringify({ key, value })]);
   }
 }

@@ -1,0 +1,322 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Journal, openJournal } from './journal.ts';
+import { JOURNAL_HEADER } from './journal-line.ts';
+import { asNobody } from './testing/as-nobody.ts';
+import { buildChild, killAfter } from './testing/run-child.ts';
+import { seededRandom } from './testing/seeded-random.ts';
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'weft-journal-'));
+  path = join(directory, 'journal');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const open = (): Promise<Journal<unknown>> => openJournal(path, (value) => value);
+const lines = (): string[] => readFileSync(path, 'utf8').split('\n').slice(1, -1);
+const storeError = (code: string, retryable = false) =>
+  expect.objectContaining({ name: 'StoreError', code, retryable, next: expect.stringMatching(/\w/) });
+
+/** Opens, looks, closes. */
+async function contents() {
+  const journal = await open();
+  const entries = Object.fromEntries(journal.entries());
+  await journal.close();
+  return { entries, droppedBytes: journal.droppedBytes };
+}
+
+describe('a journal', () => {
+  test('keeps what was put, after closing too', async () => {
+    const journal = await open();
+    expect(journal.entries()).toEqual(new Map());
+    await journal.put('a', { deep: [1, null, 'ä\n"\u2028🦊'] });
+    await journal.put('', 0);
+    await journal.put('b', 1);
+    await journal.put('b', 2);
+    await journal.delete('absent');
+    await journal.put('c', 3);
+    await journal.delete('c');
+    const expected = { a: { deep: [1, null, 'ä\n"\u2028🦊'] }, '': 0, b: 2 };
+    expect(Object.fromEntries(journal.entries())).toEqual(expected);
+    await journal.close();
+    expect(await contents()).toEqual({ entries: expected, droppedBytes: 0 });
+  });
+
+  test('shows a change when it is on the disk, not before', async () => {
+    const journal = await open();
+    const done = journal.put('a', 1);
+    expect(journal.entries().has('a')).toBe(false);
+    await done;
+    expect(journal.entries().get('a')).toBe(1);
+    expect(lines()).toHaveLength(1);
+    await journal.close();
+  });
+
+  test('flushes once for all that is written together, and keeps the order of each key', async () => {
+    const journal = await open();
+    await Promise.all([
+      ...Array.from({ length: 500 }, (_, i) => journal.put(`k${i % 7}`, i)),
+      journal.delete('k3'),
+      journal.put('k4', 'last'),
+    ]);
+    expect(lines()).toHaveLength(1);
+    const during = [journal.put('x', 1)];
+    for (let i = 0; i < 50; i++) {
+      await new Promise(setImmediate);
+      during.push(journal.put('x', i), journal.put(`y${i}`, i));
+    }
+    await Promise.all(during);
+    expect(lines().length).toBeLessThan(51);
+    await journal.close();
+    const { entries } = await contents();
+    expect(entries).toMatchObject({ k0: 497, k1: 498, k2: 499, k4: 'last', x: 49, y49: 49 });
+    expect(entries).not.toHaveProperty('k3');
+  });
+
+  test('refuses a value that is not JSON, and that one alone', async () => {
+    const journal = await open();
+    const [before, bad, after] = [journal.put('a', 1), journal.put('b', 1n), journal.put('c', 3)];
+    await expect(bad).rejects.toThrow(TypeError);
+    await Promise.all([before, after]);
+    await journal.close();
+    expect((await contents()).entries).toEqual({ a: 1, c: 3 });
+  });
+
+  test('writes several changes as one, in order, and keeps them together', async () => {
+    const journal = await open();
+    await journal.write([]);
+    await journal.write([
+      { key: 'a', value: 1 },
+      { key: 'b', value: 2 },
+      { key: 'a', deleted: true },
+      { key: 'a', value: 3 },
+      { key: 'b', deleted: true },
+    ]);
+    const both = journal.write([
+      { key: 'a', value: 4 },
+      { key: 'c', value: 4 },
+    ]);
+    while (!journal.entries().has('c')) {
+      expect(journal.entries().get('a')).toBe(3);
+      await new Promise(setImmediate);
+    }
+    expect(journal.entries().get('a')).toBe(4);
+    await both;
+    await journal.close();
+    expect((await contents()).entries).toEqual({ a: 4, c: 4 });
+  });
+
+  test('finishes what was begun when it is closed, and refuses what comes after', async () => {
+    const journal = await open();
+    const begun = [journal.put('a', 1), journal.delete('b')];
+    const closed = [journal.close(), journal.close()];
+    await expect(journal.put('late', 1)).rejects.toEqual(storeError('closed'));
+    await Promise.all([...begun, ...closed]);
+    expect((await contents()).entries).toEqual({ a: 1 });
+  });
+
+  test('hands every current value to parse, and those alone', async () => {
+    const journal = await open();
+    await journal.put('a', 'not a number');
+    await journal.put('a', 1);
+    await journal.put('b', 'not a number');
+    await journal.delete('b');
+    await journal.close();
+    const parse = (value: unknown): number => {
+      if (typeof value !== 'number') throw new Error('no number');
+      return value;
+    };
+    const good = await openJournal(path, parse);
+    expect(good.entries()).toEqual(new Map([['a', 1]]));
+    await good.close();
+    const again = await open();
+    await again.put('b', 'not a number');
+    await again.close();
+    await expect(openJournal(path, parse)).rejects.toEqual(storeError('corrupt'));
+    await expect(openJournal(path, parse)).rejects.toThrow(/"b".*no number/);
+  });
+
+  test('is written anew when it is mostly past, and loses nothing by that', async () => {
+    const journal = await open();
+    await journal.put('kept', 'since the beginning');
+    for (let i = 0; i < 30; i++) {
+      const writes = Array.from({ length: 100 }, (_, j) => journal.put(`k${j % 10}`, `${i}/${j}`));
+      await Promise.all([...writes, journal.put(`once${i}`, i), journal.delete(`once${i - 1}`)]);
+    }
+    expect(statSync(path).size).toBeLessThan(1500 * 40);
+    await journal.close();
+    const { entries } = await contents();
+    expect(Object.keys(entries)).toHaveLength(12);
+    expect(entries).toMatchObject({ kept: 'since the beginning', k0: '29/90', k9: '29/99', once29: 29 });
+    expect(existsSync(`${path}.new`)).toBe(false);
+  });
+
+  test('goes on with the old file while a new one cannot be made', async () => {
+    mkdirSync(`${path}.new`);
+    const journal = await open();
+    for (let i = 0; i < 50; i++)
+      await Promise.all(Array.from({ length: 100 }, (_, j) => journal.put(`k${j % 10}`, i)));
+    await journal.close();
+    expect((await contents()).entries).toMatchObject({ k0: 49, k9: 49 });
+  });
+});
+
+describe('cut short or damaged', () => {
+  /** Some lines with one entry and with several. */
+  async function write(): Promise<{ bytes: Buffer; states: Record<string, unknown>[]; ends: number[] }> {
+    const journal = await open();
+    const states: Record<string, unknown>[] = [{}];
+    const ends = [JOURNAL_HEADER.length];
+    const steps = [
+      () => [journal.put('a', 1)],
+      () => [journal.put('b', { name: 'ä' }), journal.put('c', [])],
+      () => [journal.put('a', 2), journal.delete('b')],
+      () => [journal.put('d', 'x')],
+    ];
+    for (const step of steps) {
+      await Promise.all(step());
+      states.push(Object.fromEntries(journal.entries()));
+      ends.push(statSync(path).size);
+    }
+    await journal.close();
+    return { bytes: readFileSync(path), states, ends };
+  }
+
+  test('at every byte, opens with the whole lines before it, tells, and writes on', async () => {
+    const { bytes, states, ends } = await write();
+    for (let length = 0; length <= bytes.length; length++) {
+      writeFileSync(path, bytes.subarray(0, length));
+      const whole = Math.max(
+        ends.findLastIndex((end) => end <= length),
+        0,
+      );
+      const kept = length < ends[0]! ? 0 : ends[whole]!;
+      const journal = await open();
+      expect(Object.fromEntries(journal.entries()), `cut at ${length}`).toEqual(states[whole]);
+      expect(journal.droppedBytes).toBe(length - kept);
+      if (length % 8 === 0) await journal.put('new', length);
+      await journal.close();
+      const expected = length % 8 === 0 ? { ...states[whole], new: length } : states[whole];
+      if (length % 4 === 0) expect(await contents()).toEqual({ entries: expected, droppedBytes: 0 });
+    }
+  });
+
+  test('in any one bit, is refused as corrupt and left as it is', async () => {
+    const { bytes } = await write();
+    const { below } = seededRandom(7);
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = Buffer.from(bytes);
+      damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << below(8)), at);
+      writeFileSync(path, damaged);
+      // The version's digit may become another digit.
+      const code = at === 13 ? expect.stringMatching(/^(corrupt|newer-schema)$/) : 'corrupt';
+      await expect(open(), `at ${at}`).rejects.toEqual(expect.objectContaining({ name: 'StoreError', code }));
+      expect(readFileSync(path)).toEqual(damaged);
+    }
+  });
+
+  test('by a power failure during the last write, opens without it', async () => {
+    const { bytes, states, ends } = await write();
+    const [before, end] = [ends.at(-2)!, ends.at(-1)!];
+    const tails = [
+      Buffer.alloc(5000),
+      Buffer.concat([bytes.subarray(before, before + 9), Buffer.alloc(end - before - 9)]),
+      Buffer.concat([Buffer.alloc(end - before - 9), bytes.subarray(end - 9)]),
+    ];
+    for (const tail of tails) {
+      writeFileSync(path, Buffer.concat([bytes.subarray(0, before), tail]));
+      expect(await contents()).toEqual({ entries: states.at(-2), droppedBytes: tail.length });
+      expect(readFileSync(path)).toEqual(bytes.subarray(0, before));
+    }
+  });
+
+  test.each(['deadbeef []\n', '\n', 'x\ny', '00000000 [\0\0]\n\n'])(
+    'by %j after the last line, which no write of ours leaves, is refused as corrupt',
+    async (tail) => {
+      const { bytes } = await write();
+      writeFileSync(path, Buffer.concat([bytes, Buffer.from(tail)]));
+      await expect(open()).rejects.toEqual(storeError('corrupt'));
+    },
+  );
+
+  test('by a rewrite that never finished, does not mind', async () => {
+    const { states } = await write();
+    writeFileSync(`${path}.new`, 'half a fi');
+    expect((await contents()).entries).toEqual(states.at(-1));
+  });
+});
+
+describe('refuses to open', () => {
+  test.each([
+    ['another kind of file', 'name: a\nother: b\n', 'corrupt'],
+    ['zeros', '\0'.repeat(100), 'corrupt'],
+    ['a newer version', 'weft-journal 2\n', 'newer-schema'],
+    ['no version', 'weft-journal x\n', 'corrupt'],
+  ])('%s', async (_, text, code) => {
+    writeFileSync(path, text);
+    await expect(open()).rejects.toEqual(storeError(code));
+    expect(readFileSync(path, 'utf8')).toBe(text);
+  });
+
+  test('what somebody else has open, until that one lets go', async () => {
+    const journal = await open();
+    await expect(open()).rejects.toEqual(storeError('locked', true));
+    await journal.put('a', 1);
+    await journal.close();
+    expect((await contents()).entries).toEqual({ a: 1 });
+  });
+
+  test.each([
+    ['a directory', mkdirSync],
+    ['a FIFO', (at: string) => void execFileSync('mkfifo', [at])],
+  ])('%s', async (_, make) => {
+    make(path);
+    await expect(open()).rejects.toEqual(storeError('unreadable'));
+  });
+
+  test('a path that leads nowhere', async () => {
+    path = join(directory, 'absent', 'journal');
+    await expect(open()).rejects.toEqual(storeError('unreadable'));
+  });
+
+  test('a file without the permission', async () => {
+    await contents();
+    writeFileSync(path, '');
+    chmodSync(directory, 0o755);
+    chmodSync(`${path}.lock`, 0o666);
+    chmodSync(path, 0);
+    await asNobody(() => expect(open()).rejects.toEqual(storeError('unreadable')));
+  });
+});
+
+test('killed with kill -9 while it writes, has everything acknowledged', { timeout: 60_000 }, async () => {
+  const child = await buildChild('journal-forever');
+  try {
+    for (let round = 0; round < 10; round++) {
+      const acknowledged = await killAfter(child.start(path), 200, (round * 7) % 20);
+      const journal = await openJournal(path, Number);
+      const entries = journal.entries();
+      // The last line may have been written and its number never printed.
+      expect([acknowledged, acknowledged + 1]).toContain(entries.get('a'));
+      expect(entries.get('b')).toBe(entries.get('a'));
+      expect(Math.max(...['past0', 'past1', 'past2'].map((key) => entries.get(key)!))).toBe(entries.get('a'));
+      await journal.close();
+    }
+  } finally {
+    child.remove();
+  }
+});
