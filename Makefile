@@ -2,7 +2,7 @@
 # KEEP=1 make lab keeps the lab up; ARGS="--hosts 5 --mode flood" gives it another shape.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check kernel clean build node system-lab system-test root
+.PHONY: help lab test check kernel bench clean build node system-lab system-test root
 
 INSTALLED := node_modules/.weft-installed
 SOURCES := $(shell find src tools -name '*.ts' -o -name '*.mjs')
@@ -12,6 +12,7 @@ help:
 	@echo 'make test     everything that CI runs; ends with "N passed, N failed, N skipped"'
 	@echo 'make check    types, lint and unit tests; needs no root'
 	@echo 'make kernel   the tests that speak with the real kernel'
+	@echo 'make bench    measure; prints figures, judges nothing'
 	@echo 'make clean    remove what make made'
 	@echo
 	@echo 'make build    the program: dist/weft.js'
@@ -30,6 +31,9 @@ check: $(INSTALLED)
 
 kernel: root system-test build
 	@npm run --silent test:kernel
+
+bench: $(INSTALLED)
+	@node tools/run-benches.mjs
 
 build: dist/weft.js
 

@@ -76,7 +76,7 @@ test('a user without root has a whole lab: up, found again by exec, status and d
   });
   expect((await lab('exec', 'h1', '--', 'sh', '-c', 'exit 9')).code).toBe(9);
   const report: DemoReport = JSON.parse((await lab('demo', '--json')).stdout);
-  expect(report.verdict).toEqual({ ok: true, reached: 8, unreached: 0, leaked: 0 });
+  expect(report.verdict).toEqual({ ok: true, reached: 8, unreached: 0, leaked: 0, crossed: 0 });
   expect(report.frame!.sentence).toContain('network blue');
   expect(report.underlay.tunnelled['arp-request'] ?? 0).toBe(0);
   // Nothing of it is in the machine's own namespaces.

@@ -187,7 +187,7 @@ describe('a lab that is up', () => {
 
 test('the demo as data is what the kernel says', async () => {
   const report: DemoReport = await demo(NAME, ...SMALL);
-  expect(report.verdict).toEqual({ ok: true, reached: 4, unreached: 0, leaked: 0 });
+  expect(report.verdict).toEqual({ ok: true, reached: 4, unreached: 0, leaked: 0, crossed: 0 });
   const [h1] = report.topology.hosts;
   const [tunnel] = h1!.tunnels;
   const [link] = kernelJson<{ linkinfo: { info_data: object } }[]>(
