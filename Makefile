@@ -41,9 +41,10 @@ dist/weft.js: $(INSTALLED) $(SOURCES)
 	@npm run --silent build
 	@touch $@
 
+# Not npm ci: npm 11's refuses a lock that was written where other systems' packages were not to be had.
 $(INSTALLED): package.json package-lock.json | node
 	@echo 'Installing npm packages …'
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 node:
