@@ -49,7 +49,8 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
   const request: LinkRequest = { name, mac, group, ...kindOf(detail) };
   // A bridge's MTU counts as chosen, and stays when ports come and go, only if it is set afterwards.
   if (detail.type !== 'bridge') request.mtu = mtu;
-  if (detail.type === 'veth') request.peer = peerRequest(out, detail.peer, dresses);
+  if (detail.type === 'veth')
+    Object.assign(request, ONE_QUEUE, { peer: peerRequest(out, detail.peer, dresses) });
   if (detail.type === 'macvlan') {
     request.macvlan = { mode: detail.mode };
     request.link = out.index(visit, detail.parent);
@@ -65,6 +66,9 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
   sendChanges(out, wished, { mac, group, detail, mtu: request.mtu, master: '', up: false });
 }
 
+/** A veth hands frames on without queueing; one queue per CPU, the kernel's default, is memory and time for nothing. */
+const ONE_QUEUE = { txQueues: 1, rxQueues: 1 };
+
 /** `… peer name eth0 netns CONTAINER address 02:… mtu 1450`: born in place, named and dressed, but not up yet. */
 function peerRequest(
   out: Outbox,
@@ -74,7 +78,7 @@ function peerRequest(
   if (!peer) throw unencodable('a veth is made with both its ends');
   const bare: Link = { kind: 'link', ...peer, up: false, detail: { type: 'other', linkKind: 'veth' } };
   const { mac, mtu, group } = dresses.get(kernelKey(bare)) ?? {};
-  return { name: peer.name, netnsFd: out.visit(peer.ns).netnsFd, mac, mtu, group };
+  return { name: peer.name, netnsFd: out.visit(peer.ns).netnsFd, mac, mtu, group, ...ONE_QUEUE };
 }
 
 /** The name is taken: if by the wished link, what differs is changed; if by another, the kernel's EEXIST stands. */

@@ -63,10 +63,20 @@ function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): vo
     addKernelObject(state, linkFrom(ns, row, names, { type: 'veth' }));
     if (row.kind === 'veth') ports.add({ visit, row });
   }
-  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress))
-    addKernelObject(state, addressFrom(ns, names.get(row.ifindex) ?? '', row));
+  readAddresses(state, visit, names);
   for (const { index, name = '', vxlan } of rows) if (vxlan) readNeighbours(state, visit, index, name);
-  readRows(state, visit, AF_BRIDGE, undefined, (row) => fdbFrom(ns, names.get(row.ifindex) ?? '', row));
+  readRows(state, visit, AF_BRIDGE, undefined, (row) => {
+    const dev = names.get(row.ifindex);
+    return dev === undefined ? undefined : fdbFrom(ns, dev, row);
+  });
+}
+
+/** Those of the named devices. */
+function readAddresses(state: MutableKernelTables, { ns, conversation }: Visit, names: LinkNames): void {
+  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress)) {
+    const dev = names.get(row.ifindex);
+    if (dev !== undefined) addKernelObject(state, addressFrom(ns, dev, row));
+  }
 }
 
 function readNeighbours(state: MutableKernelTables, visit: Visit, ifindex: number, dev: string): void {
@@ -108,10 +118,7 @@ function readContainer(
     addKernelObject(state, linkFrom(ns, row, names, detail));
     if (name !== 'lo') looked.set(index, name);
   }
-  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress)) {
-    const dev = looked.get(row.ifindex);
-    if (dev) addKernelObject(state, addressFrom(ns, dev, row));
-  }
+  readAddresses(state, visit, looked);
   for (const row of dumpMainRoutes(conversation)) {
     const dev = looked.get(row.oif ?? 0);
     if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));

@@ -4,8 +4,8 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { close } from '#netlink/libc.ts';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
-import { NetlinkError } from '#netlink/netlink-error.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
+import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
+import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
 import type { Scope } from './kernel.ts';
 
@@ -73,17 +73,16 @@ export class Visits {
   }
 
   #enter(ns: NamespaceName): number {
-    const isContainer = ns.startsWith('/');
-    const opened = openNamespace(isContainer ? ns : namedNamespacePath(ns));
-    if (typeof opened === 'string') throw absent(`namespace ${ns} is not there (${opened})`);
-    if (!isContainer) {
-      this.#onOverlay(ns, opened.fd);
-      return opened.fd;
+    if (!ns.startsWith('/')) {
+      const { fd } = open(ns, namedNamespacePath(ns));
+      this.#onOverlay(ns, fd);
+      return fd;
     }
     const meant = this.#containers.get(ns);
-    if (meant && meant.dev === opened.dev && meant.inode === opened.inode && meant.cookie === opened.cookie)
-      return opened.fd;
-    close(opened.fd);
+    if (!meant) throw absent(`${ns} is not among the containers to look at`);
+    const { fd, dev, inode, cookie } = open(ns, ns);
+    if (meant.dev === dev && meant.inode === inode && meant.cookie === cookie) return fd;
+    close(fd);
     throw absent(`${ns} is another namespace by now`);
   }
 
@@ -100,6 +99,17 @@ export class Visits {
   close(): void {
     for (const ns of [...this.#open.keys()]) this.leave(ns);
   }
+}
+
+function open(ns: NamespaceName, path: string): OpenNamespace {
+  let opened: ReturnType<typeof openNamespace>;
+  try {
+    opened = openNamespace(path);
+  } catch (error) {
+    throw fromSystemError(error, `open ${path}`);
+  }
+  if (typeof opened === 'string') throw absent(`namespace ${ns} is not there (${opened})`);
+  return opened;
 }
 
 const absent = (text: string): NetlinkError => new NetlinkError({ errno: ENOENT, request: 'open', text });
