@@ -1,22 +1,19 @@
 import fs from 'node:fs';
 import { isOverlayNamespaceOf } from '#model/own.ts';
 import { deleteNamedNamespace, NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
-import { countOf } from './count-of.ts';
+import { atMost } from './at-most.ts';
 import { type LabLayout, labNamespaces } from './layout.ts';
 import { processesIn, stopProcesses } from './processes.ts';
 import { type LabState, readState, removeDirectory } from './state.ts';
+
+/** Each takes a thread of libuv's pool, which has four; of calls that wait for one koffi takes 256. */
+const DELETIONS_AT_ONCE = 4;
 
 /** What there was of a lab, and is no more. */
 export interface Removed {
   readonly processes: number;
   readonly namespaces: number;
 }
-
-/** "3 processes, 7 namespaces with all their links". */
-export const describeRemoved = (
-  { processes, namespaces }: Removed = { processes: 0, namespaces: 0 },
-): string =>
-  `${countOf(processes, 'process', 'processes')}, ${countOf(namespaces, 'namespace')} with all their links`;
 
 /**
  * Removes a lab, whole or half made: processes that live in its namespaces, the agents' overlay namespaces, its own
@@ -35,7 +32,7 @@ async function removeObjects({ layout, hostTags }: LabState): Promise<Removed> {
   const processes = processesIn(labNamespaces(layout));
   await stopProcesses(processes);
   const namespaces = existingNamespaces(layout, hostTags);
-  await Promise.all(namespaces.map(deleteNamedNamespace));
+  await atMost(DELETIONS_AT_ONCE, namespaces, deleteNamedNamespace);
   return { processes: processes.length, namespaces: namespaces.length };
 }
 
