@@ -35,6 +35,7 @@ export function buildProgram(world: World, lab: Command): Command {
     .usage('[options] <command>')
     // So that `weft lab exec h1 ip --json link` keeps its own options.
     .enablePositionalOptions()
+    .helpCommand('help [command]', 'Show the help of a command')
     .addHelpText('after', FIRST_STEPS);
   program.commandsGroup('Networks:');
   for (const command of [networkCommand(world), endpointCommand(world), hostCommand(world)])
@@ -75,8 +76,8 @@ function prepare(command: Command, world: World): void {
               !option.helpGroupHeading || !shown.parent || shown.commands.length === 0 || hasAction(shown),
           ),
     })
-    .helpCommand(command.commands.length > 0 && command.parent === null)
     .helpOption('-h, --help', 'show this');
+  if (command.parent) command.helpCommand(false);
   for (const child of command.commands) prepare(child, world);
 }
 

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import type { Command, Option } from 'commander';
+import { isOverlayNamespace } from '#model/own.ts';
 import { UNDERLAY_FAMILIES } from '#model/records.ts';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import type { SessionOptions } from '../session.ts';
@@ -95,7 +96,9 @@ async function valuesOf(
   if (kind === 'file' || kind === 'dir' || (kind === 'namespace' && word.startsWith('/'))) return 'files';
   const named = RECORDS.find((one) => one === kind);
   if (named) return (await import('./names.ts')).readNames(world, session, named);
-  if (kind === 'namespace')
-    return fs.readdirSync('/run/netns').map((value) => ({ value, description: 'namespace' }));
+  if (kind === 'namespace') return containers().map((value) => ({ value, description: kind }));
   return (FIXED[kind ?? ''] ?? []).map((value) => ({ value, description: kind! }));
 }
+
+/** The names that could be a container's. */
+const containers = (): string[] => fs.readdirSync('/run/netns').filter((name) => !isOverlayNamespace(name));
