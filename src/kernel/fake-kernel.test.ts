@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Ip } from '#model/ip.ts';
+import { add } from './contract-stage.ts';
 import { exampleNetwork } from './example-network.ts';
 import { FakeKernel } from './fake-kernel.ts';
-import { add, kernelContract } from './kernel.contract.ts';
+import { kernelContract } from './kernel.contract.ts';
 
 const HOST_TAG = '0fakehst';
 const UNDERLAY = '192.0.2.1' as Ip;

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CapturedFrame, captureFrames } from '#kernel/capture.ts';
+import { add, type KernelWorld } from '#kernel/contract-stage.ts';
 import { type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
-import { add, type KernelWorld } from '#kernel/kernel.contract.ts';
 import { enterHostNamespace, realWorld } from './kernel-lab.ts';
 import { openDescriptors } from './netlink-lab.ts';
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
-import type { KernelWorld } from '#kernel/kernel.contract.ts';
+import type { KernelWorld } from '#kernel/contract-stage.ts';
 import { isRejection } from '#model/fault.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { enterHostNamespace, ip, realWorld } from './kernel-lab.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { add, type KernelWorld } from '#kernel/contract-stage.ts';
 import { exampleNetwork } from '#kernel/example-network.ts';
 import { FakeKernel } from '#kernel/fake-kernel.ts';
-import { add, type KernelWorld } from '#kernel/kernel.contract.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type KernelObject, type KernelState, kernelObjects } from '#model/kernel-state.ts';

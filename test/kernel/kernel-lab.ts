@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync } from 'node:fs';
-import type { KernelWorld } from '#kernel/kernel.contract.ts';
+import type { KernelWorld } from '#kernel/contract-stage.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import type { Ip } from '#model/ip.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KernelWorld } from '#kernel/kernel.contract.ts';
+import type { KernelWorld } from '#kernel/contract-stage.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelState } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { add, del, type KernelWorld } from '#kernel/contract-stage.ts';
 import { CONTAINER_PORT, type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
-import { add, del, type KernelWorld, kernelContract } from '#kernel/kernel.contract.ts';
+import { kernelContract } from '#kernel/kernel.contract.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
