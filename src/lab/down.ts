@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { isOverlayNamespaceOf } from '#model/own.ts';
 import { deleteNamedNamespace, NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
 import { atMost } from './at-most.ts';
-import { countOf, countOf } from './count-of.ts';
+import { countOf } from './count-of.ts';
 import { type LabLayout, labNamespaces } from './layout.ts';
 import { processesIn, stopProcesses } from './processes.ts';
 import { type LabState, readState, removeDirectory } from './state.ts';
@@ -15,12 +15,6 @@ export interface Removed {
   readonly processes: number;
   readonly namespaces: number;
 }
-
-/** "3 processes, 7 namespaces with all their links". */
-export const describeRemoved = (
-  { processes, namespaces }: Removed = { processes: 0, namespaces: 0 },
-): string =>
-  `${countOf(processes, 'process', 'processes')}, ${countOf(namespaces, 'namespace')} with all their links`;
 
 /** "3 processes, 7 namespaces with all their links". */
 export const describeRemoved = (
