@@ -77,14 +77,17 @@ function removeNamespace(name: string): void {
   ip('netns', 'del', name);
 }
 
-export const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8' });
+export const ip = (...words: string[]): string => run('ip', words);
 
 /** The independent witness: what ip(8) and bridge(8) say. */
 // biome-ignore lint/suspicious/noExplicitAny: JSON of ip(8)
 export const ipJson = (...words: string[]): any[] => json(ip('-j', '-d', ...words));
 // biome-ignore lint/suspicious/noExplicitAny: JSON of bridge(8)
-export const bridgeJson = (...words: string[]): any[] =>
-  json(execFileSync('bridge', ['-j', '-d', ...words], { encoding: 'utf8' }));
+export const bridgeJson = (...words: string[]): any[] => json(run('bridge', ['-j', '-d', ...words]));
+
+/** What it complains about is in the error, if it fails. */
+const run = (command: string, words: readonly string[]): string =>
+  execFileSync(command, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of other programs
 const json = (text: string): any[] => JSON.parse(text.trim() === '' ? '[]' : text);
