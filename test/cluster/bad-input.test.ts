@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -8,7 +7,6 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
-  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,6 +34,8 @@ beforeAll(async () => {
   host = await OneHost.start((starting) => starting.runBeside(process.execPath, '-e', HOLD_PORT));
   c1 = host.addNamespace('c1');
   c2 = host.addNamespace('c2');
+  // As every runtime does; the agent would, and leaves it so.
+  execFileSync('ip', ['-n', c2, 'link', 'set', 'lo', 'up']);
   await host.weftOk(
     ...['network', 'create', 'web', '--vni', '5000', '--subnet', '10.1.0.0/16', '--subnet', 'fd00:1::/64'],
   );
@@ -394,28 +394,30 @@ describe('what stands in files', () => {
   });
 
   const store = () => path.join(root, 'var/lib/weft/controller/store');
-  const copyStore = () =>
-    cpSync(path.join(host.root, 'var/lib/weft/controller/store'), store(), { recursive: true });
-  const storeBytes = () =>
-    readdirSync(store())
-      .filter((name) => name.endsWith('.mdb'))
-      .map((name) => readFileSync(path.join(store(), name)).toString('base64'));
+  const journal = () => path.join(store(), 'store.journal');
 
-  test.each([
-    ['overwritten', (file: string) => writeFileSync(file, Buffer.alloc(65536, 'junk'))],
-    ['cut off', (file: string) => truncateSync(file, 9000)],
-    ['empty', (file: string) => truncateSync(file, 1)],
-  ])('a store that is %s stays as it is and is named', async (_, spoil) => {
-    copyStore();
-    for (const name of readdirSync(store())) {
-      if (name.endsWith('.mdb')) spoil(path.join(store(), name));
-      else rmSync(path.join(store(), name));
-    }
-    const before = storeBytes();
+  test.each<[string, (bytes: Buffer) => Buffer]>([
+    ['is something else', () => Buffer.alloc(65536, 'junk')],
+    [
+      'has one bit turned',
+      (bytes) => bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1),
+    ],
+    ['lost a piece of its middle', (bytes) => Buffer.concat([bytes.subarray(0, 200), bytes.subarray(300)])],
+  ])('a store that %s is named, and stays as it is', async (_, spoil) => {
+    mkdirSync(store(), { recursive: true });
+    const spoilt = spoil(readFileSync(path.join(host.root, 'var/lib/weft/controller/store/store.journal')));
+    writeFileSync(journal(), spoilt);
     const { code, stderr } = await start('controller');
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: .*\/store.*\n {2}fix: .{4}/m);
-    expect(storeBytes()).toEqual(before);
+    expect(stderr).toMatch(/^error: .*\/store\.journal.*\n {2}fix: .{4}/m);
+    expect(readFileSync(journal())).toEqual(spoilt);
+  });
+
+  test('a directory where the store has its file', async () => {
+    mkdirSync(journal(), { recursive: true });
+    const { code, stderr } = await start('controller');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .*\/store\.journal.*\n {2}fix: .{4}/m);
   });
 
   test('a file where the store should be', async () => {
