@@ -1,8 +1,16 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileError, unreadableError } from './file-error.ts';
-import { JOURNAL_HEADER, type JournalEntry, parseJournal } from './journal-line.ts';
+import { formatHeader, HEADER_BYTES, type JournalEntry, parseJournal } from './journal-line.ts';
 import { syncDirectory } from './sync-directory.ts';
+
+interface OpenedFile {
+  readonly file: JournalFile;
+  readonly entries: readonly JournalEntry[];
+  /** Length of the last line's beginning, which was cut off. */
+  readonly droppedBytes: number;
+}
 
 /** A journal's bytes: what was appended is on the disk, what could not be appended has left no trace. */
 export class JournalFile {
@@ -18,11 +26,11 @@ export class JournalFile {
     this.end = end;
   }
 
-  /** Opens or makes it, and cuts off a last line that was never finished; of how many bytes is told. */
-  static async open(path: string) {
-    const handle = await open(path, 'r+').catch((error) => {
+  /** Opens it, or makes it, and cuts off a last line that was never finished. */
+  static async open(path: string): Promise<OpenedFile> {
+    const handle = await open(path, 'r+').catch(async (error) => {
       if (error.code !== 'ENOENT') throw error;
-      return open(path, 'wx+', 0o600);
+      return (await writeWhole(path, [])).handle;
     });
     try {
       if (!(await handle.stat()).isFile()) throw unreadableError(path, 'is not a file');
@@ -30,7 +38,7 @@ export class JournalFile {
       const { entries, end } = parseJournal(bytes, path);
       const droppedBytes = bytes.length - end;
       if (droppedBytes > 0) await handle.truncate(end);
-      return { file: new JournalFile(path, handle, end), entries, droppedBytes } satisfies OpenedFile;
+      return { file: new JournalFile(path, handle, end), entries, droppedBytes };
     } catch (error) {
       await handle.close();
       throw error;
@@ -39,74 +47,86 @@ export class JournalFile {
 
   /** Resolves when the line, and the file's name, have been flushed. */
   async append(line: Buffer): Promise<void> {
-    const bytes = this.end === 0 ? Buffer.concat([JOURNAL_HEADER, line]) : line;
     try {
       if (this.nameIsLoose) await syncDirectory(dirname(this.path));
       this.nameIsLoose = false;
-      await writeAll(this.handle, bytes, this.end);
+      await writeAll(this.handle, line, this.end);
       await this.handle.datasync();
     } catch (error) {
       // If even this fails, the next line is written over the same place.
       await this.handle.truncate(this.end).catch(() => {});
       throw fileError(error, this.path);
     }
-    this.end += bytes.length;
+    this.end += line.length;
+    this.markAcknowledged();
   }
 
   /** Puts a file with these lines alone in its place; after a crash at any point it is the old one or the new one. */
   async replace(lines: Iterable<Buffer>): Promise<void> {
-    const aside = `${this.path}.new`;
-    const handle = await open(aside, 'w', 0o600);
-    let end = 0;
-    try {
-      for (const bytes of gather([JOURNAL_HEADER], lines)) {
-        await writeAll(handle, bytes, end);
-        end += bytes.length;
-      }
-      await handle.datasync();
-      await rename(aside, this.path);
-    } catch (error) {
-      await handle.close();
-      await rm(aside, { force: true });
-      throw fileError(error, this.path);
-    }
+    const { handle, end } = await writeWhole(this.path, lines);
     const old = this.handle;
-    this.handle = handle;
-    this.end = end;
-    this.nameIsLoose = true;
+    [this.handle, this.end, this.nameIsLoose] = [handle, end, true];
     await old.close();
   }
 
   close(): Promise<void> {
     return this.handle.close();
   }
+
+  /**
+   * By this the next open tells a line that was lost from one that was never finished. It goes to the page cache
+   * alone, which outlives us; after a power failure it is behind by the last line, which its checksum vouches for.
+   */
+  private markAcknowledged(): void {
+    try {
+      writeSync(this.handle.fd, formatHeader(this.end), 0, HEADER_BYTES, 0);
+    } catch {
+      // It stays behind until the next line.
+    }
+  }
 }
 
-interface OpenedFile {
-  readonly file: JournalFile;
-  readonly entries: readonly JournalEntry[];
-  readonly droppedBytes: number;
-}
-
-/** How much of a new file is made ready at once: the event loop gets its turn in between. */
+/** How much of a new file is made ready at once: the event loop has its turn in between. */
 const CHUNK_BYTES = 1 << 18;
 
-function* gather(...parts: Iterable<Buffer>[]): Generator<Buffer> {
+/** Writes a new file aside, flushes it and moves it into place, so that a journal is never there without its header. */
+async function writeWhole(
+  path: string,
+  lines: Iterable<Buffer>,
+): Promise<{ handle: FileHandle; end: number }> {
+  const aside = `${path}.new`;
+  const handle = await open(aside, 'w+', 0o600);
+  try {
+    let end = HEADER_BYTES;
+    for (const bytes of gather(lines)) {
+      await writeAll(handle, bytes, end);
+      end += bytes.length;
+    }
+    await writeAll(handle, formatHeader(end), 0);
+    await handle.datasync();
+    await rename(aside, path);
+    return { handle, end };
+  } catch (error) {
+    await handle.close();
+    await rm(aside, { force: true });
+    throw fileError(error, path);
+  }
+}
+
+function* gather(lines: Iterable<Buffer>): Generator<Buffer> {
   let chunk: Buffer[] = [];
   let size = 0;
-  for (const part of parts) {
-    for (const bytes of part) {
-      chunk.push(bytes);
-      size += bytes.length;
-      if (size < CHUNK_BYTES) continue;
-      yield Buffer.concat(chunk);
-      [chunk, size] = [[], 0];
-    }
+  for (const line of lines) {
+    chunk.push(line);
+    size += line.length;
+    if (size < CHUNK_BYTES) continue;
+    yield Buffer.concat(chunk);
+    [chunk, size] = [[], 0];
   }
   yield Buffer.concat(chunk);
 }
 
-/** write(2) may take less than it was given; the rest of a full disk's errors comes with the next call. */
+/** write(2) may take less than it was given; on a disk that fills up the refusal comes with the next call. */
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; )
     done += (await handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;

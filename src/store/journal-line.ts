@@ -8,10 +8,13 @@ export type JournalEntry =
   | { readonly key: string; readonly deleted: true };
 
 const VERSION = 1;
-const MAGIC = 'weft-journal ';
-/** The first line. */
-export const JOURNAL_HEADER = Buffer.from(`${MAGIC}${VERSION}\n`);
 const NEWLINE = 0x0a;
+/** Always as long, so that it can be written over in place; within one disk sector, so that it changes at once. */
+export const HEADER_BYTES = 32;
+
+/** The first line: up to which byte everything has been flushed and acknowledged. */
+export const formatHeader = (acknowledged: number): Buffer =>
+  Buffer.from(`weft-journal ${VERSION} ${String(acknowledged).padStart(16, '0')}\n`);
 
 const checksum = (json: string | Buffer): string => crc32(json).toString(16).padStart(8, '0');
 
@@ -40,15 +43,13 @@ export interface ParsedJournal {
 }
 
 /**
- * Reads a whole journal. A last line that was never finished was never acknowledged: `end` lies before it. Anything
- * else that is broken had been acknowledged and is StoreError 'corrupt'.
+ * Reads a whole journal, up to the first line that is not whole. If that line had been acknowledged, the file has
+ * been damaged or cut: StoreError 'corrupt'. If not, its write was never finished.
  */
 export function parseJournal(bytes: Buffer, path: string): ParsedJournal {
-  if (bytes.length < JOURNAL_HEADER.length && JOURNAL_HEADER.subarray(0, bytes.length).equals(bytes))
-    return { entries: [], end: 0 };
-  checkHeader(bytes, path);
+  const acknowledged = parseHeader(bytes, path);
   const entries: JournalEntry[] = [];
-  let end = JOURNAL_HEADER.length;
+  let end = HEADER_BYTES;
   for (;;) {
     const newline = bytes.indexOf(NEWLINE, end);
     const line = newline < 0 ? undefined : parseLine(bytes.subarray(end, newline));
@@ -56,26 +57,18 @@ export function parseJournal(bytes: Buffer, path: string): ParsedJournal {
     for (const entry of line) entries.push(entry);
     end = newline + 1;
   }
-  if (!isUnfinished(bytes.subarray(end))) throw corruptError(path, `is damaged at byte ${end}`);
+  if (end < acknowledged) throw corruptError(path, `is damaged or cut off after byte ${end}`);
   return { entries, end };
 }
 
-/**
- * Whether this is what a crash leaves of the one line that is being written: a beginning of it, or, after a power
- * failure, all of it but with zeros (JSON has none) in place of pages that had not reached the disk.
- */
-function isUnfinished(tail: Buffer): boolean {
-  const newline = tail.indexOf(NEWLINE);
-  // A line that is whole but for its newline was finished, and its newline damaged later.
-  if (newline < 0) return parseLine(tail.subarray(0, -1)) === undefined;
-  return newline === tail.length - 1 && tail.includes('\0\0');
-}
-
-function checkHeader(bytes: Buffer, path: string): void {
-  const header = bytes.toString('latin1', 0, Math.max(bytes.indexOf(NEWLINE), 0));
-  const version = header.startsWith(MAGIC) ? Number(header.slice(MAGIC.length)) : Number.NaN;
-  if (version === VERSION) return;
-  if (!(version > VERSION)) throw corruptError(path, 'does not begin as a Weft journal');
-  const problem = `${path}: is a journal of version ${version}; this Weft reads version ${VERSION}`;
-  throw new StoreError('newer-schema', problem, 'upgrade this Weft');
+function parseHeader(bytes: Buffer, path: string): number {
+  const header = bytes.toString('latin1', 0, HEADER_BYTES);
+  const version = Number(/^weft-journal (\d+)[ \n]/.exec(header)?.[1]);
+  if (version > VERSION) {
+    const problem = `${path}: is a journal of version ${version}; this Weft reads version ${VERSION}`;
+    throw new StoreError('newer-schema', problem, 'upgrade this Weft');
+  }
+  const acknowledged = Number(/ (\d{16})\n$/.exec(header)?.[1]);
+  if (version === VERSION && acknowledged >= HEADER_BYTES) return acknowledged;
+  throw corruptError(path, 'does not begin as a Weft journal');
 }

@@ -21,14 +21,20 @@ export async function lockFile(path: string): Promise<() => void> {
   }
   try {
     await flock(fd, path);
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`);
   } catch (error) {
     closeSync(fd);
-    // Naming the holder is a courtesy: on a full disk the lock itself is still good, but the store would not be.
-    throw fileError(error, path);
+    throw error;
   }
+  nameHolder(fd);
   return () => closeSync(fd);
+}
+
+/** A courtesy to whoever is refused; on a full disk it stays undone. */
+function nameHolder(fd: number): void {
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`);
+  } catch {}
 }
 
 async function flock(fd: number, path: string): Promise<void> {
