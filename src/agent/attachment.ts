@@ -13,6 +13,8 @@ export interface Attachment {
   readonly bootId: string;
   /** `detaching`: to be taken out of the kernel, and the controller still to be told. */
   readonly state: 'attached' | 'detaching';
+  /** Whether the controller has this generation of the endpoint. */
+  readonly published: boolean;
 }
 
 /** Who this host is: made up at the first start, and what its kernel objects are named after. */
@@ -36,6 +38,7 @@ const entrySchema = z.discriminatedUnion('entry', [
     namespace: z.object({ path: z.string(), dev: z.number(), inode: z.number(), cookie: z.string() }),
     bootId: z.string(),
     state: z.enum(['attached', 'detaching']),
+    published: z.boolean(),
   }),
 ]);
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createNetwork } from '#intent/test-world.ts';
+import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import { isRejection } from '#model/fault.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelObjects } from '#model/kernel-state.ts';
@@ -88,6 +88,124 @@ describe('attach', () => {
     );
     expect(await h1.pendingOps()).toEqual([]);
   });
+});
+
+describe('granting alone', () => {
+  const addressesOf = (agent: TestAgent, request: number): readonly string[] => {
+    const answer = agent.answers.get(request);
+    if (!answer || isRejection(answer) || answer.answer !== 'attached')
+      throw new Error(JSON.stringify(answer));
+    return answer.endpoint.addresses;
+  };
+
+  test('serves from the own block with the controller away, and publishes later', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.cut();
+    const request = h1.attach('app', '/c2');
+    await cluster.settle();
+    const [ip] = addressesOf(h1, request);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(1);
+    h1.restart();
+    await cluster.settle();
+    expect(await h1.pendingOps()).toEqual([]);
+    h1.heal();
+    await cluster.settle(1_000);
+    const published = [...cluster.controller.state.snapshot.endpoints.values()].map(
+      ({ addresses }) => addresses[0],
+    );
+    expect(published).toContain(ip);
+    expect(
+      [...h1.journal.values()].filter((entry) => entry.entry === 'attachment' && !entry.published),
+    ).toEqual([]);
+  });
+
+  test('an endpoint made and gone while the controller was away is never heard of', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.cut();
+    h1.attach('app', '/c2');
+    await cluster.settle();
+    h1.detach({ endpoint: 'c2' });
+    await cluster.settle();
+    h1.heal();
+    await cluster.settle(1_000);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(1);
+    expect([...h1.journal.values()].filter(({ entry }) => entry === 'attachment')).toHaveLength(1);
+  });
+
+  test('an address that was given back rests', async () => {
+    await attached(h1, 'app', '/c1');
+    const old = addressesOf(h1, await attachNow(h1, '/c2'));
+    h1.detach({ endpoint: 'c2' });
+    await cluster.settle();
+    expect(addressesOf(h1, await attachNow(h1, '/c3'))).not.toEqual(old);
+    h1.detach({ endpoint: 'c3' });
+    await cluster.settle(20_000);
+    expect(addressesOf(h1, await attachNow(h1, '/c4'))).toEqual(old);
+  });
+
+  test("an address in another host's block is asked for first", async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    // The next that h1 would give by itself.
+    const next = '10.128.0.3';
+    const asked = h2.attach('app', '/c3', { addresses: [next] });
+    const own = h1.attach('app', '/c4');
+    await cluster.settle(2_000);
+    const holders = [...cluster.controller.state.snapshot.endpoints.values()].filter(({ addresses }) =>
+      addresses.includes(next as never),
+    );
+    expect(holders).toHaveLength(1);
+    const answers = [h2.answers.get(asked), h1.answers.get(own)];
+    expect(answers.every((answer) => answer !== undefined)).toBe(true);
+    const given = answers.filter(
+      (answer) =>
+        answer &&
+        !isRejection(answer) &&
+        answer.answer === 'attached' &&
+        answer.endpoint.addresses.includes(next as never),
+    );
+    expect(given).toHaveLength(1);
+  });
+
+  test('and refused when its owner cannot be heard', async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    h1.cut();
+    const request = h2.attach('app', '/c3', { addresses: ['10.128.0.3'] });
+    await cluster.settle(1_000);
+    expect(h2.answers.get(request)).toMatchObject({
+      reason: 'unavailable',
+      faults: [{ field: 'host', value: 'h1' }],
+    });
+  });
+
+  test('what the controller granted to nobody goes back', async () => {
+    await attached(h1, 'app', '/c1');
+    cluster.controller.grant(attachEndpoint('app', 'h1', 'lost'), { role: 'host', name: 'h1' });
+    h1.restart();
+    await cluster.settle(1_000);
+    expect(
+      [...cluster.controller.state.snapshot.endpoints.values()].map(({ containerId }) => containerId),
+    ).toEqual(['/c1']);
+  });
+
+  test('the same container in another namespace has a higher generation', async () => {
+    const first = await attached(h1, 'app', '/c1');
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    const second = await attached(h1, 'app', '/c1');
+    expect(second).toMatchObject({ id: first.id, mac: first.mac, generation: 2 });
+    expect(cluster.controller.state.snapshot.endpoints.get(first.id)?.generation).toBe(2);
+    cluster.controller.ask({ wish: 'detach-endpoint', endpoint: first.id, generation: 1 });
+    await cluster.settle(1_000);
+    expect(await h1.pendingOps()).toEqual([]);
+    expect(cluster.controller.state.snapshot.endpoints.has(first.id)).toBe(true);
+  });
+
+  async function attachNow(agent: TestAgent, path: string): Promise<number> {
+    const request = agent.attach('app', path);
+    await cluster.settle();
+    return request;
+  }
 });
 
 describe('detach', () => {

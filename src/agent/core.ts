@@ -1,16 +1,13 @@
-import {
-  beginAttach,
-  endAttachGrant,
-  failJournal,
-  noteJournaled,
-  settleAttaches,
-  timeOutAttaches,
-} from './attach.ts';
+import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
 import { beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
-import type { AgentEffect, AgentEvent } from './event.ts';
+import type { AgentEffect, AgentEvent, Moment } from './event.ts';
+import { releaseOrphans } from './orphans.ts';
+import { endPublish, publishAll } from './publish.ts';
 import { reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
+import { wake } from './rest.ts';
 import { hear, loseSession, watchSession } from './session.ts';
+import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import type { AgentState } from './state.ts';
 import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './turn.ts';
 
@@ -19,8 +16,9 @@ import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './
  * out. Events only mark things dirty; the turn (turn.ts) settles them from the latest view and a fresh look, so that
  * what results depends on the state and never on the order in which events came.
  */
-export function step(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect[] {
-  return [...react(state, event, nowMs), ...settle(state), ...beginTurn(state, nowMs)];
+export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Moment): AgentEffect[] {
+  state.nowMs = nowMs;
+  return [...react(state, event), ...grantWaiting(state, chance), ...settle(state), ...beginTurn(state)];
 }
 
 /** Between turns: answers everybody whose wish the kernel now fulfils. */
@@ -29,14 +27,16 @@ function settle(state: AgentState): AgentEffect[] {
   return [...settleAttaches(state), ...settleDetaches(state), ...settleResets(state)];
 }
 
-function react(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect[] {
+function react(state: AgentState, event: AgentEvent): AgentEffect[] {
   switch (event.event) {
     case 'asked-attach':
-      return beginAttach(state, event.request, event.ask, nowMs);
+      return beginAttach(state, event.request, event.ask);
     case 'attach-granted':
       return endAttachGrant(state, event.request, event.grant);
+    case 'published':
+      return endPublish(state, event.endpoint, event.generation, event.refused);
     case 'asked-detach':
-      return beginDetach(state, event.request, event.ask, nowMs);
+      return beginDetach(state, event.request, event.ask);
     case 'detach-granted':
       return endDetachGrant(state, event.endpoint, event.refused);
     case 'asked-reset':
@@ -46,23 +46,34 @@ function react(state: AgentState, event: AgentEvent, nowMs: number): AgentEffect
     case 'journal-failed':
       return failJournal(state, event.key, event.rejection);
     case 'heard':
-      return hear(state, event.message, nowMs);
+      return hear(state, event.message);
+    case 'view-kept':
+      state.session.keptRevision = event.revision;
+      return [];
     case 'disconnected':
       return loseSession(state);
     case 'kernel-changed':
       return markDirty(state);
     case 'observed':
-      return takeLook(state, event.state, nowMs);
+      return takeLook(state, event.state);
     case 'observe-failed':
-      return failLook(state, nowMs);
+      return failLook(state);
     case 'applied':
-      return endTurn(state, event.results, nowMs);
+      return endTurn(state, event.results);
     case 'tick':
-      return [
-        ...watchSession(state, nowMs),
-        ...timeOutAttaches(state, nowMs),
-        ...retryTurn(state, nowMs),
-        ...reportStatus(state, nowMs),
-      ];
+      return beat(state);
   }
+}
+
+/** What time alone brings. */
+function beat(state: AgentState): AgentEffect[] {
+  wake(state);
+  return [
+    ...watchSession(state),
+    ...timeOutAttaches(state),
+    ...publishAll(state),
+    ...releaseOrphans(state),
+    ...retryTurn(state),
+    ...reportStatus(state),
+  ];
 }

@@ -5,6 +5,8 @@ import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
+import { keepOwnWord, keepOwnWords } from './own-word.ts';
+import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
 import { markDirty } from './turn.ts';
 
@@ -17,15 +19,10 @@ const TOLD_LATER: Notice = {
 };
 
 /** Takes endpoints out of the kernel and tells the controller. Detaching what is not there is success. */
-export function beginDetach(
-  state: AgentState,
-  request: number,
-  ask: DetachAsk,
-  nowMs: number,
-): AgentEffect[] {
+export function beginDetach(state: AgentState, request: number, ask: DetachAsk): AgentEffect[] {
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
-  state.detaching.set(request, { endpoints: found, sinceMs: nowMs });
+  state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs });
   return found.flatMap((endpoint) => dropAttachment(state, endpoint.id));
 }
 
@@ -63,29 +60,46 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   const attachment = state.attachments.get(id);
   const endpoint = attachment?.endpoint ?? state.view.endpoints.get(id);
   if (!endpoint) return [];
-  const tell = askToDetach(endpoint);
-  if (!attachment) return [...tell, ...markDirty(state)];
+  if (!attachment) return release(state, endpoint);
   const entry = { ...attachment, state: 'detaching' } as const;
   state.attachments.set(id, entry);
+  keepOwnWord(state, entry);
+  rest(state, endpoint);
+  // A publication under way must not overtake the detach: it is told after that has ended.
+  const tell = state.publishing.has(id) ? [] : askToDetach(state, endpoint);
   return [{ effect: 'journal-put', key: id, entry }, ...tell, ...markDirty(state)];
 }
 
-const askToDetach = ({ id, generation }: Endpoint): AgentEffect[] => [
-  { effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } },
-];
+/** Gives back what the journal knows nothing of. */
+export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
+  state.releasing.add(endpoint.id);
+  keepOwnWords(state);
+  return [...askToDetach(state, endpoint), ...markDirty(state)];
+}
+
+/** Without a session it is told when one begins. */
+export const askToDetach = ({ session }: AgentState, { id, generation }: Endpoint): AgentEffect[] =>
+  session.connected
+    ? [{ effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } }]
+    : [];
 
 /** A session began: what could not be told before is told now. */
 export const askAgainToDetach = (state: AgentState): AgentEffect[] =>
   [...state.attachments.values()]
-    .filter(({ state: is }) => is === 'detaching')
-    .flatMap(({ endpoint }) => askToDetach(endpoint));
+    .filter(({ state: is, endpoint }) => is === 'detaching' && !state.publishing.has(endpoint.id))
+    .flatMap(({ endpoint }) => askToDetach(state, endpoint));
 
 /** The controller has taken note, or says it never will: either way nothing is left to remember. */
 export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Rejection): AgentEffect[] {
   // Unreachable: kept in the journal, told when a session begins.
-  if (refused?.reason === 'unavailable') return [];
-  const known = state.attachments.delete(endpoint);
-  const forget: AgentEffect[] = known ? [{ effect: 'journal-delete', key: endpoint }] : [];
+  const orphan = state.releasing.delete(endpoint);
+  if (refused?.reason === 'unavailable') {
+    state.orphansPossible ||= orphan;
+    return [];
+  }
+  const isKnown = state.attachments.get(endpoint)?.state === 'detaching';
+  if (isKnown) state.attachments.delete(endpoint);
+  const forget: AgentEffect[] = isKnown ? [{ effect: 'journal-delete', key: endpoint }] : [];
   return [...forget, ...markDirty(state)];
 }
 
@@ -95,7 +109,7 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
   // Something is still to be done in the kernel.
   if (state.turn.dirty) return effects;
   for (const [request, { endpoints }] of state.detaching) {
-    const told = endpoints.every(({ id }) => !state.attachments.has(id));
+    const told = endpoints.every(({ id }) => !state.attachments.has(id) && !state.releasing.has(id));
     if (!told && state.session.connected) continue;
     state.detaching.delete(request);
     effects.push({

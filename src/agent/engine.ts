@@ -1,13 +1,14 @@
 import type { Logger } from 'pino';
 import type { Kernel } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { Revision } from '#model/records.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal } from '#store/journal.ts';
 import { StoreError } from '#store/store-error.ts';
 import type { JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
 import { findEndpoints } from './detach.ts';
-import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from './event.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, Moment } from './event.ts';
 import type { AgentState } from './state.ts';
 import type { HostWords, Uplink } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
@@ -19,10 +20,11 @@ export interface AgentParts {
   readonly kernel: Kernel;
   readonly journal: Journal<JournalEntry>;
   readonly uplink: Uplink;
-  readonly viewFile: ViewFile;
+  /** Keeps the view, and says up to which revision it did. */
+  readonly viewFile: (onKept: (revision: Revision) => void) => ViewFile;
   /** What to register, read anew at each try: addresses change. */
   readonly hostWords: () => Promise<HostWords>;
-  readonly nowMs: () => number;
+  readonly moment: () => Moment;
   readonly log: Logger;
 }
 
@@ -30,6 +32,7 @@ export interface AgentParts {
 export class Engine {
   readonly state: AgentState;
   private readonly parts: AgentParts;
+  private readonly viewFile: ViewFile;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
   private lastRequest = 0;
   private stopped = false;
@@ -38,6 +41,7 @@ export class Engine {
   constructor(state: AgentState, parts: AgentParts) {
     this.state = state;
     this.parts = parts;
+    this.viewFile = parts.viewFile((revision) => this.dispatch({ event: 'view-kept', revision }));
   }
 
   start(): void {
@@ -52,7 +56,7 @@ export class Engine {
     this.stopped = true;
     for (const stop of this.stops) stop();
     this.parts.uplink.disconnect('the agent stops');
-    this.parts.viewFile.close();
+    this.viewFile.close();
   }
 
   attach(ask: AttachAsk): Promise<Answer | Rejection> {
@@ -73,7 +77,7 @@ export class Engine {
 
   dispatch(event: AgentEvent): void {
     if (this.stopped) return;
-    for (const effect of step(this.state, event, this.parts.nowMs())) this.perform(effect);
+    for (const effect of step(this.state, event, this.parts.moment())) this.perform(effect);
   }
 
   private request(eventOf: (request: number) => AgentEvent): Promise<Answer | Rejection> {
@@ -85,7 +89,7 @@ export class Engine {
   }
 
   private perform(effect: AgentEffect): void {
-    const { uplink, viewFile } = this.parts;
+    const { uplink } = this.parts;
     switch (effect.effect) {
       case 'connect':
         void this.connect(effect.afterMs);
@@ -98,6 +102,13 @@ export class Engine {
           .attach(effect.wish)
           .then((grant) => this.dispatch({ event: 'attach-granted', request: effect.request, grant }));
         return;
+      case 'publish': {
+        const { id, generation } = effect.endpoint;
+        void uplink
+          .publish(effect.endpoint)
+          .then((refused) => this.dispatch({ event: 'published', endpoint: id, generation, refused }));
+        return;
+      }
       case 'ask-detach':
         void uplink
           .detach(effect.wish)
@@ -112,7 +123,7 @@ export class Engine {
         void this.journal(effect.key, (journal) => journal.delete(effect.key));
         return;
       case 'keep-view':
-        viewFile.keepSoon();
+        this.viewFile.keepSoon();
         return;
       case 'observe':
         void this.observe(effect.scope);

@@ -1,3 +1,4 @@
+import type { Chance } from '#intent/admitted.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
@@ -24,16 +25,30 @@ export interface DetachAsk {
   readonly namespacePath?: string;
 }
 
+/** Time and chance, handed in with every event. */
+export interface Moment {
+  /** Never goes back. */
+  readonly nowMs: number;
+  readonly chance: Chance;
+}
+
 /** Everything that can happen to the agent's core. */
 export type AgentEvent =
   | { readonly event: 'asked-attach'; readonly request: number; readonly ask: AttachAsk }
   | { readonly event: 'asked-detach'; readonly request: number; readonly ask: DetachAsk }
   | { readonly event: 'asked-reset'; readonly request: number }
   | { readonly event: 'attach-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
+  | {
+      readonly event: 'published';
+      readonly endpoint: Id;
+      readonly generation: number;
+      readonly refused?: Rejection;
+    }
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
   | { readonly event: 'journaled'; readonly key: string }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: HeardMessage }
+  | { readonly event: 'view-kept'; readonly revision: Revision }
   | { readonly event: 'disconnected'; readonly reason: string }
   | { readonly event: 'kernel-changed' }
   | { readonly event: 'observed'; readonly state: KernelState }
@@ -67,6 +82,7 @@ export type AgentEffect =
   | { readonly effect: 'connect'; readonly afterMs: number }
   | { readonly effect: 'disconnect'; readonly reason: string }
   | { readonly effect: 'ask-attach'; readonly request: number; readonly wish: AttachEndpoint }
+  | { readonly effect: 'publish'; readonly endpoint: Endpoint }
   | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
   | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
   | { readonly effect: 'journal-delete'; readonly key: string }

@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
+import { missingKernelFeatures } from '#kernel/kernel-features.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
@@ -15,7 +16,7 @@ import { renderOp } from '#model/render-kernel.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
 import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
-import { ListenError, serve } from '#transport/server.ts';
+import { serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
 import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
 import type { AgentConfig } from './config.ts';
@@ -28,6 +29,17 @@ import { planOps } from './turn.ts';
 import { type HostWords, Uplink } from './uplink.ts';
 import { readView, ViewFile } from './view-file.ts';
 
+/** Why the agent cannot start, and what to do. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly next: string;
+
+  constructor(message: string, next: string) {
+    super(message);
+    this.next = next;
+  }
+}
+
 /**
  * The process on each host: real kernel, journal, clock and sockets are made here and nowhere else in this room.
  * Resolves after a clean stop, the data plane left as it is; rejects when it cannot start.
@@ -36,6 +48,9 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const log = pino({ name: 'agent', level: config.logLevel });
   const paths = agentPaths(config.root);
   const controller = readAddress(config.controller);
+  const missing = missingKernelFeatures();
+  if (missing.length > 0)
+    throw new StartError(`this kernel lacks ${missing.join(', ')}`, 'load the modules, or use a kernel from 5.15 on');
   // A wrong --underlay is better told now than at each try to register.
   await readHostWords(config, controller);
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
@@ -111,9 +126,9 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     kernel,
     journal,
     uplink: new Uplink(own, config.controller, log),
-    viewFile: new ViewFile(viewPath, state.view, log),
+    viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
-    nowMs: () => Math.floor(performance.now()),
+    moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
     log,
   });
   const routes = agentRoutes({
@@ -134,11 +149,13 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   for (const clients of [own, operator]) clients.close();
 }
 
+const entropy = (byteCount: number): Uint8Array => randomBytes(byteCount);
+
 /** Who this host is; at the first start it names itself, durably, before anybody hears of it. */
 async function knowSelf(journal: Journal<JournalEntry>): Promise<Id> {
   const identity = journal.entries().get(IDENTITY_KEY);
   if (identity?.entry === 'identity') return identity.host;
-  const host = createId(Date.now(), (byteCount) => randomBytes(byteCount));
+  const host = createId(Date.now(), entropy);
   await journal.put(IDENTITY_KEY, { entry: 'identity', host });
   return host;
 }
@@ -158,7 +175,7 @@ async function readHostWords(
 ): Promise<HostWords> {
   const underlay = findUnderlay({ text, towards: await addressTowards(controller) });
   if (isRejection(underlay))
-    throw new ListenError(underlay.faults.map(formatFault).join('\n'), 'give --underlay');
+    throw new StartError(underlay.faults.map(formatFault).join('\n'), 'give --underlay');
   return { name, labels, underlay: underlay.addresses, facts: await readHostFacts(underlay) };
 }
 
@@ -174,7 +191,7 @@ async function addressTowards(controller: Address): Promise<Ip | undefined> {
 
 function readAddress(text: string): Address {
   const address = parseAddress(text);
-  if (!address.ok) throw new ListenError(`controller "${text}" ${address.problem}`, address.fix);
+  if (!address.ok) throw new StartError(`controller "${text}" ${address.problem}`, address.fix);
   return address.value;
 }
 

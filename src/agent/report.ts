@@ -5,6 +5,7 @@ import type { RankedOp } from '#plan/order.ts';
 import { hostStatus } from '#plan/status.ts';
 import type { AgentEffect } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
+import { noteSettled } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
 /** The controller hears at least this often how it stands here. */
@@ -19,6 +20,7 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
   state.status = hostStatus(view, {
     headRevision,
     appliedRevision: turn.applied,
+    settledRevision: session.settledRevision,
     ops: ops.map(({ op }) => op),
     results,
     notices: noticesOf(state),
@@ -44,12 +46,14 @@ function noticesOf(state: AgentState): Notice[] {
 }
 
 /** Tells the controller, now and then, and soon after something changed. */
-export function reportStatus(state: AgentState, nowMs: number): AgentEffect[] {
-  const { session, status } = state;
-  if (!session.connected || !status) return [];
+export function reportStatus(state: AgentState): AgentEffect[] {
+  const { session } = state;
+  if (!session.connected || !state.status) return [];
+  noteSettled(state);
+  const status = { ...state.status, settledRevision: session.settledRevision };
   const news = JSON.stringify(status) !== session.lastReport;
-  if (!news && nowMs - session.lastReportMs < REPORT_INTERVAL_MS) return [];
-  session.lastReportMs = nowMs;
+  if (!news && state.nowMs - session.lastReportMs < REPORT_INTERVAL_MS) return [];
+  session.lastReportMs = state.nowMs;
   session.lastReport = JSON.stringify(status);
   return [{ effect: 'report-status', status }];
 }

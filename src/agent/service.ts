@@ -16,7 +16,7 @@ import {
 import { type HelloResponse, HelloResponseSchema, type HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionToError } from '#api/rejection.ts';
 import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
-import { recordToWire } from '#api/wire-records.ts';
+import { endpointToWire, recordToWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
@@ -167,8 +167,6 @@ function expectAnswer<A extends Answer['answer']>(
   if (answer.answer !== kind) throw new Error(`${answer.answer} answers ${kind}`);
   return answer as Extract<Answer, { answer: A }>;
 }
-
-const endpointToWire = (endpoint: Endpoint) => recordToWire(endpoint).record.value as never;
 
 const endpointAndNetwork = (endpoint: Endpoint, network: Network) => ({
   endpoint: endpointToWire(endpoint),

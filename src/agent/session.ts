@@ -2,6 +2,8 @@ import type { Id } from '#model/id.ts';
 import { put, remove } from '#model/records.ts';
 import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect, HeardMessage } from './event.ts';
+import { keepOwnWords } from './own-word.ts';
+import { publishAll } from './publish.ts';
 import type { AgentState } from './state.ts';
 import { markDirty } from './turn.ts';
 
@@ -11,21 +13,24 @@ const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 5_000;
 
 /** Takes the controller's word into the view. */
-export function hear(state: AgentState, message: HeardMessage, nowMs: number): AgentEffect[] {
+export function hear(state: AgentState, message: HeardMessage): AgentEffect[] {
   const { session, view } = state;
   session.connected = true;
   session.failures = 0;
-  session.lastHeardMs = nowMs;
+  session.lastHeardMs = state.nowMs;
   session.headRevision = message.revision;
   if (message.message === 'beat') return [];
   if (message.message === 'snapshot') {
     view.clear();
     view.apply(message.records.map(put), message.revision);
     state.confirmed = true;
-    return [{ effect: 'keep-view' }, ...askAgainToDetach(state), ...markDirty(state)];
+    state.orphansPossible = true;
+    keepOwnWords(state);
+    return [{ effect: 'keep-view' }, ...askAgainToDetach(state), ...publishAll(state), ...markDirty(state)];
   }
   view.apply(message.changes, message.revision);
   view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
+  keepOwnWords(state);
   return [{ effect: 'keep-view' }, ...markDirty(state)];
 }
 
@@ -42,7 +47,7 @@ export function loseSession({ session }: AgentState): AgentEffect[] {
   return [{ effect: 'connect', afterMs }];
 }
 
-export function watchSession({ session }: AgentState, nowMs: number): AgentEffect[] {
+export function watchSession({ session, nowMs }: AgentState): AgentEffect[] {
   if (!session.connected || nowMs - session.lastHeardMs < SILENCE_LIMIT_MS) return [];
   return [{ effect: 'disconnect', reason: 'the controller has gone silent' }];
 }

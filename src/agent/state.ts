@@ -8,10 +8,13 @@ import { Snapshot } from '#model/snapshot.ts';
 import type { RankedOp } from '#plan/order.ts';
 import type { Attachment } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
+import { keepOwnWord } from './own-word.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
 export interface AgentState {
   /** This boot of the machine. */
+  /** When the present event came; never goes back. */
+  nowMs: number;
   readonly bootId: string;
   readonly name: string;
   /** Made up at the first start and kept ever since. */
@@ -24,6 +27,14 @@ export interface AgentState {
   /** By endpoint. */
   readonly attachments: Map<Id, Attachment>;
   readonly attaching: Map<number, Attaching>;
+  /** Endpoints whose publication is under way. */
+  readonly publishing: Set<Id>;
+  /** The controller may have granted what nobody here remembers: an answer was lost, or a process. */
+  orphansPossible: boolean;
+  /** Such endpoints, being given back. */
+  readonly releasing: Set<Id>;
+  /** Addresses given back here (`network address`), and until when nobody gets them. */
+  readonly resting: Map<string, number>;
   readonly detaching: Map<number, Detaching>;
   /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
   wishesNothing: boolean;
@@ -39,16 +50,22 @@ export interface SessionState {
   failures: number;
   lastHeardMs: number;
   headRevision: Revision;
+  /** The view's revision on disk. */
+  keptRevision: Revision;
+  /** What this host keeps to (see own-word.ts). */
+  settledRevision: Revision;
   lastReportMs: number;
   /** What was told last. */
   lastReport: string;
 }
 
-/** An attach on its way: granted by the controller → in the journal → in the kernel → answered. */
+/** An attach on its way: waiting its turn → granted → in the journal → in the kernel → answered. */
 export interface Attaching {
   readonly ask: AttachAsk;
   readonly sinceMs: number;
-  readonly phase: 'granting' | 'journaling' | 'settling';
+  readonly phase: 'waiting' | 'granting' | 'journaling' | 'settling';
+  /** What the journal is to say, and its endpoint. */
+  readonly attachment?: Attachment;
   readonly endpoint?: Endpoint;
   /** The view must have come this far before the kernel can be right. */
   readonly revision: Revision;
@@ -83,13 +100,25 @@ export interface Turn {
   live: ReadonlySet<string>;
 }
 
-export const createAgentState = (start: {
+/** What was promised before counts, however old the view is. */
+export function createAgentState(start: AgentStart): AgentState {
+  const state = emptyState(start);
+  for (const attachment of state.attachments.values())
+    keepOwnWord(state, { ...attachment, published: false });
+  return state;
+}
+
+/** What the last process left. */
+export interface AgentStart {
   readonly bootId: string;
   readonly name: string;
   readonly host: Id;
   readonly view?: Snapshot;
   readonly attachments: Iterable<Attachment>;
-}): AgentState => ({
+}
+
+const emptyState = (start: AgentStart): AgentState => ({
+  nowMs: 0,
   bootId: start.bootId,
   name: start.name,
   host: start.host,
@@ -100,11 +129,17 @@ export const createAgentState = (start: {
     failures: 0,
     lastHeardMs: 0,
     headRevision: 0,
+    keptRevision: start.view?.revision ?? 0,
+    settledRevision: 0,
     lastReportMs: 0,
     lastReport: '',
   },
   attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
   attaching: new Map(),
+  publishing: new Set(),
+  orphansPossible: true,
+  releasing: new Set(),
+  resting: new Map(),
   detaching: new Map(),
   wishesNothing: false,
   resetting: new Set(),

@@ -1,3 +1,4 @@
+import type { Granted } from '#controller/event.ts';
 import { TestController } from '#controller/test-controller.ts';
 import { registerHost } from '#intent/test-world.ts';
 import { FakeKernel } from '#kernel/fake-kernel.ts';
@@ -9,7 +10,7 @@ import type { Wish } from '#model/wish.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
-import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from './event.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, AttachGrant, DetachAsk } from './event.ts';
 import { scopeOf } from './scope.ts';
 import { type AgentState, createAgentState } from './state.ts';
 import { planOps } from './turn.ts';
@@ -61,6 +62,8 @@ export class TestAgent {
   private effects: AgentEffect[] = [];
   private session = 0;
   private connecting = false;
+  /** Attaches that the controller was asked for, and under which number. */
+  private readonly awaited = new Map<number, number>();
   private lastRequest = 0;
 
   constructor(cluster: TestCluster, name: string) {
@@ -110,7 +113,9 @@ export class TestAgent {
   }
 
   dispatch(event: AgentEvent): void {
-    this.effects.push(...step(this.state, event, this.cluster.nowMs));
+    this.effects.push(
+      ...step(this.state, event, { nowMs: this.cluster.nowMs, chance: this.cluster.controller.chance }),
+    );
   }
 
   /** What is left to do in the kernel: nothing, when the agent is done. */
@@ -161,10 +166,16 @@ export class TestAgent {
     this.session = 0;
   }
 
-  /** The replica in the test controller is what the wire delivered; hand it on as the snapshot or delta it was. */
+  /** What the controller has said: on the session, and in answer to attaches. */
   private listen(): void {
     const messages = this.session ? this.cluster.controller.sent.get(this.session)?.splice(0) : undefined;
     for (const message of messages ?? []) this.dispatch({ event: 'heard', message });
+    this.cluster.controller.acknowledgeAll();
+    for (const [request, petition] of this.awaited) {
+      const answer = this.cluster.controller.answers.get(petition);
+      if (answer) this.awaited.delete(request);
+      if (answer) this.dispatch({ event: 'attach-granted', request, grant: grantOf(answer) });
+    }
   }
 
   private async perform(effect: AgentEffect): Promise<void> {
@@ -175,12 +186,17 @@ export class TestAgent {
       case 'disconnect':
         return this.cut();
       case 'ask-attach': {
-        const answer = this.askController(effect.wish);
-        const grant =
-          isRejection(answer) || answer.subject?.kind !== 'endpoint'
-            ? (answer as Rejection)
-            : { endpoint: answer.subject, revision: answer.revision, notices: answer.notices };
-        return this.dispatch({ event: 'attach-granted', request: effect.request, grant });
+        if (!this.connected)
+          return this.dispatch({ event: 'attach-granted', request: effect.request, grant: UNREACHABLE });
+        const { controller } = this.cluster;
+        this.awaited.set(effect.request, controller.petition(effect.wish, { role: 'host', name: this.name }));
+        return controller.acknowledgeAll();
+      }
+      case 'publish': {
+        const answer = this.askController({ wish: 'publish-endpoint', endpoint: effect.endpoint });
+        const { id, generation } = effect.endpoint;
+        const refused = isRejection(answer) ? answer : undefined;
+        return this.dispatch({ event: 'published', endpoint: id, generation, refused });
       }
       case 'ask-detach': {
         const answer = this.askController(effect.wish);
@@ -195,7 +211,7 @@ export class TestAgent {
         return this.dispatch({ event: 'journaled', key: effect.key });
       case 'keep-view':
         this.keptView = new Snapshot(this.state.view.records(), this.state.view.revision);
-        return;
+        return this.dispatch({ event: 'view-kept', revision: this.keptView.revision });
       case 'observe':
         return this.dispatch({ event: 'observed', state: await this.kernel.observe(effect.scope) });
       case 'apply':
@@ -219,6 +235,12 @@ export class TestAgent {
       : UNREACHABLE;
   }
 }
+
+const grantOf = (answer: Granted | Rejection): AttachGrant | Rejection => {
+  if (isRejection(answer)) return answer;
+  if (answer.subject?.kind !== 'endpoint') throw new Error('an attach is about an endpoint');
+  return { endpoint: answer.subject, revision: answer.revision, notices: answer.notices };
+};
 
 const underlayOf = (name: string): string => `10.99.0.${name.replace(/\D/g, '')}`;
 

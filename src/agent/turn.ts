@@ -22,26 +22,26 @@ export function markDirty({ turn }: AgentState): AgentEffect[] {
 }
 
 /** Begins a turn if there is reason to and none is under way. */
-export function beginTurn(state: AgentState, nowMs: number): AgentEffect[] {
+export function beginTurn(state: AgentState): AgentEffect[] {
   const { turn } = state;
   if (!turn.dirty || turn.phase !== 'idle') return [];
   turn.phase = 'observing';
   turn.dirty = false;
   turn.revision = state.view.revision;
-  turn.lastLookMs = nowMs;
+  turn.lastLookMs = state.nowMs;
   turn.scope = scopeOf(state);
   return [{ effect: 'observe', scope: turn.scope }];
 }
 
 /** The kernel as it is: what must be done to bring it to the view? */
-export function takeLook(state: AgentState, observed: KernelState, nowMs: number): AgentEffect[] {
+export function takeLook(state: AgentState, observed: KernelState): AgentEffect[] {
   const { turn } = state;
   turn.live = livePaths(turn.scope!, observed);
   turn.revision = state.view.revision;
   turn.ops = planOps(state, observed);
   // Of an earlier revision's making: what the kernel lost since then.
   noteStatus(state, turn.ops, turn.failing);
-  if (turn.ops.length === 0) return endTurn(state, [], nowMs);
+  if (turn.ops.length === 0) return endTurn(state, []);
   turn.phase = 'applying';
   return [{ effect: 'apply', ops: turn.ops.map(({ op }) => op), scope: scopeOf(state) }];
 }
@@ -84,7 +84,7 @@ function overlayOf(
 }
 
 /** The kernel has answered: remember what it refused, and come back for it. */
-export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: number): AgentEffect[] {
+export function endTurn(state: AgentState, results: readonly OpResult[]): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
   turn.applied = turn.revision;
@@ -93,26 +93,26 @@ export function endTurn(state: AgentState, results: readonly OpResult[], nowMs: 
   if (turn.failing.length === 0) {
     turn.failures = 0;
     turn.retryAtMs = 0;
-  } else scheduleRetry(state, nowMs);
+  } else scheduleRetry(state);
   return [];
 }
 
 /** The kernel could not even be looked at. */
-export function failLook(state: AgentState, nowMs: number): AgentEffect[] {
+export function failLook(state: AgentState): AgentEffect[] {
   state.turn.phase = 'idle';
-  scheduleRetry(state, nowMs);
+  scheduleRetry(state);
   return [];
 }
 
-function scheduleRetry({ turn }: AgentState, nowMs: number): void {
+function scheduleRetry({ turn, nowMs }: AgentState): void {
   turn.failures++;
   turn.retryAtMs = nowMs + Math.min(FIRST_RETRY_DELAY_MS * 2 ** (turn.failures - 1), LONGEST_RETRY_DELAY_MS);
 }
 
 /** Time has come to try again, or to look whether all is still well. */
-export function retryTurn(state: AgentState, nowMs: number): AgentEffect[] {
+export function retryTurn(state: AgentState): AgentEffect[] {
   const { retryAtMs, lastLookMs } = state.turn;
-  const retry = retryAtMs > 0 && nowMs >= retryAtMs;
+  const retry = retryAtMs > 0 && state.nowMs >= retryAtMs;
   if (retry) state.turn.retryAtMs = 0;
-  return retry || nowMs - lastLookMs >= LOOK_INTERVAL_MS ? markDirty(state) : [];
+  return retry || state.nowMs - lastLookMs >= LOOK_INTERVAL_MS ? markDirty(state) : [];
 }

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionFromError } from '#api/rejection.ts';
-import { changeFromWire, recordFromWire } from '#api/wire-records.ts';
+import { changeFromWire, endpointToWire, recordFromWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
-import type { Host, StoredRecord } from '#model/records.ts';
+import type { Endpoint, Host, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant, HeardMessage } from './event.ts';
@@ -78,6 +78,14 @@ export class Uplink {
         next,
       }));
       return { endpoint, revision: Number(answer.revision), notices };
+    });
+  }
+
+  /** Undefined is success. */
+  async publish(endpoint: Endpoint): Promise<Rejection | undefined> {
+    return this.ask('endpoint', endpoint.name, async () => {
+      await this.clients.controller.publishEndpoint({ endpoint: endpointToWire(endpoint) });
+      return undefined;
     });
   }
 

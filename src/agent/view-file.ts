@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
-import { RECORD_SCHEMA } from '#model/records.ts';
+import { RECORD_SCHEMA, type Revision } from '#model/records.ts';
 import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 
 /** Changes come in bursts; the file is a help for the next start, never the only copy. */
@@ -35,12 +35,14 @@ export class ViewFile {
   private readonly file: string;
   private readonly view: SnapshotView;
   private readonly log: Logger;
+  private readonly onKept: (revision: Revision) => void;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(file: string, view: SnapshotView, log: Logger) {
+  constructor(file: string, view: SnapshotView, log: Logger, onKept: (revision: Revision) => void) {
     this.file = file;
     this.view = view;
     this.log = log;
+    this.onKept = onKept;
   }
 
   keepSoon(): void {
@@ -59,6 +61,7 @@ export class ViewFile {
     const text = JSON.stringify({ schema: RECORD_SCHEMA, revision, records: [...this.view.records()] });
     try {
       writeWhole(this.file, text);
+      this.onKept(revision);
     } catch (error) {
       this.log.warn({ file: this.file, error: String(error) }, 'the view cannot be kept');
     }

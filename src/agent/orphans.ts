@@ -1,0 +1,21 @@
+import { release } from './detach.ts';
+import type { AgentEffect } from './event.ts';
+import { ownWords } from './own-word.ts';
+import type { AgentState } from './state.ts';
+
+/**
+ * Endpoints that the controller has for this host and the journal knows nothing of: granted to a process that died,
+ * or to a request that was given up. Nobody was promised them, so they go back.
+ */
+export function releaseOrphans(state: AgentState): AgentEffect[] {
+  const { orphansPossible, session, confirmed, attaching, releasing } = state;
+  if (!orphansPossible || !confirmed || !session.connected) return [];
+  // What is being granted now is no orphan, and not to be told from one.
+  if ([...attaching.values()].some(({ phase }) => phase === 'granting')) return [];
+  state.orphansPossible = false;
+  const known = new Set(ownWords(state).map(({ endpoint }) => endpoint.id));
+  const orphans = [...state.view.endpoints.values()].filter(
+    ({ id, host }) => host === state.host && !known.has(id) && !releasing.has(id),
+  );
+  return orphans.flatMap((endpoint) => release(state, endpoint));
+}

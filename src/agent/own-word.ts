@@ -1,0 +1,46 @@
+import { type Endpoint, put, remove } from '#model/records.ts';
+import type { Attachment } from './attachment.ts';
+import type { AgentState } from './state.ts';
+
+/**
+ * The view is what the controller said last, and on top of it what this host has done since that the controller does
+ * not know yet: endpoints that it admitted itself, and those that it detached.
+ */
+export function keepOwnWord(state: AgentState, { endpoint, state: is, published }: Attachment): void {
+  const known = state.view.endpoints.get(endpoint.id);
+  if (is !== 'detaching') {
+    if (!published) addToView(state, endpoint);
+  } else if (known && known.generation <= endpoint.generation)
+    state.view.apply([remove(endpoint)], state.view.revision);
+}
+
+/** Unless the view has a newer one, or knows nothing of the network. */
+export function addToView({ view }: AgentState, endpoint: Endpoint): void {
+  const known = view.endpoints.get(endpoint.id);
+  if ((known?.generation ?? 0) < endpoint.generation && view.networks.has(endpoint.network))
+    view.apply([put(endpoint)], view.revision);
+}
+
+/** What was promised, and what is being written into the journal to be promised. */
+export function ownWords({ attachments, attaching }: AgentState): Attachment[] {
+  const begun = [...attaching.values()].flatMap(({ phase, attachment }) =>
+    phase === 'journaling' && attachment ? [attachment] : [],
+  );
+  return [...attachments.values(), ...begun];
+}
+
+/** After the controller has spoken. */
+export function keepOwnWords(state: AgentState): void {
+  const words = ownWords(state);
+  for (const attachment of words) keepOwnWord(state, attachment);
+  for (const id of state.releasing) state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
+}
+
+/**
+ * Up to which revision this host keeps to what it heard, whatever happens: the view is on disk, and what was given
+ * before is known to the controller.
+ */
+export function noteSettled(state: AgentState): void {
+  if (ownWords(state).every(({ published }) => published))
+    state.session.settledRevision = state.session.keptRevision;
+}

@@ -1,0 +1,42 @@
+import type { Rejection } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
+import { askToDetach, dropAttachment } from './detach.ts';
+import type { AgentEffect } from './event.ts';
+import { keepOwnWords } from './own-word.ts';
+import type { AgentState } from './state.ts';
+
+/** Tells the controller of an endpoint that this host admitted itself; nothing if it knows, or is being told. */
+export function publish(state: AgentState, id: Id): AgentEffect[] {
+  const attachment = state.attachments.get(id);
+  if (!attachment || attachment.published || attachment.state === 'detaching' || state.publishing.has(id))
+    return [];
+  if (!state.session.connected) return [];
+  state.publishing.add(id);
+  return [{ effect: 'publish', endpoint: attachment.endpoint }];
+}
+
+/** A session began, or time has passed: tells all that is untold. */
+export const publishAll = (state: AgentState): AgentEffect[] =>
+  [...state.attachments.keys()].flatMap((id) => publish(state, id));
+
+export function endPublish(
+  state: AgentState,
+  id: Id,
+  generation: number,
+  refused?: Rejection,
+): AgentEffect[] {
+  state.publishing.delete(id);
+  const attachment = state.attachments.get(id);
+  // Detached meanwhile: now that the controller knows it, it can be told so.
+  if (!attachment || attachment.state === 'detaching')
+    return attachment ? askToDetach(state, attachment.endpoint) : [];
+  if (attachment.endpoint.generation !== generation) return publish(state, id);
+  // Out of reach: told again later.
+  if (refused?.reason === 'unavailable') return [];
+  // The network is gone, or the address is another's: what was promised cannot stand.
+  if (refused) return dropAttachment(state, id);
+  const entry = { ...attachment, published: true };
+  state.attachments.set(id, entry);
+  keepOwnWords(state);
+  return [{ effect: 'journal-put', key: id, entry }];
+}

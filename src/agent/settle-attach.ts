@@ -1,0 +1,111 @@
+import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { OpResult } from '#model/kernel-op.ts';
+import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import type { Endpoint, Network } from '#model/records.ts';
+import { answerAttach } from './attach.ts';
+import { dropAttachment } from './detach.ts';
+import type { AgentEffect } from './event.ts';
+import type { AgentState, Attaching } from './state.ts';
+
+/** A runtime waits for the answer; CNI and Docker give up later than this. */
+const ATTACH_LIMIT_MS = 30_000;
+/** An interface that goes just now still holds its name: only one that stays is in the way. */
+const NAME_TAKEN_AFTER_MS = 1_000;
+
+/** After a turn: answers every attach whose kernel state is complete, and takes back those that the kernel refused. */
+export function settleAttaches(state: AgentState): AgentEffect[] {
+  const effects: AgentEffect[] = [];
+  for (const [request, attaching] of state.attaching) {
+    const { phase, endpoint, revision, ask } = attaching;
+    if (phase !== 'settling' || !endpoint || state.turn.applied < revision) continue;
+    const network = state.view.networks.get(endpoint.network);
+    if (!network || !state.view.endpoints.has(endpoint.id)) continue;
+    const path = ask.namespace.path;
+    // Granted while a look was under way: the next one will have seen the container's interface.
+    if (!wasLookedAt(state, path, endpoint.interface)) continue;
+    if (isNameStillTaken(state, endpoint, attaching)) continue;
+    const refusal = state.turn.live.has(path)
+      ? refusedOp(state, endpoint, network, path)
+      : reject('absent', fault('namespace', path, 'is gone', 'give the namespace of a running container'));
+    if (refusal)
+      effects.push(...answerAttach(state, request, refusal), ...dropAttachment(state, endpoint.id));
+    else
+      effects.push(
+        ...answerAttach(state, request, {
+          answer: 'attached',
+          endpoint,
+          network,
+          notices: attaching.notices,
+        }),
+      );
+  }
+  return effects;
+}
+
+const wasLookedAt = ({ turn }: AgentState, path: string, name: string): boolean =>
+  turn.scope?.containers.some(
+    ({ namespace, interfaces }) => namespace.path === path && interfaces.includes(name),
+  ) ?? false;
+
+/** The kernel says that the name is taken, but so shortly after the asking that it may be free at the next try. */
+const isNameStillTaken = ({ turn, nowMs }: AgentState, endpoint: Endpoint, { sinceMs }: Attaching): boolean =>
+  nowMs - sinceMs < NAME_TAKEN_AFTER_MS &&
+  turn.failing.some((result) => !result.ok && result.error.errno === 'EEXIST' && isPortOf(result, endpoint));
+
+const isPortOf = ({ op: { object } }: OpResult, endpoint: Endpoint): boolean =>
+  object.kind === 'link' && object.name === portName(endpoint.id);
+
+/** Whether the kernel refused something that this endpoint cannot do without. */
+function refusedOp(
+  state: AgentState,
+  endpoint: Endpoint,
+  { vni }: Network,
+  path: string,
+): Rejection | undefined {
+  const overlay = overlayNamespace(hostTag(state.host), vni);
+  const port = portName(endpoint.id);
+  const concerns = ({ op: { object } }: OpResult): boolean => {
+    const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
+    if (object.ns === path) return device === endpoint.interface || device === 'lo';
+    return object.ns === overlay && (device === undefined || device === port || !device.startsWith('p'));
+  };
+  const refused = state.turn.failing.find(concerns);
+  if (!refused || refused.ok) return undefined;
+  const { errno, text, command } = refused.error;
+  const taken = errno === 'EEXIST' && refused.op.object.kind === 'link';
+  return taken
+    ? reject(
+        'conflict',
+        fault('interface', endpoint.interface, `cannot be made: ${text}`, 'choose another --interface'),
+      )
+    : reject('unavailable', fault('kernel', command, `${text} (${errno})`, 'see `weft status`'));
+}
+
+/** Gives up what takes too long, so that no runtime hangs. */
+export function timeOutAttaches(state: AgentState): AgentEffect[] {
+  const late = [...state.attaching].filter(
+    ([, { sinceMs, phase }]) => phase !== 'journaling' && state.nowMs - sinceMs > ATTACH_LIMIT_MS,
+  );
+  return late.flatMap(([request, { ask, endpoint }]) => [
+    ...answerAttach(
+      state,
+      request,
+      reject(
+        'unavailable',
+        fault(
+          'network',
+          ask.words.network,
+          'could not be joined in 30 s',
+          'look at `weft status` and try again',
+        ),
+      ),
+    ),
+    ...(endpoint ? dropAttachment(state, endpoint.id) : doubt(state)),
+  ]);
+}
+
+/** It may be granted after all, to nobody. */
+function doubt(state: AgentState): AgentEffect[] {
+  state.orphansPossible = true;
+  return [];
+}
