@@ -124,6 +124,14 @@ describe('what cannot be sent', () => {
     expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('together with --namespace') });
   });
 
+  test('detach from a namespace is from all its networks: asking for less is refused', async () => {
+    const run = await host.run('endpoint', 'detach', '--namespace', 'c1', '--network', 'web');
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('error: network "web": cannot be given'),
+    });
+  });
+
   test('a controller for what only the agent here does', async () => {
     const { code, stderr } = await host.run('--controller', 'https://x', 'plan');
     expect(code).toBe(2);

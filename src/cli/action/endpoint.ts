@@ -84,6 +84,12 @@ export async function detachEndpoint(
         'name one endpoint, or say --namespace NAMESPACE for all of a container',
       ),
     );
+  // The agent takes all endpoints of a namespace: asking it for some must not end in more.
+  if (namespace !== undefined && network !== undefined)
+    throw faultError(
+      'usage',
+      fault('network', network, 'cannot be given together with --namespace', 'name the endpoint instead'),
+    );
   const request = {
     endpoint: name,
     network,

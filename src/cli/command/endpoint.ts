@@ -40,14 +40,14 @@ export function endpointCommand(world: World): Command {
       .description('Take an interface away again')
       .argument('[endpoint]', 'name or id')
       .option('--namespace <namespace>', 'all endpoints of this namespace instead')
-      .option('--network <network>', 'only in this network')
+      .option('--network <network>', 'where a name is not unique: the network it is in')
       .option('--dry-run', 'show what would be done, do nothing')
       .addHelpText(
         'after',
         examples(
           ['weft endpoint detach shop', 'by name'],
+          ['weft endpoint detach shop --network web', 'where several networks have a shop'],
           ['weft endpoint detach --namespace c1', 'all that c1 has'],
-          ['weft endpoint detach --namespace c1 --network web', 'only from web'],
         ),
       )
       .action(async (name, _, command: Command) =>

@@ -58,5 +58,10 @@ export function formatPlans(plans: readonly HostPlan[], style: Style): string {
     .join('\n');
 }
 
+/** What each host's kernel would be told. */
 export const printPlans = (world: World, plans: readonly HostPlan[]): void =>
-  void world.stdout.write(formatPlans(plans, styleFor(world.stdout, world.env)));
+  void world.stdout.write(
+    plans.length > 0
+      ? formatPlans(plans, styleFor(world.stdout, world.env))
+      : '# no host has anything to do\n',
+  );
