@@ -7,12 +7,20 @@ import { parseIp } from '#model/ip.ts';
 import { parseMac } from '#model/mac.ts';
 import { parseHostName, parseInterfaceName, parseName } from '#model/name.ts';
 import type { Parsed } from '#model/parsed.ts';
-import { type Change, RECORD_KINDS, type StoredRecord, UNDERLAY_FAMILIES } from '#model/records.ts';
+import {
+  type Change,
+  type Endpoint,
+  RECORD_KINDS,
+  type StoredRecord,
+  UNDERLAY_FAMILIES,
+} from '#model/records.ts';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import { parseVni } from '#model/vni.ts';
 import {
   type Change as ChangeMessage,
   ChangeSchema,
+  type Endpoint as EndpointMessage,
+  EndpointSchema,
   type Record as RecordMessage,
   RecordSchema,
 } from './gen/weft/v1/records_pb.ts';
@@ -124,6 +132,10 @@ export const recordFromWire = (message: RecordMessage | undefined): StoredRecord
 /** The model's records have the messages' own field names, so that no field is copied by hand. */
 export const recordToWire = (record: StoredRecord): RecordMessage =>
   create(RecordSchema, { record: { case: record.kind, value: record } as never });
+
+/** A record that travels alone, not among others. */
+export const endpointToWire = (endpoint: Endpoint): EndpointMessage =>
+  create(EndpointSchema, { ...endpoint, aliases: [...endpoint.aliases], addresses: [...endpoint.addresses] });
 
 export function changeFromWire(message: ChangeMessage): Change {
   const { change } = message;

@@ -23,7 +23,7 @@ export class TestController {
   readonly sent = new Map<number, FollowMessage[]>();
   /** Commits that wait for their acknowledgement. */
   readonly commits: Extract<ControllerEffect, { effect: 'commit' }>[] = [];
-  private readonly chance: Chance;
+  readonly chance: Chance;
   private lastRequest = 0;
 
   constructor(seed = 1) {

@@ -4,17 +4,22 @@ import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Chance } from './admitted.ts';
-import { ownBlocks } from './allocate-address.ts';
+import { type IsResting, ownBlocks } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 
 /**
  * What a host may grant alone, without asking anybody: an endpoint that it has already, or a new one with addresses
  * from its own blocks and a MAC of chance. Undefined when the wish needs the controller: to be admitted, or to be refused with authority.
  */
-export function admitLocally(wish: AttachEndpoint, view: SnapshotView, chance: Chance): Endpoint | undefined {
+export function admitLocally(
+  wish: AttachEndpoint,
+  view: SnapshotView,
+  chance: Chance,
+  isResting: IsResting,
+): Endpoint | undefined {
   // A MAC that was asked for may be another's, on a host that this one hears of later.
   if (wish.mac !== undefined) return undefined;
-  const answer = attachEndpoint(wish, view, chance);
+  const answer = attachEndpoint(wish, view, chance, isResting);
   if (isRejection(answer) || answer.subject?.kind !== 'endpoint') return undefined;
   const endpoint = answer.subject;
   if (answer.changes.length === 0) return endpoint;

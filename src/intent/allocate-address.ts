@@ -1,10 +1,14 @@
 import { cidrContains, ipOf } from '#model/cidr.ts';
+import type { Id } from '#model/id.ts';
 import { type Ip, ipToNumber } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { allocateBlock } from './allocate-block.ts';
 import { findFreeAddress } from './usable-addresses.ts';
+
+/** Whether the host gave an address back so lately that nobody should get it yet. */
+export type IsResting = (network: Id, ip: Ip) => boolean;
 
 export interface AllocatedAddress {
   readonly ip: Ip;
@@ -23,11 +27,13 @@ export function allocateAddress(
   host: Host,
   snapshot: SnapshotView,
   chance: Chance,
+  isResting: IsResting,
 ): AllocatedAddress | undefined {
   const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
   const isTaken = (ip: Ip) => endpointByIp.has(ip);
+  const isHeld = (ip: Ip) => isTaken(ip) || isResting(network.id, ip);
   for (const block of ownBlocks(blocks.values(), subnet, host)) {
-    const ip = findFreeAddress(subnet, block.cidr, (each) => isTaken(each) || block.except.includes(each));
+    const ip = findFreeAddress(subnet, block.cidr, (each) => isHeld(each) || block.except.includes(each));
     if (ip) return { ip };
   }
   const block = allocateBlock(subnet, network, host, snapshot, chance);

@@ -7,7 +7,7 @@ import { type Block, type Endpoint, type Host, type Network, put } from '#model/
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
-import { allocateAddress } from './allocate-address.ts';
+import { allocateAddress, type IsResting } from './allocate-address.ts';
 import { FAMILY_TITLE, hindrance, innerMtu } from './encapsulation.ts';
 import { complete, type Faults, noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
@@ -29,6 +29,7 @@ export function attachEndpoint(
   wish: AttachEndpoint,
   snapshot: SnapshotView,
   chance: Chance,
+  isResting: IsResting = () => false,
 ): Admitted | Rejection {
   const faults = noFaults();
   const request = readEndpoint(faults, wish);
@@ -48,7 +49,7 @@ export function attachEndpoint(
     containerId: request.containerId,
     name: request.name,
     interface: chooseInterface(faults, request.interface, siblings, snapshot),
-    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance),
+    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance, isResting),
     network,
     host,
   });
@@ -133,12 +134,13 @@ function giveAddresses(
   host: Host,
   snapshot: SnapshotView,
   chance: Chance,
+  isResting: IsResting,
 ): Given {
   const addresses: Ip[] = [];
   const blocks: Block[] = [];
   for (const subnet of network.subnets) {
     const asked = request.addresses.get(familyOf(subnet.cidr));
-    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance);
+    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance, isResting);
     if (given) addresses.push(given.ip);
     if (given && 'block' in given && given.block) blocks.push(given.block);
     if (given) continue;

@@ -9,7 +9,7 @@ import { noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
 
 /**
- * Takes an endpoint that a host admitted by itself into the records: its addresses must come from blocks that the
+ * Takes an endpoint that a host admitted by itself into the records: new addresses must come from blocks that the
  * host owns in its present epoch, and be nobody else's. Idempotent: the same or an older generation changes nothing.
  */
 export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: SnapshotView): Admitted | Rejection {
@@ -19,7 +19,7 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
   const network = findNetwork(faults, snapshot, endpoint.network);
   const host = findHost(faults, snapshot, endpoint.host);
   if (host && network) {
-    for (const ip of endpoint.addresses)
+    for (const ip of endpoint.addresses.filter((each) => !known?.addresses.includes(each)))
       if (!ownsAddress(snapshot, endpoint, host, ip)) faults.conflict.push(unowned(host, ip));
     for (const holder of holdersOf(snapshot, endpoint)) {
       const problem = `has what ${describeEndpoint(snapshot, holder)} has`;

@@ -3,6 +3,7 @@ import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
+import { BRIDGE_NAME } from '#model/own.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import {
   encodeDeleteNeighbour,
@@ -42,7 +43,8 @@ export function writeFdb(out: Outbox, verb: KernelOp['verb'], wished: Fdb): void
     mac,
     dst,
     state: STATES[wished.state],
-    flags: wished.table === 'self' ? NTF.SELF : NTF.MASTER,
+    // A bridge has rows of its own in its own table: to the kernel they are its `self`.
+    flags: wished.table === 'self' || wished.dev === BRIDGE_NAME ? NTF.SELF : NTF.MASTER,
   };
   if (verb !== 'delete') out.send(visit, encodeNewNeighbour(entry, mac === ZERO_MAC ? 'append' : 'replace'));
   // A device that has left its bridge has no rows in it: EOPNOTSUPP.

@@ -120,6 +120,7 @@ describe('plan and the real kernel', () => {
     'bridge -n NS fdb del 02:00:01:00:00:0b dev PORT master',
     'bridge -n NS fdb replace 02:00:01:00:00:0b dev vxlan0 master static',
     'bridge -n NS fdb replace 02:00:01:00:00:0b dev PORT master permanent',
+    'bridge -n NS fdb add 02:00:01:00:00:15 dev br0 self permanent',
     'ip -n NS neigh del 10.1.0.21 dev vxlan0',
     'ip -n NS neigh flush dev vxlan0 nud permanent',
     'ip -n NS neigh replace fd00:1::15 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
