@@ -241,6 +241,17 @@ describe('a snapshot', () => {
     expect(snapshot.inNetwork(id('network', 2)).endpoints.size).toBe(0);
   });
 
+  test('keeps nothing of a network whose last record went', () => {
+    const [one, other] = [
+      block(1, { network: 1, host: 1 }),
+      endpoint(1, { network: 1, host: 1, mac: 1, ips: [1] }),
+    ];
+    const snapshot = new Snapshot([one, other]);
+    const unknown = snapshot.inNetwork(id('network', 2));
+    snapshot.apply([remove(one), remove(other)], 1);
+    expect(snapshot.inNetwork(id('network', 1))).toBe(unknown);
+  });
+
   test('does not go back', () => {
     const snapshot = new Snapshot([], 5);
     expect(() => snapshot.apply([put(host(1, 'a'))], 4)).toThrow('revision 4 after 5');

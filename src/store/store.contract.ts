@@ -288,6 +288,21 @@ export function storeContract(name: string, makeFactory: () => StoreFactory): vo
       expect(watcher.feeds).toEqual([]);
     });
 
+    test('finishes what was begun before it closes', async () => {
+      const begun = [
+        store.commit([put(hostOf(1))], 0),
+        store.commit([], 0),
+        store.commit([put(hostOf(2))], 1),
+      ];
+      const [first, second, third] = await Promise.all([...begun, store.close()]);
+      expect(first).toEqual({ outcome: 'committed', revision: 1 });
+      expect(second).toEqual({ outcome: 'conflict', head: 1 });
+      expect(third).toEqual({ outcome: 'committed', revision: 2 });
+      if (!factory.durable) return;
+      store = await factory.open();
+      expect((await store.read()).revision).toBe(2);
+    });
+
     test('finds everything again after it was closed and opened', async () => {
       if (!factory.durable) return;
       for (const n of upTo(4)) await commit(hostOf(n));
