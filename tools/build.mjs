@@ -12,7 +12,7 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi', 'lmdb'],
+  external: ['koffi'],
   sourcemap: true,
   logLevel: 'warning',
   // CommonJS dependencies inside an ES module bundle still call require().

@@ -19,7 +19,7 @@ for (const name of names) {
     bundle: true,
     platform: 'node',
     format: 'esm',
-    external: ['koffi', 'lmdb'],
+    external: ['koffi'],
     logLevel: 'warning',
   });
   console.log(`\n── ${name} ${'─'.repeat(Math.max(0, 96 - name.length))}`);

@@ -27,7 +27,7 @@ beforeAll(() => {
   copy = mkdtempSync(path.join(tmpdir(), 'weft-copy-'));
   chmodSync(copy, 0o755);
   cpSync(path.dirname(PROGRAM), path.join(copy, 'dist'), { recursive: true });
-  for (const name of ['koffi', 'lmdb']) copyPackage(name);
+  copyPackage('koffi');
 });
 afterAll(() => rmSync(copy, { recursive: true }));
 
