@@ -361,7 +361,8 @@ test('reset with no agent running is done from here', async () => {
   const world = { env: { WEFT_ROOT: host.root }, resetHost };
   const dry = await runForTest(['agent', 'reset', '--dry-run'], world);
   expect(dry.stdout).toContain('ip netns del weft-x');
-  expect(await runForTest(['agent', 'reset', '--yes'], world)).toMatchObject({ code: 0 });
+  const reset = await runForTest(['agent', 'reset', '--yes'], world);
+  expect(reset).toMatchObject({ code: 0, stderr: expect.stringContaining('[reset-untold]') });
   expect(done).toEqual([
     [host.root, true],
     [host.root, false],
