@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const NODE_MAJORS = [20, 22, 24];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ownMajor = Number(process.versions.node.split('.')[0]);
+let runs = 0;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const results = mkdtempSync(path.join(tmpdir(), 'weft-tests-'));
 
@@ -30,7 +31,7 @@ function step(text, ok) {
 
 /** Runs one vitest project and adds its counts. */
 function runProject(project, node = process.execPath) {
-  const file = path.join(results, `${project}-${path.basename(path.dirname(path.dirname(node)))}.json`);
+  const file = path.join(results, `${++runs}.json`);
   const vitest = path.join('node_modules', 'vitest', 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const ok = run(node, [vitest, 'run', '--project', project, ...reporters]);

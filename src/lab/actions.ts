@@ -8,7 +8,7 @@ import { LabError } from './lab-error.ts';
 import { describeShape, type LabLayout, type LabShape, layOutLab } from './layout.ts';
 import { paint } from './paint.ts';
 import { runPrivileged } from './privilege.ts';
-import { hostEnvironment, typedName, weftCommand } from './program.ts';
+import { hostEnvironment, typedLab, weftCommand } from './program.ts';
 import { type Progress, showProgress } from './progress.ts';
 import { run } from './run.ts';
 import { type LabState, readState } from './state.ts';
@@ -25,7 +25,7 @@ interface Wanted {
 
 export const up = (name: string, wanted: Wanted): Promise<number> =>
   runPrivileged(name, 'make', (directory) =>
-    makingLab(directory, async (signal, onClaimed) => {
+    makingLab(name, directory, async (signal, onClaimed) => {
       const lab = chooseLayout(name, directory, wanted);
       const outcome = await bringUp(lab, showProgress(), signal, onClaimed);
       process.stdout.write(
@@ -41,7 +41,7 @@ export const demo = (
   options: { readonly json?: boolean; readonly down?: boolean },
 ): Promise<number> =>
   runPrivileged(name, 'make', (directory) =>
-    makingLab(directory, async (signal, onClaimed) => {
+    makingLab(name, directory, async (signal, onClaimed) => {
       const lab = chooseLayout(name, directory, wanted);
       const progress = showProgress();
       await bringUp(lab, progress, signal, onClaimed);
@@ -59,14 +59,14 @@ export const demo = (
 
 export const exec = (name: string, place: string, command: readonly string[]): Promise<number> =>
   runPrivileged(name, 'use', (directory) => {
-    const { layout } = stateOrThrow(directory);
+    const { layout } = stateOrThrow(name, directory);
     return execute(layout, findPlace(layout, place), command);
   });
 
 /** Ends with what `weft status` says on the first host, and with its exit code. */
 export const status = (name: string, { json }: { readonly json?: boolean }): Promise<number> =>
   runPrivileged(name, 'use', async (directory) => {
-    const state = stateOrThrow(directory);
+    const state = stateOrThrow(name, directory);
     const found = readStatus(state);
     const [host] = state.layout.hosts;
     if (!json) {
@@ -90,6 +90,7 @@ export const down = (name: string): Promise<number> =>
 
 /** Ctrl-C or a failure on the way removes what this command has made, and leaves alone a lab that was up before. */
 async function makingLab(
+  name: string,
   directory: string,
   work: (signal: AbortSignal, onClaimed: () => void) => Promise<number>,
 ): Promise<number> {
@@ -113,7 +114,7 @@ async function makingLab(
     if (!(error instanceof Interrupted)) throw error;
     if (!claimed)
       process.stderr.write(
-        `\nInterrupted. The lab was up before and stays; ${typedName()} lab down removes it.\n`,
+        `\nInterrupted. The lab was up before and stays; ${typedLab(name, 'down')} removes it.\n`,
       );
     return error.exitCode;
   }
@@ -134,10 +135,10 @@ function chooseLayout(name: string, directory: string, { shape, asked }: Wanted)
   return before && !asked && isWhole(before) ? before.layout : layOutLab(name, directory, shape);
 }
 
-function stateOrThrow(directory: string): LabState {
+function stateOrThrow(name: string, directory: string): LabState {
   const state = readState(directory);
   if (state) return state;
-  throw new LabError('there is no lab', `bring one up with ${typedName()} lab up`);
+  throw new LabError('there is no lab', `bring one up: ${typedLab(name, 'up')}`);
 }
 
 const tellRemoval = (directory: string, progress: Progress): Promise<unknown> =>
@@ -148,16 +149,14 @@ const tellRemoval = (directory: string, progress: Progress): Promise<unknown> =>
       removed ? `removed ${describeRemoved(removed)}, ${directory}` : 'there was no lab; nothing to remove',
   );
 
-function hints(lab: LabLayout): string {
-  const weft = `${typedName()} lab`;
-  const option = lab.name === 'lab' ? '' : ` --name ${lab.name}`;
-  const [host] = lab.hosts;
-  const [container] = host!.containers;
+function hints({ name, hosts }: LabLayout): string {
+  const host = hosts[0]!;
+  const [container] = host.containers;
   const lines = [
-    ...(container ? [`${weft} exec${option} ${host!.name}/${container.name} -- ip addr`] : []),
-    `${weft} exec${option} ${host!.name} -- weft status`,
-    `${weft} exec${option} ${host!.name} -- tcpdump -ni eth0 udp port 4789`,
-    `${weft} down${option}`,
+    ...(container ? [typedLab(name, 'exec', `${host.name}/${container.name} -- ip addr`)] : []),
+    typedLab(name, 'exec', `${host.name} -- weft status`),
+    typedLab(name, 'exec', `${host.name} -- tcpdump -ni eth0 udp port 4789`),
+    typedLab(name, 'down'),
   ];
   return ` Try:\n${lines.map((line) => `   ${line}\n`).join('')}`;
 }

@@ -1,7 +1,7 @@
 import { findHolder, holdsLab, isPrivileged, runInside, startHolder, stopHolder } from './holder.ts';
 import { LabError } from './lab-error.ts';
 import type { ProcessRef } from './processes.ts';
-import { typedName } from './program.ts';
+import { typedLab } from './program.ts';
 
 /** `make` may start a lab; `use` needs one; `remove` is content without one. */
 type Purpose = 'make' | 'use' | 'remove';
@@ -25,7 +25,7 @@ export async function runPrivileged(
     return 0;
   }
   if (!found && purpose === 'use')
-    throw new LabError('there is no lab of this user', `bring one up with ${typedName()} lab up`);
+    throw new LabError('there is no lab of this user', `bring one up: ${typedLab(lab, 'up')}`);
   return runHeld(lab, directory, found);
 }
 

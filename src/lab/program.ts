@@ -12,10 +12,11 @@ export const weftCommand = (...args: readonly string[]): [file: string, args: st
   [...PROGRAM.slice(1), ...args],
 ];
 
-/** How a user types `weft` here: the installed command, else the bundle as seen from the working directory. */
-export function typedName(): string {
+/** What a user types here for `weft lab …`: by the installed command, or by the bundle as seen from where they are. */
+export function typedLab(name: string, verb: string, rest = ''): string {
   const script = process.argv[1]!;
-  return path.basename(script) === 'weft' ? 'weft' : `node ${path.relative(process.cwd(), script)}`;
+  const program = path.basename(script) === 'weft' ? 'weft' : `node ${path.relative(process.cwd(), script)}`;
+  return [program, 'lab', verb, ...(name === 'lab' ? [] : ['--name', name]), rest].filter(Boolean).join(' ');
 }
 
 const binDirectory = (lab: LabLayout): string => path.join(lab.directory, 'bin');

@@ -17,7 +17,7 @@ import {
   labNamespaces,
 } from './layout.ts';
 import { processesIn, processRef } from './processes.ts';
-import { typedName, weftOn, writeWeftScript } from './program.ts';
+import { typedLab, weftOn, writeWeftScript } from './program.ts';
 import type { Progress } from './progress.ts';
 import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
 
@@ -40,7 +40,7 @@ export async function bringUp(
     if (isDeepStrictEqual(before.layout, lab)) return 'was up';
     throw new LabError(
       `a lab is up with another shape: ${describeShape(before.layout.shape)}`,
-      `remove it first: ${typedName()} lab down`,
+      `remove it first: ${typedLab(lab.name, 'down')}`,
     );
   }
   if (before && isBeingStarted(before))

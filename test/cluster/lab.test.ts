@@ -49,7 +49,7 @@ test('up makes hosts, networks and containers; up again leaves them alone; anoth
 
   const refused = await weft(['lab', 'up', ...NAMED, '--hosts', '4']);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain('weft lab down');
+  expect(refused.stderr).toContain(`lab down --name ${NAME}`);
   expect(traces.read()).toEqual(inside);
 });
 
