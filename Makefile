@@ -44,7 +44,7 @@ dist/weft.js: $(INSTALLED) $(SOURCES)
 # Not npm ci: npm 11's refuses a lock that was written where other systems' packages were not to be had.
 $(INSTALLED): package.json package-lock.json | node
 	@echo 'Installing npm packages …'
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@
 
 node:

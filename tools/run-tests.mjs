@@ -52,7 +52,15 @@ function nodeOf(major) {
   const node = path.join(directory, 'node_modules', name, 'bin', 'node');
   if (existsSync(node)) return node;
   mkdirSync(directory, { recursive: true });
-  const options = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts', '--prefix', directory];
+  const options = [
+    '--no-audit',
+    '--no-fund',
+    '--no-update-notifier',
+    '--loglevel=error',
+    '--ignore-scripts',
+    '--prefix',
+    directory,
+  ];
   return run('npm', ['install', ...options, `${name}@${major}`]) ? node : undefined;
 }
 
