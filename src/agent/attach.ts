@@ -3,7 +3,7 @@ import type { Chance } from '#intent/admitted.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { type Endpoint, remove } from '#model/records.ts';
+import { remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
@@ -76,7 +76,7 @@ export function endAttachGrant(
 function promise(state: AgentState, request: number, grant: AttachGrant, published: boolean): AgentEffect[] {
   const attaching = state.attaching.get(request)!;
   const { namespace } = attaching.ask;
-  const attachment = attachmentOf(state, grant.endpoint, namespace, published);
+  const attachment = attachmentOf(state, grant, namespace, published);
   const { endpoint } = attachment;
   const { revision, notices } = grant;
   state.attaching.set(request, {
@@ -95,7 +95,7 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
 /** The same endpoint in another namespace is made anew: its generation rises, and an old delete cannot touch it. */
 function attachmentOf(
   state: AgentState,
-  endpoint: Endpoint,
+  { endpoint, revision: since }: AttachGrant,
   namespace: NamespaceRef,
   published: boolean,
 ): Attachment {
@@ -108,6 +108,7 @@ function attachmentOf(
     bootId,
     state: 'attached',
     published,
+    since,
   } as const;
   if (!old) return attachment;
   if (old.namespace.cookie === namespace.cookie && old.bootId === bootId)

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
 import { type Id, isId } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import type { Endpoint } from '#model/records.ts';
+import type { Endpoint, Revision } from '#model/records.ts';
 
 /** What the agent promised to a container: its own durable word, older than anything the controller says later. */
 export interface Attachment {
@@ -15,6 +15,8 @@ export interface Attachment {
   readonly state: 'attached' | 'detaching';
   /** Whether the controller has this generation of the endpoint. */
   readonly published: boolean;
+  /** Since which revision: a word of the controller that is older may not know it yet. */
+  readonly since: Revision;
 }
 
 /** Who this host is: made up at the first start, and what its kernel objects are named after. */
@@ -39,6 +41,7 @@ const entrySchema = z.discriminatedUnion('entry', [
     bootId: z.string(),
     state: z.enum(['attached', 'detaching']),
     published: z.boolean(),
+    since: z.number(),
   }),
 ]);
 

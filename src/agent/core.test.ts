@@ -208,6 +208,53 @@ describe('granting alone', () => {
   }
 });
 
+describe('eviction', () => {
+  test('takes a lost host out of the others, and its blocks rest until they have applied that', async () => {
+    const lost = await attached(h2, 'app', '/c2');
+    await attached(h1, 'app', '/c1');
+    h2.cut();
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    const blocks = () =>
+      [...cluster.controller.state.snapshot.blocks.values()].filter(({ host }) => host === h2.state.host);
+    expect(blocks().length).toBeGreaterThan(0);
+    expect(blocks().every(({ retired }) => retired > 0)).toBe(true);
+    cluster.controller.dispatch({ event: 'tick' });
+    cluster.controller.acknowledgeAll();
+    expect(blocks().length, 'nobody has applied it yet').toBeGreaterThan(0);
+    await cluster.settle(1_000);
+    expect(await rowsFor(h1, lost)).toBe(0);
+    cluster.controller.dispatch({ event: 'tick' });
+    cluster.controller.acknowledgeAll();
+    expect(blocks()).toEqual([]);
+  });
+
+  test('a host that comes back finds its promises void, says so, and can attach anew', async () => {
+    const lost = await attached(h2, 'app', '/c2');
+    h2.cut();
+    const alone = h2.attach('app', '/c3');
+    await cluster.settle();
+    expect(h2.answers.get(alone)).toMatchObject({ answer: 'attached' });
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    h2.heal();
+    await cluster.settle(2_000);
+    expect(h2.state.status?.notices.map(({ code }) => code)).toContain('endpoint-revoked');
+    expect((await objectsOf(h2)).filter(({ ns }) => ns.startsWith('weft-'))).toEqual([]);
+    expect([...h2.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
+    expect((await attached(h2, 'app', '/c2')).id).not.toBe(lost.id);
+  });
+});
+
+describe('a host that a commit does not concern', () => {
+  test('is up to date at the next beat', async () => {
+    await attached(h1, 'app', '/c1');
+    cluster.controller.grant(createNetwork('other'));
+    cluster.controller.dispatch({ event: 'tick' });
+    await cluster.settle();
+    expect(h1.state.turn.applied).toBe(cluster.controller.state.snapshot.revision);
+  });
+});
+
 describe('detach', () => {
   test('takes the endpoint out of every kernel, and the network with the last one', async () => {
     const endpoint = await attached(h1, 'app', '/c1');
@@ -222,6 +269,16 @@ describe('detach', () => {
     expect(await rowsFor(h2, endpoint)).toBe(0);
     expect((await objectsOf(h1)).filter(({ kind }) => kind === 'namespace')).toEqual([]);
     expect(h1.journal.has(endpoint.id)).toBe(false);
+  });
+
+  test('of a namespace can be narrowed to a network', async () => {
+    await attached(h1, 'app', '/c1');
+    const db = h1.attach('db', '/c1', { interface: 'eth1' });
+    await cluster.settle();
+    expect(h1.answers.get(db)).toMatchObject({ answer: 'attached' });
+    h1.detach({ namespacePath: '/c1', network: 'db' });
+    await cluster.settle();
+    expect(h1.networks()).toEqual(['app']);
   });
 
   test('of an unknown id is success, of an unknown name an error', async () => {

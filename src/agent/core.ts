@@ -34,7 +34,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'attach-granted':
       return endAttachGrant(state, event.request, event.grant);
     case 'published':
-      return endPublish(state, event.endpoint, event.generation, event.refused);
+      return endPublish(state, event.endpoint, event.generation, event.outcome);
     case 'asked-detach':
       return beginDetach(state, event.request, event.ask);
     case 'detach-granted':

@@ -32,14 +32,16 @@ export function findEndpoints(
   { endpoint, network, namespacePath }: DetachAsk,
 ): Endpoint[] | Rejection {
   const ours = localEndpoints(state).map((local) => local.endpoint);
-  if (namespacePath !== undefined)
-    return ours.filter(({ id }) => state.attachments.get(id)?.namespace.path === namespacePath);
-  const wanted = endpoint ?? '';
-  if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
   const inNetwork = (id: Id) =>
     network === undefined ||
     id === network ||
     foldName(state.view.networks.get(id)?.name ?? '') === foldName(network);
+  if (namespacePath !== undefined)
+    return ours.filter(
+      ({ id, network: of }) => state.attachments.get(id)?.namespace.path === namespacePath && inNetwork(of),
+    );
+  const wanted = endpoint ?? '';
+  if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
   const named = ours.filter(({ name, network: id }) => foldName(name) === foldName(wanted) && inNetwork(id));
   if (named.length === 1) return named;
   return named.length === 0

@@ -106,7 +106,7 @@ export class Engine {
         const { id, generation } = effect.endpoint;
         void uplink
           .publish(effect.endpoint)
-          .then((refused) => this.dispatch({ event: 'published', endpoint: id, generation, refused }));
+          .then((outcome) => this.dispatch({ event: 'published', endpoint: id, generation, outcome }));
         return;
       }
       case 'ask-detach':

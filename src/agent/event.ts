@@ -42,7 +42,8 @@ export type AgentEvent =
       readonly event: 'published';
       readonly endpoint: Id;
       readonly generation: number;
-      readonly refused?: Rejection;
+      /** At which the controller has it, or why it does not take it. */
+      readonly outcome: Revision | Rejection;
     }
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
   | { readonly event: 'journaled'; readonly key: string }

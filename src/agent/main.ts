@@ -5,8 +5,8 @@ import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
-import { RealKernel } from '#kernel/real-kernel.ts';
 import { missingKernelFeatures } from '#kernel/kernel-features.ts';
+import { RealKernel } from '#kernel/real-kernel.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
@@ -50,7 +50,10 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   const controller = readAddress(config.controller);
   const missing = missingKernelFeatures();
   if (missing.length > 0)
-    throw new StartError(`this kernel lacks ${missing.join(', ')}`, 'load the modules, or use a kernel from 5.15 on');
+    throw new StartError(
+      `this kernel lacks ${missing.join(', ')}`,
+      'load the modules, or use a kernel from 5.15 on',
+    );
   // A wrong --underlay is better told now than at each try to register.
   await readHostWords(config, controller);
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });

@@ -1,15 +1,16 @@
 import { type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
+import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
 /**
  * The view is what the controller said last, and on top of it what this host has done since that the controller does
  * not know yet: endpoints that it admitted itself, and those that it detached.
  */
-export function keepOwnWord(state: AgentState, { endpoint, state: is, published }: Attachment): void {
+export function keepOwnWord(state: AgentState, { endpoint, state: is, published, since }: Attachment): void {
   const known = state.view.endpoints.get(endpoint.id);
   if (is !== 'detaching') {
-    if (!published) addToView(state, endpoint);
+    if (!published || state.view.revision < since) addToView(state, endpoint);
   } else if (known && known.generation <= endpoint.generation)
     state.view.apply([remove(endpoint)], state.view.revision);
 }
@@ -34,6 +35,23 @@ export function keepOwnWords(state: AgentState): void {
   const words = ownWords(state);
   for (const attachment of words) keepOwnWord(state, attachment);
   for (const id of state.releasing) state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
+}
+
+/**
+ * Endpoints that the controller had and has no more, though nobody here detached them: this host was evicted, or an
+ * operator took them away. The promise is void; the turn takes them out of the kernel.
+ */
+export function dropRevoked(state: AgentState): AgentEffect[] {
+  const { attachments, view, revoked } = state;
+  const gone = [...attachments.values()].filter(
+    ({ endpoint, published, since, state: is }) =>
+      published && is === 'attached' && view.revision >= since && !view.endpoints.has(endpoint.id),
+  );
+  return gone.map(({ endpoint }) => {
+    attachments.delete(endpoint.id);
+    revoked.set(endpoint.id, endpoint);
+    return { effect: 'journal-delete', key: endpoint.id };
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
-import type { Rejection } from '#model/fault.ts';
+import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
+import type { Revision } from '#model/records.ts';
 import { askToDetach, dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { keepOwnWords } from './own-word.ts';
@@ -23,7 +24,7 @@ export function endPublish(
   state: AgentState,
   id: Id,
   generation: number,
-  refused?: Rejection,
+  outcome: Revision | Rejection,
 ): AgentEffect[] {
   state.publishing.delete(id);
   const attachment = state.attachments.get(id);
@@ -31,11 +32,9 @@ export function endPublish(
   if (!attachment || attachment.state === 'detaching')
     return attachment ? askToDetach(state, attachment.endpoint) : [];
   if (attachment.endpoint.generation !== generation) return publish(state, id);
-  // Out of reach: told again later.
-  if (refused?.reason === 'unavailable') return [];
-  // The network is gone, or the address is another's: what was promised cannot stand.
-  if (refused) return dropAttachment(state, id);
-  const entry = { ...attachment, published: true };
+  // Out of reach: told again later. Otherwise the network is gone, or the address another's: it cannot stand.
+  if (isRejection(outcome)) return outcome.reason === 'unavailable' ? [] : dropAttachment(state, id);
+  const entry = { ...attachment, published: true, since: outcome };
   state.attachments.set(id, entry);
   keepOwnWords(state);
   return [{ effect: 'journal-put', key: id, entry }];

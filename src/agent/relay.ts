@@ -25,6 +25,7 @@ export function relayRoutes(
     createNetwork: relay(controller.createNetwork),
     removeNetwork: relay(controller.removeNetwork),
     removeHost: relay(controller.removeHost),
+    evictHost: relay(controller.evictHost),
     listRecords: relay(controller.listRecords),
     listHostStatus: relay(controller.listHostStatus),
   });
@@ -37,9 +38,12 @@ function asRelayed(error: ConnectError): ConnectError {
     relayed.details = error.details;
     return relayed;
   }
-  const unreachable =
-    error.code === Code.Unavailable || error.code === Code.Unknown || error.code === Code.Aborted;
+  const unreachable = error.code === Code.Unavailable || isSystemError(error.cause);
   return unreachable
     ? new ConnectError(`the agent cannot reach the controller: ${error.rawMessage}`, Code.Unavailable)
     : error;
 }
+
+/** Such as ENOENT for a unix socket that is not there: to Connect an internal error. */
+const isSystemError = (cause: unknown): boolean =>
+  cause instanceof Error && typeof (cause as NodeJS.ErrnoException).errno === 'number';

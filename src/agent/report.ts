@@ -1,10 +1,12 @@
+import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
+import type { Endpoint } from '#model/records.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { hostStatus } from '#plan/status.ts';
 import type { AgentEffect } from './event.ts';
-import { localEndpoints } from './local-endpoints.ts';
+import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { noteSettled } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -27,14 +29,23 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
   });
 }
 
+const revokedNotice = ({ id, name }: Endpoint): Notice => ({
+  code: 'endpoint-revoked',
+  title: 'An endpoint was taken away',
+  sentence: `The controller has endpoint ${name} (${id}) no more; its container is off the network.`,
+  next: 'attach the container again, if that was not meant.',
+});
+
+const goneNotice = ({ endpoint, namespace }: LocalEndpoint): Notice => ({
+  code: 'namespace-gone',
+  title: 'Endpoint without a container',
+  sentence: `The namespace ${namespace || endpoint.containerId} of endpoint ${endpoint.name} is gone.`,
+  next: `weft endpoint detach ${endpoint.id}, or attach the container again.`,
+});
+
 function noticesOf(state: AgentState): Notice[] {
   const gone = localEndpoints(state).filter((endpoint) => endpoint.state === 'gone');
-  const notices: Notice[] = gone.map(({ endpoint, namespace }) => ({
-    code: 'namespace-gone',
-    title: 'Endpoint without a container',
-    sentence: `The namespace ${namespace || endpoint.containerId} of endpoint ${endpoint.name} is gone.`,
-    next: `weft endpoint detach ${endpoint.id}, or attach the container again.`,
-  }));
+  const notices = [...[...state.revoked.values()].map(revokedNotice), ...gone.map(goneNotice)];
   if (!state.session.connected)
     notices.push({
       code: 'controller-away',
@@ -45,12 +56,19 @@ function noticesOf(state: AgentState): Notice[] {
   return notices;
 }
 
+/** What the last look found, and how far this host has come since. */
+export function currentStatus({ status, session, turn, view }: AgentState): HostStatus | undefined {
+  if (!status) return undefined;
+  const headRevision = Math.max(session.connected ? session.headRevision : view.revision, turn.applied);
+  return { ...status, headRevision, appliedRevision: turn.applied, settledRevision: session.settledRevision };
+}
+
 /** Tells the controller, now and then, and soon after something changed. */
 export function reportStatus(state: AgentState): AgentEffect[] {
   const { session } = state;
   if (!session.connected || !state.status) return [];
   noteSettled(state);
-  const status = { ...state.status, settledRevision: session.settledRevision };
+  const status = currentStatus(state)!;
   const news = JSON.stringify(status) !== session.lastReport;
   if (!news && state.nowMs - session.lastReportMs < REPORT_INTERVAL_MS) return [];
   session.lastReportMs = state.nowMs;

@@ -28,6 +28,7 @@ import type { Engine } from './engine.ts';
 import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { relayRoutes } from './relay.ts';
+import { currentStatus } from './report.ts';
 
 /** Where `ip netns` pins namespaces by name. */
 const NAMED_NAMESPACES = '/run/netns/';
@@ -121,9 +122,12 @@ function detachAsk(
 ): DetachAsk | Rejection {
   if (namespace === undefined) return { endpoint, network };
   const resolved = parts.resolveNamespace(namespace);
-  if (!isRejection(resolved)) return { namespacePath: resolved.path };
+  if (!isRejection(resolved)) return { namespacePath: resolved.path, network };
   if (resolved.reason !== 'absent') return resolved;
-  return { namespacePath: namespace.startsWith('/') ? namespace : `${NAMED_NAMESPACES}${namespace}` };
+  return {
+    namespacePath: namespace.startsWith('/') ? namespace : `${NAMED_NAMESPACES}${namespace}`,
+    network,
+  };
 }
 
 async function previewDetach({ engine, operator }: ServiceParts, ask: DetachAsk): Promise<DetachResponse> {
@@ -141,8 +145,9 @@ async function previewDetach({ engine, operator }: ServiceParts, ask: DetachAsk)
 }
 
 function status({ engine: { state }, controllerAddress }: ServiceParts): StatusResponse {
+  const current = currentStatus(state);
   return create(StatusResponseSchema, {
-    status: state.status && statusToWire(state.status),
+    status: current && statusToWire(current),
     hostName: state.name,
     connected: state.session.connected,
     controller: controllerAddress,

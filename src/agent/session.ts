@@ -1,8 +1,8 @@
 import type { Id } from '#model/id.ts';
-import { put, remove } from '#model/records.ts';
+import { put, type Revision, remove } from '#model/records.ts';
 import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect, HeardMessage } from './event.ts';
-import { keepOwnWords } from './own-word.ts';
+import { dropRevoked, keepOwnWords } from './own-word.ts';
 import { publishAll } from './publish.ts';
 import type { AgentState } from './state.ts';
 import { markDirty } from './turn.ts';
@@ -19,19 +19,27 @@ export function hear(state: AgentState, message: HeardMessage): AgentEffect[] {
   session.failures = 0;
   session.lastHeardMs = state.nowMs;
   session.headRevision = message.revision;
-  if (message.message === 'beat') return [];
+  if (message.message === 'beat') return hearBeat(state, message.revision);
   if (message.message === 'snapshot') {
     view.clear();
     view.apply(message.records.map(put), message.revision);
     state.confirmed = true;
     state.orphansPossible = true;
-    keepOwnWords(state);
-    return [{ effect: 'keep-view' }, ...askAgainToDetach(state), ...publishAll(state), ...markDirty(state)];
+  } else {
+    view.apply(message.changes, message.revision);
+    view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
   }
-  view.apply(message.changes, message.revision);
-  view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
   keepOwnWords(state);
-  return [{ effect: 'keep-view' }, ...markDirty(state)];
+  const begun = message.message === 'snapshot' ? [...askAgainToDetach(state), ...publishAll(state)] : [];
+  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...begun, ...markDirty(state)];
+}
+
+/** The session is in order: all that concerns this host up to the beat's revision has been heard. */
+function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): AgentEffect[] {
+  if (!confirmed || revision <= view.revision) return [];
+  view.apply([], revision);
+  if (turn.phase === 'idle' && !turn.dirty) turn.applied = revision;
+  return [];
 }
 
 const recordsIn = ({ view }: AgentState, network: Id) => {

@@ -33,6 +33,8 @@ export interface AgentState {
   orphansPossible: boolean;
   /** Such endpoints, being given back. */
   readonly releasing: Set<Id>;
+  /** Endpoints that the controller took away since this process began. */
+  readonly revoked: Map<Id, Endpoint>;
   /** Addresses given back here (`network address`), and until when nobody gets them. */
   readonly resting: Map<string, number>;
   readonly detaching: Map<number, Detaching>;
@@ -139,6 +141,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   publishing: new Set(),
   orphansPossible: true,
   releasing: new Set(),
+  revoked: new Map(),
   resting: new Map(),
   detaching: new Map(),
   wishesNothing: false,

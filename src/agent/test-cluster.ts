@@ -195,8 +195,8 @@ export class TestAgent {
       case 'publish': {
         const answer = this.askController({ wish: 'publish-endpoint', endpoint: effect.endpoint });
         const { id, generation } = effect.endpoint;
-        const refused = isRejection(answer) ? answer : undefined;
-        return this.dispatch({ event: 'published', endpoint: id, generation, refused });
+        const outcome = isRejection(answer) ? answer : answer.revision;
+        return this.dispatch({ event: 'published', endpoint: id, generation, outcome });
       }
       case 'ask-detach': {
         const answer = this.askController(effect.wish);

@@ -6,7 +6,7 @@ import { statusToWire } from '#api/wire-status.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
-import type { Endpoint, Host, StoredRecord } from '#model/records.ts';
+import type { Endpoint, Host, Revision, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant, HeardMessage } from './event.ts';
@@ -81,11 +81,13 @@ export class Uplink {
     });
   }
 
-  /** Undefined is success. */
-  async publish(endpoint: Endpoint): Promise<Rejection | undefined> {
+  /** The revision at which the controller has it. */
+  async publish(endpoint: Endpoint): Promise<Revision | Rejection> {
     return this.ask('endpoint', endpoint.name, async () => {
-      await this.clients.controller.publishEndpoint({ endpoint: endpointToWire(endpoint) });
-      return undefined;
+      const { revision } = await this.clients.controller.publishEndpoint({
+        endpoint: endpointToWire(endpoint),
+      });
+      return Number(revision);
     });
   }
 

@@ -75,7 +75,15 @@ const networkSchema = z.object({
   subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
 });
 
-const blockSchema = z.object({ id, network: id, host: id, cidr, epoch: count, except: z.array(ip) });
+const blockSchema = z.object({
+  id,
+  network: id,
+  host: id,
+  cidr,
+  epoch: count,
+  except: z.array(ip),
+  retired: z.number().int().min(0),
+});
 
 const endpointSchema = z.object({
   id,

@@ -6,6 +6,7 @@ import type {
   AttachEndpointRequest,
   CreateNetworkRequest,
   DetachEndpointRequest,
+  EvictHostRequest,
   PublishEndpointRequest,
   RegisterHostRequest,
   RemoveHostRequest,
@@ -33,6 +34,8 @@ export const wishFromWire = {
   }),
 
   removeHost: ({ host }: RemoveHostRequest): WishNamed<'remove-host'> => ({ wish: 'remove-host', host }),
+
+  evictHost: ({ host }: EvictHostRequest): WishNamed<'evict-host'> => ({ wish: 'evict-host', host }),
 
   registerHost: ({ id, name, underlay, labels, facts }: RegisterHostRequest): WishNamed<'register-host'> => ({
     wish: 'register-host',

@@ -28,6 +28,7 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'register-host':
       return wish.name;
     case 'remove-host':
+    case 'evict-host':
     case 'attach-endpoint':
       return nameOfHost(wish.host, snapshot);
     case 'publish-endpoint':
@@ -38,6 +39,7 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     }
     case 'create-network':
     case 'remove-network':
+    case 'return-block':
       return undefined;
   }
 }

@@ -7,6 +7,7 @@ import { askOthers, giveUpAsking, noteSettled, refuseUnheard } from './ask-other
 import { authorize, authorizeHost } from './authorize.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { beginFollow, continueFollow, touchedBy } from './follow.ts';
+import { returnBlocks } from './return-blocks.ts';
 import type { ControllerState } from './state.ts';
 
 /**
@@ -32,9 +33,11 @@ export function step(state: ControllerState, event: ControllerEvent, chance: Cha
       return [];
     case 'status-reported':
       noteSettled(state, event.status);
+      state.applied.set(event.status.host, event.status.appliedRevision);
       return [{ effect: 'keep-status', status: event.status }, ...admitNext(state, chance)];
     case 'tick':
-      return [...giveUpAsking(state, chance.now), ...beat(state)];
+      state.waiting.push(...returnBlocks(state));
+      return [...giveUpAsking(state, chance.now), ...beat(state), ...admitNext(state, chance)];
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Id } from '#model/id.ts';
-import { HOST_NAMESPACE } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, type KernelState, kernelObjects, kernelStateOf } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
 import type { Change } from '#model/records.ts';
@@ -28,15 +28,23 @@ export function previewChanges(snapshot: SnapshotView, changes: readonly Change[
 function previewHost(host: Id, before: SnapshotView, after: SnapshotView): HostPlan['steps'] {
   const context = { hostTag: hostTag(host) };
   const kernel = (snapshot: SnapshotView) => {
-    const view = hostView(snapshot, host);
-    return desired(view!, { ...context, containers: containersOf(view!) });
+    const view = hostView(snapshot, host)!;
+    return desired(view, { ...context, containers: containersOf(view) });
   };
   if (!after.hosts.has(host)) return [];
-  return order(diff(kernel(after), kernel(before), context)).map(({ op, reason }) => ({
+  const [wished, there] = [kernel(after), kernel(before)];
+  return order(diff(wished, withContainers(there, wished), context)).map(({ op, reason }) => ({
     commands: renderOp(op),
     reason,
   }));
 }
+
+/** The containers are there already, as namespaces with nothing but a loopback that is up. */
+const withContainers = (there: KernelState, wished: KernelState): KernelState =>
+  kernelStateOf([
+    ...[...wished.link.values()].filter(({ detail }) => detail.type === 'loopback'),
+    ...kernelObjects(there),
+  ]);
 
 /** The controller does not know where a container's namespace is: its id stands for it. */
 function containersOf(view: HostView): ReadonlyMap<Id, { namespace: NamespaceRef }> {

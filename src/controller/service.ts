@@ -52,6 +52,7 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       removeNetwork: (request, context) =>
         answer(wishFromWire.removeNetwork(request), request.dryRun, context),
       removeHost: (request, context) => answer(wishFromWire.removeHost(request), request.dryRun, context),
+      evictHost: (request, context) => answer(wishFromWire.evictHost(request), request.dryRun, context),
       registerHost: (request, context) => answer(wishFromWire.registerHost(request), false, context),
       attachEndpoint: (request, context) =>
         answer(wishFromWire.attachEndpoint(request), request.dryRun, context),

@@ -12,6 +12,8 @@ export interface ControllerState {
   readonly sessions: Map<number, Session>;
   readonly waiting: Petition[];
   underWay?: { readonly petition: Petition; readonly granted: Granted };
+  /** How far each host said it is. */
+  readonly applied: Map<Id, Revision>;
   /** Wishes that other hosts must make room for first. */
   readonly asking: Asking[];
 }
@@ -31,4 +33,5 @@ export const createControllerState = (snapshot: Snapshot, pools: Pools): Control
   sessions: new Map(),
   waiting: [],
   asking: [],
+  applied: new Map(),
 });

@@ -5,11 +5,13 @@ import type { Admitted, Chance } from './admitted.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
+import { evictHost } from './evict-host.ts';
 import type { Pools } from './pools.ts';
 import { publishEndpoint } from './publish-endpoint.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
 import { removeNetwork } from './remove-network.ts';
+import { returnBlock } from './return-block.ts';
 
 /**
  * Decides on a wish: the changes that make it so, or every reason why not. Pure: reads the snapshot, changes
@@ -27,6 +29,10 @@ export function admit(
       return registerHost(wish, snapshot, chance);
     case 'remove-host':
       return removeHost(wish, snapshot);
+    case 'evict-host':
+      return evictHost(wish, snapshot);
+    case 'return-block':
+      return returnBlock(wish, snapshot);
     case 'create-network':
       return createNetwork(wish, snapshot, chance, options.pools);
     case 'remove-network':

@@ -82,6 +82,7 @@ describe('an address comes from', () => {
       host: it.snapshot.hostNamed('h0')!.id,
       epoch: 1,
       except: [],
+      retired: 0,
     } as const;
     it.put({ ...block, id: 'late' as never, cidr: '10.1.0.32/30' as Cidr });
     it.put({ ...block, id: 'early' as never, cidr: '10.1.0.8/30' as Cidr });

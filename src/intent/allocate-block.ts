@@ -59,7 +59,16 @@ export function allocateBlock(
   for (const cidr of freeRanges(subnet.cidr, prefixLength, owned)) {
     if (findFreeAddress(subnet, cidr, (ip) => endpointByIp.has(ip)) === undefined) continue;
     const id = createId(chance.now, chance.entropy);
-    return { kind: 'block', id, network: network.id, host: host.id, cidr, epoch: host.epoch, except: [] };
+    return {
+      kind: 'block',
+      id,
+      network: network.id,
+      host: host.id,
+      cidr,
+      epoch: host.epoch,
+      except: [],
+      retired: 0,
+    };
   }
   return undefined;
 }

@@ -24,8 +24,8 @@ describe('what is chosen when nothing is asked', () => {
     const network = it.snapshot.networkNamed('red')!.id;
     const id = expect.stringMatching(/^[0-9A-Z]{26}$/);
     expect(changes.map((change) => change.verb === 'put' && change.record)).toEqual([
-      { kind: 'block', id, network, host: h1.id, cidr: '10.1.0.0/29', epoch: 1, except: [] },
-      { kind: 'block', id, network, host: h1.id, cidr: 'fd00:1::1:0/112', epoch: 1, except: [] },
+      { kind: 'block', id, network, host: h1.id, cidr: '10.1.0.0/29', epoch: 1, except: [], retired: 0 },
+      { kind: 'block', id, network, host: h1.id, cidr: 'fd00:1::1:0/112', epoch: 1, except: [], retired: 0 },
       subject,
     ]);
     expect(notices).toEqual([]);

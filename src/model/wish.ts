@@ -8,11 +8,13 @@ import type { Endpoint, HostFacts } from './records.ts';
 export type Wish =
   | RegisterHost
   | RemoveHost
+  | EvictHost
   | CreateNetwork
   | RemoveNetwork
   | AttachEndpoint
   | PublishEndpoint
-  | DetachEndpoint;
+  | DetachEndpoint
+  | ReturnBlock;
 
 /** An agent says who and where its host is. The same host again with other facts is an update. */
 export interface RegisterHost {
@@ -32,6 +34,19 @@ export interface RemoveHost {
   readonly wish: 'remove-host';
   /** Name or id. */
   readonly host: string;
+}
+
+/** Takes everything from a host that is lost; unlike a removal, while it has endpoints. */
+export interface EvictHost {
+  readonly wish: 'evict-host';
+  /** Name or id. */
+  readonly host: string;
+}
+
+/** The controller's own: a retired block has rested. */
+export interface ReturnBlock {
+  readonly wish: 'return-block';
+  readonly block: Id;
 }
 
 export interface CreateNetwork {

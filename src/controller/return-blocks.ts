@@ -1,0 +1,23 @@
+import type { Block } from '#model/records.ts';
+import type { Petition } from './event.ts';
+import type { ControllerState } from './state.ts';
+
+/** The core's own wishes are answered to nobody. */
+const NOBODY = 0;
+
+/**
+ * Wishes back the retired blocks that have rested: every host of the network has applied the eviction, so that no
+ * kernel sends frames for their addresses to the evicted VTEP any more.
+ */
+export function returnBlocks(state: ControllerState): Petition[] {
+  return [...state.snapshot.blocks.values()]
+    .filter((block) => block.retired > 0 && hasRested(block, state))
+    .map(({ id }) => ({
+      request: NOBODY,
+      principal: { role: 'operator', name: 'controller' },
+      wish: { wish: 'return-block', block: id },
+    }));
+}
+
+const hasRested = ({ network, retired }: Block, { snapshot, applied }: ControllerState): boolean =>
+  [...snapshot.inNetwork(network).endpointCount.keys()].every((host) => (applied.get(host) ?? 0) >= retired);

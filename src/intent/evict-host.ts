@@ -1,0 +1,37 @@
+import { isRejection, type Rejection } from '#model/fault.ts';
+import type { Notice } from '#model/notice.ts';
+import { type Host, put, remove } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import type { EvictHost } from '#model/wish.ts';
+import { type Admitted, admitted } from './admitted.ts';
+import { complete, noFaults } from './faults.ts';
+import { findHost } from './find-record.ts';
+
+/**
+ * A host that will not come back as it was: its epoch rises, its endpoints go (and with them its VTEP from every
+ * FDB), and its blocks retire: nobody gives from them until all peers have applied that (see return-block.ts).
+ * The host stays registered; should it return, it begins anew. Evicting it again changes nothing new.
+ */
+export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | Rejection {
+  const faults = noFaults();
+  const found = complete(faults, { host: findHost(faults, snapshot, wish.host) });
+  if (isRejection(found)) return found;
+  const host: Host = { ...found.host, epoch: found.host.epoch + 1 };
+  const endpoints = [...snapshot.endpoints.values()].filter((endpoint) => endpoint.host === host.id);
+  const blocks = [...snapshot.blocks.values()].filter(
+    (block) => block.host === host.id && block.retired === 0,
+  );
+  const retired = snapshot.revision + 1;
+  return admitted(
+    [put(host), ...endpoints.map(remove), ...blocks.map((block) => put({ ...block, retired }))],
+    host,
+    [notice(host, endpoints.length, blocks.length)],
+  );
+}
+
+const notice = ({ name }: Host, endpoints: number, blocks: number): Notice => ({
+  code: 'host-evicted',
+  title: 'The host is out',
+  sentence: `Host ${name} lost ${endpoints} endpoint(s); ${blocks} block(s) rest until all peers have taken note.`,
+  next: 'Containers that still run there are cut off: attach them again once the host is back.',
+});
