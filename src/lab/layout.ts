@@ -115,5 +115,5 @@ export const labNamespaces = (lab: LabLayout): string[] => [
 ];
 
 export const describeShape = ({ hosts, containers, networks, mode, underlay, mtu }: LabShape): string =>
-  `${countOf(hosts, 'host')}, ${countOf(networks, 'network')}, ${countOf(containers, 'container')} on each host in each network; ` +
-  `mode ${mode} over ${underlay}, underlay MTU ${mtu}`;
+  `${countOf(hosts, 'host')}, ${countOf(networks, 'network')}, ${countOf(containers, 'container')} in each network on each host, ` +
+  `mode ${mode}, ${underlay}, MTU ${mtu}`;

@@ -69,7 +69,7 @@ function homesOf(lab: LabLayout): HomeStatus[] {
 
 export function formatStatus(status: LabStatus, colours: Paint): string {
   const lines = [
-    `${colours.bold(`Lab ${status.name}`)}: ${describeShape(status.shape)}`,
+    `${colours.bold(status.name)}: ${describeShape(status.shape)}`,
     `  ${status.phase === 'up' ? `up since ${status.startedAt}` : colours.bad('not wholly up: weft lab up mends it')}, in ${status.directory}`,
     ...(status.missingNamespaces.length > 0
       ? [colours.bad(`  missing namespaces: ${status.missingNamespaces.join(', ')}`)]
