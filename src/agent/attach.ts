@@ -1,6 +1,6 @@
 import { admitLocally } from '#intent/admit-locally.ts';
 import type { Chance } from '#intent/admitted.ts';
-import { isRejection, type Rejection } from '#model/fault.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { remove } from '#model/records.ts';
@@ -40,13 +40,26 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       effects.push(
         ...promise(state, request, { endpoint, revision: state.view.revision, notices: [] }, false),
       );
-    } else if (!state.session.connected || isSettled(state)) {
+    } else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
       effects.push({ effect: 'ask-attach', request, wish });
+    } else if (!state.session.connected) {
+      effects.push(...answerAttach(state, request, untold(attaching.ask)));
     } else break;
   }
   return effects;
 }
+
+const untold = ({ words: { network } }: AttachAsk): Rejection =>
+  reject(
+    'unavailable',
+    fault(
+      'network',
+      network,
+      'needs the controller, which is away',
+      'start the controller, or see `weft status`',
+    ),
+  );
 
 const isGranting = ({ attaching }: AgentState): boolean =>
   [...attaching.values()].some(({ phase }) => phase === 'granting');
@@ -84,6 +97,7 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
     phase: 'journaling',
     attachment,
     endpoint,
+    stood: isStanding(state, attachment),
     revision,
     notices,
   });
@@ -91,6 +105,12 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
   addToView(state, endpoint);
   return [{ effect: 'journal-put', key: endpoint.id, entry: attachment }];
 }
+
+/** Asked for again, with nothing changed. */
+const isStanding = ({ attachments }: AgentState, { endpoint: { id, generation } }: Attachment): boolean => {
+  const old = attachments.get(id);
+  return old?.state === 'attached' && old.endpoint.generation === generation;
+};
 
 /** The same endpoint in another namespace is made anew: its generation rises, and an old delete cannot touch it. */
 function attachmentOf(
@@ -129,9 +149,9 @@ export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
 
 /** A full disk: nothing was promised, so the grant goes back. */
 export function failJournal(state: AgentState, key: string, rejection: Rejection): AgentEffect[] {
-  return journaling(state, key).flatMap(([request, { attachment }]) => {
+  return journaling(state, key).flatMap(([request, { attachment, stood }]) => {
     const { endpoint, published } = attachment!;
-    if (!published) state.view.apply([remove(endpoint)], state.view.revision);
+    if (!published && !stood) state.view.apply([remove(endpoint)], state.view.revision);
     state.orphansPossible = true;
     return answerAttach(state, request, rejection);
   });

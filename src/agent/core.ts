@@ -1,5 +1,5 @@
 import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
-import { beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
+import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
@@ -72,6 +72,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...watchSession(state),
     ...timeOutAttaches(state),
     ...publishAll(state),
+    ...askAgainToDetach(state),
     ...releaseOrphans(state),
     ...retryTurn(state),
     ...reportStatus(state),

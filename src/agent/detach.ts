@@ -10,6 +10,9 @@ import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
 import { markDirty } from './turn.ts';
 
+/** Longer than this nobody waits for a controller that hears and does not answer. */
+const TELL_LIMIT_MS = 5_000;
+
 /** With the controller away a detach is done on the host and remembered; the user need not wait. */
 const TOLD_LATER: Notice = {
   code: 'detach-untold',
@@ -74,31 +77,34 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
 
 /** Gives back what the journal knows nothing of. */
 export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
-  state.releasing.add(endpoint.id);
+  state.releasing.set(endpoint.id, endpoint);
   keepOwnWords(state);
   return [...askToDetach(state, endpoint), ...markDirty(state)];
 }
 
-/** Without a session it is told when one begins. */
-export const askToDetach = ({ session }: AgentState, { id, generation }: Endpoint): AgentEffect[] =>
-  session.connected
-    ? [{ effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } }]
-    : [];
+/** Nothing while it is being told; without a session it is told when one begins. */
+export function askToDetach({ session, telling }: AgentState, { id, generation }: Endpoint): AgentEffect[] {
+  if (!session.connected || telling.has(id)) return [];
+  telling.add(id);
+  return [{ effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } }];
+}
 
-/** A session began: what could not be told before is told now. */
-export const askAgainToDetach = (state: AgentState): AgentEffect[] =>
-  [...state.attachments.values()]
-    .filter(({ state: is, endpoint }) => is === 'detaching' && !state.publishing.has(endpoint.id))
-    .flatMap(({ endpoint }) => askToDetach(state, endpoint));
+/** A session began, or time has passed: what could not be told before is told now. */
+export function askAgainToDetach(state: AgentState): AgentEffect[] {
+  const { attachments, publishing, releasing } = state;
+  const detaching = [...attachments.values()].filter(
+    ({ state: is, endpoint }) => is === 'detaching' && !publishing.has(endpoint.id),
+  );
+  const untold = [...detaching.map(({ endpoint }) => endpoint), ...releasing.values()];
+  return untold.flatMap((endpoint) => askToDetach(state, endpoint));
+}
 
 /** The controller has taken note, or says it never will: either way nothing is left to remember. */
 export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Rejection): AgentEffect[] {
-  // Unreachable: kept in the journal, told when a session begins.
-  const orphan = state.releasing.delete(endpoint);
-  if (refused?.reason === 'unavailable') {
-    state.orphansPossible ||= orphan;
-    return [];
-  }
+  state.telling.delete(endpoint);
+  // Unreachable: remembered, and told again.
+  if (refused?.reason === 'unavailable') return [];
+  state.releasing.delete(endpoint);
   const isKnown = state.attachments.get(endpoint)?.state === 'detaching';
   if (isKnown) state.attachments.delete(endpoint);
   const forget: AgentEffect[] = isKnown ? [{ effect: 'journal-delete', key: endpoint }] : [];
@@ -110,9 +116,10 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   // Something is still to be done in the kernel.
   if (state.turn.dirty) return effects;
-  for (const [request, { endpoints }] of state.detaching) {
+  for (const [request, { endpoints, sinceMs }] of state.detaching) {
     const told = endpoints.every(({ id }) => !state.attachments.has(id) && !state.releasing.has(id));
-    if (!told && state.session.connected) continue;
+    const isPatient = state.nowMs - sinceMs < TELL_LIMIT_MS;
+    if (!told && state.session.connected && isPatient) continue;
     state.detaching.delete(request);
     effects.push({
       effect: 'answer',

@@ -34,7 +34,8 @@ export function ownWords({ attachments, attaching }: AgentState): Attachment[] {
 export function keepOwnWords(state: AgentState): void {
   const words = ownWords(state);
   for (const attachment of words) keepOwnWord(state, attachment);
-  for (const id of state.releasing) state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
+  for (const id of state.releasing.keys())
+    state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
 }
 
 /**

@@ -1,7 +1,8 @@
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Id } from '#model/id.ts';
-import { put, type Revision, remove } from '#model/records.ts';
+import { type Change, put, type Revision, remove } from '#model/records.ts';
 import { askAgainToDetach } from './detach.ts';
-import type { AgentEffect, HeardMessage } from './event.ts';
+import type { AgentEffect } from './event.ts';
 import { dropRevoked, keepOwnWords } from './own-word.ts';
 import { publishAll } from './publish.ts';
 import type { AgentState } from './state.ts';
@@ -13,7 +14,7 @@ const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 5_000;
 
 /** Takes the controller's word into the view. */
-export function hear(state: AgentState, message: HeardMessage): AgentEffect[] {
+export function hear(state: AgentState, message: FollowMessage): AgentEffect[] {
   const { session, view } = state;
   session.connected = true;
   session.failures = 0;
@@ -25,7 +26,10 @@ export function hear(state: AgentState, message: HeardMessage): AgentEffect[] {
     view.apply(message.records.map(put), message.revision);
     state.confirmed = true;
     state.orphansPossible = true;
+    state.telling.clear();
   } else {
+    // A grant that was given up can be late; what is being granted is told from it by releaseOrphans.
+    state.orphansPossible ||= message.changes.some((change) => isOwnEndpoint(state, change));
     view.apply(message.changes, message.revision);
     view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
   }
@@ -41,6 +45,9 @@ function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): Ag
   if (turn.phase === 'idle' && !turn.dirty) turn.applied = revision;
   return [];
 }
+
+const isOwnEndpoint = ({ host }: AgentState, change: Change): boolean =>
+  change.verb === 'put' && change.record.kind === 'endpoint' && change.record.host === host;
 
 const recordsIn = ({ view }: AgentState, network: Id) => {
   const { blocks, endpoints } = view.inNetwork(network);

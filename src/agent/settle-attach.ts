@@ -16,10 +16,15 @@ const NAME_TAKEN_AFTER_MS = 1_000;
 export function settleAttaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of state.attaching) {
-    const { phase, endpoint, revision, ask } = attaching;
-    if (phase !== 'settling' || !endpoint || state.turn.applied < revision) continue;
+    const { phase, endpoint, revision, ask, stood } = attaching;
+    if (phase !== 'settling' || !endpoint) continue;
+    if (!isPromised(state, endpoint)) {
+      effects.push(...answerAttach(state, request, overtaken(endpoint)));
+      continue;
+    }
     const network = state.view.networks.get(endpoint.network);
-    if (!network || !state.view.endpoints.has(endpoint.id)) continue;
+    const known = state.view.endpoints.get(endpoint.id);
+    if (state.turn.applied < revision || !network || known?.generation !== endpoint.generation) continue;
     const path = ask.namespace.path;
     // Granted while a look was under way: the next one will have seen the container's interface.
     if (!wasLookedAt(state, path, endpoint.interface)) continue;
@@ -28,7 +33,10 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
       ? refusedOp(state, endpoint, network, path)
       : reject('absent', fault('namespace', path, 'is gone', 'give the namespace of a running container'));
     if (refusal)
-      effects.push(...answerAttach(state, request, refusal), ...dropAttachment(state, endpoint.id));
+      effects.push(
+        ...answerAttach(state, request, refusal),
+        ...(stood ? [] : dropAttachment(state, endpoint.id)),
+      );
     else
       effects.push(
         ...answerAttach(state, request, {
@@ -41,6 +49,15 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
   }
   return effects;
 }
+
+/** Whether nobody has detached it, or made it anew, since. */
+const isPromised = ({ attachments }: AgentState, { id, generation }: Endpoint): boolean => {
+  const attachment = attachments.get(id);
+  return attachment?.state === 'attached' && attachment.endpoint.generation === generation;
+};
+
+const overtaken = ({ name }: Endpoint): Rejection =>
+  reject('unavailable', fault('endpoint', name, 'was detached before it was ready', 'attach it again'));
 
 const wasLookedAt = ({ turn }: AgentState, path: string, name: string): boolean =>
   turn.scope?.containers.some(
@@ -86,7 +103,7 @@ export function timeOutAttaches(state: AgentState): AgentEffect[] {
   const late = [...state.attaching].filter(
     ([, { sinceMs, phase }]) => phase !== 'journaling' && state.nowMs - sinceMs > ATTACH_LIMIT_MS,
   );
-  return late.flatMap(([request, { ask, endpoint }]) => [
+  return late.flatMap(([request, { ask, endpoint, stood }]) => [
     ...answerAttach(
       state,
       request,
@@ -100,7 +117,7 @@ export function timeOutAttaches(state: AgentState): AgentEffect[] {
         ),
       ),
     ),
-    ...(endpoint ? dropAttachment(state, endpoint.id) : doubt(state)),
+    ...(endpoint ? (stood ? [] : dropAttachment(state, endpoint.id)) : doubt(state)),
   ]);
 }
 

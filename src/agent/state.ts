@@ -32,7 +32,9 @@ export interface AgentState {
   /** The controller may have granted what nobody here remembers: an answer was lost, or a process. */
   orphansPossible: boolean;
   /** Such endpoints, being given back. */
-  readonly releasing: Set<Id>;
+  readonly releasing: Map<Id, Endpoint>;
+  /** Endpoints of which the controller is being told that they are detached. */
+  readonly telling: Set<Id>;
   /** Endpoints that the controller took away since this process began. */
   readonly revoked: Map<Id, Endpoint>;
   /** Addresses given back here (`network address`), and until when nobody gets them. */
@@ -69,6 +71,8 @@ export interface Attaching {
   /** What the journal is to say, and its endpoint. */
   readonly attachment?: Attachment;
   readonly endpoint?: Endpoint;
+  /** It stood before this was asked for: whatever becomes of the asking, it stays. */
+  readonly stood?: boolean;
   /** The view must have come this far before the kernel can be right. */
   readonly revision: Revision;
   readonly notices: readonly Notice[];
@@ -140,7 +144,8 @@ const emptyState = (start: AgentStart): AgentState => ({
   attaching: new Map(),
   publishing: new Set(),
   orphansPossible: true,
-  releasing: new Set(),
+  releasing: new Map(),
+  telling: new Set(),
   revoked: new Map(),
   resting: new Map(),
   detaching: new Map(),

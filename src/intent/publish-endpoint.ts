@@ -1,7 +1,7 @@
 import { cidrContains } from '#model/cidr.ts';
 import { fault, type Rejection } from '#model/fault.ts';
 import type { Ip } from '#model/ip.ts';
-import { type Endpoint, type Host, put } from '#model/records.ts';
+import { type Endpoint, type Host, put, remove } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { PublishEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
@@ -17,16 +17,19 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
   if (known && known.generation >= endpoint.generation) return admitted([], known);
   const faults = noFaults();
   const network = findNetwork(faults, snapshot, endpoint.network);
+  const others = holdersOf(snapshot, endpoint);
   const host = findHost(faults, snapshot, endpoint.host);
   if (host && network) {
     for (const ip of endpoint.addresses.filter((each) => !known?.addresses.includes(each)))
       if (!ownsAddress(snapshot, endpoint, host, ip)) faults.conflict.push(unowned(host, ip));
-    for (const holder of holdersOf(snapshot, endpoint)) {
+    for (const holder of others) {
+      if (holder.host === host.id) continue;
       const problem = `has what ${describeEndpoint(snapshot, holder)} has`;
       faults.conflict.push(fault('endpoint', endpoint.name, problem, 'detach it and attach it again'));
     }
   }
-  return rejection(faults) ?? admitted([put(endpoint)], endpoint);
+  // Of its own endpoints a host knows best: one in the way was granted to a request that it gave up.
+  return rejection(faults) ?? admitted([...others.map(remove), put(endpoint)], endpoint);
 }
 
 const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
