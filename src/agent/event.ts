@@ -1,3 +1,4 @@
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Chance } from '#intent/admitted.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
@@ -7,7 +8,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { KernelState } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Change, Endpoint, Network, Revision, StoredRecord } from '#model/records.ts';
+import type { Endpoint, Network, Revision } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { JournalEntry } from './attachment.ts';
 
@@ -48,7 +49,7 @@ export type AgentEvent =
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
   | { readonly event: 'journaled'; readonly key: string }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
-  | { readonly event: 'heard'; readonly message: HeardMessage }
+  | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
   | { readonly event: 'disconnected'; readonly reason: string }
   | { readonly event: 'kernel-changed' }
@@ -62,21 +63,6 @@ export interface AttachGrant {
   readonly revision: Revision;
   readonly notices: readonly Notice[];
 }
-
-/** What the controller says on the session. */
-export type HeardMessage =
-  | {
-      readonly message: 'snapshot';
-      readonly records: readonly StoredRecord[];
-      readonly revision: Revision;
-    }
-  | {
-      readonly message: 'delta';
-      readonly changes: readonly Change[];
-      readonly forgottenNetworks: readonly Id[];
-      readonly revision: Revision;
-    }
-  | { readonly message: 'beat'; readonly revision: Revision };
 
 /** What the core wants done; the interpreter does it and tells by events. */
 export type AgentEffect =

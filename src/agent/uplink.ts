@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionFromError } from '#api/rejection.ts';
 import { changeFromWire, endpointToWire, recordFromWire } from '#api/wire-records.ts';
@@ -9,7 +10,7 @@ import { type Id, isId } from '#model/id.ts';
 import type { Endpoint, Host, Revision, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
-import type { AttachGrant, HeardMessage } from './event.ts';
+import type { AttachGrant } from './event.ts';
 
 /** What registration says of this host. */
 export type HostWords = Pick<Host, 'name' | 'underlay' | 'labels' | 'facts'>;
@@ -38,7 +39,7 @@ export class Uplink {
   }
 
   /** Follows until the session ends; throws why. Parts of a snapshot are handed on as one. */
-  async follow(host: string, hear: (message: HeardMessage) => void): Promise<void> {
+  async follow(host: string, hear: (message: FollowMessage) => void): Promise<void> {
     const session = new AbortController();
     this.session = session;
     let records: StoredRecord[] = [];
@@ -121,7 +122,7 @@ export class Uplink {
   }
 }
 
-function heardFromWire({ message }: FollowResponse): HeardMessage | undefined {
+function heardFromWire({ message }: FollowResponse): FollowMessage | undefined {
   if (message.case === 'beat') return { message: 'beat', revision: Number(message.value.revision) };
   if (message.case !== 'delta') return undefined;
   const { changes, forgottenNetworks, revision } = message.value;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
@@ -7,7 +8,7 @@ import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
 import { StoreError } from '#store/store-error.ts';
 import { step } from './core.ts';
-import type { ControllerEffect, ControllerEvent, FollowMessage, Granted } from './event.ts';
+import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import type { ControllerState } from './state.ts';
 
 /** Where a session's messages go. */

@@ -1,9 +1,9 @@
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
 import type { Admitted } from '#intent/admitted.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
-import type { Id } from '#model/id.ts';
-import type { Change, Revision, StoredRecord } from '#model/records.ts';
+import type { Change, Revision } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type { CommitOutcome, Feed } from '#store/store.ts';
 
@@ -29,21 +29,6 @@ export type ControllerEvent =
   | { readonly event: 'follow-ended'; readonly session: number }
   | { readonly event: 'status-reported'; readonly status: HostStatus }
   | { readonly event: 'tick' };
-
-/** What an agent is told, in the order in which it holds. */
-export type FollowMessage =
-  | {
-      readonly message: 'snapshot';
-      readonly records: readonly StoredRecord[];
-      readonly revision: Revision;
-    }
-  | {
-      readonly message: 'delta';
-      readonly changes: readonly Change[];
-      readonly forgottenNetworks: readonly Id[];
-      readonly revision: Revision;
-    }
-  | { readonly message: 'beat'; readonly revision: Revision };
 
 /** An admitted wish that is committed now: at which revision. */
 export type Granted = Admitted & { readonly revision: Revision };

@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { FollowMessage } from '#api/follow-message.ts';
 import { type FollowResponse, FollowResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionToError } from '#api/rejection.ts';
 import { changeToWire, recordToWire } from '#api/wire-records.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { Follower } from './engine.ts';
-import type { FollowMessage } from './event.ts';
 
 /** Records in one message of a snapshot: about 100 KiB. */
 const RECORDS_PER_PART = 500;

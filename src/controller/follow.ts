@@ -1,7 +1,7 @@
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Id } from '#model/id.ts';
 import { type Change, put, type RecordRef, remove, type StoredRecord } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import type { FollowMessage } from './event.ts';
 
 /** One agent that follows: what it knows is what concerns its host, no more. */
 export interface Session {

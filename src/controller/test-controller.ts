@@ -1,3 +1,4 @@
+import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { POOLS, seededRandom } from '#intent/test-world.ts';
@@ -6,7 +7,7 @@ import { put, remove, type StoredRecord } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
 import { step } from './core.ts';
-import type { ControllerEffect, ControllerEvent, FollowMessage, Granted } from './event.ts';
+import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { type ControllerState, createControllerState } from './state.ts';
 
 export const OPERATOR: Principal = { role: 'operator', name: 'test' };

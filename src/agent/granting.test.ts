@@ -1,0 +1,192 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
+import { isRejection } from '#model/fault.ts';
+import { kernelObjects } from '#model/kernel-state.ts';
+import type { Endpoint } from '#model/records.ts';
+import { scopeOf } from './scope.ts';
+import { type TestAgent, TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+let h1: TestAgent;
+let h2: TestAgent;
+
+beforeEach(async () => {
+  cluster = new TestCluster();
+  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
+});
+
+async function attached(agent: TestAgent, network: string, path: string): Promise<Endpoint> {
+  const request = agent.attach(network, path);
+  await cluster.settle();
+  const answer = agent.answers.get(request);
+  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
+  return answer.endpoint;
+}
+
+const objectsOf = async (agent: TestAgent) => [
+  ...kernelObjects(await agent.kernel.observe(scopeOf(agent.state))),
+];
+
+async function rowsFor(agent: TestAgent, { mac }: Endpoint): Promise<number> {
+  return (await objectsOf(agent)).filter(
+    (object) => object.kind === 'fdb' && object.table === 'self' && object.mac === mac,
+  ).length;
+}
+
+describe('granting alone', () => {
+  const addressesOf = (agent: TestAgent, request: number): readonly string[] => {
+    const answer = agent.answers.get(request);
+    if (!answer || isRejection(answer) || answer.answer !== 'attached')
+      throw new Error(JSON.stringify(answer));
+    return answer.endpoint.addresses;
+  };
+
+  test('serves from the own block with the controller away, and publishes later', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.cut();
+    const request = h1.attach('app', '/c2');
+    await cluster.settle();
+    const [ip] = addressesOf(h1, request);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(1);
+    h1.restart();
+    await cluster.settle();
+    expect(await h1.pendingOps()).toEqual([]);
+    h1.heal();
+    await cluster.settle(1_000);
+    const published = [...cluster.controller.state.snapshot.endpoints.values()].map(
+      ({ addresses }) => addresses[0],
+    );
+    expect(published).toContain(ip);
+    expect(
+      [...h1.journal.values()].filter((entry) => entry.entry === 'attachment' && !entry.published),
+    ).toEqual([]);
+  });
+
+  test('an endpoint made and gone while the controller was away is never heard of', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.cut();
+    h1.attach('app', '/c2');
+    await cluster.settle();
+    h1.detach({ endpoint: 'c2' });
+    await cluster.settle();
+    h1.heal();
+    await cluster.settle(1_000);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(1);
+    expect([...h1.journal.values()].filter(({ entry }) => entry === 'attachment')).toHaveLength(1);
+  });
+
+  test('an address that was given back rests', async () => {
+    await attached(h1, 'app', '/c1');
+    const old = addressesOf(h1, await attachNow(h1, '/c2'));
+    h1.detach({ endpoint: 'c2' });
+    await cluster.settle();
+    expect(addressesOf(h1, await attachNow(h1, '/c3'))).not.toEqual(old);
+    h1.detach({ endpoint: 'c3' });
+    await cluster.settle(20_000);
+    expect(addressesOf(h1, await attachNow(h1, '/c4'))).toEqual(old);
+  });
+
+  test("an address in another host's block is asked for first", async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    // The next that h1 would give by itself.
+    const next = '10.128.0.3';
+    const asked = h2.attach('app', '/c3', { addresses: [next] });
+    const own = h1.attach('app', '/c4');
+    await cluster.settle(2_000);
+    const holders = [...cluster.controller.state.snapshot.endpoints.values()].filter(({ addresses }) =>
+      addresses.includes(next as never),
+    );
+    expect(holders).toHaveLength(1);
+    const answers = [h2.answers.get(asked), h1.answers.get(own)];
+    expect(answers.every((answer) => answer !== undefined)).toBe(true);
+    const given = answers.filter(
+      (answer) =>
+        answer &&
+        !isRejection(answer) &&
+        answer.answer === 'attached' &&
+        answer.endpoint.addresses.includes(next as never),
+    );
+    expect(given).toHaveLength(1);
+  });
+
+  test('and refused when its owner cannot be heard', async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    h1.cut();
+    const request = h2.attach('app', '/c3', { addresses: ['10.128.0.3'] });
+    await cluster.settle(1_000);
+    expect(h2.answers.get(request)).toMatchObject({
+      reason: 'unavailable',
+      faults: [{ field: 'host', value: 'h1' }],
+    });
+  });
+
+  test('what the controller granted to nobody goes back', async () => {
+    await attached(h1, 'app', '/c1');
+    cluster.controller.grant(attachEndpoint('app', 'h1', 'lost'), { role: 'host', name: 'h1' });
+    h1.restart();
+    await cluster.settle(1_000);
+    expect(
+      [...cluster.controller.state.snapshot.endpoints.values()].map(({ containerId }) => containerId),
+    ).toEqual(['/c1']);
+  });
+
+  test('the same container in another namespace has a higher generation', async () => {
+    const first = await attached(h1, 'app', '/c1');
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    const second = await attached(h1, 'app', '/c1');
+    expect(second).toMatchObject({ id: first.id, mac: first.mac, generation: 2 });
+    expect(cluster.controller.state.snapshot.endpoints.get(first.id)?.generation).toBe(2);
+    cluster.controller.ask({ wish: 'detach-endpoint', endpoint: first.id, generation: 1 });
+    await cluster.settle(1_000);
+    expect(await h1.pendingOps()).toEqual([]);
+    expect(cluster.controller.state.snapshot.endpoints.has(first.id)).toBe(true);
+  });
+
+  async function attachNow(agent: TestAgent, path: string): Promise<number> {
+    const request = agent.attach('app', path);
+    await cluster.settle();
+    return request;
+  }
+});
+
+describe('eviction', () => {
+  test('takes a lost host out of the others, and its blocks rest until they have applied that', async () => {
+    const lost = await attached(h2, 'app', '/c2');
+    await attached(h1, 'app', '/c1');
+    h2.cut();
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    const blocks = () =>
+      [...cluster.controller.state.snapshot.blocks.values()].filter(({ host }) => host === h2.state.host);
+    expect(blocks().length).toBeGreaterThan(0);
+    expect(blocks().every(({ retired }) => retired > 0)).toBe(true);
+    cluster.controller.dispatch({ event: 'tick' });
+    cluster.controller.acknowledgeAll();
+    expect(blocks().length, 'nobody has applied it yet').toBeGreaterThan(0);
+    await cluster.settle(1_000);
+    expect(await rowsFor(h1, lost)).toBe(0);
+    cluster.controller.dispatch({ event: 'tick' });
+    cluster.controller.acknowledgeAll();
+    expect(blocks()).toEqual([]);
+  });
+
+  test('a host that comes back finds its promises void, says so, and can attach anew', async () => {
+    const lost = await attached(h2, 'app', '/c2');
+    h2.cut();
+    const alone = h2.attach('app', '/c3');
+    await cluster.settle();
+    expect(h2.answers.get(alone)).toMatchObject({ answer: 'attached' });
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    h2.heal();
+    await cluster.settle(2_000);
+    expect(h2.state.status?.notices.map(({ code }) => code)).toContain('endpoint-revoked');
+    expect((await objectsOf(h2)).filter(({ ns }) => ns.startsWith('weft-'))).toEqual([]);
+    expect([...h2.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
+    expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
+    expect((await attached(h2, 'app', '/c2')).id).not.toBe(lost.id);
+  });
+});

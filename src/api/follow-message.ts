@@ -1,0 +1,19 @@
+import type { Id } from '#model/id.ts';
+import type { Change, Revision, StoredRecord } from '#model/records.ts';
+
+/** What an agent that follows is told, in the order in which it holds: first a snapshot, then what changes. */
+export type FollowMessage =
+  | {
+      readonly message: 'snapshot';
+      readonly records: readonly StoredRecord[];
+      readonly revision: Revision;
+    }
+  | {
+      readonly message: 'delta';
+      readonly changes: readonly Change[];
+      /** Networks that the host no longer takes part in: all their records go. */
+      readonly forgottenNetworks: readonly Id[];
+      readonly revision: Revision;
+    }
+  /** Nothing that concerns the host has changed up to that revision, and the controller is still there. */
+  | { readonly message: 'beat'; readonly revision: Revision };
