@@ -2,7 +2,7 @@
 # KEEP=1 make lab keeps the lab up; ARGS="--hosts 5 --mode flood" gives it another shape.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check kernel bench clean build node system-lab system-test root
+.PHONY: help lab test check kernel bench clean build node system-lab system-bench system-test root
 
 INSTALLED := node_modules/.weft-installed
 SOURCES := $(shell find src tools -name '*.ts' -o -name '*.mjs')
@@ -12,7 +12,7 @@ help:
 	@echo 'make test     everything that CI runs; ends with "N passed, N failed, N skipped"'
 	@echo 'make check    types, lint and unit tests; needs no root'
 	@echo 'make kernel   the tests that speak with the real kernel'
-	@echo 'make bench    measure; prints figures, judges nothing'
+	@echo 'make bench    measure, next to what the kernel itself takes (ARGS="--json")'
 	@echo 'make clean    remove what make made'
 	@echo
 	@echo 'make build    the program: dist/weft.js'
@@ -32,8 +32,8 @@ check: $(INSTALLED)
 kernel: root system-test build
 	@npm run --silent test:kernel
 
-bench: $(INSTALLED)
-	@node tools/run-benches.mjs
+bench: root system-bench build
+	@npm run --silent bench -- all $(ARGS)
 
 build: dist/weft.js
 
@@ -52,6 +52,9 @@ node:
 
 system-lab:
 	@tools/install-packages.sh ip=iproute2 ping=iputils-ping unshare=util-linux
+
+system-bench: system-lab
+	@tools/install-packages.sh 'gcc=gcc libc6-dev' iperf3=iperf3 ethtool=ethtool
 
 system-test: system-lab
 	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl

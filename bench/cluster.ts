@@ -1,0 +1,58 @@
+import type { TunnelMode } from '#model/tunnel-mode.ts';
+import type { Daemon } from './daemon.ts';
+import type { Ground } from './ground.ts';
+import { LocalClient } from './local-client.ts';
+
+export const NETWORK = 'bench';
+
+/** What the answer to an attach says of the endpoint. */
+export interface Attached {
+  readonly id: string;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+}
+
+/** A host with its agent running. */
+export interface Member {
+  readonly daemon: Daemon;
+  readonly client: LocalClient;
+  readonly containers: readonly string[];
+}
+
+/** A controller, an agent on every host, and a dual-stack network over them. */
+export async function startCluster(ground: Ground, mode: TunnelMode = 'proxy'): Promise<Member[]> {
+  const controller = await ground.startController();
+  const members: Member[] = [];
+  for (const host of ground.layout.hosts) {
+    const daemon = await ground.startAgent(host);
+    const client = new LocalClient(daemon.socket, 'AgentService');
+    members.push({ daemon, client, containers: host.containers.map(({ namespace }) => namespace) });
+  }
+  const operator = new LocalClient(controller.socket, 'ControllerService');
+  await operator.call('CreateNetwork', { name: NETWORK, subnets: ['10.1.0.0/16', 'fd01::/64'], mode });
+  operator.close();
+  return members;
+}
+
+/** Answered when its packets can flow. */
+export async function attachTo({ client }: Pick<Member, 'client'>, namespace: string): Promise<Attached> {
+  const { endpoint } = await client.call<{ endpoint: Attached }>('Attach', { namespace, network: NETWORK });
+  return endpoint;
+}
+
+export const detachFrom = async ({ client }: Member, endpoint: string): Promise<void> =>
+  void (await client.call('Detach', { endpoint }));
+
+/** How long each took, one after the other. */
+export async function timeEach<T>(
+  items: readonly T[],
+  action: (item: T) => Promise<unknown>,
+): Promise<number[]> {
+  const timesMs: number[] = [];
+  for (const item of items) {
+    const startMs = performance.now();
+    await action(item);
+    timesMs.push(performance.now() - startMs);
+  }
+  return timesMs;
+}
