@@ -1,11 +1,12 @@
 // Bundles the program into dist/: commands split from what they load, native packages left outside. Runs on Node 20, 22 and 24.
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+// Swapped in whole: a running lab starts commands from dist at any moment.
+const outdir = `dist.${process.pid}`;
 await build({
   entryPoints: { weft: 'src/cli/main.ts' },
-  outdir: 'dist',
+  outdir,
   bundle: true,
   // Commands are loaded on demand: `weft network ls` must not pay for the controller.
   splitting: true,
@@ -20,3 +21,5 @@ await build({
     js: "import{createRequire as weftCreateRequire}from'node:module';const require=weftCreateRequire(import.meta.url);",
   },
 });
+rmSync('dist', { recursive: true, force: true });
+renameSync(outdir, 'dist');

@@ -1,5 +1,6 @@
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
+import type { Attachment } from './attachment.ts';
 import type { AgentState } from './state.ts';
 
 /** An endpoint of this host and how it stands. */
@@ -14,15 +15,21 @@ export interface LocalEndpoint {
 /** What the controller gave this host, and what the journal promised. */
 export function localEndpoints(state: AgentState): LocalEndpoint[] {
   const byId = new Map<Id, LocalEndpoint>();
-  for (const endpoint of state.view.endpoints.values())
-    if (endpoint.host === state.host) byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
-  for (const { endpoint, namespace, bootId, state: is } of state.attachments.values()) {
-    const live = bootId === state.bootId && state.turn.live.has(namespace.path);
-    byId.set(endpoint.id, {
-      endpoint,
-      namespace: namespace.path,
-      state: is === 'detaching' ? is : live ? 'attached' : 'gone',
-    });
+  // While one is being granted, it may be in the view before it is in the journal.
+  if (![...state.attaching.values()].some(({ phase }) => phase === 'granting' || phase === 'journaling'))
+    for (const endpoint of state.view.endpoints.values())
+      if (endpoint.host === state.host) byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
+  for (const attachment of state.attachments.values()) {
+    const { endpoint, namespace, state: is } = attachment;
+    const gone = is === 'attached' && isGone(state, attachment);
+    byId.set(endpoint.id, { endpoint, namespace: namespace.path, state: gone ? 'gone' : is });
   }
   return [...byId.values()];
+}
+
+/** Of an earlier boot, or looked for and not found. */
+function isGone({ bootId, turn }: AgentState, { bootId: of, namespace: { path } }: Attachment): boolean {
+  if (of !== bootId) return true;
+  const looked = turn.scope?.containers.some(({ namespace }) => namespace.path === path);
+  return looked === true && !turn.live.has(path) && turn.phase !== 'observing';
 }
