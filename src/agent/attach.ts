@@ -40,7 +40,8 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       effects.push(
         ...promise(state, request, { endpoint, revision: state.view.revision, notices: [] }, false),
       );
-    } else if (isSettled(state)) {
+    } else if (!hasTried(state)) break;
+    else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
       effects.push({ effect: 'ask-attach', request, wish });
     } else if (!state.session.connected) {
@@ -49,6 +50,9 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   }
   return effects;
 }
+
+/** Before the first try to connect has ended, nobody can say whether the controller is there. */
+const hasTried = ({ session }: AgentState): boolean => session.connected || session.failures > 0;
 
 const untold = ({ words: { network } }: AttachAsk): Rejection =>
   reject(

@@ -51,7 +51,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       state.session.keptRevision = event.revision;
       return [];
     case 'disconnected':
-      return loseSession(state);
+      return loseSession(state, event.reason);
     case 'kernel-changed':
       return markDirty(state);
     case 'observed':

@@ -50,7 +50,7 @@ function noticesOf(state: AgentState): Notice[] {
     notices.push({
       code: 'controller-away',
       title: 'No session with the controller',
-      sentence: 'Traffic flows and the kernel is kept as it was wished last; nothing new is heard.',
+      sentence: `Traffic flows and the kernel is kept as it was wished last; nothing new is heard${state.session.reason && ` (${state.session.reason})`}.`,
       next: 'start the controller, or see `weft agent --help` for its address.',
     });
   return notices;

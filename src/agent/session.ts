@@ -55,8 +55,9 @@ const recordsIn = ({ view }: AgentState, network: Id) => {
 };
 
 /** Comes back after a growing pause. The data plane and the view stay as they are. */
-export function loseSession({ session }: AgentState): AgentEffect[] {
+export function loseSession({ session }: AgentState, reason: string): AgentEffect[] {
   session.connected = false;
+  session.reason = reason;
   session.failures++;
   const afterMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (session.failures - 1), LONGEST_RETRY_DELAY_MS);
   return [{ effect: 'connect', afterMs }];

@@ -50,8 +50,9 @@ export interface AgentState {
 
 export interface SessionState {
   connected: boolean;
-  /** Failed tries in a row. */
+  /** Failed tries in a row, and why the last one failed. */
   failures: number;
+  reason: string;
   lastHeardMs: number;
   headRevision: Revision;
   /** The view's revision on disk. */
@@ -133,6 +134,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   session: {
     connected: false,
     failures: 0,
+    reason: '',
     lastHeardMs: 0,
     headRevision: 0,
     keptRevision: start.view?.revision ?? 0,
