@@ -137,7 +137,7 @@ describe('capture', () => {
         await until(() => errors.length > 0);
         two.conversation.request(encodeSetLink({ name: 'eth0', up: true }));
         for (let n = 0; n < 10; n++) sender.send(frame(n));
-        await until(() => frames.length === 10);
+        await until(() => frames.length === 10 && closedAt > 0);
         expect(errors).toEqual(['ENETDOWN']);
         expect(closedAt).toBe(1);
         one.conversation.request(encodeDeleteLink({ name: 'eth0' }));
