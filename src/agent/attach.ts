@@ -7,6 +7,7 @@ import { remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
+import { noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
 import { publish } from './publish.ts';
 import { isResting } from './rest.ts';
@@ -142,6 +143,7 @@ function attachmentOf(
 
 /** The promise is durable: now the kernel may be brought to it, and the controller told. */
 export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
+  noteWritten(state, key);
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of journaling(state, key)) {
     state.attaching.set(request, { ...attaching, phase: 'settling' });
@@ -153,6 +155,7 @@ export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
 
 /** A full disk: nothing was promised, so the grant goes back. */
 export function failJournal(state: AgentState, key: string, rejection: Rejection): AgentEffect[] {
+  noteUnwritten(state, key, rejection);
   return journaling(state, key).flatMap(([request, { attachment, stood }]) => {
     const { endpoint, published } = attachment!;
     if (!published && !stood) state.view.apply([remove(endpoint)], state.view.revision);

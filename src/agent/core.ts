@@ -1,6 +1,7 @@
 import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
 import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
+import { keepJournalAgain } from './keep-journal.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { reportStatus } from './report.ts';
@@ -71,6 +72,7 @@ function beat(state: AgentState): AgentEffect[] {
   return [
     ...watchSession(state),
     ...timeOutAttaches(state),
+    ...keepJournalAgain(state),
     ...publishAll(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),

@@ -1,9 +1,10 @@
-import { fault, type Rejection, reject } from '#model/fault.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import { type Id, isId } from '#model/id.ts';
 import { foldName } from '#model/name.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect, DetachAsk } from './event.ts';
+import { keepJournal } from './keep-journal.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { keepOwnWord, keepOwnWords } from './own-word.ts';
 import { rest } from './rest.ts';
@@ -72,7 +73,7 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   rest(state, endpoint);
   // A publication under way must not overtake the detach: it is told after that has ended.
   const tell = state.publishing.has(id) ? [] : askToDetach(state, endpoint);
-  return [{ effect: 'journal-put', key: id, entry }, ...tell, ...markDirty(state)];
+  return [...keepJournal(state, id), ...tell, ...markDirty(state)];
 }
 
 /** Gives back what the journal knows nothing of. */
@@ -105,10 +106,9 @@ export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Reject
   // Unreachable: remembered, and told again.
   if (refused?.reason === 'unavailable') return [];
   state.releasing.delete(endpoint);
-  const isKnown = state.attachments.get(endpoint)?.state === 'detaching';
-  if (isKnown) state.attachments.delete(endpoint);
-  const forget: AgentEffect[] = isKnown ? [{ effect: 'journal-delete', key: endpoint }] : [];
-  return [...forget, ...markDirty(state)];
+  if (state.attachments.get(endpoint)?.state !== 'detaching') return markDirty(state);
+  state.attachments.delete(endpoint);
+  return [...keepJournal(state, endpoint), ...markDirty(state)];
 }
 
 /** Answers the detaches whose endpoints are out of the kernel and, while there is a session, known to be gone. */
@@ -120,12 +120,15 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
     const told = endpoints.every(({ id }) => !state.attachments.has(id) && !state.releasing.has(id));
     const isPatient = state.nowMs - sinceMs < TELL_LIMIT_MS;
     if (!told && state.session.connected && isPatient) continue;
+    // What nobody else knows must be remembered here.
+    const unwritten = told ? [] : endpoints.flatMap(({ id }) => state.unwritten.get(id) ?? []);
+    if (unwritten.includes('writing')) continue;
     state.detaching.delete(request);
-    effects.push({
-      effect: 'answer',
-      request,
-      answer: { answer: 'detached', endpoints, notices: told ? [] : [TOLD_LATER] },
-    });
+    const answer = unwritten.find((how) => isRejection(how)) ?? detached(endpoints, told);
+    effects.push({ effect: 'answer', request, answer });
   }
   return effects;
 }
+
+const detached = (endpoints: readonly Endpoint[], told: boolean) =>
+  ({ answer: 'detached', endpoints, notices: told ? [] : [TOLD_LATER] }) as const;

@@ -1,6 +1,7 @@
 import { type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
+import { keepJournal } from './keep-journal.ts';
 import type { AgentState } from './state.ts';
 
 /**
@@ -48,10 +49,10 @@ export function dropRevoked(state: AgentState): AgentEffect[] {
     ({ endpoint, published, since, state: is }) =>
       published && is === 'attached' && view.revision >= since && !view.endpoints.has(endpoint.id),
   );
-  return gone.map(({ endpoint }) => {
+  return gone.flatMap(({ endpoint }) => {
     attachments.delete(endpoint.id);
     revoked.set(endpoint.id, endpoint);
-    return { effect: 'journal-delete', key: endpoint.id };
+    return keepJournal(state, endpoint.id);
   });
 }
 

@@ -3,6 +3,7 @@ import type { Id } from '#model/id.ts';
 import type { Revision } from '#model/records.ts';
 import { askToDetach, dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { keepJournal } from './keep-journal.ts';
 import { keepOwnWords } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -34,8 +35,7 @@ export function endPublish(
   if (attachment.endpoint.generation !== generation) return publish(state, id);
   // Out of reach: told again later. Otherwise the network is gone, or the address another's: it cannot stand.
   if (isRejection(outcome)) return outcome.reason === 'unavailable' ? [] : dropAttachment(state, id);
-  const entry = { ...attachment, published: true, since: outcome };
-  state.attachments.set(id, entry);
+  state.attachments.set(id, { ...attachment, published: true, since: outcome });
   keepOwnWords(state);
-  return [{ effect: 'journal-put', key: id, entry }];
+  return keepJournal(state, id);
 }

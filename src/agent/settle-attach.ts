@@ -37,17 +37,19 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
         ...answerAttach(state, request, refusal),
         ...(stood ? [] : dropAttachment(state, endpoint.id)),
       );
-    else
-      effects.push(
-        ...answerAttach(state, request, {
-          answer: 'attached',
-          endpoint,
-          network,
-          notices: attaching.notices,
-        }),
-      );
+    else {
+      const { notices } = attaching;
+      effects.push(...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }));
+      noteStanding(state, endpoint);
+    }
   }
   return effects;
+}
+
+/** Others who asked for the same may be refused from now on, but nothing is taken back for that. */
+function noteStanding({ attaching }: AgentState, { id }: Endpoint): void {
+  for (const [request, other] of attaching)
+    if (other.endpoint?.id === id) attaching.set(request, { ...other, stood: true });
 }
 
 /** Whether nobody has detached it, or made it anew, since. */

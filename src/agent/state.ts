@@ -1,4 +1,5 @@
 import type { Scope } from '#kernel/kernel.ts';
+import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
@@ -26,6 +27,8 @@ export interface AgentState {
   readonly session: SessionState;
   /** By endpoint. */
   readonly attachments: Map<Id, Attachment>;
+  /** Of which the journal does not say yet what `attachments` says, and why (see keep-journal.ts). */
+  readonly unwritten: Map<Id, 'writing' | Rejection>;
   readonly attaching: Map<number, Attaching>;
   /** Endpoints whose publication is under way. */
   readonly publishing: Set<Id>;
@@ -143,6 +146,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     lastReport: '',
   },
   attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
+  unwritten: new Map(),
   attaching: new Map(),
   publishing: new Set(),
   orphansPossible: true,

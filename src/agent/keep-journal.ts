@@ -1,0 +1,23 @@
+import { isRejection, type Rejection } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
+import type { AgentEffect } from './event.ts';
+import type { AgentState } from './state.ts';
+
+/** Writes down what is promised of an endpoint by now, be it nothing. A full disk is tried again until it has room. */
+export function keepJournal({ attachments, unwritten }: AgentState, id: Id): AgentEffect[] {
+  unwritten.set(id, 'writing');
+  const entry = attachments.get(id);
+  return [entry ? { effect: 'journal-put', key: id, entry } : { effect: 'journal-delete', key: id }];
+}
+
+export function noteWritten({ unwritten }: AgentState, key: string): void {
+  unwritten.delete(key as Id);
+}
+
+export function noteUnwritten({ unwritten }: AgentState, key: string, rejection: Rejection): void {
+  if (unwritten.has(key as Id)) unwritten.set(key as Id, rejection);
+}
+
+/** Time has passed: there may be room again. */
+export const keepJournalAgain = (state: AgentState): AgentEffect[] =>
+  [...state.unwritten].flatMap(([id, how]) => (isRejection(how) ? keepJournal(state, id) : []));
