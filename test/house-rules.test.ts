@@ -58,7 +58,7 @@ const PURE_FILES = [
   'controller/follow.ts',
   'controller/authorize.ts',
   'controller/ask-others.ts',
-  'controller/return-blocks.ts',
+  'controller/free-blocks.ts',
   'agent/core.ts',
   'agent/attach.ts',
   'agent/settle-attach.ts',

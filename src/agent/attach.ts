@@ -36,11 +36,9 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       host: state.name,
       runtime: 'netns',
     };
-    const endpoint = admitLocally(wish, state.view, chance, isResting(state));
-    if (endpoint) {
-      effects.push(
-        ...promise(state, request, { endpoint, revision: state.view.revision, notices: [] }, false),
-      );
+    const grant = admitLocally(wish, state.view, chance, isResting(state));
+    if (grant) {
+      effects.push(...promise(state, request, { ...grant, revision: state.view.revision }, false));
     } else if (!hasTried(state)) break;
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });

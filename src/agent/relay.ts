@@ -26,6 +26,8 @@ export function relayRoutes(
     removeNetwork: relay(controller.removeNetwork),
     removeHost: relay(controller.removeHost),
     evictHost: relay(controller.evictHost),
+    auditAddresses: relay(controller.auditAddresses),
+    repairAddresses: relay(controller.repairAddresses),
     listRecords: relay(controller.listRecords),
     listHostStatus: relay(controller.listHostStatus),
   });

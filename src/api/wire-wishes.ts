@@ -1,5 +1,5 @@
 import { fault } from '#model/fault.ts';
-import { isId } from '#model/id.ts';
+import { type Id, isId } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type {
@@ -11,6 +11,7 @@ import type {
   RegisterHostRequest,
   RemoveHostRequest,
   RemoveNetworkRequest,
+  ReturnBlocksRequest,
 } from './gen/weft/v1/controller_pb.ts';
 import { parseRecord, WireError } from './wire-records.ts';
 
@@ -37,6 +38,14 @@ export const wishFromWire = {
 
   evictHost: ({ host }: EvictHostRequest): WishNamed<'evict-host'> => ({ wish: 'evict-host', host }),
 
+  repairAddresses: (): WishNamed<'repair-addresses'> => ({ wish: 'repair-addresses' }),
+
+  returnBlocks: ({ network, host }: ReturnBlocksRequest): WishNamed<'return-blocks'> => ({
+    wish: 'return-blocks',
+    network: readId('network', network),
+    host,
+  }),
+
   registerHost: ({ id, name, underlay, labels, facts }: RegisterHostRequest): WishNamed<'register-host'> => ({
     wish: 'register-host',
     id: id === '' ? undefined : id,
@@ -62,8 +71,14 @@ export const wishFromWire = {
     endpoint: parseRecord('endpoint', endpoint) as Endpoint,
   }),
 
-  detachEndpoint: ({ endpoint, generation }: DetachEndpointRequest): WishNamed<'detach-endpoint'> => {
-    if (!isId(endpoint)) throw new WireError([fault('endpoint', endpoint, 'is not an id', 'give its id')]);
-    return { wish: 'detach-endpoint', endpoint, generation };
-  },
+  detachEndpoint: ({ endpoint, generation }: DetachEndpointRequest): WishNamed<'detach-endpoint'> => ({
+    wish: 'detach-endpoint',
+    endpoint: readId('endpoint', endpoint),
+    generation,
+  }),
 };
+
+function readId(field: string, text: string): Id {
+  if (isId(text)) return text;
+  throw new WireError([fault(field, text, 'is not an id', 'give its id')]);
+}

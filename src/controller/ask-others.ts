@@ -1,8 +1,11 @@
 import type { Admitted } from '#intent/admitted.ts';
+import type { IsBarred } from '#intent/allocate-address.ts';
+import { isInUse } from '#intent/own-blocks.ts';
+import { cidrContains } from '#model/cidr.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
-import type { Revision } from '#model/records.ts';
+import type { Block, Revision } from '#model/records.ts';
 import type { ControllerEffect } from './event.ts';
 import type { Asking, ControllerState } from './state.ts';
 
@@ -18,9 +21,30 @@ const ASK_LIMIT_MS = 5_000;
 /** A host that follows nobody could not be heard: refused at once, with nothing taken out of its block. */
 export function refuseUnheard(state: ControllerState, answer: Admitted | Rejection): Admitted | Rejection {
   if (isRejection(answer) || !answer.askFirst) return answer;
-  const following = new Set([...state.sessions.values()].map(({ host }) => host));
+  const following = followingHosts(state);
   const unheard = answer.askFirst.filter((host) => !following.has(host));
   return unheard.length > 0 ? refuse(state, unheard, 'which is not connected') : answer;
+}
+
+const followingHosts = ({ sessions }: ControllerState): Set<Id> =>
+  new Set([...sessions.values()].map(({ host }) => host));
+
+/** Nobody is given an address for which a host would have to be asked that cannot be heard, if others are free. */
+export function barUnheard(state: ControllerState): IsBarred {
+  const following = followingHosts(state);
+  const blocksIn = new Map<Id, Block[]>();
+  return (network, ip, asker) => {
+    let blocks = blocksIn.get(network);
+    if (!blocks) {
+      blocks = [...state.snapshot.inNetwork(network).blocks.values()].filter(
+        (block) => isInUse(block) && !following.has(block.host),
+      );
+      blocksIn.set(network, blocks);
+    }
+    return blocks.some(
+      ({ host, cidr, except }) => host !== asker && cidrContains(cidr, ip) && !except.includes(ip),
+    );
+  };
 }
 
 /** The wish under way has its addresses taken out of others' blocks: it waits for them. */

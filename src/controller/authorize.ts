@@ -10,9 +10,14 @@ import type { Wish } from '#model/wish.ts';
  */
 export function authorize(principal: Principal, wish: Wish, snapshot: SnapshotView): Rejection | undefined {
   if (principal.role === 'operator') return undefined;
+  if (wish.wish === 'free-block' || wish.wish === 'repair-addresses') return refuseHost(principal, wish.wish);
   const host = concernedHost(wish, snapshot);
   return host === undefined ? undefined : authorizeHost(principal, host);
 }
+
+/** What concerns the whole cluster is not for a host to ask. */
+export const refuseHost = ({ name }: Principal, wish: string): Rejection =>
+  reject('forbidden', fault('principal', name, `is a host, and may not ${wish}`, 'ask as an operator'));
 
 /** A host may speak for itself only. */
 export function authorizeHost(principal: Principal, host: string): Rejection | undefined {
@@ -29,6 +34,7 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
       return wish.name;
     case 'remove-host':
     case 'evict-host':
+    case 'return-blocks':
     case 'attach-endpoint':
       return nameOfHost(wish.host, snapshot);
     case 'publish-endpoint':
@@ -39,7 +45,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     }
     case 'create-network':
     case 'remove-network':
-    case 'return-block':
+    case 'free-block':
+    case 'repair-addresses':
       return undefined;
   }
 }

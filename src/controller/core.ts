@@ -3,11 +3,11 @@ import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, reject } from '#model/fault.ts';
 import type { Change, Revision } from '#model/records.ts';
 import type { Feed } from '#store/store.ts';
-import { askOthers, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
+import { askOthers, barUnheard, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
 import { authorize, authorizeHost } from './authorize.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { beginFollow, continueFollow, touchedBy } from './follow.ts';
-import { returnBlocks } from './return-blocks.ts';
+import { freeBlocks } from './free-blocks.ts';
 import type { ControllerState } from './state.ts';
 
 /**
@@ -36,7 +36,7 @@ export function step(state: ControllerState, event: ControllerEvent, chance: Cha
       state.applied.set(event.status.host, event.status.appliedRevision);
       return [{ effect: 'keep-status', status: event.status }, ...admitNext(state, chance)];
     case 'tick':
-      state.waiting.push(...returnBlocks(state));
+      state.waiting.push(...freeBlocks(state));
       return [...giveUpAsking(state, chance.now), ...beat(state), ...admitNext(state, chance)];
   }
 }
@@ -58,7 +58,10 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
     const { request, principal, wish } = petition;
     const answer =
       authorize(principal, wish, snapshot) ??
-      refuseUnheard(state, admit(wish, snapshot, chance, { pools: state.pools }));
+      refuseUnheard(
+        state,
+        admit(wish, snapshot, chance, { pools: state.pools, isBarred: barUnheard(state) }),
+      );
     if (isRejection(answer) || answer.changes.length === 0) {
       const revision = snapshot.revision;
       effects.push({

@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import {
+  type AuditAddressesResponse,
+  AuditAddressesResponseSchema,
   ControllerService,
   type HelloResponse,
   HelloResponseSchema,
@@ -18,11 +20,13 @@ import { statusFromWire, statusToWire } from '#api/wire-status.ts';
 import { wishFromWire } from '#api/wire-wishes.ts';
 import { admit } from '#intent/admit.ts';
 import type { Chance } from '#intent/admitted.ts';
+import { auditAddresses } from '#intent/audit-addresses.ts';
+import { allExhaustionNotices } from '#intent/exhaustion.ts';
 import { isRejection } from '#model/fault.ts';
 import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
-import { authorize, authorizeHost } from './authorize.ts';
+import { authorize, authorizeHost, refuseHost } from './authorize.ts';
 import type { Engine } from './engine.ts';
 import type { Granted } from './event.ts';
 import { FollowStream } from './follow-stream.ts';
@@ -59,6 +63,8 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       publishEndpoint: (request, context) => answer(wishFromWire.publishEndpoint(request), false, context),
       detachEndpoint: (request, context) =>
         answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
+      auditAddresses: (_, context) => audit(engine, store, principalOf(context)),
+      repairAddresses: ({ dryRun }, context) => answer(wishFromWire.repairAddresses(), dryRun, context),
       listRecords: ({ kinds }) =>
         create(ListRecordsResponseSchema, {
           revision: BigInt(engine.snapshot.revision),
@@ -67,6 +73,7 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
             .map(recordToWire),
         }),
       listHostStatus: () => listHostStatus(engine, store),
+      returnBlocks: (request, context) => answer(wishFromWire.returnBlocks(request), false, context),
       reportStatus: ({ status: message }, context) => {
         const status = statusFromWire(message);
         const host = engine.snapshot.hosts.get(status.host);
@@ -110,6 +117,16 @@ function preview(engine: Engine, principal: Principal, wish: Wish, chance: Chanc
   return isRejection(answer) ? answer : ({ ...answer, revision: snapshot.revision } satisfies Granted);
 }
 
+/** As of one revision; what hosts say of their containers may be older. */
+async function audit(engine: Engine, store: Store, principal: Principal): Promise<AuditAddressesResponse> {
+  if (principal.role === 'host') throw rejectionToError(refuseHost(principal, 'audit addresses'));
+  const statuses = (await readStatuses(store)).map(({ status }) => status);
+  const { snapshot } = engine;
+  const known = statuses.filter(({ host }) => snapshot.hosts.has(host));
+  const findings = auditAddresses(snapshot, known).map(({ changes, ...finding }) => finding);
+  return create(AuditAddressesResponseSchema, { revision: BigInt(snapshot.revision), findings });
+}
+
 async function listHostStatus(engine: Engine, store: Store): Promise<ListHostStatusResponse> {
   const statuses = await readStatuses(store);
   return create(ListHostStatusResponseSchema, {
@@ -121,5 +138,6 @@ async function listHostStatus(engine: Engine, store: Store): Promise<ListHostSta
         reportedAtMs: BigInt(reportedAtMs),
         connected: engine.isFollowed(status.host),
       })),
+    notices: allExhaustionNotices(engine.snapshot),
   });
 }

@@ -3,9 +3,12 @@ import { isRejection } from '#model/fault.ts';
 import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
-import type { Chance } from './admitted.ts';
-import { type IsResting, ownBlocks } from './allocate-address.ts';
+import type { Admitted, Chance } from './admitted.ts';
+import type { IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
+import { ownBlocks } from './own-blocks.ts';
+
+export type LocalGrant = Pick<Admitted, 'notices'> & { readonly endpoint: Endpoint };
 
 /**
  * What a host may grant alone, without asking anybody: an endpoint that it has already, or a new one with addresses
@@ -15,20 +18,19 @@ export function admitLocally(
   wish: AttachEndpoint,
   view: SnapshotView,
   chance: Chance,
-  isResting: IsResting,
-): Endpoint | undefined {
+  isBarred: IsBarred,
+): LocalGrant | undefined {
   // A MAC that was asked for may be another's, on a host that this one hears of later.
   if (wish.mac !== undefined) return undefined;
-  const answer = attachEndpoint(wish, view, chance, isResting);
+  const answer = attachEndpoint(wish, view, chance, isBarred);
   if (isRejection(answer) || answer.subject?.kind !== 'endpoint') return undefined;
   const endpoint = answer.subject;
-  if (answer.changes.length === 0) return endpoint;
+  const grant = { endpoint, notices: answer.notices };
+  if (answer.changes.length === 0) return grant;
   if (answer.changes.length > 1 || answer.askFirst) return undefined;
   const network = view.networks.get(endpoint.network)!;
   const host = view.hosts.get(endpoint.host)!;
-  return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view))
-    ? endpoint
-    : undefined;
+  return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
 }
 
 /** Whether the endpoint's address in that subnet is the host's own to give. */

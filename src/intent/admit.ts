@@ -2,16 +2,25 @@ import type { Rejection } from '#model/fault.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
+import type { IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
 import { evictHost } from './evict-host.ts';
+import { freeBlock } from './free-block.ts';
 import type { Pools } from './pools.ts';
 import { publishEndpoint } from './publish-endpoint.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
 import { removeNetwork } from './remove-network.ts';
-import { returnBlock } from './return-block.ts';
+import { repairAddresses } from './repair-addresses.ts';
+import { returnBlocks } from './return-blocks.ts';
+
+export interface AdmitOptions {
+  readonly pools: Pools;
+  /** Addresses that only a host that cannot be heard could make room for: none is chosen for anybody. */
+  readonly isBarred?: IsBarred;
+}
 
 /**
  * Decides on a wish: the changes that make it so, or every reason why not. Pure: reads the snapshot, changes
@@ -22,7 +31,7 @@ export function admit(
   wish: Wish,
   snapshot: SnapshotView,
   chance: Chance,
-  options: { readonly pools: Pools },
+  options: AdmitOptions,
 ): Admitted | Rejection {
   switch (wish.wish) {
     case 'register-host':
@@ -31,14 +40,18 @@ export function admit(
       return removeHost(wish, snapshot);
     case 'evict-host':
       return evictHost(wish, snapshot);
-    case 'return-block':
-      return returnBlock(wish, snapshot);
+    case 'return-blocks':
+      return returnBlocks(wish, snapshot);
+    case 'free-block':
+      return freeBlock(wish, snapshot);
+    case 'repair-addresses':
+      return repairAddresses(snapshot);
     case 'create-network':
       return createNetwork(wish, snapshot, chance, options.pools);
     case 'remove-network':
       return removeNetwork(wish, snapshot);
     case 'attach-endpoint':
-      return attachEndpoint(wish, snapshot, chance);
+      return attachEndpoint(wish, snapshot, chance, options.isBarred);
     case 'publish-endpoint':
       return publishEndpoint(wish, snapshot);
     case 'detach-endpoint':

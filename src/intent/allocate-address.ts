@@ -1,14 +1,15 @@
-import { cidrContains, ipOf } from '#model/cidr.ts';
+import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
-import { type Ip, ipToNumber } from '#model/ip.ts';
+import type { Ip } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { allocateBlock } from './allocate-block.ts';
+import { isInUse, ownBlocks } from './own-blocks.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
-/** Whether the host gave an address back so lately that nobody should get it yet. */
-export type IsResting = (network: Id, ip: Ip) => boolean;
+/** Whether that host should not get that address now: it was given back lately, or its owner cannot be asked. */
+export type IsBarred = (network: Id, ip: Ip, host: Id) => boolean;
 
 export interface AllocatedAddress {
   readonly ip: Ip;
@@ -27,29 +28,21 @@ export function allocateAddress(
   host: Host,
   snapshot: SnapshotView,
   chance: Chance,
-  isResting: IsResting,
+  isBarred: IsBarred,
 ): AllocatedAddress | undefined {
   const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
   const isTaken = (ip: Ip) => endpointByIp.has(ip);
-  const isHeld = (ip: Ip) => isTaken(ip) || isResting(network.id, ip);
+  const isHeld = (ip: Ip) => isTaken(ip) || isBarred(network.id, ip, host.id);
   for (const block of ownBlocks(blocks.values(), subnet, host)) {
     const ip = findFreeAddress(subnet, block.cidr, (each) => isHeld(each) || block.except.includes(each));
     if (ip) return { ip };
   }
   const block = allocateBlock(subnet, network, host, snapshot, chance);
   if (block) return { ip: findFreeAddress(subnet, block.cidr, isTaken)!, block };
+  const resting = [...blocks.values()].filter((each) => !isInUse(each));
+  const rests = (ip: Ip) => resting.some(({ cidr }) => cidrContains(cidr, ip));
   // What is left lies in other hosts' blocks, and they give their lowest first: the highest stays out of their way.
   const order = blocks.size > 0 ? 'highest' : 'lowest';
-  const ip = findFreeAddress(subnet, subnet.cidr, isTaken, order);
+  const ip = findFreeAddress(subnet, subnet.cidr, (each) => isHeld(each) || rests(each), order);
   return ip && { ip };
-}
-
-/** Lowest first. A block of an earlier epoch is no longer the host's to give from. */
-export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {
-  const own: { readonly block: Block; readonly first: bigint }[] = [];
-  for (const block of blocks) {
-    if (block.host === host.id && block.epoch === host.epoch && cidrContains(subnet.cidr, ipOf(block.cidr)))
-      own.push({ block, first: ipToNumber(ipOf(block.cidr)) });
-  }
-  return own.sort((a, b) => (a.first < b.first ? -1 : 1)).map(({ block }) => block);
 }

@@ -4,6 +4,7 @@ import { FAMILY_BITS, type Family } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
+import { heldByOthers } from './exceptions.ts';
 import { freeRanges } from './free-ranges.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
@@ -42,7 +43,7 @@ export function blockPrefixLength(subnet: Cidr): number | undefined {
 
 /**
  * A new block of the subnet for the host: the lowest that overlaps no other and still has an address to give (fixed
- * addresses may sit in it already). Undefined when there is none, or the subnet has no blocks.
+ * addresses may sit in it already: the host does not give those). Undefined when there is none, or the subnet has no blocks.
  * Costs O(blocks of the network) and, for each block filled up by fixed addresses, O(block).
  */
 export function allocateBlock(
@@ -54,7 +55,8 @@ export function allocateBlock(
 ): Block | undefined {
   const prefixLength = blockPrefixLength(subnet.cidr);
   if (prefixLength === undefined) return undefined;
-  const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
+  const records = snapshot.inNetwork(network.id);
+  const { blocks, endpointByIp } = records;
   const owned = Array.from(blocks.values(), (block) => block.cidr);
   for (const cidr of freeRanges(subnet.cidr, prefixLength, owned)) {
     if (findFreeAddress(subnet, cidr, (ip) => endpointByIp.has(ip)) === undefined) continue;
@@ -66,7 +68,7 @@ export function allocateBlock(
       host: host.id,
       cidr,
       epoch: host.epoch,
-      except: [],
+      except: heldByOthers(cidr, host, records),
       retired: 0,
     };
   }

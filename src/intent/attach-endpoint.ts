@@ -1,16 +1,20 @@
 import { cidrContains, cidrFamily } from '#model/cidr.ts';
-import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { type Fault, fault, isRejection, type Rejection } from '#model/fault.ts';
 import { createId, type Entropy } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import { createMac, type Mac } from '#model/mac.ts';
-import { type Block, type Endpoint, type Host, type Network, put } from '#model/records.ts';
+import type { Notice } from '#model/notice.ts';
+import { type Block, type Endpoint, type Host, type Network, put, type Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
-import { allocateAddress, type IsResting } from './allocate-address.ts';
+import { allocateAddress, type IsBarred } from './allocate-address.ts';
 import { FAMILY_TITLE, hindrance, innerMtu } from './encapsulation.ts';
+import { takeOut } from './exceptions.ts';
+import { exhaustionNotices } from './exhaustion.ts';
 import { complete, type Faults, noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
+import { isInUse } from './own-blocks.ts';
 import { type EndpointRequest, readEndpoint } from './read-endpoint.ts';
 import {
   checkRepetition,
@@ -18,6 +22,7 @@ import {
   chooseInterface,
   endpointsOfContainer,
 } from './same-container.ts';
+import { subnetUses } from './subnet-use.ts';
 import { unusable, usableCount } from './usable-addresses.ts';
 
 /**
@@ -29,7 +34,7 @@ export function attachEndpoint(
   wish: AttachEndpoint,
   snapshot: SnapshotView,
   chance: Chance,
-  isResting: IsResting = () => false,
+  isBarred: IsBarred = () => false,
 ): Admitted | Rejection {
   const faults = noFaults();
   const request = readEndpoint(faults, wish);
@@ -49,7 +54,7 @@ export function attachEndpoint(
     containerId: request.containerId,
     name: request.name,
     interface: chooseInterface(faults, request.interface, siblings, snapshot),
-    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance, isResting),
+    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance, isBarred),
     network,
     host,
   });
@@ -69,17 +74,19 @@ export function attachEndpoint(
   const foreign = takeOut(endpoint, snapshot);
   if (foreign.length > 0)
     return { ...admitted(foreign.map(put), endpoint), askFirst: foreign.map((block) => block.host) };
-  return admitted([...given.blocks, endpoint].map(put), endpoint);
+  return admitted([...given.blocks, endpoint].map(put), endpoint, warn(rest.network, given.blocks, snapshot));
 }
 
-/** Other hosts give from their blocks without asking: an address in one must be taken out before it is granted. */
-function takeOut({ network, host, addresses }: Endpoint, snapshot: SnapshotView): Block[] {
-  return [...snapshot.inNetwork(network).blocks.values()].flatMap((block) => {
-    if (block.host === host || snapshot.hosts.get(block.host)?.epoch !== block.epoch) return [];
-    const taken = addresses.filter((ip) => cidrContains(block.cidr, ip) && !block.except.includes(ip));
-    return taken.length > 0 ? [{ ...block, except: [...block.except, ...taken] }] : [];
-  });
+/** What is to be known of the network's addresses once the endpoint is in it. */
+function warn(network: Network, newBlocks: readonly Block[], snapshot: SnapshotView): Notice[] {
+  const { blocks, endpoints } = snapshot.inNetwork(network.id);
+  return exhaustionNotices(
+    network,
+    subnetUses(network, endpoints.size + 1, [...blocks.values(), ...newBlocks]),
+  );
 }
+
+const RESTS = 'is in a block whose host gave it up; it rests until all hosts of the network have taken note';
 
 /** What was asked for by value must be right for the network, and nobody's. */
 function checkRequest(
@@ -88,7 +95,7 @@ function checkRequest(
   network: Network,
   snapshot: SnapshotView,
 ): void {
-  const { endpoints, endpointByIp, endpointByMac } = snapshot.inNetwork(network.id);
+  const { blocks, endpoints, endpointByIp, endpointByMac } = snapshot.inNetwork(network.id);
   const holder = request.mac && endpointByMac.get(request.mac);
   if (holder) {
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(holder)!)}`;
@@ -99,6 +106,9 @@ function checkRequest(
     const subnet = network.subnets.find(({ cidr }) => cidrFamily(cidr) === family);
     const wrong = subnet ? unusable(subnet, ip) : `the network has no IPv${family} subnet`;
     if (wrong) faults.invalid.push(fault('ip', ip, wrong, fix));
+    const rests = [...blocks.values()].some((block) => !isInUse(block) && cidrContains(block.cidr, ip));
+    if (rests)
+      faults.conflict.push(fault('ip', ip, RESTS, 'wait (see `weft ipam ls`), or choose another one'));
     const taken = endpointByIp.get(ip);
     if (!taken) continue;
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(taken)!)}`;
@@ -134,21 +144,31 @@ function giveAddresses(
   host: Host,
   snapshot: SnapshotView,
   chance: Chance,
-  isResting: IsResting,
+  isBarred: IsBarred,
 ): Given {
   const addresses: Ip[] = [];
   const blocks: Block[] = [];
   for (const subnet of network.subnets) {
     const asked = request.addresses.get(familyOf(subnet.cidr));
-    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance, isResting);
+    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance, isBarred);
     if (given) addresses.push(given.ip);
     if (given && 'block' in given && given.block) blocks.push(given.block);
     if (given) continue;
-    const problem = `is full: all ${usableCount(subnet)} addresses of network ${network.name} are taken`;
-    const fix = 'detach endpoints that are no longer needed, or use a network with a larger subnet';
-    faults.exhausted.push(fault('subnet', subnet.cidr, problem, fix));
+    faults.exhausted.push(nothingLeft(subnet, network, snapshot));
   }
   return { addresses, blocks };
+}
+
+function nothingLeft(subnet: Subnet, network: Network, snapshot: SnapshotView): Fault {
+  const usable = usableCount(subnet);
+  const free = usable - BigInt(snapshot.inNetwork(network.id).endpoints.size);
+  if (free > 0n) {
+    const problem = `has nothing to give now: its ${free} free addresses rest, or are in blocks of hosts that are away`;
+    return fault('subnet', subnet.cidr, problem, `see \`weft ipam ls ${network.name}\`, and try again`);
+  }
+  const problem = `is full: all ${usable} addresses of network ${network.name} are taken`;
+  const fix = 'detach endpoints that are no longer needed, or use a network with a larger subnet';
+  return fault('subnet', subnet.cidr, problem, fix);
 }
 
 /** Of 2^46 random ones hardly two are equal, but an equal one would take the other's frames. */

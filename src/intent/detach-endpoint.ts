@@ -1,10 +1,11 @@
 import { isRejection, type Rejection, take } from '#model/fault.ts';
 import { parseId } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
-import { type Endpoint, remove } from '#model/records.ts';
+import { type Endpoint, put, remove } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { DetachEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
+import { giveBack } from './exceptions.ts';
 import { complete, noFaults } from './faults.ts';
 import { readWholeNumber } from './read-field.ts';
 
@@ -23,7 +24,7 @@ export function detachEndpoint(wish: DetachEndpoint, snapshot: SnapshotView): Ad
   if (!endpoint) return admitted([]);
   return endpoint.generation > meant.generation
     ? admitted([], endpoint, [noticeOfNewer(endpoint, meant.generation)])
-    : admitted([remove(endpoint)], endpoint);
+    : admitted([remove(endpoint), ...giveBack(snapshot, [endpoint]).map(put)], endpoint);
 }
 
 const noticeOfNewer = (endpoint: Endpoint, generation: number): Notice => ({

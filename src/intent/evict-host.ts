@@ -4,12 +4,14 @@ import { type Host, put, remove } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { EvictHost } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
+import { giveBack } from './exceptions.ts';
 import { complete, noFaults } from './faults.ts';
 import { findHost } from './find-record.ts';
+import { isInUse } from './own-blocks.ts';
 
 /**
  * A host that will not come back as it was: its epoch rises, its endpoints go (and with them its VTEP from every
- * FDB), and its blocks retire: nobody gives from them until all peers have applied that (see return-block.ts).
+ * FDB), and its blocks retire: nobody gives from them until all peers have applied that (see free-block.ts).
  * The host stays registered; should it return, it begins anew. Evicting it again changes nothing new.
  */
 export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | Rejection {
@@ -18,12 +20,16 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
   if (isRejection(found)) return found;
   const host: Host = { ...found.host, epoch: found.host.epoch + 1 };
   const endpoints = [...snapshot.endpoints.values()].filter((endpoint) => endpoint.host === host.id);
-  const blocks = [...snapshot.blocks.values()].filter(
-    (block) => block.host === host.id && block.retired === 0,
-  );
+  const blocks = [...snapshot.blocks.values()].filter((block) => block.host === host.id && isInUse(block));
+  const others = giveBack(snapshot, endpoints).filter((block) => block.host !== host.id);
   const retired = snapshot.revision + 1;
   return admitted(
-    [put(host), ...endpoints.map(remove), ...blocks.map((block) => put({ ...block, retired }))],
+    [
+      put(host),
+      ...endpoints.map(remove),
+      ...others.map(put),
+      ...blocks.map((block) => put({ ...block, retired })),
+    ],
     host,
     [notice(host, endpoints.length, blocks.length)],
   );

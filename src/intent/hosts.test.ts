@@ -167,7 +167,7 @@ describe('register-host', () => {
 });
 
 describe('remove-host', () => {
-  it('deletes the host with its blocks, by name or id', () => {
+  it('deletes the host and lets its blocks rest, by name or id', () => {
     for (const by of ['name', 'id'] as const) {
       const it = new World();
       const [h1, h2] = [it.host('h1'), it.host('h2')];
@@ -177,9 +177,10 @@ describe('remove-host', () => {
       expect(it.snapshot.blocks.size).toBe(4);
       const { changes, subject } = it.do({ wish: 'remove-host', host: h1[by] });
       expect(subject).toEqual(h1);
-      expect(changes.map((change) => change.verb)).toEqual(['delete', 'delete', 'delete']);
+      expect(changes.map((change) => change.verb)).toEqual(['put', 'put', 'delete']);
       expect([...it.snapshot.hosts.keys()]).toEqual([h2.id]);
-      expect([...it.snapshot.blocks.values()].map((block) => block.host)).toEqual([h2.id, h2.id]);
+      const inUse = [...it.snapshot.blocks.values()].filter(({ retired }) => retired === 0);
+      expect(inUse.map((block) => block.host)).toEqual([h2.id, h2.id]);
     }
   });
 
@@ -193,7 +194,7 @@ describe('remove-host', () => {
     expect(sentences(it.try({ wish: 'remove-host', host: 'H1' }))).toEqual([
       'conflict',
       'host "H1": still has endpoints in network red (2) and network blue (1); ' +
-        'detach them first: `weft endpoint detach`',
+        'detach them first or, if that host is gone, run `weft host evict h1`',
     ]);
   });
 

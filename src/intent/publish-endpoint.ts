@@ -7,6 +7,7 @@ import type { PublishEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
+import { ownsBlock } from './own-blocks.ts';
 
 /**
  * Takes an endpoint that a host admitted by itself into the records: new addresses must come from blocks that the
@@ -34,7 +35,7 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
 
 const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
   [...snapshot.inNetwork(network).blocks.values()].some(
-    (block) => block.host === host.id && block.epoch === host.epoch && cidrContains(block.cidr, ip),
+    (block) => ownsBlock(host, block) && cidrContains(block.cidr, ip),
   );
 
 const unowned = ({ name }: Host, ip: Ip) =>

@@ -80,7 +80,7 @@ export interface Block {
   readonly epoch: number;
   /** Addresses in it that the host gives to nobody: the controller granted them singly to others. */
   readonly except: readonly Ip[];
-  /** 0, or the revision at which the host was evicted: the block is free once all peers have applied that. */
+  /** 0, or the revision at which its host lost it or gave it back: it is free once all peers have applied that. */
   readonly retired: Revision;
 }
 

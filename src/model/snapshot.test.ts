@@ -47,7 +47,8 @@ const block = (n: number, of: { network: number; host: number }): Block => ({
   host: id('host', of.host),
   cidr: `10.1.${n}.0/28` as Cidr,
   epoch: 1,
-  except: [], retired: 0,
+  except: [],
+  retired: 0,
 });
 const endpoint = (
   n: number,

@@ -14,7 +14,9 @@ export type Wish =
   | AttachEndpoint
   | PublishEndpoint
   | DetachEndpoint
-  | ReturnBlock;
+  | ReturnBlocks
+  | FreeBlock
+  | RepairAddresses;
 
 /** An agent says who and where its host is. The same host again with other facts is an update. */
 export interface RegisterHost {
@@ -43,10 +45,23 @@ export interface EvictHost {
   readonly host: string;
 }
 
+/** A host that is out of a network gives its blocks there back. */
+export interface ReturnBlocks {
+  readonly wish: 'return-blocks';
+  readonly network: Id;
+  /** Name or id. */
+  readonly host: string;
+}
+
 /** The controller's own: a retired block has rested. */
-export interface ReturnBlock {
-  readonly wish: 'return-block';
+export interface FreeBlock {
+  readonly wish: 'free-block';
   readonly block: Id;
+}
+
+/** Puts right what an audit of the addresses finds and nobody needs to decide. */
+export interface RepairAddresses {
+  readonly wish: 'repair-addresses';
 }
 
 export interface CreateNetwork {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCLNAQoTUmVnaXN0ZXJIb3N0UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHVuZGVybGF5GAMgAygJEjgKBmxhYmVscxgEIAMoCzIoLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdC5MYWJlbHNFbnRyeRIhCgVmYWN0cxgFIAEoCzISLndlZnQudjEuSG9zdEZhY3RzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi7gEKFUF0dGFjaEVuZHBvaW50UmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHcnVudGltZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoJaW50ZXJmYWNlGAUgASgJSACIAQESEQoEbmFtZRgGIAEoCUgBiAEBEg8KB2FsaWFzZXMYByADKAkSEAoDbWFjGAggASgJSAKIAQESEQoJYWRkcmVzc2VzGAkgAygJEg8KB2RyeV9ydW4YCiABKAhCDAoKX2ludGVyZmFjZUIHCgVfbmFtZUIGCgRfbWFjIj0KFlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QSIwoIZW5kcG9pbnQYASABKAsyES53ZWZ0LnYxLkVuZHBvaW50Ik4KFURldGFjaEVuZHBvaW50UmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgNEg8KB2RyeV9ydW4YAyABKAgiqAEKDFdpc2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdzdWJqZWN0GAIgASgLMg8ud2VmdC52MS5SZWNvcmQSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlEiAKB2NoYW5nZXMYBCADKAsyDy53ZWZ0LnYxLkNoYW5nZRIgCgVwbGFucxgFIAMoCzIRLndlZnQudjEuSG9zdFBsYW4iOgoISG9zdFBsYW4SDAoEaG9zdBgBIAEoCRIgCgVzdGVwcxgCIAMoCzIRLndlZnQudjEuUGxhblN0ZXAiLAoIUGxhblN0ZXASEAoIY29tbWFuZHMYASADKAkSDgoGcmVhc29uGAIgASgJIiMKEkxpc3RSZWNvcmRzUmVxdWVzdBINCgVraW5kcxgBIAMoCSJJChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3JlY29yZHMYAiADKAsyDy53ZWZ0LnYxLlJlY29yZCIXChVMaXN0SG9zdFN0YXR1c1JlcXVlc3QiUgoWTGlzdEhvc3RTdGF0dXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBImCgVob3N0cxgCIAMoCzIXLndlZnQudjEuUmVwb3J0ZWRTdGF0dXMiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMqIHChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRJDCgxSZWdpc3Rlckhvc3QSHC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5BdHRhY2hFbmRwb2ludBIeLndlZnQudjEuQXR0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaEVuZHBvaW50Eh8ud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLuAQoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCEIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiI6CghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcCIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMoUJChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSwoMUmVwb3J0U3RhdHVzEhwud2VmdC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0Gh0ud2VmdC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZRI7CgZGb2xsb3cSFi53ZWZ0LnYxLkZvbGxvd1JlcXVlc3QaFy53ZWZ0LnYxLkZvbGxvd1Jlc3BvbnNlMAFiBnByb3RvMw", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -218,6 +218,94 @@ export const EvictHostRequestSchema: GenMessage<EvictHostRequest> = /*@__PURE__*
   messageDesc(file_weft_v1_controller, 5);
 
 /**
+ * @generated from message weft.v1.AuditAddressesRequest
+ */
+export type AuditAddressesRequest = Message<"weft.v1.AuditAddressesRequest"> & {
+};
+
+/**
+ * Describes the message weft.v1.AuditAddressesRequest.
+ * Use `create(AuditAddressesRequestSchema)` to create a new message.
+ */
+export const AuditAddressesRequestSchema: GenMessage<AuditAddressesRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 6);
+
+/**
+ * @generated from message weft.v1.AuditAddressesResponse
+ */
+export type AuditAddressesResponse = Message<"weft.v1.AuditAddressesResponse"> & {
+  /**
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: repeated weft.v1.Finding findings = 2;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message weft.v1.AuditAddressesResponse.
+ * Use `create(AuditAddressesResponseSchema)` to create a new message.
+ */
+export const AuditAddressesResponseSchema: GenMessage<AuditAddressesResponse> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 7);
+
+/**
+ * @generated from message weft.v1.Finding
+ */
+export type Finding = Message<"weft.v1.Finding"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string sentence = 2;
+   */
+  sentence: string;
+
+  /**
+   * What a repair does about it; empty when that takes a decision.
+   *
+   * @generated from field: string repair = 3;
+   */
+  repair: string;
+
+  /**
+   * What to do about it instead.
+   *
+   * @generated from field: string next = 4;
+   */
+  next: string;
+};
+
+/**
+ * Describes the message weft.v1.Finding.
+ * Use `create(FindingSchema)` to create a new message.
+ */
+export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 8);
+
+/**
+ * @generated from message weft.v1.RepairAddressesRequest
+ */
+export type RepairAddressesRequest = Message<"weft.v1.RepairAddressesRequest"> & {
+  /**
+   * @generated from field: bool dry_run = 1;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.RepairAddressesRequest.
+ * Use `create(RepairAddressesRequestSchema)` to create a new message.
+ */
+export const RepairAddressesRequestSchema: GenMessage<RepairAddressesRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 9);
+
+/**
  * @generated from message weft.v1.RegisterHostRequest
  */
 export type RegisterHostRequest = Message<"weft.v1.RegisterHostRequest"> & {
@@ -252,7 +340,7 @@ export type RegisterHostRequest = Message<"weft.v1.RegisterHostRequest"> & {
  * Use `create(RegisterHostRequestSchema)` to create a new message.
  */
 export const RegisterHostRequestSchema: GenMessage<RegisterHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 6);
+  messageDesc(file_weft_v1_controller, 10);
 
 /**
  * @generated from message weft.v1.AttachEndpointRequest
@@ -314,7 +402,7 @@ export type AttachEndpointRequest = Message<"weft.v1.AttachEndpointRequest"> & {
  * Use `create(AttachEndpointRequestSchema)` to create a new message.
  */
 export const AttachEndpointRequestSchema: GenMessage<AttachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 7);
+  messageDesc(file_weft_v1_controller, 11);
 
 /**
  * An endpoint that the host admitted from its own blocks.
@@ -333,7 +421,7 @@ export type PublishEndpointRequest = Message<"weft.v1.PublishEndpointRequest"> &
  * Use `create(PublishEndpointRequestSchema)` to create a new message.
  */
 export const PublishEndpointRequestSchema: GenMessage<PublishEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 8);
+  messageDesc(file_weft_v1_controller, 12);
 
 /**
  * @generated from message weft.v1.DetachEndpointRequest
@@ -360,7 +448,29 @@ export type DetachEndpointRequest = Message<"weft.v1.DetachEndpointRequest"> & {
  * Use `create(DetachEndpointRequestSchema)` to create a new message.
  */
 export const DetachEndpointRequestSchema: GenMessage<DetachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 9);
+  messageDesc(file_weft_v1_controller, 13);
+
+/**
+ * @generated from message weft.v1.ReturnBlocksRequest
+ */
+export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message weft.v1.ReturnBlocksRequest.
+ * Use `create(ReturnBlocksRequestSchema)` to create a new message.
+ */
+export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 14);
 
 /**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
@@ -405,7 +515,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 10);
+  messageDesc(file_weft_v1_controller, 15);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -427,7 +537,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 11);
+  messageDesc(file_weft_v1_controller, 16);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -451,7 +561,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 12);
+  messageDesc(file_weft_v1_controller, 17);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -470,7 +580,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 13);
+  messageDesc(file_weft_v1_controller, 18);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -492,7 +602,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 14);
+  messageDesc(file_weft_v1_controller, 19);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -505,7 +615,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 15);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -520,6 +630,13 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
    * @generated from field: repeated weft.v1.ReportedStatus hosts = 2;
    */
   hosts: ReportedStatus[];
+
+  /**
+   * What concerns no host alone: addresses that run out.
+   *
+   * @generated from field: repeated weft.v1.Notice notices = 3;
+   */
+  notices: Notice[];
 };
 
 /**
@@ -527,7 +644,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 16);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -558,7 +675,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 17);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -575,7 +692,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 18);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -588,7 +705,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -605,7 +722,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -642,7 +759,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -676,7 +793,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.Delta
@@ -705,7 +822,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.Beat
@@ -722,7 +839,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -770,6 +887,24 @@ export const ControllerService: GenService<{
   evictHost: {
     methodKind: "unary";
     input: typeof EvictHostRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * What is wrong with the records of addresses, and what a repair would do about it.
+   *
+   * @generated from rpc weft.v1.ControllerService.AuditAddresses
+   */
+  auditAddresses: {
+    methodKind: "unary";
+    input: typeof AuditAddressesRequestSchema;
+    output: typeof AuditAddressesResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.RepairAddresses
+   */
+  repairAddresses: {
+    methodKind: "unary";
+    input: typeof RepairAddressesRequestSchema;
     output: typeof WishResponseSchema;
   },
   /**
@@ -824,6 +959,16 @@ export const ControllerService: GenService<{
   detachEndpoint: {
     methodKind: "unary";
     input: typeof DetachEndpointRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * The host gives its blocks in a network back.
+   *
+   * @generated from rpc weft.v1.ControllerService.ReturnBlocks
+   */
+  returnBlocks: {
+    methodKind: "unary";
+    input: typeof ReturnBlocksRequestSchema;
     output: typeof WishResponseSchema;
   },
   /**

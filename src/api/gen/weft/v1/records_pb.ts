@@ -207,7 +207,7 @@ export type Block = Message<"weft.v1.Block"> & {
   except: string[];
 
   /**
-   * 0, or the revision at which the host was evicted (a whole number).
+   * 0, or the revision at which its host lost it or gave it back (a whole number).
    *
    * @generated from field: double retired = 7;
    */

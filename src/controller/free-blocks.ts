@@ -6,16 +6,16 @@ import type { ControllerState } from './state.ts';
 const NOBODY = 0;
 
 /**
- * Wishes back the retired blocks that have rested: every host of the network has applied the eviction, so that no
- * kernel sends frames for their addresses to the evicted VTEP any more.
+ * Wishes for the retired blocks that have rested to be free: every host of the network has applied what took them from
+ * their owner, so that no kernel sends frames for their addresses to its VTEP any more.
  */
-export function returnBlocks(state: ControllerState): Petition[] {
+export function freeBlocks(state: ControllerState): Petition[] {
   return [...state.snapshot.blocks.values()]
     .filter((block) => block.retired > 0 && hasRested(block, state))
     .map(({ id }) => ({
       request: NOBODY,
       principal: { role: 'operator', name: 'controller' },
-      wish: { wish: 'return-block', block: id },
+      wish: { wish: 'free-block', block: id },
     }));
 }
 
