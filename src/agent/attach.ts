@@ -36,7 +36,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       host: state.name,
       runtime: 'netns',
     };
-    const grant = admitLocally(wish, state.view, chance, isResting(state));
+    const grant = isViewWhole(state) ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
     if (grant) {
       effects.push(...promise(state, request, { ...grant, revision: state.view.revision }, false));
     } else if (!hasTried(state)) break;
@@ -49,6 +49,12 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   }
   return effects;
 }
+
+/** Of a network that it has not heard of yet, a host cannot see what its own endpoints there have. */
+const isViewWhole = (state: AgentState): boolean =>
+  ownWords(state).every(
+    ({ endpoint, state: is }) => is === 'detaching' || state.view.endpoints.has(endpoint.id),
+  );
 
 /** Before the first try to connect has ended, nobody can say whether the controller is there. */
 const hasTried = ({ session }: AgentState): boolean => session.connected || session.failures > 0;
@@ -101,6 +107,7 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
     attachment,
     endpoint,
     stood: isStanding(state, attachment),
+    isNew: !published && !state.view.endpoints.has(endpoint.id),
     revision,
     notices,
   });
@@ -145,6 +152,8 @@ export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of journaling(state, key)) {
     state.attaching.set(request, { ...attaching, phase: 'settling' });
+    // Last in order: of several at one path it is the newest.
+    state.attachments.delete(key as Id);
     state.attachments.set(key as Id, attaching.attachment!);
     effects.push(...publish(state, key as Id), ...markDirty(state));
   }
@@ -154,9 +163,8 @@ export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
 /** A full disk: nothing was promised, so the grant goes back. */
 export function failJournal(state: AgentState, key: string, rejection: Rejection): AgentEffect[] {
   noteUnwritten(state, key, rejection);
-  return journaling(state, key).flatMap(([request, { attachment, stood }]) => {
-    const { endpoint, published } = attachment!;
-    if (!published && !stood) state.view.apply([remove(endpoint)], state.view.revision);
+  return journaling(state, key).flatMap(([request, { endpoint, isNew }]) => {
+    if (isNew) state.view.apply([remove(endpoint!)], state.view.revision);
     state.orphansPossible = true;
     return answerAttach(state, request, rejection);
   });

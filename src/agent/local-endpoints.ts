@@ -1,6 +1,7 @@
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
+import { namespaceKey } from './scope.ts';
 import type { AgentState } from './state.ts';
 
 /** An endpoint of this host and how it stands. */
@@ -28,8 +29,5 @@ export function localEndpoints(state: AgentState): LocalEndpoint[] {
 }
 
 /** Of an earlier boot, or looked for and not found. */
-function isGone({ bootId, turn }: AgentState, { bootId: of, namespace: { path } }: Attachment): boolean {
-  if (of !== bootId) return true;
-  const looked = turn.scope?.containers.some(({ namespace }) => namespace.path === path);
-  return looked === true && !turn.live.has(path) && turn.phase !== 'observing';
-}
+const isGone = ({ bootId, turn }: AgentState, attachment: Attachment): boolean =>
+  attachment.bootId !== bootId || turn.dead.has(namespaceKey(attachment.namespace));

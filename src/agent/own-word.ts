@@ -12,9 +12,16 @@ export function keepOwnWord(state: AgentState, { endpoint, state: is, published,
   const known = state.view.endpoints.get(endpoint.id);
   if (is !== 'detaching') {
     if (!published || state.view.revision < since) addToView(state, endpoint);
+    if (known && !isFindable(state, known)) state.view.apply([put(known)], state.view.revision);
   } else if (known && known.generation <= endpoint.generation)
     state.view.apply([remove(endpoint)], state.view.revision);
 }
+
+/** One that was in its way, with the same address, may have gone and have taken the address's entry along. */
+const isFindable = ({ view }: AgentState, { id, network, mac, addresses }: Endpoint): boolean => {
+  const { endpointByIp, endpointByMac } = view.inNetwork(network);
+  return endpointByMac.get(mac) === id && addresses.every((ip) => endpointByIp.get(ip) === id);
+};
 
 /** Unless the view has a newer one, or knows nothing of the network. */
 export function addToView({ view }: AgentState, endpoint: Endpoint): void {
@@ -33,10 +40,9 @@ export function ownWords({ attachments, attaching }: AgentState): Attachment[] {
 
 /** After the controller has spoken. */
 export function keepOwnWords(state: AgentState): void {
-  const words = ownWords(state);
-  for (const attachment of words) keepOwnWord(state, attachment);
   for (const id of state.releasing.keys())
     state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
+  for (const attachment of ownWords(state)) keepOwnWord(state, attachment);
 }
 
 /**

@@ -6,24 +6,41 @@ import { hostTag } from '#model/own.ts';
 import type { HostRuntimeFacts } from '#plan/desired.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
-/** What to look at: all overlay namespaces of this host, and its containers' interfaces. */
+/** Paths are used again: only path and cookie together say which namespace. */
+export const namespaceKey = ({ path, cookie }: NamespaceRef): string => `${path} ${cookie}`;
+
+/** What to look at: all overlay namespaces of this host, and its containers' interfaces; at each path one container. */
 export function scopeOf(state: AgentState): Scope {
+  const attachments = liveAttachments(state);
   const byPath = new Map<string, { namespace: NamespaceRef; interfaces: string[] }>();
-  for (const { namespace, endpoint } of liveAttachments(state)) {
-    const container = byPath.get(namespace.path) ?? { namespace, interfaces: [] };
-    container.interfaces.push(endpoint.interface);
-    byPath.set(namespace.path, container);
+  for (const { namespace } of attachments) {
+    const there = byPath.get(namespace.path)?.namespace;
+    // The later one, unless that is known to be gone.
+    if (!there || !state.turn.dead.has(namespaceKey(namespace)))
+      byPath.set(namespace.path, { namespace, interfaces: [] });
+  }
+  for (const { namespace, endpoint } of attachments) {
+    const container = byPath.get(namespace.path)!;
+    if (container.namespace.cookie === namespace.cookie) container.interfaces.push(endpoint.interface);
   }
   const containers: ContainerScope[] = [...byPath.values()];
   return { hostTag: hostTag(state.host), containers };
 }
 
 /** Every network namespace has a loopback: where none was seen, the container is gone or is another by now. */
-export function livePaths({ containers }: Scope, observed: KernelState): Set<string> {
-  const hasLoopback = (ns: string) =>
-    observed.link.has(kernelKey({ kind: 'link', ns, name: 'lo', up: false, detail: { type: 'loopback' } }));
-  return new Set(containers.map(({ namespace }) => namespace.path).filter(hasLoopback));
+export function noteLive({ turn }: AgentState, observed: KernelState): void {
+  const live = new Set<string>();
+  for (const { namespace } of turn.scope!.containers) {
+    const key = namespaceKey(namespace);
+    if (observed.link.has(loopbackOf(namespace.path))) live.add(key);
+    else turn.dead.add(key);
+  }
+  for (const key of live) turn.dead.delete(key);
+  turn.live = live;
 }
+
+const loopbackOf = (ns: string): string =>
+  kernelKey({ kind: 'link', ns, name: 'lo', up: false, detail: { type: 'loopback' } });
 
 /** What planning must know that only this host does. */
 export function runtimeFacts(state: AgentState): HostRuntimeFacts {
@@ -31,7 +48,7 @@ export function runtimeFacts(state: AgentState): HostRuntimeFacts {
   for (const { endpoint, namespace } of liveAttachments(state)) {
     const known = state.view.endpoints.get(endpoint.id);
     const current = known?.host === state.host && known?.generation === endpoint.generation;
-    if (current && state.turn.live.has(namespace.path)) containers.set(endpoint.id, { namespace });
+    if (current && state.turn.live.has(namespaceKey(namespace))) containers.set(endpoint.id, { namespace });
   }
   return { hostTag: hostTag(state.host), containers };
 }

@@ -55,15 +55,19 @@ const recordsIn = ({ view }: AgentState, network: Id) => {
 };
 
 /** Comes back after a growing pause. The data plane and the view stay as they are. */
-export function loseSession({ session }: AgentState, reason: string): AgentEffect[] {
+export function loseSession({ session, nowMs }: AgentState, reason: string): AgentEffect[] {
   session.connected = false;
   session.reason = reason;
   session.failures++;
   const afterMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (session.failures - 1), LONGEST_RETRY_DELAY_MS);
+  session.lastHeardMs = nowMs + afterMs;
   return [{ effect: 'connect', afterMs }];
 }
 
+/** Silence counts from the last word, and while there was none from the attempt to connect. */
 export function watchSession({ session, nowMs }: AgentState): AgentEffect[] {
-  if (!session.connected || nowMs - session.lastHeardMs < SILENCE_LIMIT_MS) return [];
-  return [{ effect: 'disconnect', reason: 'the controller has gone silent' }];
+  session.lastHeardMs ??= nowMs;
+  if (nowMs - session.lastHeardMs < SILENCE_LIMIT_MS) return [];
+  session.lastHeardMs = nowMs;
+  return [{ effect: 'disconnect', reason: 'the controller is silent' }];
 }

@@ -1,10 +1,12 @@
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { OpResult } from '#model/kernel-op.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { answerAttach } from './attach.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { namespaceKey } from './scope.ts';
 import type { AgentState, Attaching } from './state.ts';
 
 /** A runtime waits for the answer; CNI and Docker give up later than this. */
@@ -27,9 +29,9 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     if (state.turn.applied < revision || !network || known?.generation !== endpoint.generation) continue;
     const path = ask.namespace.path;
     // Granted while a look was under way: the next one will have seen the container's interface.
-    if (!wasLookedAt(state, path, endpoint.interface)) continue;
+    if (!wasLookedAt(state, ask.namespace, endpoint.interface)) continue;
     if (isNameStillTaken(state, endpoint, attaching)) continue;
-    const refusal = state.turn.live.has(path)
+    const refusal = state.turn.live.has(namespaceKey(ask.namespace))
       ? refusedOp(state, endpoint, network, path)
       : reject('absent', fault('namespace', path, 'is gone', 'give the namespace of a running container'));
     if (refusal)
@@ -61,9 +63,10 @@ const isPromised = ({ attachments }: AgentState, { id, generation }: Endpoint): 
 const overtaken = ({ name }: Endpoint): Rejection =>
   reject('unavailable', fault('endpoint', name, 'was detached before it was ready', 'attach it again'));
 
-const wasLookedAt = ({ turn }: AgentState, path: string, name: string): boolean =>
+const wasLookedAt = ({ turn }: AgentState, { path, cookie }: NamespaceRef, name: string): boolean =>
   turn.scope?.containers.some(
-    ({ namespace, interfaces }) => namespace.path === path && interfaces.includes(name),
+    ({ namespace, interfaces }) =>
+      namespace.path === path && namespace.cookie === cookie && interfaces.includes(name),
   ) ?? false;
 
 /** The kernel says that the name is taken, but so shortly after the asking that it may be free at the next try. */

@@ -56,7 +56,8 @@ export interface SessionState {
   /** Failed tries in a row, and why the last one failed. */
   failures: number;
   reason: string;
-  lastHeardMs: number;
+  /** When the controller spoke last, or was to be called; unknown before the first tick. */
+  lastHeardMs: number | undefined;
   headRevision: Revision;
   /** The view's revision on disk. */
   keptRevision: Revision;
@@ -77,6 +78,8 @@ export interface Attaching {
   readonly endpoint?: Endpoint;
   /** It stood before this was asked for: whatever becomes of the asking, it stays. */
   readonly stood?: boolean;
+  /** Nobody but this request knows of it. */
+  readonly isNew?: boolean;
   /** The view must have come this far before the kernel can be right. */
   readonly revision: Revision;
   readonly notices: readonly Notice[];
@@ -105,9 +108,11 @@ export interface Turn {
   /** When to try again what failed; 0 is never. */
   retryAtMs: number;
   lastLookMs: number;
-  /** What the last look took in, and which of its container namespaces were there. */
+  /** What the last look took in, and which of its container namespaces were there (`namespaceKey`). */
   scope?: Scope;
   live: ReadonlySet<string>;
+  /** Namespaces that were looked for and not found: if another is at the same path, it is not this one. */
+  readonly dead: Set<string>;
 }
 
 /** What was promised before counts, however old the view is. */
@@ -138,7 +143,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     connected: false,
     failures: 0,
     reason: '',
-    lastHeardMs: 0,
+    lastHeardMs: undefined,
     headRevision: 0,
     keptRevision: start.view?.revision ?? 0,
     settledRevision: 0,
@@ -168,6 +173,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     retryAtMs: 0,
     lastLookMs: 0,
     live: new Set(),
+    dead: new Set(),
   },
 });
 

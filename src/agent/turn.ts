@@ -7,7 +7,7 @@ import { hostView } from '#plan/host-view.ts';
 import { order, type RankedOp } from '#plan/order.ts';
 import type { AgentEffect } from './event.ts';
 import { noteStatus } from './report.ts';
-import { livePaths, runtimeFacts, scopeOf } from './scope.ts';
+import { noteLive, runtimeFacts, scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
 
 /** Links' and addresses' changes mostly come as events; this look finds what came without one. */
@@ -36,7 +36,7 @@ export function beginTurn(state: AgentState): AgentEffect[] {
 /** The kernel as it is: what must be done to bring it to the view? */
 export function takeLook(state: AgentState, observed: KernelState): AgentEffect[] {
   const { turn } = state;
-  turn.live = livePaths(turn.scope!, observed);
+  noteLive(state, observed);
   turn.revision = state.view.revision;
   turn.ops = planOps(state, observed);
   // Of an earlier revision's making: what the kernel lost since then.

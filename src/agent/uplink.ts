@@ -12,6 +12,10 @@ import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant } from './event.ts';
 
+/** A connection can die without a word (its other end lost power): then nobody answers, and nobody says so. */
+export const CALL_LIMIT_MS = 15_000;
+const PATIENCE = { timeoutMs: CALL_LIMIT_MS };
+
 /** What registration says of this host. */
 export type HostWords = Pick<Host, 'name' | 'underlay' | 'labels' | 'facts'>;
 
@@ -28,22 +32,22 @@ export class Uplink {
     this.log = log;
   }
 
-  /** Throws a ConnectError when refused or unreachable. */
+  /** Begins a session. Throws a ConnectError when refused or unreachable. */
   async register(id: Id, { name, underlay, labels, facts }: HostWords): Promise<void> {
     const words = { id, name, underlay: [...underlay], labels: { ...labels } };
     const { underlayMtu, takenPorts, routes } = facts;
-    await this.clients.controller.registerHost({
-      ...words,
-      facts: { underlayMtu, takenPorts: [...takenPorts], routes: [...routes] },
-    });
+    const { signal } = this.beginSession();
+    await this.clients.controller.registerHost(
+      { ...words, facts: { underlayMtu, takenPorts: [...takenPorts], routes: [...routes] } },
+      { signal },
+    );
   }
 
   /** Follows until the session ends; throws why. Parts of a snapshot are handed on as one. */
   async follow(host: string, hear: (message: FollowMessage) => void): Promise<void> {
-    const session = new AbortController();
-    this.session = session;
+    const { signal } = this.session ?? this.beginSession();
     let records: StoredRecord[] = [];
-    for await (const response of this.clients.controller.follow({ host }, { signal: session.signal })) {
+    for await (const response of this.clients.controller.follow({ host }, { signal })) {
       const { message } = response;
       if (message.case !== 'snapshot') {
         const heard = heardFromWire(response);
@@ -57,6 +61,11 @@ export class Uplink {
     }
   }
 
+  private beginSession(): AbortController {
+    this.session = new AbortController();
+    return this.session;
+  }
+
   /** Ends the session as if the connection had broken. */
   disconnect(reason: string): void {
     this.session?.abort(new Error(reason));
@@ -65,11 +74,10 @@ export class Uplink {
   async attach({ wish, ...words }: AttachEndpoint): Promise<AttachGrant | Rejection> {
     return this.ask('network', words.network, async () => {
       const { addresses, aliases } = words;
-      const answer = await this.clients.controller.attachEndpoint({
-        ...words,
-        addresses: [...addresses],
-        aliases: [...aliases],
-      });
+      const answer = await this.clients.controller.attachEndpoint(
+        { ...words, addresses: [...addresses], aliases: [...aliases] },
+        PATIENCE,
+      );
       const endpoint = recordFromWire(answer.subject);
       if (endpoint.kind !== 'endpoint') throw new Error(`got a ${endpoint.kind}`);
       const notices = answer.notices.map(({ code, title, sentence, next }) => ({
@@ -85,9 +93,10 @@ export class Uplink {
   /** The revision at which the controller has it. */
   async publish(endpoint: Endpoint): Promise<Revision | Rejection> {
     return this.ask('endpoint', endpoint.name, async () => {
-      const { revision } = await this.clients.controller.publishEndpoint({
-        endpoint: endpointToWire(endpoint),
-      });
+      const { revision } = await this.clients.controller.publishEndpoint(
+        { endpoint: endpointToWire(endpoint) },
+        PATIENCE,
+      );
       return Number(revision);
     });
   }
@@ -95,13 +104,13 @@ export class Uplink {
   /** Undefined is success. */
   async detach({ endpoint, generation }: DetachEndpoint): Promise<Rejection | undefined> {
     return this.ask('endpoint', endpoint, async () => {
-      await this.clients.controller.detachEndpoint({ endpoint, generation });
+      await this.clients.controller.detachEndpoint({ endpoint, generation }, PATIENCE);
       return undefined;
     });
   }
 
   async reportStatus(status: HostStatus): Promise<void> {
-    await this.clients.controller.reportStatus({ status: statusToWire(status) }).catch((error) => {
+    await this.clients.controller.reportStatus({ status: statusToWire(status) }, PATIENCE).catch((error) => {
       this.log.debug({ error: String(error) }, 'status not delivered');
     });
   }

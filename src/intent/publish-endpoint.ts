@@ -1,7 +1,7 @@
 import { cidrContains } from '#model/cidr.ts';
-import { fault, type Rejection } from '#model/fault.ts';
+import { type Fault, fault, type Rejection, reject } from '#model/fault.ts';
 import type { Ip } from '#model/ip.ts';
-import { type Endpoint, type Host, put, remove } from '#model/records.ts';
+import { type Endpoint, type Host, put } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { PublishEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
@@ -18,20 +18,23 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
   if (known && known.generation >= endpoint.generation) return admitted([], known);
   const faults = noFaults();
   const network = findNetwork(faults, snapshot, endpoint.network);
-  const others = holdersOf(snapshot, endpoint);
+  const own: Fault[] = [];
   const host = findHost(faults, snapshot, endpoint.host);
   if (host && network) {
     for (const ip of endpoint.addresses.filter((each) => !known?.addresses.includes(each)))
       if (!ownsAddress(snapshot, endpoint, host, ip)) faults.conflict.push(unowned(host, ip));
-    for (const holder of others) {
-      if (holder.host === host.id) continue;
+    for (const holder of holdersOf(snapshot, endpoint)) {
       const problem = `has what ${describeEndpoint(snapshot, holder)} has`;
-      faults.conflict.push(fault('endpoint', endpoint.name, problem, 'detach it and attach it again'));
+      if (holder.host === host.id) own.push(fault('endpoint', endpoint.name, problem, GIVEN_BACK));
+      else faults.conflict.push(fault('endpoint', endpoint.name, problem, 'detach it and attach it again'));
     }
   }
-  // Of its own endpoints a host knows best: one in the way was granted to a request that it gave up.
-  return rejection(faults) ?? admitted([...others.map(remove), put(endpoint)], endpoint);
+  const refused = rejection(faults) ?? (own.length > 0 ? reject('unavailable', ...own) : undefined);
+  return refused ?? admitted([put(endpoint)], endpoint);
 }
+
+/** A host does not give twice: one of them was granted to a request that it gave up, and goes when it hears of it. */
+const GIVEN_BACK = 'nothing to do: the host gives the other back, and tells of this one again';
 
 const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
   [...snapshot.inNetwork(network).blocks.values()].some(
