@@ -12,7 +12,9 @@ import {
 } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf } from '#model/own.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
-import { NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
+import { close } from '#netlink/libc.ts';
+import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
+import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
@@ -35,7 +37,8 @@ export async function observe(scope: Scope, visits: Visits): Promise<KernelState
   const state = emptyKernelState();
   const ports = new Ports();
   for (const ns of overlayNamespaces(scope)) {
-    lookInto(visits, ns, (visit) => readOverlay(state, visit, ports));
+    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports));
+    if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
   for (const { namespace, interfaces } of scope.containers) {
@@ -46,11 +49,14 @@ export async function observe(scope: Scope, visits: Visits): Promise<KernelState
   return state;
 }
 
-function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => void): void {
+/** False when it is not there. */
+function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => void): boolean {
   try {
     look(visits.to(ns));
+    return true;
   } catch (error) {
     if (!isAbsent(error)) throw error;
+    return false;
   }
 }
 
@@ -138,7 +144,14 @@ const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${name}`;
 const namesOf = (rows: readonly NetlinkLink[]): LinkNames =>
   new Map(rows.map(({ index, name = '' }) => [index, name]));
 
-/** Names under /run/netns with the host's tag; a leftover file that is no namespace is found out when it is entered. */
+/** A file that nothing is mounted on: its maker died before mount(2), or who deleted it after umount(2). */
+function isHollow(ns: NamespaceName): boolean {
+  const opened = openNamespace(namedNamespacePath(ns));
+  if (typeof opened !== 'string') close(opened.fd);
+  return opened === 'not-a-namespace';
+}
+
+/** Names under /run/netns with the host's tag. */
 export function overlayNamespaces({ hostTag, overlays }: Scope): NamespaceName[] {
   let names: string[];
   try {

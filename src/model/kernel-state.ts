@@ -27,6 +27,8 @@ export const KERNEL_KINDS: readonly KernelKind[] = [
 export interface Namespace {
   readonly kind: 'namespace';
   readonly ns: NamespaceName;
+  /** Observed: the name alone, without a namespace. Who made or deleted it died halfway. */
+  readonly hollow?: true;
 }
 
 export interface Link {

@@ -1,6 +1,6 @@
 import { commandLine } from './command-line.ts';
 import type { KernelOp } from './kernel-op.ts';
-import type { Address, Fdb, KernelObject, Link, Neighbour, Route } from './kernel-state.ts';
+import type { Address, Fdb, KernelObject, Link, Namespace, Neighbour, Route } from './kernel-state.ts';
 import { ZERO_MAC } from './mac.ts';
 import { BRIDGE_NAME } from './own.ts';
 import { renderLinkAdd, renderLinkChange, renderLinkDelete } from './render-link.ts';
@@ -13,7 +13,7 @@ export function renderOp(op: KernelOp): string[] {
   const { verb, object } = op;
   switch (object.kind) {
     case 'namespace':
-      return [commandLine('ip', '', 'netns', verb === 'delete' ? 'del' : 'add', object.ns)];
+      return renderNamespace(verb, object);
     case 'link':
       if (verb === 'delete') return renderLinkDelete(object);
       return verb === 'add' ? renderLinkAdd(object) : renderLinkChange(object, op.was as Link);
@@ -32,6 +32,12 @@ export function renderOp(op: KernelOp): string[] {
 export const renderObject = (object: KernelObject): string[] => renderOp({ verb: 'add', object });
 
 type Verb = KernelOp['verb'];
+
+/** Changed is a hollow one: its name goes first. */
+function renderNamespace(verb: Verb, { ns }: Namespace): string[] {
+  const hows = { add: ['add'], change: ['del', 'add'], delete: ['del'] }[verb];
+  return hows.map((how) => commandLine('ip', '', 'netns', how, ns));
+}
 
 function renderAddress(verb: Verb, { ns, dev, address, nodad }: Address): string {
   const how = { add: 'add', change: 'replace', delete: 'del' }[verb];

@@ -193,6 +193,12 @@ describe('what is too many on devices of ours goes', () => {
     const [left] = [wishedOf(records)];
     expect(lines(kernelStateOf([]), left)).toEqual(['ip -n NS link del dev vxlan0', 'ip netns del NS']);
   });
+
+  it('a name without a namespace, be the network wished or not', () => {
+    const hollow = kernelStateOf([{ kind: 'namespace', ns: NS, hollow: true }]);
+    expect(lines(kernelStateOf([]), hollow)).toEqual(['ip netns del NS']);
+    expect(lines(wishedOf(records), hollow).slice(0, 2)).toEqual(['ip netns del NS', 'ip netns add NS']);
+  });
 });
 
 describe('what differs is changed in place', () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { add, del, type KernelWorld } from '#kernel/contract-stage.ts';
 import { CONTAINER_PORT, type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
@@ -127,9 +127,17 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     expect(state.link.get(`${net.ns} tun0`)?.detail).toEqual({ type: 'other', linkKind: 'tun' });
   });
 
-  it('makes a namespace anew whose file was left without one', async () => {
+  it('sees a name that was left without a namespace, and deletes it', async () => {
     writeFileSync(`/run/netns/${net.ns}`, '');
+    const hollow = { kind: 'namespace', ns: net.ns, hollow: true } as const;
+    expect([...(await world.kernel.observe(scope)).namespace.values()]).toEqual([hollow]);
+    await applyAll(del(hollow));
+    expect(existsSync(`/run/netns/${net.ns}`)).toBe(false);
     expect((await world.kernel.observe(scope)).namespace.size).toBe(0);
+  });
+
+  it('makes a namespace behind such a name', async () => {
+    writeFileSync(`/run/netns/${net.ns}`, '');
     await build();
     expect((await world.kernel.observe(scope)).namespace.has(net.ns)).toBe(true);
   });
