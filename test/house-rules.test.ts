@@ -66,6 +66,7 @@ const PURE_FILES = [
   'agent/own-word.ts',
   'agent/orphans.ts',
   'agent/rest.ts',
+  'agent/hand-back.ts',
   'agent/detach.ts',
   'agent/session.ts',
   'agent/turn.ts',

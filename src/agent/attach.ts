@@ -37,7 +37,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       runtime: 'netns',
     };
     const grant = isViewWhole(state) ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
-    if (grant) {
+    if (grant && !state.handingBack.has(grant.endpoint.network)) {
       effects.push(...promise(state, request, { ...grant, revision: state.view.revision }, false));
     } else if (!hasTried(state)) break;
     else if (isSettled(state)) {

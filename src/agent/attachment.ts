@@ -25,15 +25,22 @@ export interface Identity {
   readonly host: Id;
 }
 
-export type JournalEntry = Attachment | Identity;
+/** Blocks that are going back to the controller: nothing is given from them (see hand-back.ts). */
+export interface HandBackEntry {
+  readonly entry: 'hand-back';
+  readonly network: Id;
+}
 
-const hostId = z
+export type JournalEntry = Attachment | Identity | HandBackEntry;
+
+const id = z
   .string()
   .refine(isId)
   .transform((id) => id as Id);
 
 const entrySchema = z.discriminatedUnion('entry', [
-  z.object({ entry: z.literal('identity'), host: hostId }),
+  z.object({ entry: z.literal('identity'), host: id }),
+  z.object({ entry: z.literal('hand-back'), network: id }),
   z.object({
     entry: z.literal('attachment'),
     endpoint: z.unknown().transform((value) => parseRecord('endpoint', value) as Endpoint),

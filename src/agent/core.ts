@@ -1,6 +1,7 @@
 import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
 import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
+import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { keepJournalAgain } from './keep-journal.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
@@ -40,11 +41,14 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return beginDetach(state, event.request, event.ask);
     case 'detach-granted':
       return endDetachGrant(state, event.endpoint, event.refused);
+    case 'blocks-returned':
+      return endHandBack(state, event.network, event.outcome);
     case 'asked-reset':
       return beginReset(state, event.request);
     case 'journaled':
-      return noteJournaled(state, event.key);
+      return [...noteJournaled(state, event.key), ...noteHandBackJournaled(state, event.key)];
     case 'journal-failed':
+      giveUpHandBack(state, event.key);
       return failJournal(state, event.key, event.rejection);
     case 'heard':
       return hear(state, event.message);
@@ -76,6 +80,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...publishAll(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
+    ...handBack(state),
     ...retryTurn(state),
     ...reportStatus(state),
   ];

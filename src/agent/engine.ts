@@ -116,6 +116,11 @@ export class Engine {
             this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused }),
           );
         return;
+      case 'ask-return':
+        void uplink
+          .returnBlocks(effect.network, this.state.name)
+          .then((outcome) => this.dispatch({ event: 'blocks-returned', network: effect.network, outcome }));
+        return;
       case 'journal-put':
         void this.journal(effect.key, (journal) => journal.put(effect.key, effect.entry));
         return;

@@ -47,6 +47,12 @@ export type AgentEvent =
       readonly outcome: Revision | Rejection;
     }
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
+  | {
+      readonly event: 'blocks-returned';
+      readonly network: Id;
+      /** At which the controller has them, or why it does not take them. */
+      readonly outcome: Revision | Rejection;
+    }
   | { readonly event: 'journaled'; readonly key: string }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
@@ -71,6 +77,7 @@ export type AgentEffect =
   | { readonly effect: 'ask-attach'; readonly request: number; readonly wish: AttachEndpoint }
   | { readonly effect: 'publish'; readonly endpoint: Endpoint }
   | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
+  | { readonly effect: 'ask-return'; readonly network: Id }
   | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
   | { readonly effect: 'journal-delete'; readonly key: string }
   | { readonly effect: 'keep-view' }

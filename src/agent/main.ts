@@ -165,10 +165,12 @@ async function knowSelf(journal: Journal<JournalEntry>): Promise<Id> {
 
 /** What the last process left: what it promised, and what the controller said last. */
 function restoreState({ config, journal, log }: Ground, host: Id, viewPath: string): AgentState {
-  const attachments = [...journal.entries().values()].filter((entry) => entry.entry === 'attachment');
+  const entries = [...journal.entries().values()];
+  const attachments = entries.filter((entry) => entry.entry === 'attachment');
+  const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
   const view = readView(viewPath, log);
   log.info({ host, attachments: attachments.length, revision: view?.revision }, 'restored');
-  return createAgentState({ bootId: bootId(), name: config.name, host, view, attachments });
+  return createAgentState({ bootId: bootId(), name: config.name, host, view, attachments, handingBack });
 }
 
 /** What this host is now. Throws with the next step when its underlay cannot be found. */

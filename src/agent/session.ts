@@ -5,6 +5,7 @@ import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { dropRevoked, keepOwnWords } from './own-word.ts';
 import { publishAll } from './publish.ts';
+import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
 import { markDirty } from './turn.ts';
 
@@ -30,6 +31,7 @@ export function hear(state: AgentState, message: FollowMessage): AgentEffect[] {
   } else {
     // A grant that was given up can be late; what is being granted is told from it by releaseOrphans.
     state.orphansPossible ||= message.changes.some((change) => isOwnEndpoint(state, change));
+    for (const change of message.changes) restRemoved(state, change);
     view.apply(message.changes, message.revision);
     view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
   }
@@ -48,6 +50,13 @@ function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): Ag
 
 const isOwnEndpoint = ({ host }: AgentState, change: Change): boolean =>
   change.verb === 'put' && change.record.kind === 'endpoint' && change.record.host === host;
+
+/** What another host's endpoint had may be in a block of this host: it rests here before it is given. */
+function restRemoved(state: AgentState, change: Change): void {
+  const ref = change.verb === 'delete' && change.ref.kind === 'endpoint' ? change.ref : undefined;
+  const endpoint = ref && state.view.endpoints.get(ref.id);
+  if (endpoint) rest(state, endpoint);
+}
 
 const recordsIn = ({ view }: AgentState, network: Id) => {
   const { blocks, endpoints } = view.inNetwork(network);

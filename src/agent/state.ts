@@ -9,6 +9,7 @@ import { Snapshot } from '#model/snapshot.ts';
 import type { RankedOp } from '#plan/order.ts';
 import type { Attachment } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
+import { type HandBack, UNTOLD } from './hand-back.ts';
 import { keepOwnWord } from './own-word.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
@@ -42,11 +43,14 @@ export interface AgentState {
   readonly revoked: Map<Id, Endpoint>;
   /** Addresses given back here (`network address`), and until when nobody gets them. */
   readonly resting: Map<string, number>;
+  /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
+  readonly handingBack: Map<Id, HandBack>;
+  readonly idleSince: Map<Id, number>;
   readonly detaching: Map<number, Detaching>;
   /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
   wishesNothing: boolean;
-  /** Requests that wait until nothing of ours is left. */
-  readonly resetting: Set<number>;
+  /** Requests that wait until nothing of ours is left, and since when. */
+  readonly resetting: Map<number, number>;
   readonly turn: Turn;
   status?: HostStatus;
 }
@@ -130,6 +134,8 @@ export interface AgentStart {
   readonly host: Id;
   readonly view?: Snapshot;
   readonly attachments: Iterable<Attachment>;
+  /** Networks whose blocks were going back. */
+  readonly handingBack: Iterable<Id>;
 }
 
 const emptyState = (start: AgentStart): AgentState => ({
@@ -159,9 +165,11 @@ const emptyState = (start: AgentStart): AgentState => ({
   telling: new Set(),
   revoked: new Map(),
   resting: new Map(),
+  handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
+  idleSince: new Map(),
   detaching: new Map(),
   wishesNothing: false,
-  resetting: new Set(),
+  resetting: new Map(),
   turn: {
     phase: 'idle',
     dirty: true,

@@ -55,6 +55,9 @@ export class TestAgent {
   readonly answers = new Map<number, Answer | Rejection>();
   /** All writes that the kernel was asked for. */
   readonly ops: KernelOp[] = [];
+  /** Effects of this kind wait, until they are let go or the process dies. */
+  holding?: AgentEffect['effect'];
+  readonly held: AgentEffect[] = [];
   /** Whether the wire to the controller is whole. */
   connected = true;
   private readonly cluster: TestCluster;
@@ -76,6 +79,8 @@ export class TestAgent {
   restart(bootId = this.state.bootId): void {
     this.cutSession();
     this.effects = [];
+    this.held.length = 0;
+    this.holding = undefined;
     this.state = this.boot(bootId);
   }
 
@@ -88,6 +93,11 @@ export class TestAgent {
   heal(): void {
     this.connected = true;
     this.connecting = true;
+  }
+
+  letGo(): void {
+    this.holding = undefined;
+    this.effects.push(...this.held.splice(0));
   }
 
   attach(network: string, path: string, words: Partial<AttachAsk['words']> = {}): number {
@@ -135,7 +145,8 @@ export class TestAgent {
   async work(): Promise<boolean> {
     this.listen();
     const effect = this.effects.shift();
-    if (effect) await this.perform(effect);
+    if (effect && effect.effect === this.holding) this.held.push(effect);
+    else if (effect) await this.perform(effect);
     else if (this.connecting && this.connected) this.connect();
     else return false;
     return true;
@@ -150,6 +161,7 @@ export class TestAgent {
       host: hostId(this.name),
       view: this.keptView && new Snapshot(this.keptView.records(), this.keptView.revision),
       attachments: entries.filter((entry): entry is Attachment => entry.entry === 'attachment'),
+      handingBack: entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : [])),
     });
   }
 
@@ -202,6 +214,12 @@ export class TestAgent {
         const answer = this.askController(effect.wish);
         const refused = isRejection(answer) ? answer : undefined;
         return this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused });
+      }
+      case 'ask-return': {
+        const { network } = effect;
+        const answer = this.askController({ wish: 'return-blocks', network, host: this.name });
+        const outcome = isRejection(answer) ? answer : answer.revision;
+        return this.dispatch({ event: 'blocks-returned', network, outcome });
       }
       case 'journal-put':
         this.journal.set(effect.key, effect.entry);

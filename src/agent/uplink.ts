@@ -109,6 +109,14 @@ export class Uplink {
     });
   }
 
+  /** The revision at which the controller has them. */
+  async returnBlocks(network: Id, host: string): Promise<Revision | Rejection> {
+    return this.ask('network', network, async () => {
+      const { revision } = await this.clients.controller.returnBlocks({ network, host });
+      return Number(revision);
+    });
+  }
+
   async reportStatus(status: HostStatus): Promise<void> {
     await this.clients.controller.reportStatus({ status: statusToWire(status) }, PATIENCE).catch((error) => {
       this.log.debug({ error: String(error) }, 'status not delivered');
