@@ -67,7 +67,7 @@ export class Application implements Outbox {
       this.#index++;
       if (this.#written >= MESSAGES_PER_TURN) await this.#breathe();
     }
-    this.#flush();
+    this.flush();
     return this.#results;
   }
 
@@ -76,19 +76,19 @@ export class Application implements Outbox {
   }
 
   index(visit: Visit, dev: string): number {
-    if (!visit.knows(dev)) this.#flush();
+    if (!visit.knows(dev)) this.flush();
     return visit.indexOf(dev);
   }
 
   send(visit: Visit, request: Request, recovery?: Recovery): void {
-    if (this.#waitingFor !== visit) this.#flush();
+    if (this.#waitingFor !== visit) this.flush();
     this.#waitingFor = visit;
     this.#waiting.push({ index: this.#index, request, recovery });
     this.#written++;
   }
 
   async #breathe(): Promise<void> {
-    this.#flush();
+    this.flush();
     this.#written = 0;
     await nextTurn();
   }
@@ -100,7 +100,7 @@ export class Application implements Outbox {
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#try(() => this.#encode(op));
     // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
-    if (op.verb === 'add' && !isRow(op)) this.#flush();
+    if (op.verb === 'add' && !isRow(op)) this.flush();
   }
 
   #encode(op: KernelOp): void {
@@ -121,7 +121,7 @@ export class Application implements Outbox {
   }
 
   /** Sends what waits, and takes down what became of it. */
-  #flush(): void {
+  flush(): void {
     const letters = this.#waiting;
     const visit = this.#waitingFor;
     this.#waiting = [];
@@ -155,7 +155,7 @@ export class Application implements Outbox {
   }
 
   async #writeNamespace(verb: KernelOp['verb'], ns: NamespaceName): Promise<void> {
-    this.#flush();
+    this.flush();
     try {
       if (verb === 'delete') await deleteNamespace(this.#visits, ns);
       else await addNamespace(ns);
@@ -166,7 +166,7 @@ export class Application implements Outbox {
 
   /** All link deletions up to the next op of another sort; leaves off at the last of them. */
   async #deleteLinks(): Promise<void> {
-    this.#flush();
+    this.flush();
     const links: Link[] = [];
     const first = this.#index;
     for (const { verb, object } of this.#ops.slice(first)) {

@@ -35,6 +35,8 @@ const TUNNEL_PORT: BridgePort = {
   hairpin: false,
   neighSuppress: false,
   isolated: false,
+  locked: false,
+  forwarding: true,
 };
 export const CONTAINER_PORT: BridgePort = { ...TUNNEL_PORT, unicastFlood: false };
 

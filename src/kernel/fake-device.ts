@@ -20,6 +20,8 @@ const NEW_PORT: BridgePort = {
   hairpin: false,
   neighSuppress: false,
   isolated: false,
+  locked: false,
+  forwarding: true,
 };
 
 /** A refusal of the fake kernel, in the kernel's own words. */
@@ -54,7 +56,9 @@ export class FakeDevice {
       mac: `0a:fe:${index.toString(16).padStart(8, '0').match(/../g)!.join(':')}` as Mac,
       mtu: 1500,
       group: 0,
+      arp: true,
       addrGenMode: 'eui64',
+      ipv6: { disabled: false, acceptRa: true },
       ...withoutUndefined(link),
       up: false,
       master: '',

@@ -2,6 +2,7 @@ import { familyOf, type Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey, type Link, type NamespaceName, type VxlanDetail } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
+import { BR_STATE } from '#netlink/route/bridge-port.ts';
 import type { LinkRequest } from '#netlink/route/link.ts';
 import type { Bridge, Vxlan } from '#netlink/route/link-kind.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
@@ -31,7 +32,15 @@ export function writeFakeLink(
 /** What the creating message has seen to. */
 const bornLike = ({ mac, mtu, group, detail }: Link): Partial<Link> => {
   // A bridge's MTU is given after its birth, so that it counts as given.
-  return { mac, mtu: detail.type === 'bridge' ? undefined : mtu, group, detail, master: '', up: false };
+  return {
+    mac,
+    mtu: detail.type === 'bridge' ? undefined : mtu,
+    group,
+    detail,
+    master: '',
+    up: false,
+    arp: true,
+  };
 };
 
 function create(host: FakeHost, link: Link, dresses: Dresses): FakeDevice {
@@ -100,17 +109,21 @@ function change(
     } catch (refusal) {
       refusals.push(refusal);
     }
+  if (device) device.link = { ...device.link, ipv6: { ...device.link.ipv6, ...wished.ipv6 } };
   if (refusals.length > 0) throw refusals[0];
 }
 
 /** RTM_NEWLINK of a link that is there, in the order of net/core/rtnetlink.c. */
 function setLink(devices: FakeDevices, device: FakeDevice, request: LinkRequest): void {
-  const { vxlan, bridge, port, mtu, mac, group, master, up, addrGenMode } = request;
+  const { vxlan, bridge, port, mtu, mac, group, master, up, arp, addrGenMode } = request;
   if (vxlan) changeVxlan(device, vxlan);
   if (bridge) changeBridge(device, bridge);
   if (port) {
     if (device.link.master === '') throw new FakeRefusal('EOPNOTSUPP');
-    device.link = { ...device.link, port: portFrom(port) };
+    device.link = {
+      ...device.link,
+      port: portFrom({ ...port, state: port.state ?? BR_STATE.FORWARDING }, true),
+    };
   }
   if (mtu !== undefined && mtu !== device.link.mtu) {
     device.mtuGiven = true;
@@ -121,6 +134,7 @@ function setLink(devices: FakeDevices, device: FakeDevice, request: LinkRequest)
   if (group !== undefined) device.link = { ...device.link, group };
   if (master !== undefined) setMaster(devices, device, master);
   if (addrGenMode === 'eui64' || addrGenMode === 'none') device.link = { ...device.link, addrGenMode };
+  if (arp !== undefined) device.link = { ...device.link, arp };
   if (up !== undefined) device.setUp(up);
 }
 

@@ -1,5 +1,5 @@
 import type { BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
-import type { BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
+import { BR_STATE, type BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
 import type { LinkRequest } from '#netlink/route/link.ts';
 import type { Vxlan } from '#netlink/route/link-kind.ts';
 
@@ -23,8 +23,8 @@ export function linkChanges(
   if (addrGenMode !== 'other' && addrGenMode !== was.addrGenMode) quiet.addrGenMode = addrGenMode;
   // A link that joins a bridge gets the bridge's flags for new ports, whatever they were before.
   const portWas = basics.master === undefined ? was.port : undefined;
-  const last: LinkRequest = { name };
-  if (port && !isSamePort(port, portWas)) last.port = portRequest(port);
+  const last: LinkRequest = { name, arp: changed(wished.arp, was.arp) };
+  if (port && !isSamePort(port, portWas)) last.port = portRequest(port, portWas);
   if (up !== was.up) last.up = up;
   // Not with `mtu`: a VXLAN device takes that for a change of kind and refuses it.
   const detail: LinkRequest = { name, ...detailChange(wished.detail, was.detail) };
@@ -73,7 +73,7 @@ const vxlanRequest = ({ vni, port, local, ttl, learning, proxy, l2miss, l3miss }
   port,
 });
 
-const portRequest = (port: BridgePort): NetlinkPort => ({
+const portRequest = (port: BridgePort, was: BridgePort | undefined): NetlinkPort => ({
   hairpin: port.hairpin,
   learning: port.learning,
   unicastFlood: port.unicastFlood,
@@ -81,4 +81,12 @@ const portRequest = (port: BridgePort): NetlinkPort => ({
   bcastFlood: port.broadcastFlood,
   neighSuppress: port.neighSuppress,
   isolated: port.isolated,
+  locked: port.locked,
+  // A port that is not up yet is made forwarding by the bridge; asked for, it is refused.
+  state:
+    !was || was.forwarding === port.forwarding
+      ? undefined
+      : port.forwarding
+        ? BR_STATE.FORWARDING
+        : BR_STATE.DISABLED,
 });

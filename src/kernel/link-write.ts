@@ -7,6 +7,7 @@ import { isSameLink } from './link.ts';
 import { kindOf, linkChanges } from './link-request.ts';
 import type { Outbox } from './outbox.ts';
 import { readLink } from './read-link.ts';
+import { writeSysctl } from './sysctl.ts';
 
 const { EAFNOSUPPORT, EEXIST, EOPNOTSUPP } = constants.errno;
 
@@ -22,6 +23,20 @@ export function writeLink(
   // Born with its port, or with its namespace: "adding" only dresses it.
   else if (type === 'veth-peer' || type === 'loopback') sendChanges(out, wished, {});
   else addLink(out, wished, dresses);
+  writeIpv6(out, wished, op.verb === 'change' ? (op.was as Link).ipv6 : undefined);
+}
+
+/** `sysctl -w net.ipv6.conf.eth0.disable_ipv6=0`, which netlink cannot. */
+function writeIpv6(out: Outbox, { ns, name, ipv6 = {} }: Link, was: Link['ipv6'] = {}): void {
+  const settings: Record<string, boolean | undefined> = {
+    disable_ipv6: ipv6.disabled === was.disabled ? undefined : ipv6.disabled,
+    accept_ra: ipv6.acceptRa === was.acceptRa ? undefined : ipv6.acceptRa,
+  };
+  for (const [setting, value] of Object.entries(settings)) {
+    if (value === undefined) continue;
+    out.flush();
+    writeSysctl(out.visit(ns).netnsFd, `net/ipv6/conf/${name}/${setting}`, value ? '1' : '0');
+  }
 }
 
 function changeLink(out: Outbox, wished: Link, was: Link): void {
@@ -63,7 +78,7 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
     request.netnsFd = visit.netnsFd;
     out.send(out.visit(HOST_NAMESPACE), encodeNewLink(request), settle);
   } else out.send(visit, encodeNewLink(request), settle);
-  sendChanges(out, wished, { mac, group, detail, mtu: request.mtu, master: '', up: false });
+  sendChanges(out, wished, { mac, group, detail, mtu: request.mtu, master: '', up: false, arp: true });
 }
 
 /** A veth hands frames on without queueing; one queue per CPU, the kernel's default, is memory and time for nothing. */

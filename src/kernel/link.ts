@@ -2,37 +2,43 @@ import type { Ip } from '#model/ip.ts';
 import type { BridgePort, Link, LinkDetail, MacvlanDetail, NamespaceName } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import type { Vni } from '#model/vni.ts';
-import type { BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
+import { BR_STATE, type BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
 import { IFF, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import type { Vxlan } from '#netlink/route/link-kind.ts';
 
 /** The names of a namespace's devices by index. */
 export type LinkNames = ReadonlyMap<number, string>;
+/** The devices of a namespace by index. */
+export type LinkRows = ReadonlyMap<number, NetlinkLink>;
 
 /**
  * A device as `ip -d link show` has it. Which pair a veth belongs to cannot be told from one namespace alone: its
  * detail is handed in.
  */
-export const linkFrom = (ns: NamespaceName, row: NetlinkLink, names: LinkNames, veth: LinkDetail): Link => ({
+export const linkFrom = (ns: NamespaceName, row: NetlinkLink, rows: LinkRows, veth: LinkDetail): Link => ({
   kind: 'link',
   ns,
   name: row.name ?? '',
   up: row.up,
+  arp: row.arp,
   mac: row.mac as Mac | undefined,
   mtu: row.mtu,
-  master: row.master === undefined ? '' : names.get(row.master),
+  master: row.master === undefined ? '' : rows.get(row.master)?.name,
   group: row.group,
   addrGenMode: addrGenModeFrom(row),
-  detail: row.kind === 'veth' ? veth : detailFrom(row, names),
-  port: row.port && portFrom(row.port),
+  ipv6: row.ipv6 ?? WITHOUT_IPV6,
+  detail: row.kind === 'veth' ? veth : detailFrom(row, rows),
+  port: row.port && portFrom(row.port, isRunningPort(row, rows)),
 });
+
+const WITHOUT_IPV6 = { disabled: false, acceptRa: false };
 
 /** A device without IPv6 (an MTU below 1280, `ipv6.disable=1`) makes no address either. */
 function addrGenModeFrom({ addrGenMode = 'none' }: NetlinkLink): Link['addrGenMode'] {
   return addrGenMode === 'eui64' || addrGenMode === 'none' ? addrGenMode : 'other';
 }
 
-function detailFrom(row: NetlinkLink, names: LinkNames): LinkDetail {
+function detailFrom(row: NetlinkLink, rows: LinkRows): LinkDetail {
   if (row.flags & IFF.LOOPBACK) return { type: 'loopback' };
   if (row.vxlan) return vxlanFrom(row.vxlan);
   if (row.bridge)
@@ -43,7 +49,7 @@ function detailFrom(row: NetlinkLink, names: LinkNames): LinkDetail {
     };
   const mode = row.macvlan?.mode;
   if (mode !== undefined && isMacvlanMode(mode))
-    return { type: 'macvlan', parent: names.get(row.link ?? 0) ?? '', mode };
+    return { type: 'macvlan', parent: rows.get(row.link ?? 0)?.name ?? '', mode };
   return { type: 'other', linkKind: row.kind ?? '' };
 }
 
@@ -63,7 +69,11 @@ const vxlanFrom = (vxlan: Vxlan): LinkDetail => ({
   l3miss: vxlan.l3miss ?? false,
 });
 
-export const portFrom = (port: NetlinkPort): BridgePort => ({
+/** The bridge and the port are up, the port with a carrier that the kernel has taken note of. */
+const isRunningPort = ({ flags, master = 0 }: NetlinkLink, rows: LinkRows): boolean =>
+  (flags & IFF.RUNNING) !== 0 && (rows.get(master)?.up ?? false);
+
+export const portFrom = (port: NetlinkPort, isRunning: boolean): BridgePort => ({
   learning: port.learning ?? false,
   unicastFlood: port.unicastFlood ?? false,
   multicastFlood: port.mcastFlood ?? false,
@@ -71,6 +81,8 @@ export const portFrom = (port: NetlinkPort): BridgePort => ({
   hairpin: port.hairpin ?? false,
   neighSuppress: port.neighSuppress ?? false,
   isolated: port.isolated ?? false,
+  locked: port.locked ?? false,
+  forwarding: port.state === BR_STATE.FORWARDING || !isRunning,
 });
 
 /**

@@ -26,7 +26,7 @@ import {
 import { addressFrom } from './address.ts';
 import { fdbFrom } from './fdb.ts';
 import type { Scope } from './kernel.ts';
-import { type LinkNames, linkFrom } from './link.ts';
+import { type LinkNames, type LinkRows, linkFrom } from './link.ts';
 import { neighbourFrom } from './neighbour.ts';
 import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
@@ -63,10 +63,10 @@ function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => voi
 function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
-  const names = namesOf(rows);
+  const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
   addKernelObject(state, { kind: 'namespace', ns });
   for (const row of rows) {
-    addKernelObject(state, linkFrom(ns, row, names, { type: 'veth' }));
+    addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth' }));
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
@@ -111,7 +111,7 @@ function readContainer(
 ): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
-  const names = namesOf(rows);
+  const byIndex = byIndexOf(rows);
   const looked = new Map<number, string>();
   for (const row of rows) {
     const port = ports.otherEndOf(visit, row);
@@ -121,7 +121,7 @@ function readContainer(
     const detail: LinkDetail = port
       ? { type: 'veth-peer', port: { ns: port.visit.ns, name: port.row.name ?? '' } }
       : { type: 'other', linkKind: 'veth' };
-    addKernelObject(state, linkFrom(ns, row, names, detail));
+    addKernelObject(state, linkFrom(ns, row, byIndex, detail));
     if (name !== 'lo') looked.set(index, name);
   }
   readAddresses(state, visit, looked);
@@ -140,6 +140,8 @@ function tellPort(state: MutableKernelTables, port: Port, ns: NamespaceName, end
 
 /** As `kernelKey` has it, for a link of which only the name is at hand. */
 const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${name}`;
+
+const byIndexOf = (rows: readonly NetlinkLink[]): LinkRows => new Map(rows.map((row) => [row.index, row]));
 
 const namesOf = (rows: readonly NetlinkLink[]): LinkNames =>
   new Map(rows.map(({ index, name = '' }) => [index, name]));

@@ -17,4 +17,6 @@ export interface Outbox {
   index(visit: Visit, dev: string): number;
   /** Messages go out in this order, whatever became of those before. */
   send(visit: Visit, request: Request, recovery?: Recovery): void;
+  /** Waits until the kernel has what was sent: for what is no message and comes after. */
+  flush(): void;
 }

@@ -11,8 +11,8 @@ export function readLink(out: Outbox, wished: Link): Link | undefined {
   const row = get(visit, { name: wished.name });
   if (!row) return undefined;
   const master = row.master === undefined ? undefined : get(visit, { index: row.master });
-  const names = new Map(master ? [[master.index, master.name ?? '']] : []);
-  return linkFrom(wished.ns, row, names, vethDetail(out, visit, row, wished.detail));
+  const rows = new Map(master ? [[master.index, master]] : []);
+  return linkFrom(wished.ns, row, rows, vethDetail(out, visit, row, wished.detail));
 }
 
 function vethDetail(out: Outbox, visit: Visit, port: NetlinkLink, wished: LinkDetail): LinkDetail {

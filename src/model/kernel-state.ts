@@ -36,6 +36,8 @@ export interface Link {
   readonly ns: NamespaceName;
   readonly name: string;
   readonly up: boolean;
+  /** Whether it asks and answers who has an address; without, `proxy` answers nothing either. */
+  readonly arp?: boolean;
   readonly mac?: Mac;
   readonly mtu?: number;
   /** Name of the bridge it is a port of; '' is none. */
@@ -44,9 +46,18 @@ export interface Link {
   readonly group?: number;
   /** `none`: the kernel makes no link-local address of its own. */
   readonly addrGenMode?: 'eui64' | 'none' | 'other';
+  /** `sysctl net.ipv6.conf.NAME.…`; a link without any IPv6 counts as neither disabled nor heeding anybody. */
+  readonly ipv6?: Ipv6Settings;
   readonly detail: LinkDetail;
   /** How the bridge treats it, when it is a port. */
   readonly port?: BridgePort;
+}
+
+export interface Ipv6Settings {
+  /** Setting it costs the link its IPv6 addresses and neighbours, and keeps others from being added. */
+  readonly disabled?: boolean;
+  /** Whether anybody heard there can give it addresses and routes (router advertisements). */
+  readonly acceptRa?: boolean;
 }
 
 export type LinkDetail =
@@ -106,6 +117,9 @@ export interface BridgePort {
   readonly hairpin: boolean;
   readonly neighSuppress: boolean;
   readonly isolated: boolean;
+  readonly locked: boolean;
+  /** STP's state; a port that does not run yet counts as forwarding, since it will be. */
+  readonly forwarding: boolean;
 }
 
 export interface Address {

@@ -99,13 +99,25 @@ function dress(link: Link, was?: Link): string[] {
   const lines = words.length > 0 ? [set(link, ...words)] : [];
   const rules = portWords(link.port, was?.port);
   if (rules.length > 0) lines.push(commandLine('bridge', link.ns, 'link', 'set', 'dev', link.name, ...rules));
+  if (was && link.arp !== undefined && link.arp !== was.arp) lines.push(set(link, 'arp', onOff(link.arp)));
   if (was ? link.up !== was.up : link.up) lines.push(set(link, link.up ? 'up' : 'down'));
-  return lines;
+  return [...lines, ...ipv6Lines(link, was?.ipv6)];
+}
+
+function ipv6Lines({ ns, name, ipv6 = {} }: Link, was: Link['ipv6'] = {}): string[] {
+  const write = (setting: string, value: boolean | undefined, old: boolean | undefined) =>
+    value === undefined || value === old
+      ? []
+      : [commandLine('sysctl', ns, '-qw', `net/ipv6/conf/${name}/${setting}=${Number(value)}`)];
+  return [
+    ...write('disable_ipv6', ipv6.disabled, was.disabled),
+    ...write('accept_ra', ipv6.acceptRa, was.acceptRa),
+  ];
 }
 
 const masterWords = (master: string): Words => (master === '' ? ['nomaster'] : ['master', master]);
 
-const PORT_WORDS: { readonly [F in keyof BridgePort]: string } = {
+const PORT_WORDS: { readonly [F in keyof Omit<BridgePort, 'forwarding'>]: string } = {
   learning: 'learning',
   unicastFlood: 'flood',
   multicastFlood: 'mcast_flood',
@@ -113,11 +125,15 @@ const PORT_WORDS: { readonly [F in keyof BridgePort]: string } = {
   hairpin: 'hairpin',
   neighSuppress: 'neigh_suppress',
   isolated: 'isolated',
+  locked: 'locked',
 };
 
-const portWords = (port: BridgePort | undefined, was: BridgePort | undefined): Words =>
-  port
-    ? (Object.keys(PORT_WORDS) as (keyof BridgePort)[])
-        .filter((flag) => port[flag] !== was?.[flag])
-        .flatMap((flag) => [PORT_WORDS[flag], onOff(port[flag])])
-    : [];
+function portWords(port: BridgePort | undefined, was: BridgePort | undefined): Words {
+  if (!port) return [];
+  const words: Words = (Object.keys(PORT_WORDS) as (keyof typeof PORT_WORDS)[])
+    .filter((flag) => port[flag] !== was?.[flag])
+    .flatMap((flag) => [PORT_WORDS[flag], onOff(port[flag])]);
+  // A new port is made forwarding by the bridge.
+  if (was && port.forwarding !== was.forwarding) words.push('state', port.forwarding ? 3 : 0);
+  return words;
+}

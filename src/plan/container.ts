@@ -17,6 +17,8 @@ const CONTAINER_PORT: BridgePort = {
   hairpin: false,
   neighSuppress: false,
   isolated: false,
+  locked: false,
+  forwarding: true,
 };
 
 /** The bridge port of an endpoint and the container's interface behind it, dressed and addressed. */
@@ -38,7 +40,15 @@ export function* containerObjects(
     port: CONTAINER_PORT,
   };
   yield { kind: 'fdb', ns, dev: port, table: 'master', mac, state: 'static' };
-  yield { ...shared, ns: container, name: dev, mac, detail: { type: 'veth-peer', port: { ns, name: port } } };
+  yield {
+    ...shared,
+    ns: container,
+    name: dev,
+    mac,
+    arp: true,
+    ipv6: { disabled: false, acceptRa: false },
+    detail: { type: 'veth-peer', port: { ns, name: port } },
+  };
   yield { kind: 'link', ns: container, name: 'lo', up: true, detail: { type: 'loopback' } };
   for (const ip of endpoint.addresses) yield addressOf(network, container, dev, ip);
   yield addressObject(container, dev, linkLocalOf(mac), 64);

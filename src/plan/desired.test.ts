@@ -45,20 +45,24 @@ const BRIDGE = [
   'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
   'ip -n NS link set dev br0 mtu 1450 addrgenmode none',
   'ip -n NS link set dev br0 up',
+  'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/br0/accept_ra=0',
 ];
 const tunnel = (flags: string) => [
   `ip link add vxlan0 netns NS type vxlan id 1048577 dstport 4789 local 10.99.0.1 ttl 64 ${flags}`,
   'ip -n NS link set dev vxlan0 mtu 1450 addrgenmode none master br0',
-  'bridge -n NS link set dev vxlan0 learning off flood on mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off',
+  'bridge -n NS link set dev vxlan0 learning off flood on mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off locked off',
   'ip -n NS link set dev vxlan0 up',
+  'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/vxlan0/disable_ipv6=0',
 ];
 const CONTAINER = [
   'ip -n NS link add PORT type veth peer name eth1 netns c11',
   'ip -n NS link set dev PORT mtu 1450 addrgenmode none master br0',
-  'bridge -n NS link set dev PORT learning off flood off mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off',
+  'bridge -n NS link set dev PORT learning off flood off mcast_flood on bcast_flood on hairpin off neigh_suppress off isolated off locked off',
   'ip -n NS link set dev PORT up',
   'ip -n c11 link set dev eth1 address 02:00:01:00:00:0b mtu 1450 addrgenmode none',
   'ip -n c11 link set dev eth1 up',
+  'nsenter --net=/run/netns/c11 sysctl -qw net/ipv6/conf/eth1/disable_ipv6=0',
+  'nsenter --net=/run/netns/c11 sysctl -qw net/ipv6/conf/eth1/accept_ra=0',
   'ip -n c11 link set dev lo up',
   'ip -n c11 addr add 10.1.0.11/16 dev eth1',
   'ip -n c11 addr add fd00:1::b/64 dev eth1 nodad',

@@ -80,6 +80,8 @@ function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObjec
       up: true,
       mtu: network.mtu,
       addrGenMode: 'none',
+      // Else a container's router advertisement would give the bridge an address among the containers.
+      ipv6: { acceptRa: false },
       detail: { type: 'bridge', stp: false, multicastSnooping: false },
     },
   ];

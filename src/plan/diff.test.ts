@@ -307,6 +307,7 @@ describe('what cannot be changed is built anew, with all that hung on it', () =>
       'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
       'ip -n NS link set dev br0 mtu 1450 addrgenmode none',
       'ip -n NS link set dev br0 up',
+      'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/br0/accept_ra=0',
       'ip -n NS link set dev vxlan0 master br0',
       expect.stringContaining('link set dev vxlan0 learning off flood on'),
       'ip -n NS link set dev PORT master br0',

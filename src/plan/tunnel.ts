@@ -20,6 +20,8 @@ const TUNNEL_PORT: BridgePort = {
   hairpin: false,
   neighSuppress: false,
   isolated: false,
+  locked: false,
+  forwarding: true,
 };
 
 /**
@@ -36,7 +38,10 @@ export function tunnelLink({ network, vteps, host, ns }: TunnelView): Link | und
     up: true,
     mtu: network.mtu,
     master: BRIDGE_NAME,
+    arp: true,
     addrGenMode: 'none',
+    // Rows of IPv6 neighbours are refused on a device with IPv6 disabled.
+    ipv6: { disabled: false },
     detail: {
       type: 'vxlan',
       vni: network.vni,

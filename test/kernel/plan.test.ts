@@ -102,6 +102,7 @@ describe('plan and the real kernel', () => {
     'ip -n NS link set vxlan0 mtu 1300',
     'ip -n NS link set vxlan0 nomaster',
     'ip -n NS link set PORT nomaster',
+    'ip -n NS link set vxlan0 arp off',
     'ip -n NS link set vxlan0 addrgenmode eui64',
     'ip -n NS link set vxlan0 type vxlan ttl 3 local 127.0.0.1',
     'ip -n NS link del vxlan0',
@@ -110,6 +111,10 @@ describe('plan and the real kernel', () => {
     'ip -n NS link set br0 type bridge stp_state 1 mcast_snooping 1',
     'bridge -n NS link set dev PORT learning on flood on isolated on',
     'bridge -n NS link set dev vxlan0 learning on hairpin on',
+    'bridge -n NS link set dev PORT state 0',
+    'bridge -n NS link set dev vxlan0 locked on',
+    'nsenter --net=/run/netns/NS sysctl -w net.ipv6.conf.vxlan0.disable_ipv6=1',
+    'nsenter --net=/run/netns/NS sysctl -w net.ipv6.conf.br0.accept_ra=1',
     'bridge -n NS fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
     'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.9',
     'bridge -n NS fdb del 02:00:01:00:00:15 dev vxlan0',
@@ -132,6 +137,9 @@ describe('plan and the real kernel', () => {
     'ip -n C link set eth1 down',
     'ip -n C link set eth1 address 02:00:00:00:00:99',
     'ip -n C link set eth1 mtu 1300',
+    'ip -n C link set eth1 arp off',
+    'nsenter --net=/run/netns/C sysctl -w net.ipv6.conf.all.disable_ipv6=1',
+    'nsenter --net=/run/netns/C sysctl -w net.ipv6.conf.eth1.accept_ra=1',
     'ip -n C link set eth1 down name eve1',
     'ip -n C link del eth1',
     'ip -n C link set lo down',
@@ -145,6 +153,7 @@ describe('plan and the real kernel', () => {
     const [tool, ...words] = line
       .replace('NS', ns)
       .replace('-n C ', `-n ${container} `)
+      .replace('netns/C ', `netns/${container} `)
       .replace('PORT', PORT)
       .split(' ');
     execFileSync(tool!, words);

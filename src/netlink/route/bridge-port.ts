@@ -17,12 +17,15 @@ import { writer } from '../message-writer.ts';
 export const AF_BRIDGE = 7;
 /** linux/if_link.h */
 const IFLA_PROTINFO = 12;
+/** linux/if_bridge.h: what STP says of a port. */
+export const BR_STATE = { DISABLED: 0, LISTENING: 1, LEARNING: 2, FORWARDING: 3, BLOCKING: 4 } as const;
 
 /**
  * IFLA_BRPORT_* of linux/if_link.h. What a bridge does with frames at one of its ports:
  * `bridge link set dev vxlan0 learning off flood on mcast_flood on bcast_flood on hairpin off`.
  */
 export const bridgePortFields = defineFields({
+  /** BR_STATE. Refused with ENETDOWN while the link is down or has no carrier. */
   state: field(1, u8),
   priority: field(2, u16),
   cost: field(3, u32),
@@ -38,6 +41,8 @@ export const bridgePortFields = defineFields({
   neighSuppress: field(32, bool),
   /** Frames never pass from one isolated port to another. */
   isolated: field(33, bool),
+  /** Frames come in only from MACs that the bridge knows behind this very port. */
+  locked: field(39, bool),
 });
 
 export type BridgePort = ValuesOf<typeof bridgePortFields.table>;

@@ -23,6 +23,7 @@ describe('what Linux 6.18 answers is read as ip(8) shows it', () => {
         index: vxlan9,
         flags: IFF.UP | IFF.RUNNING | IFF.LOWER_UP | 0x1002, // BROADCAST, MULTICAST
         up: true,
+        arp: true,
         hardwareType: 1,
         name: 'vxlan9',
         mac: '02:42:0a:00:00:09',
@@ -36,6 +37,7 @@ describe('what Linux 6.18 answers is read as ip(8) shows it', () => {
         carrier: 1,
         promiscuity: 1,
         addrGenMode: 'eui64',
+        ipv6: { disabled: false, acceptRa: true },
         kind: 'vxlan',
         vxlan: {
           id: 9,
@@ -66,6 +68,7 @@ describe('what Linux 6.18 answers is read as ip(8) shows it', () => {
           bcastFlood: true,
           neighSuppress: false,
           isolated: false,
+          locked: false,
         },
       },
     ]);

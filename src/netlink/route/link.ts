@@ -30,11 +30,28 @@ import {
 const IFINFOMSG_BYTES = 16;
 
 /** linux/if.h */
-export const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40, PROMISC: 0x100, LOWER_UP: 0x10000 } as const;
+export const IFF = {
+  UP: 0x1,
+  LOOPBACK: 0x8,
+  RUNNING: 0x40,
+  NOARP: 0x80,
+  PROMISC: 0x100,
+  LOWER_UP: 0x10000,
+} as const;
 
 /** IFLA_INET6_ADDR_GEN_MODE, linux/if_link.h: how the device gets its IPv6 link-local address. */
 const addrGenMode = named(u8, { eui64: 0, none: 1, stable_secret: 2, random: 3 });
-const inet6 = defineFields({ addrGenMode: field(8, addrGenMode) });
+/** IFLA_INET6_CONF: s32 net.ipv6.conf.DEVICE.*, in the order of DEVCONF_* in linux/ipv6.h. */
+const ipv6Settings: Codec<{ acceptRa: boolean; disabled: boolean }> = {
+  write: () => {},
+  read: (bytes, start, end) => ({
+    acceptRa: s32.read(bytes, start + 4 * DEVCONF.ACCEPT_RA, end) !== 0,
+    disabled: s32.read(bytes, start + 4 * DEVCONF.DISABLE_IPV6, end) !== 0,
+  }),
+};
+const DEVCONF = { ACCEPT_RA: 3, DISABLE_IPV6: 26 } as const;
+
+const inet6 = defineFields({ ipv6: field(2, ipv6Settings), addrGenMode: field(8, addrGenMode) });
 const afSpec = defineFields({ inet6: field(AF_INET6, nest(inet6)) });
 
 /** linux/if.h, IF_OPER_* (RFC 2863). */
@@ -108,6 +125,8 @@ export interface LinkRequest
     LinkInfo {
   index?: number;
   up?: boolean;
+  /** Whether it asks and answers by ARP and ND: `arp on` of ip-link(8). */
+  arp?: boolean;
   /** Heeded by changes only: the kernel ignores it in the message that creates a device. */
   addrGenMode?: 'eui64' | 'none' | 'stable_secret' | 'random';
 }
@@ -118,9 +137,12 @@ export interface Link extends Omit<LinkValues, 'afSpec' | 'info' | 'netnsFd'>, O
   /** IFF_* bits; `up` is IFF_UP. */
   flags: number;
   up: boolean;
+  arp: boolean;
   /** ARPHRD_*, linux/if_arp.h: 1 is Ethernet, 772 loopback. */
   hardwareType: number;
   addrGenMode?: LinkRequest['addrGenMode'];
+  /** Of net.ipv6.conf.DEVICE.*; absent where the device has no IPv6 at all. Written as files, not by netlink. */
+  ipv6?: { acceptRa: boolean; disabled: boolean };
 }
 
 /** Which link is meant: by index, or by name. */
@@ -179,6 +201,7 @@ export function decodeLink(message: Message): Link {
     index: body.readInt32LE(4),
     flags,
     up: (flags & IFF.UP) !== 0,
+    arp: (flags & IFF.NOARP) === 0,
     hardwareType: body.readUInt16LE(2),
     ...values,
     ...info,
@@ -192,18 +215,22 @@ function encodeLink(flags: number, link: LinkRequest): Request {
 }
 
 function writeLink(into: MessageWriter, body: number, link: LinkRequest): void {
-  const { kind, vxlan, bridge, macvlan, port, peer, addrGenMode, index, up, ...values } = link;
-  writeHeader(into, body, { index: index ?? 0 }, up);
+  const { kind, vxlan, bridge, macvlan, port, peer, addrGenMode, index, up, arp, ...values } = link;
+  writeHeader(into, body, { index: index ?? 0 }, { up, arp });
   const info = kind || port ? { kind, vxlan, bridge, macvlan, port, peer } : undefined;
   const afSpec = addrGenMode && { inet6: { addrGenMode } };
   writeFields(into, linkFields, { ...values, info, afSpec });
 }
 
-function writeHeader(into: MessageWriter, body: number, target: LinkTarget, up?: boolean): void {
+function writeHeader(
+  into: MessageWriter,
+  body: number,
+  target: LinkTarget,
+  { up, arp }: Pick<LinkRequest, 'up' | 'arp'> = {},
+): void {
   if ('index' in target) into.bytes.writeInt32LE(target.index, body + 4);
-  if (up === undefined) return;
-  into.bytes.writeUInt32LE(up ? IFF.UP : 0, body + 8);
-  into.bytes.writeUInt32LE(IFF.UP, body + 12);
+  into.bytes.writeUInt32LE((up ? IFF.UP : 0) | (arp === false ? IFF.NOARP : 0), body + 8);
+  into.bytes.writeUInt32LE((up === undefined ? 0 : IFF.UP) | (arp === undefined ? 0 : IFF.NOARP), body + 12);
 }
 
 /** Names come before data on the wire, but nobody promises it: data is read when all names are known. */
