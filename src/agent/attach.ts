@@ -3,7 +3,7 @@ import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { remove } from '#model/records.ts';
+import { type Endpoint, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
@@ -37,7 +37,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       runtime: 'netns',
     };
     const grant = isViewWhole(state) ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
-    if (grant && !state.handingBack.has(grant.endpoint.network)) {
+    if (grant && mayGive(state, grant.endpoint)) {
       effects.push(...promise(state, request, { ...grant, revision: state.view.revision }, false));
     } else if (!hasTried(state)) break;
     else if (isSettled(state)) {
@@ -49,6 +49,11 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   }
   return effects;
 }
+
+/** Not from blocks that go back, nor what the view has and the journal does not: that is nobody's, or was taken back. */
+const mayGive = (state: AgentState, { id, network }: Endpoint): boolean =>
+  !state.handingBack.has(network) &&
+  (!state.view.endpoints.has(id) || ownWords(state).some(({ endpoint }) => endpoint.id === id));
 
 /** Of a network that it has not heard of yet, a host cannot see what its own endpoints there have. */
 const isViewWhole = (state: AgentState): boolean =>
