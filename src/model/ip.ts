@@ -11,62 +11,71 @@ export const FAMILY_BITS: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
 export const familyOf = (ip: string): Family => (ip.includes(':') ? 6 : 4);
 
 export function parseIp(text: string): Parsed<Ip> {
-  const family = text.includes(':') ? 6 : 4;
-  const value = family === 4 ? readIpv4(text) : readIpv6(text);
-  return value === undefined
+  const ip = text.includes(':') ? canonicalIpv6(text) : readIpv4(text) === undefined ? undefined : text;
+  return ip === undefined
     ? unparsed('is not an IP address', 'write it like 10.1.0.5 or fd00::5')
-    : parsed(ipFromNumber(value, family));
+    : parsed(ip as Ip);
 }
 
-function readIpv4(text: string): bigint | undefined {
+/** Strict, and so canonical: no leading zeros ("010" is 8 to some readers and 10 to others, CVE-2021-29923). */
+function readIpv4(text: string): number | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
   if (!match) return undefined;
-  let value = 0n;
-  for (const part of match.slice(1)) {
-    // "010" is 8 to some readers and 10 to others (CVE-2021-29923): refuse it.
+  let value = 0;
+  for (let i = 1; i <= 4; i++) {
+    const part = match[i]!;
     if (Number(part) > 255 || (part.length > 1 && part.startsWith('0'))) return undefined;
-    value = (value << 8n) | BigInt(part);
+    value = value * 256 + Number(part);
   }
   return value;
 }
 
-function readIpv6(text: string): bigint | undefined {
+function canonicalIpv6(text: string): string | undefined {
+  const groups = readIpv6(text);
+  return groups && formatIpv6(groups);
+}
+
+/** The eight groups of 16 bits. */
+function readIpv6(text: string): number[] | undefined {
   if (text.length > 45) return undefined;
   const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
   let plain = text;
   if (dotted) {
     const tail = readIpv4(dotted[2]!);
     if (tail === undefined) return undefined;
-    plain = `${dotted[1]}${(tail >> 16n).toString(16)}:${(tail & 0xffffn).toString(16)}`;
+    plain = `${dotted[1]}${(tail >>> 16).toString(16)}:${(tail & 0xffff).toString(16)}`;
   }
   const halves = plain.split('::');
   if (halves.length > 2) return undefined;
-  const groups = (half: string) => (half === '' ? [] : half.split(':'));
-  const head = groups(halves[0]!);
-  const tail = halves.length === 2 ? groups(halves[1]!) : [];
+  const groupsOf = (half: string) => (half === '' ? [] : half.split(':'));
+  const head = groupsOf(halves[0]!);
+  const tail = halves.length === 2 ? groupsOf(halves[1]!) : [];
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
-  let value = 0n;
-  for (const group of [...head, ...Array<string>(missing).fill('0'), ...tail]) {
-    if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;
-    value = (value << 16n) | BigInt(`0x${group}`);
-  }
-  return value;
+  for (const group of [head, tail].flat()) if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;
+  const number = (group: string) => Number.parseInt(group, 16);
+  return [...head.map(number), ...new Array<number>(missing).fill(0), ...tail.map(number)];
 }
 
 /** The address as a number; the text must be canonical (an {@link Ip}). */
 export function ipToNumber(ip: Ip): bigint {
-  return (familyOf(ip) === 4 ? readIpv4(ip) : readIpv6(ip))!;
+  if (familyOf(ip) === 4) return BigInt(readIpv4(ip)!);
+  return readIpv6(ip)!.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
 }
 
 export function ipFromNumber(value: bigint, family: Family): Ip {
-  if (family === 4) {
-    const n = Number(value);
-    return `${(n >>> 24) & 255}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}` as Ip;
-  }
-  const groups = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(112 - 16 * i)) & 0xffffn));
+  if (family === 4) return formatIpv4(Number(value));
+  return formatIpv6(Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(112 - 16 * i)) & 0xffffn)));
+}
+
+/** Four bytes as one number. */
+export const formatIpv4 = (n: number): Ip =>
+  `${(n >>> 24) & 255}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}` as Ip;
+
+/** Eight groups of 16 bits. */
+export function formatIpv6(groups: readonly number[]): Ip {
   const run = longestZeroRun(groups);
-  const hex = (part: number[]) => part.map((group) => group.toString(16)).join(':');
+  const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
   if (run.length < 2) return hex(groups) as Ip;
   return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}` as Ip;
 }
