@@ -89,15 +89,27 @@ export function readFields<F extends Table>(
   end: number,
 ): ValuesOf<F> {
   const values: Record<string, unknown> = {};
+  forEachAttribute(bytes, start, end, (type, from, to) => {
+    const entry = fields.byType[type];
+    if (entry) values[entry.name] = entry.field.codec.read(bytes, from, to);
+  });
+  return values as ValuesOf<F>;
+}
+
+/** Walks the attributes in [start, end): the type, and where the payload is. */
+export function forEachAttribute(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  visit: (type: number, start: number, end: number) => void,
+): void {
   for (let at = start; end - at >= 4; ) {
     const length = bytes.readUInt16LE(at);
     if (length < 4 || at + length > end)
       throw malformed(`an attribute of ${length} bytes where ${end - at} are left`);
-    const entry = fields.byType[bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK];
-    if (entry) values[entry.name] = entry.field.codec.read(bytes, at + 4, at + length);
+    visit(bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK, at + 4, at + length);
     at += (length + 3) & ~3;
   }
-  return values as ValuesOf<F>;
 }
 
 function needs(bytes: number, start: number, end: number): void {

@@ -15,9 +15,9 @@ export interface Conversation {
   /**
    * Reads a whole table, in the kernel's order. `decode` is called within; the message's body is valid only then.
    * An interrupted dump (the table changed meanwhile) is thrown away and asked again, at most `DUMP_ATTEMPTS` times,
-   * then it is a retryable EINTR.
+   * then it is a retryable EINTR. Before each time `begin` is called: for who keeps more than the result.
    */
-  dump<T>(request: Request, decode: (message: Message) => T): T[];
+  dump<T>(request: Request, decode: (message: Message) => T, begin?: () => void): T[];
   /**
    * Sends many, in order, each independent of the others' success; the outcomes are in the same order. Throws only
    * for bytes that are no netlink. When the socket itself fails, the messages without a verdict get that error.
@@ -93,8 +93,9 @@ export function converse(transport: Transport): Conversation {
     return reply;
   }
 
-  function dump<T>(request: Request, decode: (message: Message) => T): T[] {
+  function dump<T>(request: Request, decode: (message: Message) => T, begin = () => {}): T[] {
     for (let attempt = 1; attempt <= DUMP_ATTEMPTS; attempt++) {
+      begin();
       const rows = dumpOnce(request, decode);
       if (rows) return rows;
     }
