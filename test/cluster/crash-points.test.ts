@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bundleToCrash } from '../crash/bundle.ts';
+import { CrashWorld } from '../crash/crash-world.ts';
+import { Lanes } from '../crash/lanes.ts';
+import { dieAt, listPoints } from '../crash/run-scenario.ts';
+import { SCENARIOS } from '../crash/scenarios.ts';
+
+/**
+ * The agent, or the controller, killed with SIGKILL at every point of what it does: before and after each effect, and
+ * before and after each single message to the kernel. Started again it must bring all to rights, with nothing leaked
+ * and no ping lost between the containers that were not concerned; and what its user asked for must succeed when asked
+ * again. CRASH_POINTS=all takes every point (five minutes), a number so many of each story, spread evenly.
+ */
+const POINTS_OF_EACH = process.env.CRASH_POINTS ?? '30';
+const WORLDS = 2;
+const LIMIT_MS = 3_600_000;
+
+let bundle: Awaited<ReturnType<typeof bundleToCrash>>;
+let worlds: Lanes<CrashWorld>;
+const tally = { points: 0, sent: 0, received: 0 };
+
+beforeAll(async () => {
+  bundle = await bundleToCrash();
+  worlds = new Lanes(WORLDS, () => CrashWorld.start(bundle.program));
+});
+afterAll(async () => {
+  for (const world of worlds.idle) {
+    await endFlows(world);
+    await world.remove();
+  }
+  bundle.remove();
+  console.log(`died at ${tally.points} points; of ${tally.sent} pings ${tally.received} were answered`);
+  expect(tally.sent).toBeGreaterThan(0);
+  expect(tally.received).toBe(tally.sent);
+});
+
+async function endFlows(world: CrashWorld): Promise<void> {
+  const { sent, received } = await world.endFlows();
+  tally.sent += sent;
+  tally.received += received;
+}
+
+/** From 1, the first and the last among them. */
+function choose(count: number): number[] {
+  const wanted = POINTS_OF_EACH === 'all' ? count : Math.min(Number(POINTS_OF_EACH), count);
+  return Array.from(
+    { length: wanted },
+    (_, i) => 1 + Math.round((i * (count - 1)) / Math.max(1, wanted - 1)),
+  );
+}
+
+describe.concurrent('killed at every point', () => {
+  test.each(SCENARIOS)(
+    '$victim: $name',
+    async (scenario) => {
+      const world = await worlds.take();
+      const beganMs = Date.now();
+      try {
+        const points = await listPoints(world, scenario);
+        const chosen = [...choose(points.length), 'answered' as const];
+        for (const at of chosen) {
+          const name = await dieAt(world, scenario, at);
+          if (process.env.CRASH_VERBOSE) console.log(`${scenario.victim}: ${scenario.name}: ${at} ${name}`);
+        }
+        tally.points += chosen.length;
+        const seconds = ((Date.now() - beganMs) / 1000).toFixed(0);
+        console.log(
+          `${scenario.victim}: ${scenario.name}: died at ${chosen.length} of ${points.length + 1} points in ${seconds} s`,
+        );
+        worlds.giveBack(world);
+      } catch (error) {
+        const logs = world.logs();
+        worlds.giveBack();
+        await world.remove();
+        throw new Error(`${(error as Error).message}\n${logs}`);
+      }
+    },
+    LIMIT_MS,
+  );
+});

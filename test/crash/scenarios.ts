@@ -1,0 +1,145 @@
+import { call, type Reply } from '../world/api.ts';
+import { ip, kernelJson } from '../world/namespaces.ts';
+import { type CrashWorld, mustBeOk } from './crash-world.ts';
+
+/** Something that is done while somebody dies. */
+export interface Scenario {
+  readonly name: string;
+  /** Who dies: the controller, or a host's agent. */
+  readonly victim: 'controller' | 'h1';
+  /** While nobody is in danger. */
+  readonly prepare?: (world: CrashWorld) => Promise<void>;
+  /** What is done; it may or may not be answered. */
+  readonly act: (world: CrashWorld) => Promise<unknown>;
+  /** The same once more, by a user who got no answer: it must succeed. */
+  readonly repeat: (world: CrashWorld) => Promise<void>;
+  /** Back to where it began. */
+  readonly undo?: (world: CrashWorld) => Promise<void>;
+}
+
+const attachA3 =
+  (network: string, words: object = {}) =>
+  (world: CrashWorld) =>
+    world.attachTo('h1', 'a3', network, words);
+const detachA3 = (world: CrashWorld) => world.detachAll('h1', 'a3');
+const must = (act: (world: CrashWorld) => Promise<Reply>) => async (world: CrashWorld) =>
+  mustBeOk(await act(world));
+
+/** With a MAC of the user's own the controller is asked. */
+const MAC = { mac: '02:00:00:00:00:a3' };
+
+const attach = (name: string, act: (world: CrashWorld) => Promise<Reply>) => ({
+  name,
+  act,
+  repeat: must(act),
+  undo: must(detachA3),
+});
+const detach = (name: string, network: string) => ({
+  name,
+  prepare: must(attachA3(network)),
+  act: detachA3,
+  repeat: must(detachA3),
+});
+
+const removeNetwork = (name: string) => (world: CrashWorld) =>
+  call(world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
+const createNetwork = (world: CrashWorld) =>
+  call(world.controllerSocket, 'ControllerService/CreateNetwork', {
+    name: 'green',
+    subnets: ['10.3.0.0/16', 'fd00:3::/64'],
+  });
+
+/** What the user wants is so already, and he is told that. */
+const mustBeOkOr = ({ ok, body }: Reply, code: string): void => {
+  if (body.code !== code) mustBeOk({ ok, body });
+};
+
+const leaveGreen: Pick<Scenario, 'prepare' | 'act' | 'repeat'> = {
+  prepare: async (world) => {
+    mustBeOk(await createNetwork(world));
+    mustBeOk(await world.attachTo('h1', 'a3', 'green'));
+    mustBeOk(await world.attachTo('h2', 'b4', 'green'));
+  },
+  act: async (world) => {
+    await Promise.all([detachA3(world), world.detachAll('h2', 'b4')]);
+    return removeNetwork('green')(world);
+  },
+  repeat: async (world) => {
+    mustBeOk(await detachA3(world));
+    mustBeOk(await world.detachAll('h2', 'b4'));
+    mustBeOkOr(await removeNetwork('green')(world), 'not_found');
+  },
+};
+
+/** While the agent is away the kernel is damaged and the cluster goes on; nothing that the running flows need. */
+const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
+  prepare: async (world) => {
+    mustBeOk(await attachA3('red')(world));
+    mustBeOk(await attachA3('blue')(world));
+    await world.settled();
+    await world.agent('h1').stop('SIGKILL');
+    const { endpoints } = await world.records();
+    const [a3, b2] = ['a3', 'b2'].map((name) => endpoints.find((each) => each.name === name)!);
+    const [red, blue] = ['100000', '100001'].map((vni) => `${world.overlaysOf('h1')}${vni}`) as [
+      string,
+      string,
+    ];
+    ip('-n', red, 'link', 'del', `p${a3!.id.slice(-12).toLowerCase()}`);
+    bridge(red, 'fdb', 'del', b2!.mac, 'dev', 'vxlan0', 'dst', '10.99.0.2');
+    bridge(red, 'fdb', 'add', '02:00:00:00:de:ad', 'dev', 'vxlan0', 'dst', '10.99.0.9');
+    ip('-n', red, 'neigh', 'del', b2!.addresses[0]!, 'dev', 'vxlan0');
+    ip(
+      '-n',
+      red,
+      'neigh',
+      'add',
+      '10.1.9.9',
+      'lladdr',
+      '02:00:00:00:de:ad',
+      'dev',
+      'vxlan0',
+      'nud',
+      'permanent',
+    );
+    ip('-n', red, 'link', 'add', 'astray0', 'type', 'veth', 'peer', 'name', 'astray1');
+    for (const { ifname } of kernelJson<{ ifname: string }>('ip', blue, 'link'))
+      if (/^(p|vxlan|br)/.test(ifname)) ip('-n', blue, 'link', 'del', ifname);
+    ip('netns', 'del', blue);
+    mustBeOk(await world.attachTo('h2', 'b4', 'red'));
+  },
+  act: async (world) => world.agent('h1').start(),
+  repeat: async (world) => {
+    mustBeOk(await attachA3('red')(world));
+    mustBeOk(await attachA3('blue')(world));
+  },
+  undo: async (world) => {
+    mustBeOk(await detachA3(world));
+    mustBeOk(await world.detachAll('h2', 'b4'));
+  },
+};
+
+const bridge = (namespace: string, ...words: readonly string[]) =>
+  ip('netns', 'exec', namespace, 'bridge', ...words);
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    victim: 'h1',
+    ...attach('attach, first of its network, granted by the controller', attachA3('blue', MAC)),
+  },
+  { victim: 'h1', ...attach('attach, granted by the agent', attachA3('red')) },
+  { victim: 'h1', ...detach('detach, others stay in the network', 'red') },
+  { victim: 'h1', ...detach('detach, last of its network', 'blue') },
+  { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
+  { victim: 'h1', name: 'resync after a restart', ...resync },
+  { victim: 'controller', ...attach('attach, granted by the controller', attachA3('blue', MAC)) },
+  { victim: 'controller', ...attach('attach, granted by the agent and published', attachA3('red')) },
+  { victim: 'controller', ...detach('detach', 'red') },
+  { victim: 'controller', name: 'leaving and removing a network', ...leaveGreen },
+  {
+    victim: 'controller',
+    name: 'creating a network',
+    act: createNetwork,
+    repeat: async (world) => mustBeOkOr(await createNetwork(world), 'already_exists'),
+    undo: must(removeNetwork('green')),
+  },
+];

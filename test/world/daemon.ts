@@ -1,0 +1,50 @@
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { spawnMortal } from './spawn-mortal.ts';
+
+/** A `weft controller` or `weft agent` that a test starts, kills and starts again. */
+export class Daemon {
+  readonly log: string;
+  private readonly command: readonly string[];
+  private readonly env: Readonly<Record<string, string>>;
+  private child: ChildProcess | undefined;
+
+  constructor(command: readonly string[], log: string, env: Readonly<Record<string, string>> = {}) {
+    this.command = command;
+    this.log = log;
+    this.env = env;
+  }
+
+  start(): void {
+    if (this.isRunning) throw new Error(`${this.log} is of a process that still runs`);
+    const log = openSync(this.log, 'a');
+    this.child = spawnMortal(this.command, {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...this.env },
+    });
+    closeSync(log);
+  }
+
+  get isRunning(): boolean {
+    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** How it ended, once it has. */
+  ended(): Promise<NodeJS.Signals | number> {
+    const child = this.child;
+    if (!child) throw new Error(`${this.log} is of a process that was never started`);
+    return new Promise((resolve) => {
+      const done = () => resolve(child.signalCode ?? child.exitCode!);
+      if (this.isRunning) child.once('exit', done);
+      else done();
+    });
+  }
+
+  /** Nothing if it has ended already. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (!this.isRunning) return;
+    const ended = this.ended();
+    this.child!.kill(signal);
+    await ended;
+  }
+}

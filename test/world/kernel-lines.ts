@@ -1,0 +1,131 @@
+import { readdirSync } from 'node:fs';
+import type { EndpointJson, Records } from './api.ts';
+import { kernelJson, namespacesWith } from './namespaces.ts';
+
+/*
+ * One host's kernel as sorted lines, twice: as the records ask for it, by rules written down here anew, and as ip(8)
+ * and bridge(8) see it. What is equal is right; what is extra has leaked.
+ */
+
+/** What must be there, and nothing else. In the mode `proxy`, over IPv4. */
+export function expectedLines(records: Records, hostName: string, overlays: string): string[] {
+  const host = records.hosts.find(({ name }) => name === hostName)!;
+  const lines = ['host link eth0', 'host link lo'];
+  for (const network of records.networks) {
+    const members = records.endpoints.filter((endpoint) => endpoint.network === network.id);
+    const local = members.filter((endpoint) => endpoint.host === host.id);
+    if (local.length === 0) continue;
+    const ns = `${overlays}${network.vni.toString(16)}`;
+    const vtep = host.underlay[0];
+    lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up`);
+    lines.push(`${ns} vxlan0 vxlan ${network.vni} ${vtep} proxy mtu ${network.mtu} br0 up`);
+    for (const { id, mac } of local) {
+      const port = `p${id.slice(-12).toLowerCase()}`;
+      lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
+    }
+    const remote = members.filter((endpoint) => endpoint.host !== host.id);
+    const vtepOf = (id: string) => records.hosts.find((each) => each.id === id)!.underlay[0];
+    for (const id of new Set(remote.map((endpoint) => endpoint.host)))
+      lines.push(`${ns} fdb 00:00:00:00:00:00 vxlan0 ${vtepOf(id)}`);
+    for (const endpoint of remote) {
+      lines.push(`${ns} fdb ${endpoint.mac} vxlan0 ${vtepOf(endpoint.host)}`);
+      for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
+        lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
+    }
+    for (const endpoint of local) lines.push(...containerLines(endpoint, network.mtu));
+  }
+  return lines.sort();
+}
+
+function containerLines(
+  { containerId, interface: dev, mac, addresses }: EndpointJson,
+  mtu: number,
+): string[] {
+  const all = [...addresses, linkLocalOf(mac)].sort().join(' ');
+  return [`${containerId} ${dev} ${mac} mtu ${mtu} up: ${all}`];
+}
+
+/** RFC 4291, appendix A; as ip(8) writes it. */
+function linkLocalOf(mac: string): string {
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
+  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  const url = new URL(`http://[fe80::${groups.map((group) => group.toString(16)).join(':')}]/`);
+  return url.hostname.slice(1, -1);
+}
+
+interface LinkJson {
+  readonly ifname: string;
+  readonly address: string;
+  readonly mtu: number;
+  readonly master?: string;
+  readonly flags: readonly string[];
+  readonly linkinfo?: {
+    readonly info_kind?: string;
+    readonly info_data?: { readonly id?: number; readonly local?: string; readonly proxy?: boolean };
+  };
+  readonly addr_info: readonly { readonly local: string; readonly tentative?: boolean }[];
+}
+interface FdbJson {
+  readonly mac: string;
+  readonly ifname: string;
+  readonly dst?: string;
+  readonly state?: string;
+  readonly master?: string;
+}
+interface NeighbourJson {
+  readonly dst: string;
+  readonly dev: string;
+  readonly lladdr?: string;
+  readonly state: readonly string[];
+}
+
+/** Of the host's own namespace, of all overlay namespaces that bear its tag, and of its containers. */
+export function actualLines(
+  hostNamespace: string,
+  overlays: string,
+  containers: readonly string[],
+): string[] {
+  const host = linksIn(hostNamespace).map(({ ifname }) => `host link ${ifname}`);
+  const inside = namespacesWith(overlays).flatMap(overlayLines);
+  return [...host, ...inside, ...containers.flatMap(interfaceLines)].sort();
+}
+
+/** The kernel's own fallback devices come with every namespace. */
+const linksIn = (namespace: string): LinkJson[] =>
+  kernelJson<LinkJson>('ip', namespace, 'address').filter(
+    ({ ifname }) => !/^(sit|gre|erspan|tunl|ip6)/.test(ifname),
+  );
+
+const isUp = ({ flags }: LinkJson): string => (flags.includes('UP') ? 'up' : 'down');
+
+function overlayLines(ns: string): string[] {
+  const links = linksIn(ns).map((link) => {
+    const { ifname, mtu, master, linkinfo, addr_info } = link;
+    if (ifname === 'lo') return `${ns} link lo`;
+    const { id, local, proxy } = linkinfo?.info_data ?? {};
+    const vxlan = linkinfo?.info_kind === 'vxlan' ? ` ${id} ${local}${proxy ? ' proxy' : ''}` : '';
+    const addresses = addr_info.map((address) => ` with ${address.local}`).join('');
+    const joined = master ? ` ${master}` : '';
+    return `${ns} ${ifname} ${linkinfo?.info_kind}${vxlan} mtu ${mtu}${joined} ${isUp(link)}${addresses}`;
+  });
+  // The devices' own addresses and multicast groups are `permanent` and without a destination.
+  const rows = kernelJson<FdbJson>('bridge', ns, 'fdb')
+    .filter(({ dst, state }) => dst || state !== 'permanent')
+    .map(({ mac, ifname, dst, master }) => `${ns} fdb ${mac} ${ifname} ${dst ?? (master && 'master')}`);
+  const neighbours = kernelJson<NeighbourJson>('ip', ns, 'neighbour').map(({ dst, lladdr, state }) =>
+    state.includes('PERMANENT') ? `${ns} neigh ${dst} ${lladdr}` : `${ns} neigh ${dst} ${lladdr} ${state}`,
+  );
+  return [...links, ...rows, ...neighbours];
+}
+
+/** Of a container; none once it is gone. */
+function interfaceLines(container: string): string[] {
+  if (!readdirSync('/run/netns').includes(container)) return [];
+  return linksIn(container)
+    .filter(({ ifname }) => ifname !== 'lo')
+    .map((link) => {
+      const addresses = link.addr_info.map(({ local, tentative }) => (tentative ? `${local}?` : local));
+      const all = addresses.sort().join(' ');
+      return `${container} ${link.ifname} ${link.address} mtu ${link.mtu} ${isUp(link)}: ${all}`;
+    });
+}

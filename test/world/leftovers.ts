@@ -1,0 +1,49 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseJournal } from '#store/journal-line.ts';
+import { ip, namespacesWith } from './namespaces.ts';
+
+/*
+ * A test makes namespaces `wcp<pid>x<n>-…` and one directory of that name. What the agents made bears their hosts'
+ * tags, which are in their journals below it.
+ */
+const NAME = /^wcp(\d+)x\d+$/;
+
+export const worldName = (n: number): string => `wcp${process.pid}x${n}`;
+export const directoryOf = (world: string): string => path.join(tmpdir(), world);
+
+/** What an agent's journal says now. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON
+export function readJournal(root: string): Map<string, any> {
+  const file = path.join(root, 'var/lib/weft/agent/journal');
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  const current = new Map<string, any>();
+  for (const entry of parseJournal(readFileSync(file), file).entries)
+    if ('deleted' in entry) current.delete(entry.key);
+    else current.set(entry.key, entry.value);
+  return current;
+}
+
+/** What the namespaces of its overlays begin with. */
+export const overlaysOf = (root: string): string =>
+  `weft-${readJournal(root).get('identity').host.slice(-8).toLowerCase()}-`;
+
+/** Every namespace and file of a world whose processes have ended, whatever state it was in. */
+export function removeWorld(world: string): void {
+  const directory = directoryOf(world);
+  for (const host of existsSync(directory) ? readdirSync(directory) : []) {
+    if (!existsSync(path.join(directory, host, 'var/lib/weft/agent/journal'))) continue;
+    for (const name of namespacesWith(overlaysOf(path.join(directory, host)))) ip('netns', 'del', name);
+  }
+  for (const name of namespacesWith(`${world}-`)) ip('netns', 'del', name);
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Worlds of tests that were killed before they could clean up; their daemons died with them. */
+export function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = NAME.exec(name)?.[1];
+    if (pid && !existsSync(`/proc/${pid}`)) removeWorld(name);
+  }
+}

@@ -1,0 +1,30 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+
+export const ip = (...args: readonly string[]): string =>
+  execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+/** `ip -n NS -d -j …` or `bridge -n NS -d -j …`: the independent witness. */
+export function kernelJson<T>(program: 'ip' | 'bridge', namespace: string, ...args: readonly string[]): T[] {
+  const text = execFileSync(program, ['-n', namespace, '-d', '-j', ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return JSON.parse(text.trim() || '[]') as T[];
+}
+
+export const namespacesWith = (prefix: string): string[] =>
+  readdirSync('/run/netns').filter((name) => name.startsWith(prefix));
+
+/** `eth0` of each in one bridge, `10.99.0.1/24` and onwards. */
+export function wireTogether(wire: string, hosts: readonly string[]): void {
+  ip('-n', wire, 'link', 'add', 'wire', 'type', 'bridge', 'mcast_snooping', '0');
+  ip('-n', wire, 'link', 'set', 'wire', 'up');
+  hosts.forEach((host, i) => {
+    ip('-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `p${i}`, 'netns', wire);
+    ip('-n', wire, 'link', 'set', `p${i}`, 'master', 'wire', 'up');
+    ip('-n', host, 'link', 'set', 'lo', 'up');
+    ip('-n', host, 'link', 'set', 'eth0', 'up');
+    ip('-n', host, 'address', 'add', `10.99.0.${i + 1}/24`, 'dev', 'eth0');
+  });
+}

@@ -1,0 +1,164 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { call, callOk, listRecords, type Records, type Reply, type StatusJson } from './api.ts';
+import { Daemon } from './daemon.ts';
+import {
+  directoryOf,
+  overlaysOf,
+  readJournal,
+  removeLeftovers,
+  removeWorld,
+  worldName,
+} from './leftovers.ts';
+import { ip, wireTogether } from './namespaces.ts';
+
+let worlds = 0;
+
+export interface WorldOptions {
+  /** The bundle to run. */
+  readonly program: string;
+  readonly hosts: readonly string[];
+  /** Put before an agent's command. */
+  readonly wrap?: (world: World, host: string) => readonly string[];
+}
+
+/** A controller and several hosts on this machine, each daemon a process that can be killed and started again. */
+export class World {
+  /** Of all namespaces that the test makes. */
+  readonly prefix = worldName(++worlds);
+  readonly directory = directoryOf(this.prefix);
+  readonly controllerRoot = path.join(this.directory, 'controller');
+  readonly controllerSocket = path.join(this.controllerRoot, 'run/weft/controller.sock');
+  readonly controller: Daemon;
+  readonly agents: ReadonlyMap<string, Daemon>;
+
+  constructor({ program, hosts, wrap = () => [] }: WorldOptions) {
+    removeLeftovers();
+    mkdirSync(this.directory);
+    const wire = this.addNamespace('wire');
+    wireTogether(
+      wire,
+      hosts.map((host) => this.addNamespace(host)),
+    );
+    mkdirSync(this.controllerRoot);
+    this.controller = this.daemon('controller', [
+      ...[process.execPath, program, 'controller', '--root', this.controllerRoot],
+    ]);
+    const inside = (host: string) => ['nsenter', `--net=/run/netns/${this.prefix}-${host}`];
+    const agents = hosts.map((host): [string, Daemon] => {
+      mkdirSync(this.rootOf(host));
+      const flags = ['--root', this.rootOf(host), '--name', host, '--underlay', 'eth0'];
+      const command = [process.execPath, program, 'agent', ...flags];
+      const towards = ['--controller', `unix://${this.controllerSocket}`];
+      return [host, this.daemon(host, [...inside(host), ...wrap(this, host), ...command, ...towards])];
+    });
+    this.agents = new Map(agents);
+  }
+
+  agent(host: string): Daemon {
+    return this.agents.get(host)!;
+  }
+
+  rootOf(host: string): string {
+    return path.join(this.directory, host);
+  }
+
+  agentSocket(host: string): string {
+    return path.join(this.rootOf(host), 'run/weft/agent.sock');
+  }
+
+  /** Where a daemon reads at which point it is to die (see test/crash/point.ts). */
+  planOf(daemon: string): string {
+    return path.join(this.directory, `${daemon}.plan`);
+  }
+
+  addNamespace(name: string): string {
+    ip('netns', 'add', `${this.prefix}-${name}`);
+    return `${this.prefix}-${name}`;
+  }
+
+  /** With its devices, at once: the kernel takes its time over a namespace that has any. */
+  removeNamespace(name: string): void {
+    ip('netns', 'del', name);
+  }
+
+  containerOf(name: string): string {
+    return `${this.prefix}-${name}`;
+  }
+
+  async startAll(): Promise<void> {
+    this.controller.start();
+    for (const agent of this.agents.values()) agent.start();
+    for (const host of this.agents.keys()) await this.untilConnected(host);
+  }
+
+  attach(host: string, request: object): Promise<Reply> {
+    return call(this.agentSocket(host), 'AgentService/Attach', request);
+  }
+
+  detach(host: string, request: object): Promise<Reply> {
+    return call(this.agentSocket(host), 'AgentService/Detach', request);
+  }
+
+  status(host: string): Promise<StatusJson> {
+    return callOk(this.agentSocket(host), 'AgentService/Status');
+  }
+
+  records(): Promise<Records> {
+    return listRecords(this.controllerSocket);
+  }
+
+  async untilConnected(host: string): Promise<void> {
+    await until(`${host} follows the controller`, async () => {
+      const { ok, body } = await call(this.agentSocket(host), 'AgentService/Status');
+      return ok && body.connected === true;
+    });
+  }
+
+  /** What that host's agent promised and did not take back yet, as its journal on the disk says. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON
+  journalOf(host: string): Map<string, any> {
+    return readJournal(this.rootOf(host));
+  }
+
+  /** What a host's overlay namespaces begin with. */
+  overlaysOf(host: string): string {
+    return overlaysOf(this.rootOf(host));
+  }
+
+  logs(): string {
+    return [this.controller, ...this.agents.values()]
+      .map(({ log }) => `── ${log}\n${readFileSync(log, 'utf8').split('\n').slice(-30).join('\n')}`)
+      .join('\n');
+  }
+
+  /** Leaves nothing behind, whatever state things are in. */
+  async remove(): Promise<void> {
+    for (const daemon of [...this.agents.values(), this.controller]) await daemon.stop('SIGKILL');
+    removeWorld(this.prefix);
+  }
+
+  private daemon(name: string, command: readonly string[]): Daemon {
+    return new Daemon(command, path.join(this.directory, `${name}.log`), { CRASH_PLAN: this.planOf(name) });
+  }
+}
+
+/** Asks again and again; what is thrown counts as not yet, and is told if it stays so. */
+export async function until(
+  what: string,
+  check: () => Promise<unknown>,
+  limitMs = 20_000,
+  pauseMs = 20,
+): Promise<void> {
+  let last: unknown = 'it is not';
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(pauseMs)) {
+    try {
+      if (await check()) return;
+      last = 'it is not';
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw new Error(`until ${what}: after ${limitMs / 1000} s: ${last instanceof Error ? last.message : last}`);
+}
