@@ -31,10 +31,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store/store-error.ts',
     'netlink/netlink-error.ts',
   ],
-  // It loads the long-running roles and the lab on demand, and knows no more of them than how to start them.
+  // It loads the long-running roles and the lab on demand, and knows no more of them than how to start them. What it
+  // shows of addresses it judges by intent's own rules, so that nobody is told otherwise than admission decides.
   cli: [
     'model',
     'api',
+    'intent',
     'plan',
     'packet',
     'transport',

@@ -8,7 +8,10 @@ export const EXIT_CODES = {
   notFound: { code: 3, meaning: 'what was named does not exist' },
   refused: { code: 4, meaning: 'refused: in conflict with what is there, exhausted, or not permitted' },
   unreachable: { code: 5, meaning: 'agent or controller cannot be reached now; may be tried again' },
-  unwell: { code: 6, meaning: 'status: a host is away, lags, drifts, fails or has a notice' },
+  unwell: {
+    code: 6,
+    meaning: 'status: a host is away, lags, drifts, fails or has a notice; audit: something was found',
+  },
   interrupted: { code: 130, meaning: 'interrupted by Ctrl-C' },
 } as const;
 

@@ -3,6 +3,7 @@ import { sessionOptions } from './command/common.ts';
 import { completionCommands } from './command/completion.ts';
 import { endpointCommand } from './command/endpoint.ts';
 import { hostCommand } from './command/host.ts';
+import { ipamCommand } from './command/ipam.ts';
 import { lookCommands } from './command/look.ts';
 import { networkCommand } from './command/network.ts';
 import { agentCommand, controllerCommand } from './command/run.ts';
@@ -38,7 +39,12 @@ export function buildProgram(world: World, lab: Command): Command {
     .helpCommand('help [command]', 'Show the help of a command')
     .addHelpText('after', FIRST_STEPS);
   program.commandsGroup('Networks:');
-  for (const command of [networkCommand(world), endpointCommand(world), hostCommand(world)])
+  for (const command of [
+    networkCommand(world),
+    endpointCommand(world),
+    hostCommand(world),
+    ipamCommand(world),
+  ])
     program.addCommand(command);
   program.commandsGroup('Look:');
   for (const command of lookCommands(world)) program.addCommand(command);

@@ -4,7 +4,7 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import { type SubnetUse, subnetUses } from './subnet-use.ts';
 
 /** From here on a subnet is said to fill up: what takes its place must be made, and containers moved, before it is full. */
-const FILLING_PERCENT = 80;
+export const FILLING_PERCENT = 80;
 
 /** What people should know before a subnet has nothing left to give. At most one a subnet: the worst. */
 export const exhaustionNotices = (network: Network, uses: readonly SubnetUse[]): Notice[] =>

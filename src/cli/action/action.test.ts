@@ -169,7 +169,7 @@ describe('host', () => {
   test('ls says whose agent is away, and since when', async () => {
     await serveRecords(reported({ host: h1.id }), reported({ host: h2.id }, false));
     const { stdout } = await host.run('host', 'ls');
-    expect(stdout).toMatch(/^h1 +connected +10\.99\.0\.1, fd99::1 +1500 +1 +zone=a$/m);
+    expect(stdout).toMatch(/^h1 +connected +10\.99\.0\.1, fd99::1 +1500 +0 +0 +1 +zone=a$/m);
     expect(stdout).toMatch(/^h2 +away 1 min/m);
   });
 });
@@ -363,6 +363,7 @@ test('reset with no agent running is done from here', async () => {
   expect(dry.stdout).toContain('ip netns del weft-x');
   const reset = await runForTest(['agent', 'reset', '--yes'], world);
   expect(reset).toMatchObject({ code: 0, stderr: expect.stringContaining('[reset-untold]') });
+  expect(reset.stderr).toContain('weft host evict HOST, then weft host rm HOST');
   expect(done).toEqual([
     [host.root, true],
     [host.root, false],

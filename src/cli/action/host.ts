@@ -4,26 +4,35 @@ import {
   WishResponseSchema,
 } from '#api/gen/weft/v1/controller_pb.ts';
 import {
+  type Block,
   BlockSchema,
   type Endpoint,
   EndpointSchema,
   type Host,
   HostSchema,
 } from '#api/gen/weft/v1/records_pb.ts';
+import { blockUses } from '#intent/block-use.ts';
+import type { Id } from '#model/id.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
-import { formatAge } from '../output/units.ts';
+import { formatAge, formatCount } from '../output/units.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
+import { describeBlock } from './blocks.ts';
 import { countBy, findRecord, namesById, readRecords } from './records.ts';
+import { snapshotOf } from './snapshot-of.ts';
 
 export async function listHosts(world: World, options: SessionOptions): Promise<void> {
-  const [{ hosts, endpoints }, { hosts: reported }] = await withController(world, options, (clients, call) =>
-    Promise.all([
-      readRecords(clients, call, ['host', 'endpoint']),
-      clients.controller.listHostStatus({}, call),
-    ]),
+  const [{ hosts, blocks, endpoints }, { hosts: reported }] = await withController(
+    world,
+    options,
+    (clients, call) =>
+      Promise.all([
+        readRecords(clients, call, ['host', 'block', 'endpoint']),
+        clients.controller.listHostStatus({}, call),
+      ]),
   );
   if (options.json)
     return printJson(
@@ -46,6 +55,8 @@ export async function listHosts(world: World, options: SessionOptions): Promise<
       },
       { title: 'UNDERLAY', cell: ({ underlay }) => underlay },
       { title: 'MTU', cell: ({ facts }) => facts?.underlayMtu || '-', align: 'right' },
+      { title: 'EPOCH', cell: ({ epoch }) => epoch, align: 'right' },
+      { title: 'BLOCKS', cell: ({ id }) => countBlocks(blocks, id), align: 'right' },
       { title: 'ENDPOINTS', cell: ({ id }) => onHost(id), align: 'right' },
       { title: 'LABELS', cell: ({ labels }) => formatLabels(labels) },
     ],
@@ -82,10 +93,10 @@ export async function inspectHost(world: World, options: SessionOptions, nameOrI
         ['underlay', underlay],
         ['underlay mtu', facts?.underlayMtu || '-'],
         ['labels', formatLabels(labels)],
-        ['epoch', epoch],
+        ['epoch', epoch > 1 ? `${epoch}: evicted ${times(epoch - 1)}` : epoch],
         ['udp ports taken', facts?.takenPorts.join(', ') || '-'],
         ['routes', facts?.routes ?? []],
-        ['blocks', blocks.map(({ cidr, network }) => `${cidr} of ${networkName(network)}`)],
+        ['blocks', describeBlocks(snapshotOf(records), host.id as Id, reported)],
       ],
       styleFor(world.stdout, world.env),
     ),
@@ -118,6 +129,26 @@ export async function removeHost(
   if (dryRun) printPlans(world, response.plans);
   printNotices(world, response.notices);
 }
+
+/** `3`, and how many more it has given up: `3 (1 rests)`. */
+function countBlocks(blocks: readonly Block[], id: string): string {
+  const own = blocks.filter(({ host }) => host === id);
+  const resting = own.filter(({ retired }) => retired > 0).length;
+  return `${own.length - resting}${resting > 0 ? ` (${resting} rest${resting === 1 ? 's' : ''})` : ''}`;
+}
+
+/** `10.1.0.0/29 of web, 2 of 6 used, in use`, in the order of networks and addresses. */
+const describeBlocks = (snapshot: SnapshotView, host: Id, reported: readonly ReportedStatus[]): string[] =>
+  [...snapshot.networks.values()].flatMap((network) =>
+    blockUses(network, snapshot)
+      .filter(({ block }) => block.host === host)
+      .map(
+        ({ block, used, size }) =>
+          `${block.cidr} of ${network.name}, ${used} of ${formatCount(size)} used, ${describeBlock(block, snapshot, reported)}`,
+      ),
+  );
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
 export const byHost = (reported: readonly ReportedStatus[]): ReadonlyMap<string, ReportedStatus> =>
   new Map(reported.map((one) => [one.status?.host ?? '', one]));

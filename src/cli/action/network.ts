@@ -8,13 +8,18 @@ import {
   type Network,
   NetworkSchema,
 } from '#api/gen/weft/v1/records_pb.ts';
+import { exhaustionNotices } from '#intent/exhaustion.ts';
+import { subnetUses } from '#intent/subnet-use.ts';
+import type { Id } from '#model/id.ts';
+import type { Notice } from '#model/notice.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
 import { takeNumbers } from './numbers.ts';
-import { countBy, findRecord, namesById, readRecords } from './records.ts';
+import { countBy, findRecord, namesById, type Records, readRecords } from './records.ts';
+import { snapshotOf } from './snapshot-of.ts';
 
 export interface CreateNetworkOptions extends SessionOptions {
   readonly subnet?: readonly string[];
@@ -131,12 +136,14 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
   const endpoints = records.endpoints.filter((endpoint) => endpoint.network === network.id);
   const members = new Set([...endpoints, ...blocks].map(({ host }) => host));
   const hosts = records.hosts.filter(({ id }) => members.has(id));
+  const notices = noticesOf(records, network.id as Id);
   if (options.json)
     return printJson(world, {
       network: messageJson(NetworkSchema, network),
       hosts: hosts.map((host) => messageJson(HostSchema, host)),
       blocks: blocks.map((block) => messageJson(BlockSchema, block)),
       endpoints: endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
+      notices,
     });
   printNetwork(world, network);
   printTable<Host>(
@@ -167,6 +174,15 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
     endpoints,
     'Endpoints',
   );
+  printNotices(world, notices);
+}
+
+/** Of addresses that run out. */
+function noticesOf(records: Records, id: Id): Notice[] {
+  const snapshot = snapshotOf(records);
+  const network = snapshot.networks.get(id);
+  const { blocks, endpoints } = snapshot.inNetwork(id);
+  return network ? exhaustionNotices(network, subnetUses(network, endpoints.size, [...blocks.values()])) : [];
 }
 
 function printNetwork(world: World, network: Network): void {

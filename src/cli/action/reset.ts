@@ -36,7 +36,7 @@ const UNTOLD = {
   code: 'reset-untold',
   title: 'The controller is not told',
   sentence: 'No agent runs here, so the controller goes on listing this host and its endpoints.',
-  next: 'to have them detached too, reset while the agent runs',
+  next: 'where a controller can be asked: weft host evict HOST, then weft host rm HOST',
 };
 
 async function askFirst(world: World): Promise<void> {

@@ -1,9 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { type ReportedStatus, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Drift, HostStatus } from '#api/gen/weft/v1/records_pb.ts';
+import type { Notice } from '#model/notice.ts';
 import type { Clients } from '#transport/client.ts';
 import { CliError } from '../cli-error.ts';
-import { messageJson, printEmpty, printJson, printTable } from '../output/print.ts';
+import { messageJson, printEmpty, printJson, printNotices, printTable } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import { styleFor } from '../output/style.ts';
 import { type CallOptions, type SessionOptions, withAgent, withController } from '../session.ts';
@@ -25,6 +26,8 @@ interface HostState {
 interface ClusterState {
   readonly revision: bigint;
   readonly hosts: readonly HostState[];
+  /** What concerns no host alone; to be known, but no host is ill by it. */
+  readonly notices: readonly Notice[];
   /** The controller could not be asked: this is only what the local agent knows of its own host. */
   readonly alone?: CliError;
 }
@@ -40,6 +43,7 @@ export async function showStatus(world: World, options: SessionOptions): Promise
     return printEmpty(world, 'No hosts yet. Start an agent on each: weft agent --controller URL');
   printHosts(world, hosts);
   for (const { name, reported } of hosts) if (reported?.status) printTroubles(world, name, reported.status);
+  printNotices(world, state.notices);
   const style = styleFor(world.stdout, world.env);
   if (alone)
     world.stdout.write(
@@ -68,17 +72,22 @@ async function readState(world: World, options: SessionOptions): Promise<Cluster
     );
     if (!own?.status) throw error;
     const reported = create(ReportedStatusSchema, { status: own.status, connected: own.connected });
-    return { revision: own.status.headRevision, hosts: [judge(own.hostName, reported)], alone: error };
+    return {
+      revision: own.status.headRevision,
+      hosts: [judge(own.hostName, reported)],
+      notices: [],
+      alone: error,
+    };
   }
 }
 
 async function readCluster(clients: Clients, call: CallOptions): Promise<ClusterState> {
-  const [{ hosts, revision }, { hosts: reported }] = await Promise.all([
+  const [{ hosts, revision }, { hosts: reported, notices }] = await Promise.all([
     readRecords(clients, call, ['host']),
     clients.controller.listHostStatus({}, call),
   ]);
   const statusOf = byHost(reported);
-  return { revision, hosts: hosts.map(({ id, name }) => judge(name, statusOf.get(id))) };
+  return { revision, hosts: hosts.map(({ id, name }) => judge(name, statusOf.get(id))), notices };
 }
 
 function judge(name: string, reported: ReportedStatus | undefined): HostState {
@@ -91,7 +100,7 @@ function judge(name: string, reported: ReportedStatus | undefined): HostState {
   return { name, reported, lag, drift, well };
 }
 
-const stateJson = ({ revision, hosts, alone }: ClusterState) => ({
+const stateJson = ({ revision, hosts, notices, alone }: ClusterState) => ({
   well: !alone && hosts.every(({ well }) => well),
   revision: String(revision),
   hosts: hosts.map(({ name, well, lag, drift, reported }) => ({
@@ -101,6 +110,7 @@ const stateJson = ({ revision, hosts, alone }: ClusterState) => ({
     drift,
     ...(reported && (messageJson(ReportedStatusSchema, reported) as object)),
   })),
+  notices: notices.map(({ code, title, sentence, next }) => ({ code, title, sentence, next })),
   ...(alone && { controller: alone.message }),
 });
 

@@ -1,6 +1,6 @@
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
 import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Notice } from '#api/gen/weft/v1/records_pb.ts';
+import type { Notice } from '#model/notice.ts';
 import type { World } from '../world.ts';
 import { printable } from './printable.ts';
 import { type Style, styleFor } from './style.ts';

@@ -1,0 +1,81 @@
+import { WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Clients } from '#transport/client.ts';
+import { CliError } from '../cli-error.ts';
+import { messageJson, printJson, printNotices, printPlans } from '../output/print.ts';
+import { printable } from '../output/printable.ts';
+import { type CallOptions, type SessionOptions, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { byHost } from './host.ts';
+import { findRecord, namesById, readRecords } from './records.ts';
+
+/** Asks first, as it cuts off whatever still runs there: who, which endpoints, which blocks. */
+export async function evictHost(
+  world: World,
+  options: SessionOptions & { yes?: boolean; dryRun?: boolean },
+  host: string,
+): Promise<void> {
+  const { yes, dryRun, json } = options;
+  const losses = await withController(world, options, (clients, call) => readLosses(clients, call, host));
+  if (!dryRun && !yes) await askFirst(world, losses);
+  const response = await withController(world, options, ({ controller }, call) =>
+    controller.evictHost({ host, dryRun }, call),
+  );
+  if (json) return printJson(world, messageJson(WishResponseSchema, response));
+  if (dryRun) {
+    for (const line of describeLosses(losses)) world.stdout.write(`${printable(line)}\n`);
+    printPlans(world, response.plans);
+  } else {
+    world.stdout.write(`host ${printable(losses.name)} evicted\n`);
+    printNotices(world, response.notices);
+  }
+}
+
+interface Losses {
+  readonly name: string;
+  readonly connected: boolean;
+  /** `shop in web (10.1.0.5)` */
+  readonly endpoints: readonly string[];
+  /** `10.1.0.0/29 of web` */
+  readonly blocks: readonly string[];
+}
+
+async function readLosses(clients: Clients, call: CallOptions, nameOrId: string): Promise<Losses> {
+  const [records, { hosts: reported }] = await Promise.all([
+    readRecords(clients, call, ['host', 'network', 'block', 'endpoint']),
+    clients.controller.listHostStatus({}, call),
+  ]);
+  const { id, name } = findRecord('host', records.hosts, nameOrId);
+  const networkName = namesById(records.networks);
+  return {
+    name,
+    connected: byHost(reported).get(id)?.connected ?? false,
+    endpoints: records.endpoints
+      .filter(({ host }) => host === id)
+      .map((each) => `${each.name} in ${networkName(each.network)} (${each.addresses.join(', ')})`),
+    blocks: records.blocks
+      .filter(({ host, retired }) => host === id && retired === 0)
+      .map(({ cidr, network }) => `${cidr} of ${networkName(network)}`),
+  };
+}
+
+const describeLosses = ({ name, connected, endpoints, blocks }: Losses): string[] => [
+  `host ${name} would lose ${listOf(endpoints, 'endpoint')}`,
+  `and ${listOf(blocks, 'block')}, to rest until all other hosts have taken note`,
+  ...(connected ? [`its agent is connected: containers that run there are cut off at once`] : []),
+];
+
+const SHOWN = 10;
+
+function listOf(items: readonly string[], what: string): string {
+  if (items.length === 0) return `no ${what}`;
+  const more = items.length > SHOWN ? ` and ${items.length - SHOWN} more` : '';
+  return `${items.length} ${what}${items.length === 1 ? '' : 's'}: ${items.slice(0, SHOWN).join(', ')}${more}`;
+}
+
+async function askFirst(world: World, losses: Losses): Promise<void> {
+  const sentences = describeLosses(losses);
+  if (!world.confirm) throw new CliError('usage', sentences.join(' '), 'say --yes to do it');
+  for (const line of sentences) world.stderr.write(`${printable(line)}\n`);
+  if (!(await world.confirm(`Evict host ${printable(losses.name)}?`)))
+    throw new CliError('usage', 'nothing was done', 'answer y, or say --yes');
+}
