@@ -1,35 +1,30 @@
 import { constants } from 'node:os';
-import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
-import { type Mac, ZERO_MAC } from '#model/mac.ts';
+import { ZERO_MAC } from '#model/mac.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
+import type { RowTable } from '#model/row-table.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import {
   encodeDeleteNeighbour,
   encodeNewNeighbour,
-  type Neighbour as NetlinkNeighbour,
+  type NeighbourRow,
   NTF,
   NUD,
 } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
 
 /**
- * `02:… dev vxlan0 dst 192.0.2.2 self permanent`, as `bridge fdb show` has it. Undefined for the copies that a bridge
- * keeps per VLAN of rows without one: the bridges here do not filter VLANs and never look at them.
+ * Keeps a row such as `02:… dev vxlan0 dst 192.0.2.2 self permanent`, as `bridge fdb show` has it. Not the copies that
+ * a bridge keeps per VLAN of rows without one: the bridges here do not filter VLANs and never look at them.
  */
-export const fdbFrom = (ns: NamespaceName, dev: string, row: NetlinkNeighbour): Fdb | undefined =>
-  row.mac === undefined || row.vlan
-    ? undefined
-    : {
-        kind: 'fdb',
-        ns,
-        dev,
-        table: row.flags & NTF.SELF ? 'self' : 'master',
-        mac: row.mac as Mac,
-        dst: row.dst as Ip | undefined,
-        state: row.state & NUD.PERMANENT ? 'permanent' : row.state & NUD.NOARP ? 'static' : 'learned',
-      };
+export function keepFdb(fdb: RowTable<Fdb>, ns: NamespaceName, dev: string, row: NeighbourRow): void {
+  if (row.macAt < 0 || row.hasVlan) return;
+  const table = row.flags & NTF.SELF ? 'self' : 'master';
+  const state = row.state & NUD.PERMANENT ? 'permanent' : row.state & NUD.NOARP ? 'static' : 'learned';
+  const { bytes, macAt, dstAt, dstBytes } = row;
+  fdb.addBytes({ ns, dev, table }, state, bytes, macAt, dstAt, dstBytes);
+}
 
 const STATES = { permanent: NUD.PERMANENT, static: NUD.NOARP, learned: NUD.REACHABLE } as const;
 

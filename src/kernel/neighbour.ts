@@ -1,13 +1,12 @@
-import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { NamespaceName, Neighbour, NeighbourState } from '#model/kernel-state.ts';
-import type { Mac } from '#model/mac.ts';
 import { PROTOCOL } from '#model/own.ts';
+import type { RowTable } from '#model/row-table.ts';
 import { unencodable } from '#netlink/netlink-error.ts';
 import {
   encodeDeleteNeighbour,
   encodeNewNeighbour,
-  type Neighbour as NetlinkNeighbour,
+  type NeighbourRow,
   NUD,
 } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
@@ -21,17 +20,18 @@ const STATES = new Map<number, NeighbourState>([
 const NUMBERS = new Map([...STATES].map(([number, state]) => [state, number]));
 
 /**
- * `10.1.0.3 lladdr 02:… PERMANENT`, as `ip neigh show dev vxlan0` has it. Undefined for a row without a MAC: nothing
- * is known yet, and nothing is answered with it.
+ * Keeps a row such as `10.1.0.3 lladdr 02:… PERMANENT`, as `ip neigh show dev vxlan0` has it. Not one without a MAC:
+ * nothing is known yet, and nothing is answered with it.
  */
-export const neighbourFrom = (
+export function keepNeighbour(
+  neighbours: RowTable<Neighbour>,
   ns: NamespaceName,
   dev: string,
-  { dst, mac, state }: NetlinkNeighbour,
-): Neighbour | undefined =>
-  dst === undefined || mac === undefined
-    ? undefined
-    : { kind: 'neighbour', ns, dev, ip: dst as Ip, mac: mac as Mac, state: STATES.get(state) ?? 'other' };
+  { state, bytes, macAt, dstAt, dstBytes }: NeighbourRow,
+): void {
+  if (macAt < 0 || dstBytes === 0) return;
+  neighbours.addBytes({ ns, dev }, STATES.get(state) ?? 'other', bytes, macAt, dstAt, dstBytes);
+}
 
 /** `ip neigh replace 10.1.0.3 lladdr 02:… dev vxlan0 nud permanent protocol 119` */
 export function writeNeighbour(out: Outbox, verb: KernelOp['verb'], wished: Neighbour): void {

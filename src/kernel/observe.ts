@@ -8,26 +8,28 @@ import {
   type LinkDetail,
   type MutableKernelTables,
   type NamespaceName,
-  type Neighbour,
 } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf } from '#model/own.ts';
+import type { RowTable } from '#model/row-table.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
 import { close } from '#netlink/libc.ts';
+import type { Message, Request } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import {
-  decodeNeighbour,
+  emptyNeighbourRow,
   encodeDumpNeighbours,
-  type Neighbour as NetlinkNeighbour,
+  type NeighbourRow,
+  readNeighbourRow,
 } from '#netlink/route/neighbour.ts';
 import { addressFrom } from './address.ts';
-import { fdbFrom } from './fdb.ts';
+import { keepFdb } from './fdb.ts';
 import type { Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom } from './link.ts';
-import { neighbourFrom } from './neighbour.ts';
+import { keepNeighbour } from './neighbour.ts';
 import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
@@ -70,10 +72,15 @@ function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): vo
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
-  for (const { index, name = '', vxlan } of rows) if (vxlan) readNeighbours(state, visit, index, name);
-  readRows(state, visit, AF_BRIDGE, undefined, (row) => {
+  for (const { index, name = '', vxlan } of rows)
+    if (vxlan)
+      for (const family of [AF_INET, AF_INET6])
+        readRows(state.neighbour, visit, encodeDumpNeighbours(family, { ifindex: index }), (row) =>
+          keepNeighbour(state.neighbour, ns, name, row),
+        );
+  readRows(state.fdb, visit, encodeDumpNeighbours(AF_BRIDGE), (row) => {
     const dev = names.get(row.ifindex);
-    return dev === undefined ? undefined : fdbFrom(ns, dev, row);
+    if (dev !== undefined) keepFdb(state.fdb, ns, dev, row);
   });
 }
 
@@ -85,22 +92,21 @@ function readAddresses(state: MutableKernelTables, { ns, conversation }: Visit, 
   }
 }
 
-function readNeighbours(state: MutableKernelTables, visit: Visit, ifindex: number, dev: string): void {
-  for (const family of [AF_INET, AF_INET6])
-    readRows(state, visit, family, ifindex, (row) => neighbourFrom(visit.ns, dev, row));
-}
+const ROW = emptyNeighbourRow();
 
-/** Turns each row at once into what is kept of it: there can be a hundred thousand. */
+/** Straight into the table: there can be a hundred thousand. */
 function readRows(
-  state: MutableKernelTables,
+  table: Pick<RowTable<Fdb>, 'size' | 'truncate'>,
   { conversation }: Visit,
-  family: number,
-  ifindex: number | undefined,
-  convert: (row: NetlinkNeighbour) => Neighbour | Fdb | undefined,
+  request: Request,
+  keep: (row: NeighbourRow) => void,
 ): void {
-  const request = encodeDumpNeighbours(family, { ifindex });
-  for (const row of conversation.dump(request, (message) => convert(decodeNeighbour(message))))
-    if (row) addKernelObject(state, row);
+  const before = table.size;
+  const read = (message: Message) => {
+    readNeighbourRow(message, ROW);
+    keep(ROW);
+  };
+  conversation.dump(request, read, () => table.truncate(before));
 }
 
 function readContainer(

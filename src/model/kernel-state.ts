@@ -1,6 +1,7 @@
 import type { Cidr, InterfaceAddress } from './cidr.ts';
 import type { Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
+import { fdbTable, neighbourTable, type RowTable } from './row-table.ts';
 import type { Vni } from './vni.ts';
 
 /**
@@ -166,19 +167,24 @@ export interface Fdb {
   readonly state: 'permanent' | 'static' | 'learned';
 }
 
-/** All objects of a kind by key. */
-export type KernelTables = { readonly [K in KernelKind]: ReadonlyMap<string, KernelObjectOf<K>> };
-export type MutableKernelTables = { readonly [K in KernelKind]: Map<string, KernelObjectOf<K>> };
-/** Kernel state as keyed maps, one per kind; desired and observed have the same shape. */
-export type KernelState = KernelTables;
+/** Rows are many, and packed. */
+interface RowTables {
+  readonly neighbour: RowTable<Neighbour>;
+  readonly fdb: RowTable<Fdb>;
+}
+type SmallKind = Exclude<KernelKind, keyof RowTables>;
+
+/** Kernel state as keyed tables, one per kind; desired and observed have the same shape. */
+export type KernelState = { readonly [K in SmallKind]: ReadonlyMap<string, KernelObjectOf<K>> } & RowTables;
+export type MutableKernelTables = { readonly [K in SmallKind]: Map<string, KernelObjectOf<K>> } & RowTables;
 
 export const emptyKernelState = (): MutableKernelTables => ({
   namespace: new Map(),
   link: new Map(),
   address: new Map(),
   route: new Map(),
-  neighbour: new Map(),
-  fdb: new Map(),
+  neighbour: neighbourTable(),
+  fdb: fdbTable(),
 });
 
 /** What identifies an object within its kind. A unicast FDB row has one destination, the zero row many. */
@@ -203,7 +209,10 @@ export function kernelKey(object: KernelObject): string {
 
 /** Puts an object into the table of its kind, replacing one of the same key. */
 export function addKernelObject(state: MutableKernelTables, object: KernelObject): void {
-  (state[object.kind] as Map<string, KernelObject>).set(kernelKey(object), object);
+  // A row's key is in its bytes.
+  if (object.kind === 'fdb') state.fdb.add(object);
+  else if (object.kind === 'neighbour') state.neighbour.add(object);
+  else (state[object.kind] as Map<string, KernelObject>).set(kernelKey(object), object);
 }
 
 export function kernelStateOf(objects: Iterable<KernelObject>): MutableKernelTables {

@@ -1,5 +1,6 @@
 import type { KernelOp } from '#model/kernel-op.ts';
-import { KERNEL_KINDS, type KernelKind, type KernelObject, type KernelState } from '#model/kernel-state.ts';
+import type { KernelObject, KernelObjectOf, KernelState } from '#model/kernel-state.ts';
+import type { RowTable } from '#model/row-table.ts';
 import { type Fate, foresee } from './fate.ts';
 import type { PlanContext, Sight } from './kind.ts';
 import { rulesOf } from './kinds.ts';
@@ -13,16 +14,21 @@ export function diff(desired: KernelState, observed: KernelState, { hostTag }: P
   const sight: Sight = { hostTag, desired, observed };
   const fate = foresee(sight);
   const ops: KernelOp[] = [];
-  for (const kind of KERNEL_KINDS) {
+  for (const kind of SMALL_KINDS) {
     const known = addWishes(ops, kind, sight, fate);
     if (kind === 'link') addDeletedLinks(ops, sight, fate);
     else if (known < observed[kind].size) addSurplus(ops, kind, sight, fate);
   }
+  for (const kind of ROW_KINDS) addRows(ops, kind, sight, fate);
   return ops;
 }
 
+const SMALL_KINDS = ['namespace', 'link', 'address', 'route'] as const;
+type SmallKind = (typeof SMALL_KINDS)[number];
+const ROW_KINDS = ['neighbour', 'fdb'] as const;
+
 /** What is missing or different. Gives how many of the wished are there in some form. */
-function addWishes(ops: KernelOp[], kind: KernelKind, { desired, observed }: Sight, fate: Fate): number {
+function addWishes(ops: KernelOp[], kind: SmallKind, { desired, observed }: Sight, fate: Fate): number {
   const rules = rulesOf(kind);
   let known = 0;
   for (const [key, object] of desired[kind] as ReadonlyMap<string, KernelObject>) {
@@ -45,9 +51,25 @@ function addDeletedLinks(ops: KernelOp[], { observed }: Sight, fate: Fate): void
 }
 
 /** Of the other kinds what nobody wished. */
-function addSurplus(ops: KernelOp[], kind: KernelKind, sight: Sight, fate: Fate): void {
+function addSurplus(ops: KernelOp[], kind: SmallKind, sight: Sight, fate: Fate): void {
   const rules = rulesOf(kind);
   for (const [key, seen] of sight.observed[kind] as ReadonlyMap<string, KernelObject>)
     if (!sight.desired[kind].has(key) && fate.survives(seen) && rules.isDrift(seen, sight))
       ops.push({ verb: 'delete', object: seen });
 }
+
+/** The same for rows, of which the table compares a hundred thousand at once: packed rows are equal or they differ. */
+function addRows(ops: KernelOp[], kind: 'neighbour' | 'fdb', sight: Sight, fate: Fate): void {
+  const rules = rulesOf(kind);
+  const wished: RowTable<Row> = sight.desired[kind];
+  const observed: RowTable<Row> = sight.observed[kind];
+  const known = wished.compare(observed, fate.keepsRows, (object, was) => {
+    if (!fate.isPossible(object)) return;
+    ops.push(was ? { verb: 'change', object, was } : { verb: 'add', object });
+  });
+  if (known === observed.size) return;
+  for (const seen of observed.without(wished))
+    if (fate.keepsRows(seen) && rules.isDrift(seen, sight)) ops.push({ verb: 'delete', object: seen });
+}
+
+type Row = KernelObjectOf<'neighbour' | 'fdb'>;

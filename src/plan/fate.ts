@@ -5,6 +5,7 @@ import {
   type NamespaceName,
   type VethDetail,
 } from '#model/kernel-state.ts';
+import type { RowDevice } from '#model/row-table.ts';
 import type { Sight } from './kind.ts';
 import { linkKey, linkRules, needsRebuild } from './link.ts';
 import { namespaceRules } from './namespace.ts';
@@ -19,6 +20,8 @@ export interface Fate {
   readonly deleted: ReadonlySet<string>;
   /** Whether an observed object outlives the namespaces and links that are deleted around it. */
   survives(seen: KernelObject): boolean;
+  /** Whether a device's rows do. */
+  keepsRows(device: RowDevice): boolean;
   /** A surviving link as it is then: a port whose bridge is built anew is in none. */
   afterwards(seen: Link): Link;
   /** Whether a wished object can be made at all. */
@@ -32,14 +35,17 @@ export function foresee(sight: Sight): Fate {
   const lost = lostLinks(sight, doomed, deleted);
   const unbridged = unbridgedLinks(sight, lost);
   const nothingGoes = doomed.size + lost.size + unbridged.size === 0;
+  const keepsRows = ({ ns, dev, table }: RowDevice): boolean => {
+    if (nothingGoes) return true;
+    const device = linkKey(ns, dev);
+    return !lost.has(device) && !doomed.has(ns) && !(table === 'master' && unbridged.has(device));
+  };
   return {
     deleted,
+    keepsRows,
     survives(seen) {
       if (nothingGoes || seen.kind === 'namespace') return true;
-      if (seen.kind === 'link') return !lost.has(linkKey(seen.ns, seen.name));
-      const device = linkKey(seen.ns, seen.dev);
-      if (lost.has(device) || doomed.has(seen.ns)) return false;
-      return !(seen.kind === 'fdb' && seen.table === 'master' && unbridged.has(device));
+      return seen.kind === 'link' ? !lost.has(linkKey(seen.ns, seen.name)) : keepsRows(seen);
     },
     afterwards: (seen) =>
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
