@@ -1,4 +1,4 @@
-import { callOk, type Reply } from '../world/api.ts';
+import type { Reply } from '../world/api.ts';
 import { PingFlow } from '../world/ping-flow.ts';
 import { untilSettled } from '../world/settled.ts';
 import { World } from '../world/world.ts';
@@ -46,18 +46,6 @@ export class CrashWorld extends World {
       new PingFlow(this.containerOf('a1'), addressOf('b1', 0)),
       new PingFlow(this.containerOf('b1'), addressOf('a2', 1)),
     ];
-  }
-
-  createNetwork(name: string, ...subnets: readonly string[]): Promise<Reply['body']> {
-    return callOk(this.controllerSocket, 'ControllerService/CreateNetwork', { name, subnets });
-  }
-
-  attachTo(host: string, container: string, network: string, words: object = {}): Promise<Reply> {
-    return this.attach(host, { namespace: this.containerOf(container), network, name: container, ...words });
-  }
-
-  detachAll(host: string, container: string): Promise<Reply> {
-    return this.detach(host, { namespace: this.containerOf(container) });
   }
 
   settled(): Promise<void> {

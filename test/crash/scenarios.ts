@@ -1,5 +1,5 @@
 import { call, type Reply } from '../world/api.ts';
-import { ip, kernelJson } from '../world/namespaces.ts';
+import { bridge, ip, kernelJson } from '../world/namespaces.ts';
 import { type CrashWorld, mustBeOk } from './crash-world.ts';
 
 /** Something that is done while somebody dies. */
@@ -85,8 +85,8 @@ const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
       string,
     ];
     ip('-n', red, 'link', 'del', `p${a3!.id.slice(-12).toLowerCase()}`);
-    bridge(red, 'fdb', 'del', b2!.mac, 'dev', 'vxlan0', 'dst', '10.99.0.2');
-    bridge(red, 'fdb', 'add', '02:00:00:00:de:ad', 'dev', 'vxlan0', 'dst', '10.99.0.9');
+    bridge('-n', red, 'fdb', 'del', b2!.mac, 'dev', 'vxlan0', 'dst', '10.99.0.2');
+    bridge('-n', red, 'fdb', 'add', '02:00:00:00:de:ad', 'dev', 'vxlan0', 'dst', '10.99.0.9');
     ip('-n', red, 'neigh', 'del', b2!.addresses[0]!, 'dev', 'vxlan0');
     ip(
       '-n',
@@ -117,9 +117,6 @@ const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
     mustBeOk(await world.detachAll('h2', 'b4'));
   },
 };
-
-const bridge = (namespace: string, ...words: readonly string[]) =>
-  ip('netns', 'exec', namespace, 'bridge', ...words);
 
 export const SCENARIOS: readonly Scenario[] = [
   {

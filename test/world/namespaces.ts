@@ -4,6 +4,9 @@ import { readdirSync } from 'node:fs';
 export const ip = (...args: readonly string[]): string =>
   execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
+export const bridge = (...args: readonly string[]): string =>
+  execFileSync('bridge', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
 /** `ip -n NS -d -j …` or `bridge -n NS -d -j …`: the independent witness. */
 export function kernelJson<T>(program: 'ip' | 'bridge', namespace: string, ...args: readonly string[]): T[] {
   const text = execFileSync(program, ['-n', namespace, '-d', '-j', ...args], {

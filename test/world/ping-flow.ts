@@ -9,6 +9,7 @@ export class PingFlow {
   readonly name: string;
   private readonly child: ChildProcess;
   private said = '';
+  private end: Promise<{ received: number; sent: number }> | undefined;
 
   constructor(from: string, to: string) {
     this.name = `${from} → ${to}`;
@@ -43,8 +44,13 @@ export class PingFlow {
     throw new Error(`ping ${this.name} says nothing: ${this.said}`);
   }
 
-  /** Ends it, and gives its last word (`812 packets transmitted, 812 received`). */
-  async stop(): Promise<{ received: number; sent: number }> {
+  /** Ends it, and gives its last word (`812 packets transmitted, 812 received`). Idempotent. */
+  stop(): Promise<{ received: number; sent: number }> {
+    this.end ??= this.finish();
+    return this.end;
+  }
+
+  private async finish(): Promise<{ received: number; sent: number }> {
     this.said = '';
     const closed = new Promise((resolve) => this.child.once('close', resolve));
     this.child.kill('SIGINT');

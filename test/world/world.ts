@@ -1,7 +1,15 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { call, callOk, listRecords, type Records, type Reply, type StatusJson } from './api.ts';
+import {
+  call,
+  callOk,
+  type EndpointJson,
+  listRecords,
+  type Records,
+  type Reply,
+  type StatusJson,
+} from './api.ts';
 import { Daemon } from './daemon.ts';
 import {
   directoryOf,
@@ -93,6 +101,18 @@ export class World {
     for (const host of this.agents.keys()) await this.untilConnected(host);
   }
 
+  createNetwork(name: string, ...subnets: readonly string[]): Promise<Reply['body']> {
+    return callOk(this.controllerSocket, 'ControllerService/CreateNetwork', { name, subnets });
+  }
+
+  attachTo(host: string, container: string, network: string, words: object = {}): Promise<Reply> {
+    return this.attach(host, { namespace: this.containerOf(container), network, name: container, ...words });
+  }
+
+  detachAll(host: string, container: string): Promise<Reply> {
+    return this.detach(host, { namespace: this.containerOf(container) });
+  }
+
   attach(host: string, request: object): Promise<Reply> {
     return call(this.agentSocket(host), 'AgentService/Attach', request);
   }
@@ -107,6 +127,17 @@ export class World {
 
   records(): Promise<Records> {
     return listRecords(this.controllerSocket);
+  }
+
+  async endpointOf(name: string): Promise<EndpointJson> {
+    return (await this.records()).endpoints.find((endpoint) => endpoint.name === name)!;
+  }
+
+  async untilAnswers(host: string): Promise<void> {
+    await until(
+      `${host} answers`,
+      async () => (await call(this.agentSocket(host), 'AgentService/Status')).ok,
+    );
   }
 
   async untilConnected(host: string): Promise<void> {
