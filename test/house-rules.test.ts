@@ -69,6 +69,7 @@ const PURE_FILES = [
   'agent/orphans.ts',
   'agent/rest.ts',
   'agent/hand-back.ts',
+  'agent/shortcut.ts',
   'agent/detach.ts',
   'agent/session.ts',
   'agent/turn.ts',

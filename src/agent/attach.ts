@@ -5,14 +5,16 @@ import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { type Endpoint, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
+import { answerAttach } from './answer.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
 import { publish } from './publish.ts';
 import { isResting } from './rest.ts';
+import { plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
-import { markDirty } from './turn.ts';
+import { markDirty, markUrgent } from './turn.ts';
 
 /** Every attach waits its turn (see {@link grantWaiting}). */
 export function beginAttach(state: AgentState, request: number, ask: AttachAsk): AgentEffect[] {
@@ -36,16 +38,21 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       host: state.name,
       runtime: 'netns',
     };
-    const grant = isViewWhole(state) ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
+    const { revision } = state.view;
+    const mayTry = attaching.refusedAt !== revision && isViewWhole(state);
+    const grant = mayTry ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
     if (grant && mayGive(state, grant.endpoint)) {
-      effects.push(...promise(state, request, { ...grant, revision: state.view.revision }, false));
+      effects.push(...promise(state, request, { ...grant, revision }, false));
     } else if (!hasTried(state)) break;
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
       effects.push({ effect: 'ask-attach', request, wish });
     } else if (!state.session.connected) {
       effects.push(...answerAttach(state, request, untold(attaching.ask)));
-    } else break;
+    } else {
+      state.attaching.set(request, { ...attaching, refusedAt: revision });
+      break;
+    }
   }
   return effects;
 }
@@ -160,7 +167,10 @@ export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
     // Last in order: of several at one path it is the newest.
     state.attachments.delete(key as Id);
     state.attachments.set(key as Id, attaching.attachment!);
-    effects.push(...publish(state, key as Id), ...markDirty(state));
+    const plugged = plug(state, request);
+    effects.push(...plugged, ...publish(state, key as Id));
+    if (plugged.length === 0) markUrgent(state);
+    else markDirty(state);
   }
   return effects;
 }
@@ -177,12 +187,3 @@ export function failJournal(state: AgentState, key: string, rejection: Rejection
 
 const journaling = (state: AgentState, key: string): [number, Attaching][] =>
   [...state.attaching].filter(([, { phase, endpoint }]) => phase === 'journaling' && endpoint?.id === key);
-
-export function answerAttach(
-  state: AgentState,
-  request: number,
-  answer: Extract<AgentEffect, { effect: 'answer' }>['answer'],
-): AgentEffect[] {
-  state.attaching.delete(request);
-  return [{ effect: 'answer', request, answer }];
-}

@@ -10,6 +10,7 @@ import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
+import { endShortcut } from './shortcut.ts';
 import type { AgentState } from './state.ts';
 import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './turn.ts';
 
@@ -65,6 +66,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return failLook(state);
     case 'applied':
       return endTurn(state, event.results);
+    case 'shortcut-ended':
+      return endShortcut(state, event.purpose, event.results);
     case 'tick':
       return beat(state);
   }

@@ -9,7 +9,7 @@ import { localEndpoints } from './local-endpoints.ts';
 import { keepOwnWord, keepOwnWords } from './own-word.ts';
 import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
-import { markDirty } from './turn.ts';
+import { markUrgent } from './turn.ts';
 
 /** Longer than this nobody waits for a controller that hears and does not answer. */
 const TELL_LIMIT_MS = 5_000;
@@ -73,14 +73,14 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   rest(state, endpoint);
   // A publication under way must not overtake the detach: it is told after that has ended.
   const tell = state.publishing.has(id) ? [] : askToDetach(state, endpoint);
-  return [...keepJournal(state, id), ...tell, ...markDirty(state)];
+  return [...keepJournal(state, id), ...tell, ...markUrgent(state)];
 }
 
 /** Gives back what the journal knows nothing of. */
 export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
   state.releasing.set(endpoint.id, endpoint);
   keepOwnWords(state);
-  return [...askToDetach(state, endpoint), ...markDirty(state)];
+  return [...askToDetach(state, endpoint), ...markUrgent(state)];
 }
 
 /** Nothing while it is being told; without a session it is told when one begins. */
@@ -106,16 +106,16 @@ export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Reject
   // Unreachable: remembered, and told again.
   if (refused?.reason === 'unavailable') return [];
   state.releasing.delete(endpoint);
-  if (state.attachments.get(endpoint)?.state !== 'detaching') return markDirty(state);
+  if (state.attachments.get(endpoint)?.state !== 'detaching') return [];
   state.attachments.delete(endpoint);
-  return [...keepJournal(state, endpoint), ...markDirty(state)];
+  return keepJournal(state, endpoint);
 }
 
 /** Answers the detaches whose endpoints are out of the kernel and, while there is a session, known to be gone. */
 export function settleDetaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   // Something is still to be done in the kernel.
-  if (state.turn.dirty) return effects;
+  if (state.turn.urgent) return effects;
   for (const [request, { endpoints, sinceMs }] of state.detaching) {
     const told = endpoints.every(({ id }) => !state.attachments.has(id) && !state.releasing.has(id));
     const isPatient = state.nowMs - sinceMs < TELL_LIMIT_MS;

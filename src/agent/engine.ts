@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { Kernel } from '#kernel/kernel.ts';
+import type { Kernel, Scope } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Revision } from '#model/records.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal } from '#store/journal.ts';
@@ -34,6 +35,8 @@ export class Engine {
   private readonly parts: AgentParts;
   private readonly viewFile: ViewFile;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
+  private kernelChanged = false;
+  private applying: Promise<void> = Promise.resolve();
   private lastRequest = 0;
   private stopped = false;
   private stops: (() => void)[] = [];
@@ -47,8 +50,18 @@ export class Engine {
   start(): void {
     const tick = setInterval(() => this.dispatch({ event: 'tick' }), TICK_INTERVAL_MS);
     this.stops.push(() => clearInterval(tick));
-    this.stops.push(this.parts.kernel.watch(() => this.dispatch({ event: 'kernel-changed' })));
+    this.stops.push(this.parts.kernel.watch(() => this.noteKernelChange()));
     void this.connect(0);
+  }
+
+  /** One attach makes dozens of events: the core hears of them once. */
+  private noteKernelChange(): void {
+    if (this.kernelChanged) return;
+    this.kernelChanged = true;
+    setImmediate(() => {
+      this.kernelChanged = false;
+      this.dispatch({ event: 'kernel-changed' });
+    });
   }
 
   /** Leaves the data plane as it is. */
@@ -134,8 +147,17 @@ export class Engine {
         void this.observe(effect.scope);
         return;
       case 'apply':
-        void this.apply(effect);
+        void this.apply(effect.ops, effect.scope).then((results) =>
+          this.dispatch({ event: 'applied', results }),
+        );
         return;
+      case 'shortcut': {
+        const { ops, scope, purpose } = effect;
+        void this.apply(ops, scope).then((results) =>
+          this.dispatch({ event: 'shortcut-ended', purpose, results }),
+        );
+        return;
+      }
       case 'report-status':
         void uplink.reportStatus(effect.status);
         return;
@@ -171,12 +193,15 @@ export class Engine {
     }
   }
 
-  private async apply({ ops, scope }: Extract<AgentEffect, { effect: 'apply' }>): Promise<void> {
-    const results = await this.parts.kernel.apply(ops, scope);
-    for (const result of results)
-      if (!result.ok) this.parts.log.warn({ ...result.error }, 'the kernel refused');
-    this.parts.log.debug({ ops: ops.length }, 'applied');
-    this.dispatch({ event: 'applied', results });
+  /** One list of ops after the other, in the order in which the core decided on them. */
+  private apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
+    const results = this.applying.then(() => this.parts.kernel.apply(ops, scope));
+    this.applying = results.then((all) => {
+      for (const result of all)
+        if (!result.ok) this.parts.log.warn({ ...result.error }, 'the kernel refused');
+      this.parts.log.debug({ ops: ops.length }, 'applied');
+    });
+    return results;
   }
 
   /** Registers, then follows until the session breaks; what to do then is the core's decision. */

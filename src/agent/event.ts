@@ -62,7 +62,18 @@ export type AgentEvent =
   | { readonly event: 'observed'; readonly state: KernelState }
   | { readonly event: 'observe-failed'; readonly text: string }
   | { readonly event: 'applied'; readonly results: readonly OpResult[] }
+  | {
+      readonly event: 'shortcut-ended';
+      readonly purpose: ShortcutPurpose;
+      readonly results: readonly OpResult[];
+    }
   | { readonly event: 'tick' };
+
+/** Why a shortcut was taken: for an attach, or to come up to a revision. */
+export interface ShortcutPurpose {
+  readonly request?: number;
+  readonly revision?: Revision;
+}
 
 export interface AttachGrant {
   readonly endpoint: Endpoint;
@@ -83,6 +94,12 @@ export type AgentEffect =
   | { readonly effect: 'keep-view' }
   | { readonly effect: 'observe'; readonly scope: Scope }
   | { readonly effect: 'apply'; readonly ops: readonly KernelOp[]; readonly scope: Scope }
+  | {
+      readonly effect: 'shortcut';
+      readonly ops: readonly KernelOp[];
+      readonly scope: Scope;
+      readonly purpose: ShortcutPurpose;
+    }
   | { readonly effect: 'report-status'; readonly status: HostStatus }
   | { readonly effect: 'answer'; readonly request: number; readonly answer: Answer | Rejection };
 

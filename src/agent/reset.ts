@@ -2,7 +2,7 @@ import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { handBack, hasToHandBack } from './hand-back.ts';
 import type { AgentState } from './state.ts';
-import { markDirty } from './turn.ts';
+import { markUrgent } from './turn.ts';
 
 /** Longer than this nobody waits for a controller that does not take the blocks back. */
 const HAND_BACK_LIMIT_MS = 5_000;
@@ -10,15 +10,16 @@ const HAND_BACK_LIMIT_MS = 5_000;
 /** Wishes for nothing until nothing of ours is left: every endpoint of this host is detached for good. */
 export function beginReset(state: AgentState, request: number): AgentEffect[] {
   state.wishesNothing = true;
+  state.turn.complete = new Set();
   state.resetting.set(request, state.nowMs);
   const local = [...state.view.endpoints.values()].filter(({ host }) => host === state.host);
   const ids = new Set([...state.attachments.keys(), ...local.map(({ id }) => id)]);
-  return [...[...ids].flatMap((id) => dropAttachment(state, id)), ...markDirty(state)];
+  return [...[...ids].flatMap((id) => dropAttachment(state, id)), ...markUrgent(state)];
 }
 
 /** After a turn that left nothing failing, and with the blocks given back if there is a session: the reset is done. */
 export function settleResets(state: AgentState): AgentEffect[] {
-  if (state.resetting.size === 0 || state.turn.dirty || state.turn.failing.length > 0) return [];
+  if (state.resetting.size === 0 || state.turn.urgent || state.turn.failing.length > 0) return [];
   const effects = handBack(state);
   for (const [request, sinceMs] of state.resetting) {
     if (hasToHandBack(state) && state.nowMs - sinceMs < HAND_BACK_LIMIT_MS) continue;

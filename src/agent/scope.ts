@@ -42,13 +42,18 @@ export function noteLive({ turn }: AgentState, observed: KernelState): void {
 const loopbackOf = (ns: string): string =>
   kernelKey({ kind: 'link', ns, name: 'lo', up: false, detail: { type: 'loopback' } });
 
-/** What planning must know that only this host does. */
+/** What planning must know that only this host does. What was not looked for yet is taken to be there. */
 export function runtimeFacts(state: AgentState): HostRuntimeFacts {
+  const looked = new Set(state.turn.scope?.containers.map(({ namespace }) => namespace.path));
+  const isThere = (namespace: NamespaceRef): boolean =>
+    looked.has(namespace.path)
+      ? state.turn.live.has(namespaceKey(namespace))
+      : !state.turn.dead.has(namespaceKey(namespace));
   const containers = new Map<Id, { namespace: NamespaceRef }>();
   for (const { endpoint, namespace } of liveAttachments(state)) {
     const known = state.view.endpoints.get(endpoint.id);
     const current = known?.host === state.host && known?.generation === endpoint.generation;
-    if (current && state.turn.live.has(namespaceKey(namespace))) containers.set(endpoint.id, { namespace });
+    if (current && isThere(namespace)) containers.set(endpoint.id, { namespace });
   }
   return { hostTag: hostTag(state.host), containers };
 }

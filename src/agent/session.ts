@@ -6,8 +6,9 @@ import type { AgentEffect } from './event.ts';
 import { dropRevoked, keepOwnWords } from './own-word.ts';
 import { publishAll } from './publish.ts';
 import { rest } from './rest.ts';
+import { endpointsBefore, followDelta } from './shortcut.ts';
 import type { AgentState } from './state.ts';
-import { markDirty } from './turn.ts';
+import { markUrgent } from './turn.ts';
 
 /** A controller that is there says so every 3 s; three missed words and the connection counts as dead. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -16,40 +17,58 @@ const LONGEST_RETRY_DELAY_MS = 5_000;
 
 /** Takes the controller's word into the view. */
 export function hear(state: AgentState, message: FollowMessage): AgentEffect[] {
-  const { session, view } = state;
+  const { session } = state;
   session.connected = true;
   session.failures = 0;
   session.lastHeardMs = state.nowMs;
   session.headRevision = message.revision;
   if (message.message === 'beat') return hearBeat(state, message.revision);
-  if (message.message === 'snapshot') {
-    view.clear();
-    view.apply(message.records.map(put), message.revision);
-    state.confirmed = true;
-    state.orphansPossible = true;
-    state.telling.clear();
-  } else {
-    // A grant that was given up can be late; what is being granted is told from it by releaseOrphans.
-    state.orphansPossible ||= message.changes.some((change) => isOwnEndpoint(state, change));
-    for (const change of message.changes) restRemoved(state, change);
-    view.apply(message.changes, message.revision);
-    view.apply(message.forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), message.revision);
-  }
+  return message.message === 'snapshot' ? hearSnapshot(state, message) : hearDelta(state, message);
+}
+
+function hearSnapshot(
+  state: AgentState,
+  { records, revision }: Extract<FollowMessage, { message: 'snapshot' }>,
+): AgentEffect[] {
+  state.view.clear();
+  state.view.apply(records.map(put), revision);
+  state.confirmed = true;
+  state.orphansPossible = true;
+  state.telling.clear();
   keepOwnWords(state);
-  const begun = message.message === 'snapshot' ? [...askAgainToDetach(state), ...publishAll(state)] : [];
-  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...begun, ...markDirty(state)];
+  markUrgent(state);
+  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...askAgainToDetach(state), ...publishAll(state)];
+}
+
+function hearDelta(
+  state: AgentState,
+  { changes, forgottenNetworks, revision }: Extract<FollowMessage, { message: 'delta' }>,
+): AgentEffect[] {
+  const { view } = state;
+  // A grant that was given up can be late; what is being granted is told from it by releaseOrphans.
+  state.orphansPossible ||= changes.some((change) => isUnknownOwn(state, change));
+  for (const change of changes) restRemoved(state, change);
+  const before = endpointsBefore(state, changes);
+  view.apply(changes, revision);
+  view.apply(forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), revision);
+  keepOwnWords(state);
+  if (forgottenNetworks.length > 0) markUrgent(state);
+  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...followDelta(state, changes, before)];
 }
 
 /** The session is in order: all that concerns this host up to the beat's revision has been heard. */
 function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): AgentEffect[] {
   if (!confirmed || revision <= view.revision) return [];
   view.apply([], revision);
-  if (turn.phase === 'idle' && !turn.dirty) turn.applied = revision;
+  if (turn.phase === 'idle' && !turn.urgent) turn.applied = revision;
   return [];
 }
 
-const isOwnEndpoint = ({ host }: AgentState, change: Change): boolean =>
-  change.verb === 'put' && change.record.kind === 'endpoint' && change.record.host === host;
+const isUnknownOwn = ({ host, attachments }: AgentState, change: Change): boolean =>
+  change.verb === 'put' &&
+  change.record.kind === 'endpoint' &&
+  change.record.host === host &&
+  !attachments.has(change.record.id);
 
 /** What another host's endpoint had may be in a block of this host: it rests here before it is given. */
 function restRemoved(state: AgentState, change: Change): void {

@@ -3,7 +3,7 @@ import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
-import { answerAttach } from './attach.ts';
+import { answerAttach } from './answer.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';

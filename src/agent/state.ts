@@ -77,6 +77,8 @@ export interface Attaching {
   readonly ask: AttachAsk;
   readonly sinceMs: number;
   readonly phase: 'waiting' | 'granting' | 'journaling' | 'settling';
+  /** The view's revision at which the own blocks had nothing for it. */
+  readonly refusedAt?: Revision;
   /** What the journal is to say, and its endpoint. */
   readonly attachment?: Attachment;
   readonly endpoint?: Endpoint;
@@ -98,8 +100,16 @@ export interface Detaching {
 /** The reconcile turn: one at a time, always from the latest view and a fresh look. */
 export interface Turn {
   phase: 'idle' | 'observing' | 'applying';
-  /** Something happened since the look. */
+  /** Something happened since the look; `urgent` when somebody waits for the next one. */
   dirty: boolean;
+  urgent: boolean;
+  /** Without urgency, looks keep a distance that grows with what they cost. */
+  nextLookMs: number;
+  /** When to look though nothing is known to have happened. */
+  idleLookMs: number;
+  /** Networks that the last turn left as wished, and those of the turn under way. */
+  complete: ReadonlySet<Id>;
+  looking: ReadonlySet<Id>;
   /** The view's revision that the present turn works towards. */
   revision: Revision;
   /** The view's revision that the kernel was brought to last. */
@@ -173,6 +183,11 @@ const emptyState = (start: AgentStart): AgentState => ({
   turn: {
     phase: 'idle',
     dirty: true,
+    urgent: true,
+    nextLookMs: 0,
+    idleLookMs: 0,
+    complete: new Set(),
+    looking: new Set(),
     revision: 0,
     applied: 0,
     ops: [],

@@ -238,6 +238,15 @@ export class TestAgent {
           event: 'applied',
           results: await this.kernel.apply(effect.ops, effect.scope),
         });
+      case 'shortcut': {
+        const { ops, scope, purpose } = effect;
+        this.ops.push(...ops);
+        return this.dispatch({
+          event: 'shortcut-ended',
+          purpose,
+          results: await this.kernel.apply(ops, scope),
+        });
+      }
       case 'report-status':
         return this.connected
           ? this.cluster.controller.dispatch({ event: 'status-reported', status: effect.status })

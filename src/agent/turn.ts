@@ -1,3 +1,4 @@
+import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import { emptyKernelState, type KernelState, kernelKey } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
@@ -12,23 +13,36 @@ import type { AgentState } from './state.ts';
 
 /** Links' and addresses' changes mostly come as events; this look finds what came without one. */
 const LOOK_INTERVAL_MS = 5_000;
+/** Where much is to be looked at, looks are rarer: the share of the time that they take has a bound. */
+const LONGEST_INTERVAL_MS = 30_000;
+const IDLE_SHARE = 1 / 40;
+const BUSY_SHARE = 1 / 10;
+const SHORTEST_DISTANCE_MS = 50;
 const FIRST_RETRY_DELAY_MS = 500;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
-/** Something happened: look again. Whatever else happens before the look begins costs nothing more. */
+/** Something happened: look again, in its time. Whatever else happens before costs nothing more. */
 export function markDirty({ turn }: AgentState): AgentEffect[] {
   turn.dirty = true;
   return [];
 }
 
-/** Begins a turn if there is reason to and none is under way. */
+/** Somebody waits for what only a turn can do. */
+export function markUrgent({ turn }: AgentState): AgentEffect[] {
+  turn.dirty = true;
+  turn.urgent = true;
+  return [];
+}
+
+/** Begins a turn if there is reason to, it is time, and none is under way. */
 export function beginTurn(state: AgentState): AgentEffect[] {
-  const { turn } = state;
-  if (!turn.dirty || turn.phase !== 'idle') return [];
+  const { turn, nowMs } = state;
+  if (turn.phase !== 'idle' || !turn.dirty || !(turn.urgent || nowMs >= turn.nextLookMs)) return [];
   turn.phase = 'observing';
   turn.dirty = false;
+  turn.urgent = false;
   turn.revision = state.view.revision;
-  turn.lastLookMs = state.nowMs;
+  turn.lastLookMs = nowMs;
   turn.scope = scopeOf(state);
   return [{ effect: 'observe', scope: turn.scope }];
 }
@@ -39,12 +53,19 @@ export function takeLook(state: AgentState, observed: KernelState): AgentEffect[
   noteLive(state, observed);
   turn.revision = state.view.revision;
   turn.ops = planOps(state, observed);
+  turn.looking = networksOf(state);
   // Of an earlier revision's making: what the kernel lost since then.
   noteStatus(state, turn.ops, turn.failing);
   if (turn.ops.length === 0) return endTurn(state, []);
   turn.phase = 'applying';
   return [{ effect: 'apply', ops: turn.ops.map(({ op }) => op), scope: scopeOf(state) }];
 }
+
+/** Those that this host takes part in. */
+const networksOf = ({ view, host, wishesNothing }: AgentState): Set<Id> =>
+  new Set(
+    [...view.networks.keys()].filter((id) => !wishesNothing && view.inNetwork(id).endpointCount.has(host)),
+  );
 
 /** From what is to what should be, in order. */
 export function planOps(state: AgentState, observed: KernelState, nothing = state.wishesNothing): RankedOp[] {
@@ -87,9 +108,14 @@ function overlayOf(
 export function endTurn(state: AgentState, results: readonly OpResult[]): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
-  turn.applied = turn.revision;
+  turn.applied = Math.max(turn.applied, turn.revision);
   turn.failing = results.filter(({ ok }) => !ok);
   noteStatus(state, turn.failing.length > 0 ? turn.ops : [], turn.failing);
+  const costMs = state.nowMs - turn.lastLookMs;
+  turn.nextLookMs = state.nowMs + Math.max(SHORTEST_DISTANCE_MS, costMs / BUSY_SHARE);
+  turn.idleLookMs =
+    state.nowMs + Math.min(Math.max(LOOK_INTERVAL_MS, costMs / IDLE_SHARE), LONGEST_INTERVAL_MS);
+  turn.complete = turn.failing.length === 0 ? turn.looking : new Set();
   if (turn.failing.length === 0) {
     turn.failures = 0;
     turn.retryAtMs = 0;
@@ -111,8 +137,10 @@ function scheduleRetry({ turn, nowMs }: AgentState): void {
 
 /** Time has come to try again, or to look whether all is still well. */
 export function retryTurn(state: AgentState): AgentEffect[] {
-  const { retryAtMs, lastLookMs } = state.turn;
-  const retry = retryAtMs > 0 && state.nowMs >= retryAtMs;
-  if (retry) state.turn.retryAtMs = 0;
-  return retry || state.nowMs - lastLookMs >= LOOK_INTERVAL_MS ? markDirty(state) : [];
+  const { retryAtMs, idleLookMs, phase } = state.turn;
+  if (retryAtMs > 0 && state.nowMs >= retryAtMs) {
+    state.turn.retryAtMs = 0;
+    return markUrgent(state);
+  }
+  return phase === 'idle' && state.nowMs >= idleLookMs ? markDirty(state) : [];
 }

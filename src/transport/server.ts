@@ -67,6 +67,8 @@ export async function serve(
   const server = secure
     ? https.createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, handler)
     : http.createServer(handler);
+  // Our clients keep connections for as long as they like; one closed under a request would look like a refusal.
+  server.keepAliveTimeout = 0;
   await listen(server, address);
   return { close: () => closeServer(server, address) };
 }

@@ -1,0 +1,126 @@
+import type { Id } from '#model/id.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import { type KernelObject, kernelKey } from '#model/kernel-state.ts';
+import { ZERO_MAC } from '#model/mac.ts';
+import { hostTag } from '#model/own.ts';
+import type { Change, Endpoint, Revision } from '#model/records.ts';
+import { localObjects, remoteObjects, type ThisHost } from '#plan/endpoint-objects.ts';
+import { order } from '#plan/order.ts';
+import { answerAttach } from './answer.ts';
+import type { AgentEffect, ShortcutPurpose } from './event.ts';
+import { scopeOf } from './scope.ts';
+import type { AgentState } from './state.ts';
+import { markDirty, markUrgent } from './turn.ts';
+
+/*
+ * A turn looks at everything, which is slow where there is much. What one endpoint's coming or going means for the
+ * kernel needs no look: it is written at once, and the next turn, in no hurry, sees whether it came out right. Only
+ * in networks that the last turn found complete, and only what the kernel takes in any order.
+ */
+
+/** An endpoint of this host is promised: its port and interface are written at once. Empty when a turn must do it. */
+export function plug(state: AgentState, request: number): AgentEffect[] {
+  const { attachment, stood } = state.attaching.get(request) ?? {};
+  if (!attachment || stood) return [];
+  const { endpoint, namespace } = attachment;
+  const network = state.view.networks.get(endpoint.network);
+  const host = thisHost(state);
+  if (!network || !host || !state.turn.complete.has(network.id)) return [];
+  const ops = addAll(localObjects(host, network, endpoint, namespace.path));
+  return [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: { request } }];
+}
+
+/** What is known of remote endpoints before a delta is taken into the view, to tell what it changes. */
+export const endpointsBefore = ({ view }: AgentState, changes: readonly Change[]): (Endpoint | undefined)[] =>
+  changes.map((change) => view.endpoints.get(change.verb === 'put' ? change.record.id : change.ref.id));
+
+/** A delta is in the view: writes what it says of remote endpoints; what it says beyond that makes a turn urgent. */
+export function followDelta(
+  state: AgentState,
+  changes: readonly Change[],
+  before: readonly (Endpoint | undefined)[],
+): AgentEffect[] {
+  const ops: KernelOp[] = [];
+  let covered = true;
+  for (const [index, change] of changes.entries()) {
+    const written = opsFor(state, change, before[index]);
+    if (written) ops.push(...written);
+    else covered = false;
+  }
+  if (!covered) markUrgent(state);
+  if (ops.length === 0) return covered ? markApplied(state, state.view.revision) : [];
+  const revision = covered ? state.view.revision : undefined;
+  return [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: { revision } }, ...markDirty(state)];
+}
+
+/** The writes that one change asks for; undefined when only a turn can tell. */
+function opsFor(state: AgentState, change: Change, before: Endpoint | undefined): KernelOp[] | undefined {
+  const kind = change.verb === 'put' ? change.record.kind : change.ref.kind;
+  if (kind === 'block') return [];
+  if (kind !== 'endpoint') return undefined;
+  const after = change.verb === 'put' ? (change.record as Endpoint) : undefined;
+  if ((after ?? before)?.host === state.host) return isAtRest(state, after) ? [] : undefined;
+  const gone = before ? rowsOf(state, before) : [];
+  const come = after ? rowsOf(state, after) : [];
+  if (!gone || !come) return undefined;
+  const kept = new Set(come.map(kernelKey));
+  const surplus = gone.filter(
+    (row) => !kept.has(kernelKey(row)) && !isStillWanted(state, before!.network, row),
+  );
+  return [...surplus.map((object) => ({ verb: 'delete', object }) as const), ...addAll(come)];
+}
+
+/** The controller's echo of what this host has done itself. */
+const isAtRest = ({ attachments }: AgentState, after: Endpoint | undefined): boolean => {
+  const attachment = after && attachments.get(after.id);
+  return attachment?.state === 'attached' && attachment.endpoint.generation === after?.generation;
+};
+
+function rowsOf(state: AgentState, endpoint: Endpoint): KernelObject[] | undefined {
+  const network = state.view.networks.get(endpoint.network);
+  const peer = state.view.hosts.get(endpoint.host);
+  const host = thisHost(state);
+  if (!network || !peer || !host || !state.turn.complete.has(network.id)) return undefined;
+  return remoteObjects(host, network, endpoint, peer);
+}
+
+/** All-zero rows go with the last endpoint of their VTEP, which a turn finds; a MAC or IP may be another's by now. */
+function isStillWanted({ view }: AgentState, network: Id, row: KernelObject): boolean {
+  const { endpointByIp, endpointByMac } = view.inNetwork(network);
+  if (row.kind === 'fdb') return row.mac === ZERO_MAC || endpointByMac.has(row.mac);
+  return row.kind === 'neighbour' && (endpointByIp.has(row.ip) || endpointByMac.has(row.mac));
+}
+
+const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
+  order(objects.map((object) => ({ verb: 'add', object }))).map(({ op }) => op);
+
+function thisHost({ view, host }: AgentState): ThisHost | undefined {
+  const record = view.hosts.get(host);
+  return record && { host: record, hostTag: hostTag(host) };
+}
+
+/** Written, or not: then a turn finds out what is wrong. */
+export function endShortcut(
+  state: AgentState,
+  { request, revision }: ShortcutPurpose,
+  results: readonly OpResult[],
+): AgentEffect[] {
+  if (results.some(({ ok }) => !ok)) return markUrgent(state);
+  if (revision !== undefined) return markApplied(state, revision);
+  const attaching = request === undefined ? undefined : state.attaching.get(request);
+  if (request === undefined || attaching?.phase !== 'settling' || !attaching.endpoint)
+    return markDirty(state);
+  const { endpoint, notices } = attaching;
+  const network = state.view.networks.get(endpoint.network);
+  const known = state.view.endpoints.get(endpoint.id);
+  if (!network || known?.generation !== endpoint.generation) return markUrgent(state);
+  return [
+    ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
+    ...markDirty(state),
+  ];
+}
+
+function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
+  if (turn.phase === 'idle' && !turn.urgent) turn.applied = Math.max(turn.applied, revision);
+  return [];
+}

@@ -1,0 +1,50 @@
+import type { KernelObject, NamespaceName } from '#model/kernel-state.ts';
+import { overlayNamespace } from '#model/own.ts';
+import type { Endpoint, Host, Network } from '#model/records.ts';
+import { containerObjects } from './container.ts';
+import { vtepOf } from './host-view.ts';
+import { tunnelRows } from './tunnel.ts';
+
+/** Whose kernel it is. */
+export interface ThisHost {
+  readonly host: Host;
+  readonly hostTag: string;
+}
+
+/**
+ * What a host's kernel holds for one remote endpoint of a network, its VTEP's all-zero row included: the same rows
+ * that `desired` gives for the whole network, without going through it. Empty when no tunnel leads there.
+ */
+export function remoteObjects(
+  { host, hostTag }: ThisHost,
+  network: Network,
+  endpoint: Endpoint,
+  peer: Host,
+): KernelObject[] {
+  const [own, remote] = [vtepOf(host, network.underlay), vtepOf(peer, network.underlay)];
+  if (!own || !remote) return [];
+  const rows = tunnelRows({
+    network,
+    host,
+    ns: overlayNamespace(hostTag, network.vni),
+    local: [],
+    remote: [endpoint],
+    unreachable: [],
+    hosts: new Map([host, peer].map((each) => [each.id, each])),
+    vteps: new Map([
+      [host.id, own],
+      [peer.id, remote],
+    ]),
+  });
+  return [...rows].flatMap((each) => [...each]);
+}
+
+/** What a host's kernel holds for one endpoint of its own: the port, and the container's interface behind it. */
+export const localObjects = (
+  { hostTag }: ThisHost,
+  network: Network,
+  endpoint: Endpoint,
+  container: NamespaceName,
+): KernelObject[] => [
+  ...containerObjects(network, overlayNamespace(hostTag, network.vni), endpoint, container),
+];
