@@ -2,14 +2,17 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import {
   addKernelObject,
   emptyKernelState,
+  type Fdb,
+  type KernelObject,
   type KernelState,
   type Link,
   type LinkDetail,
   type MutableKernelTables,
   type NamespaceName,
+  type Neighbour,
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf } from '#model/own.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf, VXLAN_NAME } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
@@ -96,11 +99,12 @@ export class FakeKernel implements Kernel {
     const results = ops.map((op): OpResult => {
       const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
       if (error) refused.note(op, error);
+      else if (isTunnelRow(op.object))
+        this.#tell({ dirty: 'row', row: op.object, gone: op.verb === 'delete' });
       else touched.add(op.object.ns);
       return error ? { ok: false, op, error } : { ok: true, op };
     });
-    for (const ns of touched)
-      this.#tell(isOverlayNamespace(ns) ? { dirty: 'namespace', ns } : { dirty: 'all' });
+    for (const ns of touched) this.#tell({ dirty: 'namespace', ns });
     return results;
   }
 
@@ -139,6 +143,10 @@ export class FakeKernel implements Kernel {
     for (const watcher of [...this.#watchers]) watcher(event);
   }
 }
+
+const isTunnelRow = (object: KernelObject): object is Fdb | Neighbour =>
+  object.kind === 'neighbour' ||
+  (object.kind === 'fdb' && object.table === 'self' && object.dev === VXLAN_NAME);
 
 function addDevice(state: MutableKernelTables, device: FakeDevice, seen: ReadonlySet<NamespaceName>): void {
   addKernelObject(state, { ...device.link, detail: detailOf(device, seen) });

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { KernelOp } from '#model/kernel-op.ts';
-import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
+import type { Fdb, FdbState, NamespaceName } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
 import type { RowTable } from '#model/row-table.ts';
@@ -21,12 +21,21 @@ import type { Outbox } from './outbox.ts';
 export function keepFdb(fdb: RowTable<Fdb>, ns: NamespaceName, dev: string, row: NeighbourRow): void {
   if (row.macAt < 0 || row.hasVlan) return;
   const table = row.flags & NTF.SELF ? 'self' : 'master';
-  const state = row.state & NUD.PERMANENT ? 'permanent' : row.state & NUD.NOARP ? 'static' : 'learned';
   const { bytes, macAt, dstAt, dstBytes } = row;
-  fdb.addBytes({ ns, dev, table }, state, bytes, macAt, dstAt, dstBytes);
+  // One more copy to a VTEP that has one: nothing tells it from the proper row but the detour.
+  if (row.hasDetour && isZeroMac(bytes, macAt)) return;
+  fdb.addBytes({ ns, dev, table }, stateOf(row), bytes, macAt, dstAt, dstBytes);
 }
 
-const STATES = { permanent: NUD.PERMANENT, static: NUD.NOARP, learned: NUD.REACHABLE } as const;
+const isZeroMac = (bytes: Uint8Array, at: number): boolean =>
+  bytes.subarray(at, at + 6).every((byte) => byte === 0);
+
+function stateOf({ hasDetour, state }: NeighbourRow): FdbState {
+  if (hasDetour) return 'other';
+  return state & NUD.PERMANENT ? 'permanent' : state & NUD.NOARP ? 'static' : 'learned';
+}
+
+const STATES = { permanent: NUD.PERMANENT, static: NUD.NOARP, learned: NUD.REACHABLE, other: 0 } as const;
 
 /** `bridge fdb replace 02:… dev vxlan0 dst 192.0.2.2 self permanent`; the all-zero MAC has many: `append`. */
 export function writeFdb(out: Outbox, verb: KernelOp['verb'], wished: Fdb): void {

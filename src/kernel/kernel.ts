@@ -1,5 +1,5 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { KernelState, NamespaceName } from '#model/kernel-state.ts';
+import type { Fdb, KernelState, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 
 /** What to look at. Overlay namespaces of the host are always found by their name. */
@@ -17,9 +17,13 @@ export interface ContainerScope {
   readonly interfaces: readonly string[];
 }
 
-/** Something may have changed; which namespace, or everything after a lost event. */
+/** Something may have changed. */
 export type KernelEvent =
+  /** Links, addresses or rows of a namespace, or its name; of a container its path. */
   | { readonly dirty: 'namespace'; readonly ns: NamespaceName }
+  /** A row of a VXLAN device is like this now, or is gone (then only its key counts). */
+  | { readonly dirty: 'row'; readonly row: Fdb | Neighbour; readonly gone: boolean }
+  /** Events were lost. */
   | { readonly dirty: 'all' };
 
 /**
@@ -39,7 +43,10 @@ export interface Kernel {
    */
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]>;
 
-  /** Calls back whenever something in our namespaces may have changed. Returns the way to stop. */
+  /**
+   * Calls back whenever something may have changed in the overlay namespaces, and in the containers' since they were
+   * last in a scope. Returns the way to stop.
+   */
   watch(onEvent: (event: KernelEvent) => void): () => void;
 
   /** Lets go of sockets and workers; the kernel's state stays as it is. */

@@ -1,33 +1,40 @@
 import { type FSWatcher, mkdirSync, watch } from 'node:fs';
 import type { NamespaceName } from '#model/kernel-state.ts';
-import { openWatchtower, type RouteEvent, type Watchtower } from '#netlink/events.ts';
+import type { RouteEvent } from '#netlink/events.ts';
 import { close } from '#netlink/libc.ts';
 import { RTM } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
+import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
+import { EventReader } from './event-reader.ts';
 import type { KernelEvent } from './kernel.ts';
+import { Post } from './post.ts';
 
 /** Misses are asked, not told; nothing has changed by them. */
 const MISSES = [RTM.GETNEIGH];
 const ROWS = [RTM.NEWNEIGH, RTM.DELNEIGH, RTM.GETNEIGH];
 
 /**
- * Hears of changes inside the overlay namespaces that were visited, and of the loss of their names under /run/netns.
- * Open only while somebody listens; holds no namespace alive.
+ * Hears of changes in the namespaces that were visited, overlays and containers, and of the loss of overlays' names
+ * under /run/netns. Open only while somebody listens; holds no namespace alive.
  */
-export class OverlayWatch {
-  readonly #visited = new Set<NamespaceName>();
+export class NamespaceWatch {
+  readonly #visited = new Map<NamespaceName, OpenNamespace['cookie']>();
   readonly #listeners = new Set<(event: KernelEvent) => void>();
-  /** Of the numbers that the tower gives. */
-  readonly #names = new Map<number, NamespaceName>();
-  #tower: Watchtower | undefined;
+  readonly #reader = new EventReader();
+  #overlays: Post | undefined;
+  /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
+  #containers: Post | undefined;
   #directory: FSWatcher | undefined;
   #mutes = 0;
 
   /** We are in this namespace now; from here on it is heard too. Idempotent. */
-  see(ns: NamespaceName, netnsFd: number): void {
-    this.#visited.add(ns);
-    if (this.#tower) this.#names.set(this.#tower.add(netnsFd), ns);
+  see(ns: NamespaceName, { fd, cookie }: OpenNamespace): void {
+    const post = isContainer(ns) ? this.#containers : this.#overlays;
+    if (post && !post.hears(ns, cookie)) {
+      post.hear(ns, cookie, fd);
+      if (post === this.#overlays) this.#reader.learnDevices(ns, fd);
+    }
+    this.#visited.set(ns, cookie);
   }
 
   /** Returns the way to stop. */
@@ -45,11 +52,11 @@ export class OverlayWatch {
    * so afterwards these namespaces count as changed.
    */
   async withoutRows<T>(namespaces: ReadonlySet<NamespaceName>, work: () => Promise<T>): Promise<T> {
-    if (++this.#mutes === 1) this.#tower?.drop(ROWS);
+    if (++this.#mutes === 1) this.#overlays?.drop(ROWS);
     try {
       return await work();
     } finally {
-      if (--this.#mutes === 0) this.#tower?.drop(MISSES);
+      if (--this.#mutes === 0) this.#overlays?.drop(MISSES);
       for (const ns of namespaces) this.#tell({ dirty: 'namespace', ns });
     }
   }
@@ -57,32 +64,35 @@ export class OverlayWatch {
   close(): void {
     this.#listeners.clear();
     this.#directory?.close();
-    this.#tower?.close();
-    this.#directory = undefined;
-    this.#tower = undefined;
-    this.#names.clear();
+    this.#overlays?.close();
+    this.#containers?.close();
+    this.#directory = this.#overlays = this.#containers = undefined;
   }
 
   #open(): void {
     mkdirSync(NAMESPACE_DIRECTORY, { recursive: true });
     this.#directory = watch(NAMESPACE_DIRECTORY, (_, name) => this.#onName(name));
-    const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const;
-    this.#tower = openWatchtower({ groups }, (event) => this.#onRoute(event));
-    this.#tower.drop(MISSES);
-    for (const ns of this.#visited) this.#revisit(ns);
+    const onEvent = (event: RouteEvent, names: Iterable<NamespaceName>) => this.#onRoute(event, names);
+    this.#overlays = new Post(['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'], onEvent);
+    this.#overlays.drop(MISSES);
+    this.#containers = new Post(['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR'], onEvent);
+    for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
   }
 
-  #revisit(ns: NamespaceName): void {
-    const opened = openNamespace(namedNamespacePath(ns));
+  #revisit(ns: NamespaceName, cookie: string): void {
+    const opened = openNamespace(isContainer(ns) ? ns : namedNamespacePath(ns));
     if (typeof opened === 'string') return;
-    this.see(ns, opened.fd);
+    if (opened.cookie === cookie) this.see(ns, opened);
     close(opened.fd);
   }
 
-  #onRoute(event: RouteEvent): void {
-    const ns = event.kind === 'message' ? this.#names.get(event.nsid ?? -1) : undefined;
+  #onRoute(event: RouteEvent, names: Iterable<NamespaceName>): void {
     if (event.kind === 'overrun') this.#tell({ dirty: 'all' });
-    else if (ns !== undefined) this.#tell({ dirty: 'namespace', ns });
+    else
+      for (const ns of names) {
+        const told = this.#reader.read(ns, event.message);
+        if (told) this.#tell(told);
+      }
   }
 
   #onName(name: string | null): void {
@@ -94,3 +104,5 @@ export class OverlayWatch {
     for (const listener of [...this.#listeners]) listener(event);
   }
 }
+
+const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');

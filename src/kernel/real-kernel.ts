@@ -2,8 +2,8 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { KernelState } from '#model/kernel-state.ts';
 import { Application } from './apply.ts';
 import type { Kernel, KernelEvent, Scope } from './kernel.ts';
+import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
-import { OverlayWatch } from './overlay-watch.ts';
 import { Visits } from './visit.ts';
 
 export interface RealKernelOptions {
@@ -20,7 +20,7 @@ const MANY_ROWS = 256;
  */
 export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
-  readonly #watch = new OverlayWatch();
+  readonly #watch = new NamespaceWatch();
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
@@ -48,7 +48,7 @@ export class RealKernel implements Kernel {
   }
 
   async #visiting<T>(scope: Scope, work: (visits: Visits) => Promise<T>): Promise<T> {
-    const visits = new Visits(scope, (ns, netnsFd) => this.#watch.see(ns, netnsFd));
+    const visits = new Visits(scope, (ns, opened) => this.#watch.see(ns, opened));
     try {
       return await work(visits);
     } finally {

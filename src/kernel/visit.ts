@@ -56,11 +56,11 @@ export class Visit {
 export class Visits {
   readonly #containers: ReadonlyMap<NamespaceName, NamespaceRef>;
   readonly #open = new Map<NamespaceName, Visit>();
-  readonly #onOverlay: (ns: NamespaceName, netnsFd: number) => void;
+  readonly #onEnter: (ns: NamespaceName, opened: OpenNamespace) => void;
 
-  constructor(scope: Scope, onOverlay: (ns: NamespaceName, netnsFd: number) => void) {
+  constructor(scope: Scope, onEnter: (ns: NamespaceName, opened: OpenNamespace) => void) {
     this.#containers = new Map(scope.containers.map(({ namespace }) => [namespace.path, namespace]));
-    this.#onOverlay = onOverlay;
+    this.#onEnter = onEnter;
   }
 
   /** Throws NetlinkError ENOENT when it is not there, or is another one than the scope means. */
@@ -73,15 +73,17 @@ export class Visits {
   }
 
   #enter(ns: NamespaceName): number {
-    if (!ns.startsWith('/')) {
-      const { fd } = open(ns, namedNamespacePath(ns));
-      this.#onOverlay(ns, fd);
-      return fd;
-    }
+    const opened = ns.startsWith('/') ? this.#openContainer(ns) : open(ns, namedNamespacePath(ns));
+    this.#onEnter(ns, opened);
+    return opened.fd;
+  }
+
+  #openContainer(ns: NamespaceName): OpenNamespace {
     const meant = this.#containers.get(ns);
     if (!meant) throw absent(`${ns} is not among the containers to look at`);
-    const { fd, dev, inode, cookie } = open(ns, ns);
-    if (meant.dev === dev && meant.inode === inode && meant.cookie === cookie) return fd;
+    const opened = open(ns, ns);
+    const { fd, dev, inode, cookie } = opened;
+    if (meant.dev === dev && meant.inode === inode && meant.cookie === cookie) return opened;
     close(fd);
     throw absent(`${ns} is another namespace by now`);
   }

@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Ip } from '#model/ip.ts';
+import { kernelKey } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { add, del, expectEventually, type Stage } from './contract-stage.ts';
 import type { KernelEvent } from './kernel.ts';
@@ -10,12 +12,18 @@ export function watchContract(at: () => Stage): void {
     stage = at();
   });
 
+  let stop = () => {};
+  function listen(): KernelEvent[] {
+    const events: KernelEvent[] = [];
+    stop = stage.world.kernel.watch((event) => events.push(event));
+    return events;
+  }
+
   describe('watch', () => {
     it('tells of changes in an overlay namespace, and no longer after its stop', async () => {
       await stage.build();
-      const events: KernelEvent[] = [];
-      const stop = stage.world.kernel.watch((event) => events.push(event));
-      await stage.applyAll(add({ ...stage.net.remote, mac: '02:00:00:00:ff:07' as Mac }));
+      const events = listen();
+      await stage.applyAll(add({ ...stage.net.vxlan, mtu: 1300 }));
       await expectEventually(() => expect(events).toContainEqual({ dirty: 'namespace', ns: stage.net.ns }));
       stop();
       events.length = 0;
@@ -24,9 +32,37 @@ export function watchContract(at: () => Stage): void {
       expect(events).toEqual([]);
     });
 
+    it('tells each row of a tunnel: how it is now, or that it is gone', async () => {
+      await stage.build();
+      const events = listen();
+      const changed = [
+        { ...stage.net.remote, dst: '192.0.2.9' as Ip },
+        { ...stage.net.neighbour, mac: '02:00:00:00:ff:07' as Mac },
+      ];
+      for (const row of changed) {
+        await stage.applyAll(add(row));
+        await expectEventually(() => expect(events).toContainEqual({ dirty: 'row', row, gone: false }));
+      }
+      const rows = [...changed, stage.net.flood];
+      await stage.applyAll(...rows.map(del));
+      await expectEventually(() => {
+        const gone = events.filter((event) => event.dirty === 'row').filter((event) => event.gone);
+        expect(new Set(gone.map(({ row }) => kernelKey(row)))).toEqual(new Set(rows.map(kernelKey)));
+      });
+    });
+
+    it('tells of changes in a container that was looked at', async () => {
+      await stage.build();
+      const events = listen();
+      await stage.world.kernel.observe(stage.scope);
+      await stage.applyAll(del(stage.net.address4));
+      await expectEventually(() =>
+        expect(events).toContainEqual({ dirty: 'namespace', ns: stage.container.path }),
+      );
+    });
+
     it('tells of a namespace made later, and of its end', async () => {
-      const events: KernelEvent[] = [];
-      stage.world.kernel.watch((event) => events.push(event));
+      const events = listen();
       await stage.build();
       await expectEventually(() => expect(events.length).toBeGreaterThan(0));
       events.length = 0;
@@ -39,8 +75,7 @@ export function watchContract(at: () => Stage): void {
 
     it('tells of a container’s end by the loss of its port', async () => {
       await stage.build();
-      const events: KernelEvent[] = [];
-      stage.world.kernel.watch((event) => events.push(event));
+      const events = listen();
       await stage.world.removeContainer(stage.container);
       await expectEventually(() => expect(events.length).toBeGreaterThan(0));
     });

@@ -164,8 +164,11 @@ export interface Fdb {
   /** The remote VTEP; only in a VXLAN device's table. */
   readonly dst?: Ip;
   /** `permanent` on a bridge port means "the bridge's own address"; `static` is a host behind that port. */
-  readonly state: 'permanent' | 'static' | 'learned';
+  readonly state: FdbState;
 }
+
+/** `other`: sent by a port, VNI, device or nexthop of its own, as Weft makes none. */
+export type FdbState = 'permanent' | 'static' | 'learned' | 'other';
 
 /** Rows are many, and packed. */
 interface RowTables {

@@ -57,7 +57,7 @@ function renderNeighbour(verb: Verb, { ns, dev, ip, mac, state }: Neighbour): st
 }
 
 /** The words of bridge(8) for the state of a row; a VXLAN device's row is permanent unless said otherwise. */
-const FDB_STATES = { permanent: 'permanent', static: 'static', learned: 'dynamic' } as const;
+const FDB_STATES = { permanent: 'permanent', static: 'static', learned: 'dynamic', other: '' } as const;
 
 function renderFdb(verb: Verb, { ns, dev, table, mac, dst, state }: Fdb): string {
   // One all-zero row per VTEP, so append; any other MAC lives in one place, so replace.

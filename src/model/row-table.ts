@@ -278,7 +278,7 @@ const wordOf = (bytes: Uint8Array, at: number): number =>
 
 const nameOf = ({ ns, dev, table }: RowDevice): string => `${ns} ${dev} ${table}`;
 
-export const FDB_STATES = ['permanent', 'static', 'learned'] as const satisfies Fdb['state'][];
+export const FDB_STATES = ['permanent', 'static', 'learned', 'other'] as const satisfies Fdb['state'][];
 export const NEIGHBOUR_STATES = [
   'permanent',
   'noarp',

@@ -15,6 +15,8 @@ export const RTNLGRP = {
   IPV4_ROUTE: 7,
   IPV6_IFADDR: 9,
   IPV6_ROUTE: 11,
+  /** Numbers of namespaces: RTM_DELNSID when one that was added is gone. */
+  NSID: 28,
 } as const;
 export type EventGroup = keyof typeof RTNLGRP;
 

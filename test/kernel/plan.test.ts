@@ -119,6 +119,8 @@ describe('plan and the real kernel', () => {
     'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.9',
     'bridge -n NS fdb del 02:00:01:00:00:15 dev vxlan0',
     'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.9',
+    'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.2 port 5000',
+    'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.2 vni 7',
     'bridge -n NS fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.9',
     'bridge -n NS fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.9 dynamic',
     'bridge -n NS fdb add 02:00:00:00:00:99 dev PORT master static',

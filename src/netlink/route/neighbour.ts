@@ -71,6 +71,10 @@ const cacheInfo: Codec<NeighbourCache> = {
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NDA_VLAN = 5;
+const NDA_PORT = 6;
+const NDA_VNI = 7;
+const NDA_IFINDEX = 8;
+const NDA_NH_ID = 13;
 const neighbourFields = defineFields({
   /** The MAC: the key of an FDB entry, the answer of a neighbour. */
   mac: field(NDA_LLADDR, mac),
@@ -78,16 +82,16 @@ const neighbourFields = defineFields({
   dst: field(NDA_DST, ip),
   vlan: field(NDA_VLAN, u16),
   /** UDP port of the VTEP where it is not the device's. */
-  port: field(6, be16),
-  vni: field(7, u32),
+  port: field(NDA_PORT, be16),
+  vni: field(NDA_VNI, u32),
   /** Ifindex of the device towards the VTEP: `via`. */
-  via: field(8, u32),
+  via: field(NDA_IFINDEX, u32),
   master: field(9, u32),
   linkNetnsId: field(10, s32),
   sourceVni: field(11, u32),
   /** Who made the entry, like a route's protocol; not kept by FDBs. */
   protocol: field(12, u8),
-  nexthopId: field(13, u32),
+  nexthopId: field(NDA_NH_ID, u32),
   flagsExt: field(15, u32),
   cache: field(3, cacheInfo),
 });
@@ -164,6 +168,8 @@ export interface NeighbourRow {
   flags: number;
   /** Whether it is of one VLAN only. */
   hasVlan: boolean;
+  /** Whether a VXLAN device sends by another UDP port, VNI or underlay device than its own, or by a nexthop. */
+  hasDetour: boolean;
   bytes: Uint8Array;
   /** Of six bytes; -1 if there is no MAC. */
   macAt: number;
@@ -173,7 +179,7 @@ export interface NeighbourRow {
 }
 
 export const emptyNeighbourRow = (): NeighbourRow => ({
-  ...{ ifindex: 0, state: 0, flags: 0, hasVlan: false },
+  ...{ ifindex: 0, state: 0, flags: 0, hasVlan: false, hasDetour: false },
   ...{ bytes: new Uint8Array(), macAt: -1, dstAt: -1, dstBytes: 0 },
 });
 
@@ -185,6 +191,7 @@ export function readNeighbourRow(message: Message, row: NeighbourRow): void {
   row.flags = body[10]!;
   row.bytes = body;
   row.hasVlan = false;
+  row.hasDetour = false;
   row.macAt = -1;
   row.dstAt = -1;
   row.dstBytes = 0;
@@ -194,6 +201,8 @@ export function readNeighbourRow(message: Message, row: NeighbourRow): void {
       row.dstAt = start;
       row.dstBytes = end - start;
     } else if (type === NDA_VLAN) row.hasVlan = true;
+    else if (type === NDA_PORT || type === NDA_VNI || type === NDA_IFINDEX || type === NDA_NH_ID)
+      row.hasDetour = true;
   });
 }
 

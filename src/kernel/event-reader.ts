@@ -1,0 +1,71 @@
+import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
+import { VXLAN_NAME } from '#model/own.ts';
+import { fdbTable, neighbourTable } from '#model/row-table.ts';
+import { openConversation } from '#netlink/conversation.ts';
+import { type Message, RTM } from '#netlink/message.ts';
+import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
+import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
+import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
+import { keepFdb } from './fdb.ts';
+import type { KernelEvent } from './kernel.ts';
+import { keepNeighbour } from './neighbour.ts';
+
+const ROW = emptyNeighbourRow();
+
+/** What the kernel's messages say. Of rows it tells each by itself, so that nobody need read a whole table for one. */
+export class EventReader {
+  /** Names of the devices of overlay namespaces: rows come with their numbers. */
+  readonly #devices = new Map<NamespaceName, Map<number, string>>();
+
+  /** To be called once a namespace is heard; what changes afterwards is heard. */
+  learnDevices(ns: NamespaceName, netnsFd: number): void {
+    const conversation = openConversation(netnsFd);
+    try {
+      const links = conversation.dump(encodeDumpLinks(), decodeLink);
+      this.#devices.set(ns, new Map(links.map(({ index, name = '' }) => [index, name])));
+    } finally {
+      conversation.close();
+    }
+  }
+
+  /** Undefined when nothing that Weft looks at has changed. */
+  read(ns: NamespaceName, message: Message): KernelEvent | undefined {
+    const { type } = message;
+    if (type === RTM.NEWNEIGH || type === RTM.DELNEIGH) return this.#readRow(ns, message);
+    if (type === RTM.NEWLINK || type === RTM.DELLINK) this.#noteDevice(ns, message);
+    return { dirty: 'namespace', ns };
+  }
+
+  #noteDevice(ns: NamespaceName, message: Message): void {
+    const devices = this.#devices.get(ns);
+    if (!devices) return;
+    const { index, name = '' } = decodeLink(message);
+    if (message.type === RTM.DELLINK) devices.delete(index);
+    else devices.set(index, name);
+  }
+
+  #readRow(ns: NamespaceName, message: Message): KernelEvent | undefined {
+    readNeighbourRow(message, ROW);
+    const dev = this.#devices.get(ns)?.get(ROW.ifindex);
+    const isRow = message.body[0] === AF_BRIDGE;
+    if (dev === undefined || (isRow && !(ROW.flags & NTF.SELF))) return { dirty: 'namespace', ns };
+    // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
+    if (dev !== VXLAN_NAME) return undefined;
+    const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
+    const row = isRow ? fdbOf(ns, dev, ROW) : neighbourOf(ns, dev, ROW);
+    return row && { dirty: 'row', row, gone };
+  }
+}
+
+function fdbOf(ns: NamespaceName, dev: string, row: NeighbourRow): Fdb | undefined {
+  const table = fdbTable();
+  keepFdb(table, ns, dev, row);
+  return [...table.values()][0];
+}
+
+function neighbourOf(ns: NamespaceName, dev: string, row: NeighbourRow): Neighbour | undefined {
+  const table = neighbourTable();
+  // One that is gone has no MAC any more: any six bytes do, since only its address counts.
+  keepNeighbour(table, ns, dev, { ...row, macAt: Math.max(row.macAt, 0) });
+  return [...table.values()][0];
+}
