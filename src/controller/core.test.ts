@@ -88,6 +88,75 @@ describe('wishes', () => {
   });
 });
 
+describe('what only operators may', () => {
+  const forbidden = { outcome: 'rejected', reason: 'forbidden' };
+
+  test('a host repairs no addresses, frees no block, and returns no blocks but its own', () => {
+    const controller = threeHosts();
+    const endpoint = controller.grant(attachEndpoint('app', 'h1', 'c1')) as Endpoint;
+    controller.grant(detach(endpoint));
+    const [block] = [...controller.state.snapshot.blocks.values()];
+    expect(controller.ask({ wish: 'repair-addresses' }, host('h1'))).toMatchObject(forbidden);
+    expect(controller.ask({ wish: 'free-block', block: block!.id }, host('h1'))).toMatchObject(forbidden);
+    const back = { wish: 'return-blocks', network: endpoint.network, host: 'h1' } as const;
+    expect(controller.ask(back, host('h2'))).toMatchObject(forbidden);
+    expect(controller.ask(back, host('h1'))).toMatchObject({ outcome: 'admitted' });
+    expect(controller.ask({ wish: 'repair-addresses' })).toMatchObject({ outcome: 'admitted' });
+  });
+});
+
+describe('an address that has to be asked for', () => {
+  /** A /28 whose four blocks are owned by h1, h2, h3 and h4; of these only those that follow can be asked. */
+  function fullOfBlocks(...following: string[]): TestController {
+    const controller = threeHosts();
+    for (const name of ['h4', 'h5']) controller.grant(registerHost(name), host(name));
+    controller.grant(createNetwork('tiny', { subnets: ['10.1.0.0/28'] }));
+    for (const name of ['h1', 'h2', 'h3', 'h4']) controller.grant(attachEndpoint('tiny', name, 'c'));
+    following.forEach((name, session) => controller.follow(session, name));
+    return controller;
+  }
+
+  test('is chosen where somebody can be', () => {
+    const controller = fullOfBlocks('h1', 'h2', 'h5');
+    controller.petition(attachEndpoint('tiny', 'h5', 'c'));
+    expect(controller.commits[0]?.changes).toMatchObject([
+      { record: { kind: 'block', cidr: '10.1.0.4/30', except: ['10.1.0.7'] } },
+    ]);
+  });
+
+  test('is refused when nobody can be, and free ones are left', () => {
+    const controller = fullOfBlocks('h5');
+    expect(controller.ask(attachEndpoint('tiny', 'h5', 'c'))).toMatchObject({
+      reason: 'exhausted',
+      faults: [{ problem: expect.stringContaining('are in blocks of hosts that are away') }],
+    });
+  });
+});
+
+describe('a block that was given up', () => {
+  test('is free once all hosts of the network have applied that', () => {
+    const controller = threeHosts();
+    for (const name of ['h1', 'h2', 'h3']) controller.grant(attachEndpoint('app', name, 'c'));
+    controller.grant({ wish: 'evict-host', host: 'h3' });
+    const { revision } = controller.state.snapshot;
+    const resting = () => [...controller.state.snapshot.blocks.values()].filter(({ retired }) => retired > 0);
+    expect(resting().map(({ retired }) => retired)).toEqual([revision, revision]);
+    const report = (name: string, appliedRevision: number) => {
+      const { id } = controller.state.snapshot.hostNamed(name)!;
+      const counts = { headRevision: revision, settledRevision: 0, endpoints: 1, networks: 1 };
+      const status = { host: id, appliedRevision, ...counts, drift: [], failing: [], notices: [] };
+      controller.dispatch({ event: 'status-reported', status });
+      controller.dispatch({ event: 'tick' });
+      controller.acknowledgeAll();
+    };
+    report('h1', revision);
+    report('h2', revision - 1);
+    expect(resting()).toHaveLength(2);
+    report('h2', revision);
+    expect(resting()).toEqual([]);
+  });
+});
+
 describe('following', () => {
   test('gives a host its own record, and of a network it is not in nothing', () => {
     const controller = threeHosts();

@@ -14,6 +14,7 @@ import { ListenError, type Server, serve } from '#transport/server.ts';
 import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
 import type { ControllerConfig } from './config.ts';
 import { Engine } from './engine.ts';
+import { readStatuses } from './read-statuses.ts';
 import { controllerRoutes } from './service.ts';
 import { createControllerState } from './state.ts';
 
@@ -42,6 +43,7 @@ export async function runController(config: ControllerConfig, signal: AbortSigna
 async function startEngine(config: ControllerConfig, store: Store, log: pino.Logger): Promise<Engine> {
   const { records, revision } = await store.read();
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
+  for (const { status } of await readStatuses(store)) state.applied.set(status.host, status.appliedRevision);
   log.info({ revision, records: records.length }, 'store is open');
   return new Engine(state, store, chance, log);
 }
