@@ -121,6 +121,11 @@ export class World {
     return call(this.agentSocket(host), 'AgentService/Detach', request);
   }
 
+  /** The detach of one generation of an endpoint, as an agent tells it; one that is old news changes nothing. */
+  tellDetached({ id, generation }: EndpointJson): Promise<Reply> {
+    return call(this.controllerSocket, 'ControllerService/DetachEndpoint', { endpoint: id, generation });
+  }
+
   status(host: string): Promise<StatusJson> {
     return callOk(this.agentSocket(host), 'AgentService/Status');
   }
