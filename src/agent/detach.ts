@@ -46,20 +46,27 @@ export function findEndpoints(
     );
   const wanted = endpoint ?? '';
   if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
-  const named = ours.filter(({ name, network: id }) => foldName(name) === foldName(wanted) && inNetwork(id));
+  const called = ours.filter(({ name }) => foldName(name) === foldName(wanted));
+  const all = called.filter(({ network: id }) => inNetwork(id));
+  // One that goes already is not meant if there is another.
+  const staying = all.filter(({ id }) => state.attachments.get(id)?.state !== 'detaching');
+  const named = staying.length > 0 ? staying : all;
   if (named.length === 1) return named;
-  return named.length === 0
-    ? reject('absent', fault('endpoint', wanted, 'is not on this host', 'see `weft endpoint ls`'))
-    : reject(
-        'conflict',
-        fault(
-          'endpoint',
-          wanted,
-          `is the name of ${named.length} endpoints here`,
-          'add --network, or give the id',
-        ),
-      );
+  if (named.length > 1) return refuse('conflict', wanted, `is the name of ${named.length} endpoints here`);
+  const isUnheard = called.some(({ network: id }) => !state.view.networks.has(id));
+  return isUnheard
+    ? refuse('unavailable', wanted, 'is here in a network whose name the controller has not told yet')
+    : refuse('absent', wanted, 'is not on this host');
 }
+
+const FIXES = {
+  conflict: 'add --network, or give the id',
+  unavailable: 'give the id, or try again',
+  absent: 'see `weft endpoint ls`',
+};
+
+const refuse = (reason: keyof typeof FIXES, wanted: string, problem: string): Rejection =>
+  reject(reason, fault('endpoint', wanted, problem, FIXES[reason]));
 
 /** Marks an endpoint as going: remembered first, then taken out of the kernel, then told. Idempotent. */
 export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
