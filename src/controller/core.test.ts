@@ -112,7 +112,7 @@ describe('an address that has to be asked for', () => {
     for (const name of ['h4', 'h5']) controller.grant(registerHost(name), host(name));
     controller.grant(createNetwork('tiny', { subnets: ['10.1.0.0/28'] }));
     for (const name of ['h1', 'h2', 'h3', 'h4']) controller.grant(attachEndpoint('tiny', name, 'c'));
-    following.forEach((name, session) => controller.follow(session, name));
+    for (const [session, name] of following.entries()) controller.follow(session, name);
     return controller;
   }
 

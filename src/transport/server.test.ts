@@ -90,9 +90,9 @@ describe('a unix socket', () => {
     const file = path.join(dir, 'a.sock');
     const child = spawn(process.execPath, [
       '-e',
-      `require('net').createServer().listen(${JSON.stringify(file)})`,
+      `require('net').createServer().listen(${JSON.stringify(file)}, () => console.log('listening'))`,
     ]);
-    while (!fs.existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
     await expect(start(unix())).rejects.toThrow(/in use by a running program/);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.on('exit', resolve));
