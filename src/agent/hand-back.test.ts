@@ -99,6 +99,22 @@ test('what was begun is given from no more, whatever a killed agent remembers, u
   expect((await attach(h1, '/c3')).addresses).toEqual(['10.1.0.8']);
 });
 
+test('they are given from no more while an old view on disk says that they may be', async () => {
+  await attach(h1, '/c1');
+  h1.detach({ endpoint: 'c1' });
+  await pass(4.9 * MINUTE_MS);
+  // The disk is slow: the controller has answered, and the view that says so is not written yet.
+  h1.holding = 'keep-view';
+  await pass(0.2 * MINUTE_MS);
+  expect(blocksOf(h1)).toEqual([]);
+  expect(handBackEntries(h1)).toHaveLength(1);
+  h1.restart();
+  h1.cut();
+  const request = h1.attach('app', '/c2');
+  await cluster.settle(1_000);
+  expect(h1.answers.get(request)).toMatchObject({ reason: 'unavailable' });
+});
+
 test('they stay when an endpoint was granted meanwhile', async () => {
   await attach(h1, '/c1');
   h1.detach({ endpoint: 'c1' });

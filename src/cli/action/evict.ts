@@ -60,7 +60,9 @@ async function readLosses(clients: Clients, call: CallOptions, nameOrId: string)
 
 const describeLosses = ({ name, connected, endpoints, blocks }: Losses): string[] => [
   `host ${name} would lose ${listOf(endpoints, 'endpoint')}`,
-  `and ${listOf(blocks, 'block')}, to rest until all other hosts have taken note`,
+  ...(blocks.length > 0
+    ? [`and ${listOf(blocks, 'block')}, to rest until all other hosts have taken note`]
+    : []),
   ...(connected ? [`its agent is connected: containers that run there are cut off at once`] : []),
 ];
 
