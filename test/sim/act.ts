@@ -1,0 +1,113 @@
+import type { Principal } from '#api/principal.ts';
+import type { Wish } from '#model/wish.ts';
+import type { ControllerProcess } from './controller-process.ts';
+import type { Machine } from './machine.ts';
+import type { Action } from './scenario.ts';
+import type { Users } from './users.ts';
+import { vandalise } from './vandal.ts';
+import type { World } from './world.ts';
+
+const OPERATOR: Principal = { role: 'operator', name: 'sim' };
+
+/** Small ones, so that addresses run out and come back; one with both families. */
+const SUBNETS = [['10.1.0.0/26'], ['10.2.0.0/28', 'fd00:2::/64'], ['10.3.0.0/24']];
+
+/** Does what a scenario says. What makes no sense by now is left out. */
+export async function act(world: World, users: Users, action: Action): Promise<void> {
+  const { machines, controller, rival, store, timeline, count } = world;
+  const machine = 'host' in action ? machines[action.host]! : undefined;
+  world.note('*', () => JSON.stringify(action));
+  count(action.do);
+  const ask = (wish: Wish, byRival: boolean) => operate(byRival ? rival : controller, wish);
+  switch (action.do) {
+    case 'attach':
+      return users.attach(slotOf(users, machine!, action), fixedAddress(action));
+    case 'detach':
+      return users.detach(slotOf(users, machine!, action), action.by);
+    case 'end container': {
+      const end = () => users.endContainer(machine!, pathOf(action.container));
+      if (action.amid) machine!.amid = end;
+      else end();
+      return;
+    }
+    case 'create network': {
+      const { mode, network, rival: byRival } = action;
+      const subnets = SUBNETS[network]!;
+      const name = `n${network}`;
+      return ask({ wish: 'create-network', name, subnets, gateways: [], mode, allowOverlap: false }, byRival);
+    }
+    case 'remove network':
+      return ask({ wish: 'remove-network', network: `n${action.network}` }, action.rival);
+    case 'kill agent':
+      return machine!.agent?.fuse.light(action.effects, action.where);
+    case 'kill controller':
+      return controller.fuse.light(action.effects, action.where);
+    case 'cut':
+      return machine!.wire.cut(action.forMs);
+    case 'stall':
+      return machine!.wire.stall(action.forMs);
+    case 'slow':
+      machine!.wire.slowMs = action.byMs;
+      return timeline.after(action.forMs, () => {
+        machine!.wire.slowMs = 0;
+      });
+    case 'lose connections':
+      return machine!.wire.loseConnections();
+    case 'reboot':
+      return users.reboot(machine!);
+    case 'move VTEP':
+      machine!.underlay = `192.0.2.${10 + action.host + 40 * action.to}`;
+      return machine!.wire.breakOff();
+    case 'fill journal':
+      machine!.disk.fullUntilMs = Math.max(machine!.disk.fullUntilMs, timeline.nowMs + action.forMs);
+      return;
+    case 'fill store':
+      store.fullUntilMs = Math.max(store.fullUntilMs, timeline.nowMs + action.forMs);
+      return;
+    case 'compact':
+      controller.isTooOld = true;
+      return controller.feed();
+    case 'refuse ops':
+      machine!.refusals = { kind: action.kind, errno: action.errno, times: action.times };
+      return;
+    case 'interrupt looks':
+      machine!.badLooks += action.times;
+      return;
+    case 'vandalise':
+      return vandalise(world, machine!, action.how, action.choice);
+  }
+}
+
+/** All faults end; what is down comes back by itself. */
+export function calm({ controller, rival, machines, store }: World): void {
+  for (const { fuse } of [controller, rival]) fuse.putOut();
+  store.fullUntilMs = 0;
+  for (const machine of machines) {
+    machine.agent?.fuse.putOut();
+    machine.wire.heal();
+    machine.disk.fullUntilMs = 0;
+    machine.refusals = undefined;
+    machine.amid = undefined;
+    machine.badLooks = 0;
+  }
+}
+
+function operate(to: ControllerProcess, wish: Wish): void {
+  if (to.state) to.ask(OPERATOR, wish, () => {});
+}
+
+const pathOf = (container: number): string => `/run/netns/c${container}`;
+
+const slotOf = (
+  users: Users,
+  machine: Machine,
+  at: { readonly container: number; readonly network: number },
+) => users.slot(machine, pathOf(at.container), `n${at.network}`);
+
+const fixedAddress = ({
+  network,
+  address,
+}: {
+  readonly network: number;
+  readonly address?: number;
+}): string[] => (address === undefined ? [] : [`10.${network + 1}.0.${address}`]);

@@ -1,0 +1,289 @@
+import type { Attachment, JournalEntry } from '#agent/attachment.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from '#agent/event.ts';
+import type { AgentState } from '#agent/state.ts';
+import type { FollowMessage } from '#api/follow-message.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import type { OpResult } from '#model/kernel-op.ts';
+import type { Endpoint } from '#model/records.ts';
+import type { Wish } from '#model/wish.ts';
+import { checkHeard, checkOps } from './agent-checks.ts';
+import type { Reply } from './controller-process.ts';
+import { Fuse } from './fuse.ts';
+import type { Machine } from './machine.ts';
+import { Violation } from './violation.ts';
+import { EPOCH_MS, type World } from './world.ts';
+
+/** `lost`: the agent was killed before it answered. */
+export type Outcome = Answer | Rejection | 'lost';
+
+type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
+
+/** agent/engine.ts */
+const TICK_INTERVAL_MS = 500;
+
+const UNREACHABLE = reject('unavailable', fault('controller', 'sim', 'cannot be reached', 'wait'));
+const DISK_FULL = reject('unavailable', fault('journal', 'full', 'no room on the disk', 'make room'));
+
+/** The agent's core with its machine's kernel, disk and wire, as agent/engine.ts runs it. It can be killed anywhere. */
+export class AgentProcess {
+  readonly fuse = new Fuse();
+  readonly state: AgentState;
+  isAlive = true;
+  /** It has heard the controller in this life. */
+  isConfirmed = false;
+  readonly #world: World;
+  readonly #machine: Machine;
+  readonly #asked = new Map<number, (outcome: Outcome) => void>();
+  readonly #unwatch: () => void;
+  #endSession: () => void = () => {};
+  readonly #writing: Write[] = [];
+  #lastWriteMs = 0;
+  #lastRequest = 0;
+  #isToldOfKernel = false;
+
+  constructor(world: World, machine: Machine) {
+    this.#world = world;
+    this.#machine = machine;
+    const { cores } = world;
+    const { disk, bootId, name, id: host } = machine;
+    const { records, revision } = disk.view ?? { records: [], revision: 0 };
+    const entries = [...disk.journal.values()];
+    const attachments = entries.filter((entry): entry is Attachment => entry.entry === 'attachment');
+    const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
+    const view = disk.view && new cores.Snapshot(records, revision);
+    this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
+    this.#unwatch = machine.kernel.watch(() => this.#hearKernel());
+    this.#tick();
+    this.#connect(0);
+  }
+
+  attach(ask: AttachAsk, done: (outcome: Outcome) => void): void {
+    this.#request((request) => ({ event: 'asked-attach', request, ask }), done);
+  }
+
+  detach(ask: DetachAsk, done: (outcome: Outcome) => void): void {
+    this.#request((request) => ({ event: 'asked-detach', request, ask }), done);
+  }
+
+  /** Killed: what it was doing to the kernel is done up to some op. */
+  kill(): void {
+    const { timeline, random } = this.#world;
+    const { disk, wire, kernel } = this.#machine;
+    this.isAlive = false;
+    this.#unwatch();
+    disk.crash();
+    wire.abandon();
+    const [write] = this.#writing;
+    if (write) {
+      const done = write.ops.slice(0, random.below(write.ops.length + 1));
+      timeline.after(0, async () => void (await kernel.apply(done, write.scope)));
+    }
+    for (const done of this.#asked.values()) timeline.after(random.between(0, 5), () => done('lost'));
+  }
+
+  dispatch(event: AgentEvent): void {
+    if (!this.isAlive) return;
+    for (const effect of this.#step(event)) {
+      const burns = this.fuse.burn();
+      if (burns !== 'before') this.#perform(effect);
+      if (burns) {
+        this.#world.count(`agent crash at ${effect.effect}`);
+        this.#machine.crashAgent(`${burns} ${effect.effect}`);
+        return;
+      }
+    }
+  }
+
+  #step(event: AgentEvent): AgentEffect[] {
+    const { cores, timeline, random } = this.#world;
+    try {
+      const nowMs = Math.floor(timeline.nowMs);
+      const chance = { now: EPOCH_MS + nowMs, entropy: (count: number) => random.bytes(count) };
+      return cores.stepAgent(this.state, event, { nowMs, chance });
+    } catch (error) {
+      throw new Violation('the core never throws', `agent ${this.#machine.name}: ${(error as Error).stack}`);
+    }
+  }
+
+  #request(eventOf: (request: number) => AgentEvent, done: (outcome: Outcome) => void): void {
+    const request = ++this.#lastRequest;
+    this.#asked.set(request, done);
+    this.dispatch(eventOf(request));
+  }
+
+  #perform(effect: AgentEffect): void {
+    const { wire, disk, name } = this.#machine;
+    switch (effect.effect) {
+      case 'connect':
+        this.#connect(effect.afterMs);
+        break;
+      case 'disconnect':
+        this.#endSession();
+        break;
+      case 'ask-attach':
+      case 'publish':
+      case 'ask-return':
+      case 'ask-detach':
+        this.#askController(effect);
+        break;
+      case 'journal-put':
+        this.#journal(effect.key, effect.entry);
+        break;
+      case 'journal-delete':
+        this.#journal(effect.key, undefined);
+        break;
+      case 'keep-view':
+        disk.keepSoon(this.state.view, (revision) => this.dispatch({ event: 'view-kept', revision }));
+        break;
+      case 'observe':
+        this.#after(0.2, 3, () => this.#observe(effect.scope));
+        break;
+      case 'apply':
+        this.#write(effect, (results) => this.dispatch({ event: 'applied', results }));
+        break;
+      case 'shortcut': {
+        const { purpose } = effect;
+        this.#write(effect, (results) => this.dispatch({ event: 'shortcut-ended', purpose, results }));
+        break;
+      }
+      case 'report-status': {
+        const { controller } = this.#world;
+        wire.tell(() => controller.dispatch({ event: 'status-reported', status: effect.status }));
+        break;
+      }
+      case 'answer':
+        this.#world.note(name, () => `answers ${effect.request}`);
+        this.#asked.get(effect.request)?.(effect.answer);
+        this.#asked.delete(effect.request);
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #askController(
+    effect: Extract<AgentEffect, { effect: 'ask-attach' | 'publish' | 'ask-return' | 'ask-detach' }>,
+  ) {
+    switch (effect.effect) {
+      case 'ask-attach':
+        return this.#ask(effect.wish, (answer) => {
+          const grant = isRejection(answer) ? answer : { ...answer, endpoint: answer.subject as Endpoint };
+          this.dispatch({ event: 'attach-granted', request: effect.request, grant });
+        });
+      case 'publish': {
+        const { endpoint } = effect;
+        const { id, generation } = endpoint;
+        return this.#ask({ wish: 'publish-endpoint', endpoint }, (answer) =>
+          this.dispatch({ event: 'published', endpoint: id, generation, outcome: revisionOf(answer) }),
+        );
+      }
+      case 'ask-return': {
+        const { network } = effect;
+        return this.#ask({ wish: 'return-blocks', network, host: this.#machine.name }, (answer) =>
+          this.dispatch({ event: 'blocks-returned', network, outcome: revisionOf(answer) }),
+        );
+      }
+      case 'ask-detach':
+        return this.#ask(effect.wish, (answer) => {
+          const refused = isRejection(answer) ? answer : undefined;
+          this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused });
+        });
+    }
+  }
+
+  #ask(wish: Wish, done: Reply): void {
+    this.#machine.wire.call(wish, (answer) => done(answer ?? UNREACHABLE));
+  }
+
+  #journal(key: string, entry: JournalEntry | undefined): void {
+    this.#machine.disk.write(key, entry, (written) => {
+      if (written) this.dispatch({ event: 'journaled', key });
+      else this.dispatch({ event: 'journal-failed', key, rejection: DISK_FULL });
+    });
+  }
+
+  /** What is seen is already a little old when it is told. */
+  async #observe(scope: Extract<AgentEffect, { effect: 'observe' }>['scope']): Promise<void> {
+    if (!this.isAlive) return;
+    const state = await this.#machine.kernel.observe(scope);
+    const fails = this.#machine.failsToLook();
+    this.#after(0.1, this.#world.random.chance(0.1) ? 100 : 3, () =>
+      this.dispatch(fails ? { event: 'observe-failed', text: 'interrupted' } : { event: 'observed', state }),
+    );
+  }
+
+  /** One list after the other, each at once. */
+  #write(write: Write, done: (results: OpResult[]) => void): void {
+    const { timeline, random } = this.#world;
+    this.#machine.rows.learn(this.state.view);
+    checkOps(this.#world, this.#machine, this, write.ops);
+    this.#writing.push(write);
+    const atMs = timeline.nowMs + random.between(0.2, random.chance(0.1) ? 300 : 5);
+    this.#lastWriteMs = Math.max(this.#lastWriteMs, atMs);
+    timeline.at(this.#lastWriteMs, async () => {
+      if (!this.isAlive) return;
+      this.#writing.shift();
+      const results = await this.#machine.apply(write.ops, write.scope);
+      this.#after(0, 2, () => done(results));
+    });
+  }
+
+  #hearKernel(): void {
+    if (this.#isToldOfKernel) return;
+    this.#isToldOfKernel = true;
+    this.#after(0, 10, () => {
+      this.#isToldOfKernel = false;
+      this.dispatch({ event: 'kernel-changed' });
+    });
+  }
+
+  #connect(afterMs: number): void {
+    this.#world.timeline.after(afterMs, () => {
+      if (this.isAlive) this.#beginSession();
+    });
+  }
+
+  /** Registers, then follows; whatever ends that, ends the session once. */
+  #beginSession(): void {
+    const { wire, registration } = this.#machine;
+    let hasEnded = false;
+    let endStream = () => {};
+    const end = (reason: string) => {
+      if (hasEnded) return;
+      hasEnded = true;
+      endStream();
+      this.dispatch({ event: 'disconnected', reason });
+    };
+    this.#endSession = () => end('aborted');
+    this.#ask(registration, (answer) => {
+      if (hasEnded || !this.isAlive) return;
+      if (isRejection(answer)) end('refused');
+      else
+        endStream = wire.follow(
+          (message) => this.#hear(message),
+          () => end('ended'),
+        );
+    });
+  }
+
+  #hear(message: FollowMessage): void {
+    this.dispatch({ event: 'heard', message });
+    if (message.message === 'snapshot') this.isConfirmed = true;
+    if (this.isAlive) checkHeard(this.#world, this.#machine, this.state, message);
+  }
+
+  #after(lowMs: number, highMs: number, run: () => void | Promise<void>): void {
+    const { timeline, random } = this.#world;
+    timeline.after(random.between(lowMs, highMs), run);
+  }
+
+  #tick(): void {
+    this.#world.timeline.after(TICK_INTERVAL_MS, () => {
+      if (!this.isAlive) return;
+      this.dispatch({ event: 'tick' });
+      this.#tick();
+    });
+  }
+}
+
+const revisionOf = (answer: Parameters<Reply>[0]) => (isRejection(answer) ? answer : answer.revision);

@@ -1,0 +1,21 @@
+import { step as stepAgent } from '#agent/core.ts';
+import { createAgentState } from '#agent/state.ts';
+import { step as stepController } from '#controller/core.ts';
+import { createControllerState } from '#controller/state.ts';
+import { Snapshot } from '#model/snapshot.ts';
+import { MemoryStore } from '#store/memory-store.ts';
+
+/**
+ * What is simulated: the shipped code, or a mutant of it. The simulator's own imports of shipped code (what a kernel
+ * should look like, what a host should know) are never mutated.
+ */
+export const cores = {
+  stepAgent,
+  createAgentState,
+  stepController,
+  createControllerState,
+  Snapshot,
+  MemoryStore,
+};
+
+export type Cores = typeof cores;

@@ -1,0 +1,86 @@
+import type { Attachment } from '#agent/attachment.ts';
+import type { Id } from '#model/id.ts';
+import { emptyKernelState } from '#model/kernel-state.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { renderOp } from '#model/render-kernel.ts';
+import { desired } from '#plan/desired.ts';
+import { diff } from '#plan/diff.ts';
+import { hostView } from '#plan/host-view.ts';
+import { textOf } from './ledger.ts';
+import type { Machine } from './machine.ts';
+import { checkStrangers } from './strangers.ts';
+import type { Slot, Users } from './users.ts';
+import { Violation } from './violation.ts';
+import type { World } from './world.ts';
+
+/** Some time after the last fault: all is as it should be, and nothing is left over. */
+export async function checkHealed(world: World, users: Users): Promise<void> {
+  for (const slot of users.slots.values())
+    if (slot.pending > 0)
+      throw new Violation('every request is answered', `${slot.machine.name} ${slot.path} ${slot.network}`);
+  for (const machine of world.machines) {
+    checkPromises(world, machine);
+    checkNothingLeft(world, users, machine);
+    await checkKernel(world, machine);
+    await checkStrangers(machine);
+  }
+}
+
+const attachmentsOf = ({ disk }: Machine): Attachment[] =>
+  [...disk.journal.values()].filter((entry) => entry.entry === 'attachment');
+
+function checkPromises({ ledger, store }: World, machine: Machine): void {
+  const journaled = new Map(attachmentsOf(machine).map((entry) => [entry.endpoint.id, entry]));
+  for (const { endpoint } of ledger.standingOn(machine)) {
+    const record = store.head.endpoints.get(endpoint.id);
+    if (record?.generation !== endpoint.generation)
+      throw new Violation('an answered attachment is kept', `no record of ${textOf(endpoint)}`);
+    if (journaled.get(endpoint.id)?.state !== 'attached')
+      throw new Violation('an answered attachment is kept', `${textOf(endpoint)} is not in the journal`);
+  }
+}
+
+/** What a record or journal entry is there for: a promise, or a container whose users never said what they want. */
+function checkNothingLeft({ store, ledger }: World, users: Users, machine: Machine): void {
+  const journaled = new Set(attachmentsOf(machine).map(({ endpoint }) => endpoint.id));
+  const mayRemain = (id: Id, network: Id, containerId: string) =>
+    ledger.get(id) !== undefined || isOpen(slotOf(store.head.networks.get(network)?.name, containerId));
+  const slotOf = (network: string | undefined, containerId: string) =>
+    users.slots.get(`${machine.name} /run/netns/${containerId} ${network}`);
+  for (const entry of attachmentsOf(machine)) {
+    const { id, network, containerId } = entry.endpoint;
+    if (!store.head.endpoints.has(id) || entry.state === 'detaching' || !mayRemain(id, network, containerId))
+      throw new Violation('no journal entry is left', `${entry.state} ${textOf(entry.endpoint)}`);
+  }
+  for (const endpoint of store.head.endpoints.values()) {
+    if (endpoint.host !== machine.id) continue;
+    if (!journaled.has(endpoint.id)) throw new Violation('no record without a journal', textOf(endpoint));
+    if (!mayRemain(endpoint.id, endpoint.network, endpoint.containerId))
+      throw new Violation('no address is left', textOf(endpoint));
+  }
+}
+
+/** Its users do not know, or never took back what they were promised: the record is shown to people until they do. */
+const isOpen = (slot: Slot | undefined): boolean =>
+  slot === undefined || slot.last === 'unknown' || slot.last === 'attached';
+
+async function checkKernel({ store }: World, machine: Machine): Promise<void> {
+  const containers = new Map<Id, { namespace: NamespaceRef }>();
+  for (const { endpoint, namespace, bootId } of attachmentsOf(machine)) {
+    const isThere = machine.containers.get(namespace.path)?.cookie === namespace.cookie;
+    const isCurrent = store.head.endpoints.get(endpoint.id)?.generation === endpoint.generation;
+    if (bootId === machine.bootId && isThere && isCurrent) containers.set(endpoint.id, { namespace });
+  }
+  const view = hostView(store.head, machine.id);
+  const wished = view ? desired(view, { hostTag: machine.tag, containers }) : emptyKernelState();
+  const scopes = [...machine.containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
+  const seen = await machine.kernel.observe({ hostTag: machine.tag, containers: scopes });
+  const ops = diff(wished, seen, { hostTag: machine.tag });
+  if (ops.length > 0)
+    throw new Violation(
+      'the kernel is as wished',
+      `${machine.name} needs ${ops.flatMap((op) => renderOp(op)).join(' | ')}`,
+    );
+}
+
+const INTERFACES = ['eth0', 'eth1', 'eth2'];

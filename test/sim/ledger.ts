@@ -1,0 +1,100 @@
+import { cidrsOverlap } from '#model/cidr.ts';
+import type { Id } from '#model/id.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Endpoint } from '#model/records.ts';
+import type { Snapshot } from '#model/snapshot.ts';
+import type { Batch } from '#store/store.ts';
+import type { Machine } from './machine.ts';
+import { Violation } from './violation.ts';
+
+/** An attach that was answered, and that nobody has asked to take back. */
+export interface Standing {
+  readonly endpoint: Endpoint;
+  readonly machine: Machine;
+  readonly namespace: NamespaceRef;
+}
+
+/** What users were promised: an address is theirs from the answer until they give it back or their container ends. */
+export class Ledger {
+  readonly #standing = new Map<Id, Standing>();
+
+  standingOn(machine: Machine): Standing[] {
+    return [...this.#standing.values()].filter((standing) => standing.machine === machine);
+  }
+
+  get(endpoint: Id): Standing | undefined {
+    return this.#standing.get(endpoint);
+  }
+
+  /** The answer has come. */
+  begin(standing: Standing): void {
+    const { endpoint } = standing;
+    for (const other of this.#standing.values()) refuseShared(endpoint, other.endpoint, 'answers');
+    this.#standing.set(endpoint.id, standing);
+  }
+
+  end(endpoint: Id): void {
+    this.#standing.delete(endpoint);
+  }
+
+  /** The container has ended; without a path, all of the machine's. */
+  endAt(machine: Machine, path?: string): void {
+    for (const { endpoint, namespace } of this.standingOn(machine))
+      if (path === undefined || namespace.path === path) this.#standing.delete(endpoint.id);
+  }
+
+  /** After each commit. */
+  check(before: Snapshot, { changes }: Batch, after: Snapshot): void {
+    for (const change of changes) {
+      if (change.verb === 'delete' && change.ref.kind === 'network') this.#endUntold(change.ref.id, before);
+      else if (change.verb === 'delete') {
+        const standing = this.#standing.get(change.ref.id);
+        if (standing)
+          throw new Violation('an answered attachment is kept', `${textOf(standing.endpoint)} was deleted`);
+      } else if (change.record.kind === 'endpoint') {
+        const old = before.endpoints.get(change.record.id);
+        if (old && old.generation > change.record.generation)
+          throw new Violation('no older generation replaces a newer', textOf(change.record));
+      }
+    }
+    for (const endpoint of after.endpoints.values()) this.#checkEndpoint(endpoint, after);
+    checkNetworks(after);
+  }
+
+  /** A network may go while a host that is away gives addresses of it: those promises cannot be kept. */
+  #endUntold(network: Id, { endpoints }: Snapshot): void {
+    for (const { endpoint } of this.#standing.values())
+      if (endpoint.network === network && !endpoints.has(endpoint.id)) this.#standing.delete(endpoint.id);
+  }
+
+  #checkEndpoint(endpoint: Endpoint, { networks, hosts, endpoints }: Snapshot): void {
+    if (!networks.has(endpoint.network) || !hosts.has(endpoint.host))
+      throw new Violation('records belong together', `${textOf(endpoint)} has lost its host or network`);
+    for (const other of endpoints.values()) refuseShared(endpoint, other, 'records');
+    for (const { endpoint: promised } of this.#standing.values()) {
+      // Of its own the host knows which one counts; nobody was promised the other.
+      if (promised.host === endpoint.host && !this.#standing.has(endpoint.id)) continue;
+      refuseShared(endpoint, promised, 'an answer and a record');
+    }
+  }
+}
+
+function refuseShared(one: Endpoint, other: Endpoint, where: string): void {
+  if (one.id === other.id || one.network !== other.network) return;
+  if (one.mac === other.mac || one.addresses.some((ip) => other.addresses.includes(ip)))
+    throw new Violation('no address twice', `${where}: ${textOf(one)} and ${textOf(other)}`);
+}
+
+function checkNetworks({ networks, blocks }: Snapshot): void {
+  const vnis = new Set([...networks.values()].map(({ vni }) => vni));
+  if (vnis.size !== networks.size) throw new Violation('one VNI, one network', [...vnis].join(', '));
+  const all = [...blocks.values()];
+  all.forEach((block, index) => {
+    for (const other of all.slice(index + 1))
+      if (block.network === other.network && cidrsOverlap(block.cidr, other.cidr))
+        throw new Violation('no address twice', `blocks ${block.cidr} and ${other.cidr}`);
+  });
+}
+
+export const textOf = ({ id, name, host, addresses, mac, generation }: Endpoint): string =>
+  `${name} ${addresses.join(' ')} ${mac} generation ${generation} on ${host.slice(-4)} (${id})`;

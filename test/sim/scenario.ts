@@ -1,0 +1,197 @@
+import { Random } from './random.ts';
+
+/** What happens to a run from outside: what users do, and what goes wrong. */
+export type Action = { readonly atMs: number } & (
+  | {
+      readonly do: 'attach';
+      readonly host: number;
+      readonly container: number;
+      readonly network: number;
+      readonly address?: number;
+    }
+  | {
+      readonly do: 'detach';
+      readonly host: number;
+      readonly container: number;
+      readonly network: number;
+      readonly by: 'id' | 'name' | 'path';
+    }
+  | {
+      readonly do: 'end container';
+      readonly host: number;
+      readonly container: number;
+      readonly amid: boolean;
+    }
+  | {
+      readonly do: 'create network';
+      readonly network: number;
+      readonly mode: 'flood' | 'static' | 'proxy';
+      readonly rival: boolean;
+    }
+  | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
+  | {
+      readonly do: 'kill agent';
+      readonly host: number;
+      readonly effects: number;
+      readonly where: 'before' | 'after';
+    }
+  | { readonly do: 'kill controller'; readonly effects: number; readonly where: 'before' | 'after' }
+  | { readonly do: 'cut'; readonly host: number; readonly forMs: number }
+  | { readonly do: 'stall'; readonly host: number; readonly forMs: number }
+  | { readonly do: 'slow'; readonly host: number; readonly forMs: number; readonly byMs: number }
+  | { readonly do: 'lose connections'; readonly host: number }
+  | { readonly do: 'reboot'; readonly host: number }
+  | { readonly do: 'move VTEP'; readonly host: number; readonly to: number }
+  | { readonly do: 'fill journal'; readonly host: number; readonly forMs: number }
+  | { readonly do: 'fill store'; readonly forMs: number }
+  | { readonly do: 'compact' }
+  | {
+      readonly do: 'refuse ops';
+      readonly host: number;
+      readonly kind: 'namespace' | 'link' | 'address' | 'fdb' | 'neighbour';
+      readonly errno: 'ENOMEM' | 'EBUSY' | 'EINVAL';
+      readonly times: number;
+    }
+  | { readonly do: 'interrupt looks'; readonly host: number; readonly times: number }
+  | { readonly do: 'vandalise'; readonly host: number; readonly how: Vandalism; readonly choice: number }
+);
+
+export type Vandalism =
+  | 'delete row'
+  | 'replace row'
+  | 'add row'
+  | 'delete link'
+  | 'set link down'
+  | 'delete address'
+  | 'delete namespace';
+
+export interface Scenario {
+  readonly seed: number;
+  readonly hosts: number;
+  readonly networks: number;
+  readonly containers: number;
+  /** When all faults stop. */
+  readonly calmAtMs: number;
+  readonly actions: readonly Action[];
+}
+
+type Kind = Action['do'];
+type Draw = (random: Random, shape: Scenario) => object;
+
+const host: Draw = (random, { hosts }) => ({ host: random.below(hosts) });
+const place: Draw = (random, { hosts, containers, networks }) => ({
+  host: random.below(hosts),
+  container: random.below(containers),
+  network: random.below(networks),
+});
+const death: Draw = (random) => ({ effects: random.below(12), where: random.pick(['before', 'after']) });
+const pause = (random: Random) => ({
+  forMs: Math.floor(random.between(100, random.chance(0.3) ? 40_000 : 6_000)),
+});
+const rival = (random: Random) => ({ rival: random.chance(0.3) });
+
+/** What users do. */
+const WISHES: { readonly [kind in Kind]?: readonly [weight: number, draw: Draw] } = {
+  attach: [
+    10,
+    (random, shape) => ({
+      ...place(random, shape),
+      ...(random.chance(0.25) && { address: 2 + random.below(10) }),
+    }),
+  ],
+  detach: [6, (random, shape) => ({ ...place(random, shape), by: random.pick(['id', 'name', 'path']) })],
+  'end container': [
+    2,
+    (random, { hosts, containers }) => ({
+      host: random.below(hosts),
+      container: random.below(containers),
+      amid: random.chance(0.5),
+    }),
+  ],
+  'create network': [
+    2,
+    (random, { networks }) => ({
+      network: random.below(networks),
+      mode: random.pick(['flood', 'static', 'proxy']),
+      ...rival(random),
+    }),
+  ],
+  'remove network': [1, (random, { networks }) => ({ network: random.below(networks), ...rival(random) })],
+};
+
+/** What goes wrong; each seed has some of these, at rates of its own. */
+const FAULTS: { readonly [kind in Kind]?: Draw } = {
+  'kill agent': (random, shape) => ({ ...host(random, shape), ...death(random, shape) }),
+  'kill controller': death,
+  cut: (random, shape) => ({ ...host(random, shape), ...pause(random) }),
+  stall: (random, shape) => ({ ...host(random, shape), ...pause(random) }),
+  slow: (random, shape) => ({
+    ...host(random, shape),
+    ...pause(random),
+    byMs: Math.floor(random.between(20, 900)),
+  }),
+  'lose connections': host,
+  reboot: host,
+  'move VTEP': (random, shape) => ({ ...host(random, shape), to: random.below(3) }),
+  'fill journal': (random, shape) => ({ ...host(random, shape), ...pause(random) }),
+  'fill store': pause,
+  compact: () => ({}),
+  'refuse ops': (random, shape) => ({
+    ...host(random, shape),
+    kind: random.pick(['namespace', 'link', 'address', 'fdb', 'neighbour']),
+    errno: random.pick(['ENOMEM', 'EBUSY', 'EINVAL']),
+    times: 1 + random.below(6),
+  }),
+  'interrupt looks': (random, shape) => ({ ...host(random, shape), times: 1 + random.below(4) }),
+  vandalise: (random, shape) => ({
+    ...host(random, shape),
+    how: random.pick<Vandalism>([
+      'delete row',
+      'replace row',
+      'add row',
+      'delete link',
+      'set link down',
+      'delete address',
+      'delete namespace',
+    ]),
+    choice: random.below(100),
+  }),
+};
+
+/** The scenario of a seed: always the same for the same seed. */
+export function drawScenario(seed: number): Scenario {
+  const random = new Random(seed).fork('scenario');
+  const shape: Scenario = {
+    seed,
+    hosts: 2 + random.below(3),
+    networks: 1 + random.below(3),
+    containers: 1 + random.below(3),
+    calmAtMs: 1_000 + Math.floor(random.between(8_000, 45_000)),
+    actions: [],
+  };
+  const actions: Action[] = [];
+  const draw = (kind: string, atMs: number, how: Draw) =>
+    actions.push({ atMs: Math.floor(atMs), do: kind, ...how(random, shape) } as unknown as Action);
+  for (let network = 0; network < shape.networks; network++)
+    draw('create network', 1_200, (each, all) => ({ ...WISHES['create network']![1](each, all), network }));
+  const wishes = Object.entries(WISHES).flatMap(([kind, [weight, how]]) =>
+    Array.from({ length: weight }, () => [kind, how] as const),
+  );
+  // Bursts: what happens together finds more than what happens apart.
+  for (let atMs = 1_500; atMs < shape.calmAtMs; atMs += random.between(50, 4_000))
+    for (let left = 1 + random.below(4); left > 0; left--) {
+      const [kind, how] = random.pick(wishes);
+      draw(kind, atMs + random.between(0, 60), how);
+    }
+  for (const [kind, how] of Object.entries(FAULTS)) {
+    if (!random.chance(0.45)) continue;
+    const meanMs = random.between(2_000, 20_000);
+    for (
+      let atMs = random.between(1_300, meanMs);
+      atMs < shape.calmAtMs;
+      atMs += random.between(0, 2 * meanMs)
+    )
+      draw(kind, atMs, how);
+  }
+  return { ...shape, actions: actions.sort((a, b) => a.atMs - b.atMs) };
+}

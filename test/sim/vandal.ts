@@ -1,0 +1,79 @@
+import type { Ip } from '#model/ip.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import {
+  type Fdb,
+  type KernelObject,
+  kernelObjects,
+  type Link,
+  type Neighbour,
+} from '#model/kernel-state.ts';
+import { type Mac, ZERO_MAC } from '#model/mac.ts';
+import type { Machine } from './machine.ts';
+import type { Vandalism } from './scenario.ts';
+import type { World } from './world.ts';
+
+const NOWHERE = '203.0.113.66' as Ip;
+const NOBODY = '02:66:66:66:66:66' as Mac;
+
+/** Somebody with root changes one thing of ours behind the agent's back. */
+export async function vandalise(
+  { count }: World,
+  machine: Machine,
+  how: Vandalism,
+  choice: number,
+): Promise<void> {
+  const { kernel, tag, containers } = machine;
+  const scopes = [...containers.values()].map((namespace) => ({
+    namespace,
+    interfaces: ['eth0', 'eth1', 'eth2'],
+  }));
+  const seen = await kernel.observe({ hostTag: tag, containers: scopes });
+  const blows = [...kernelObjects(seen)].flatMap((object) => blow(how, object) ?? []);
+  const op = blows[choice % blows.length];
+  if (!op) return;
+  count(how);
+  await kernel.apply([op], { hostTag: tag, containers: [] });
+}
+
+function blow(how: Vandalism, object: KernelObject): KernelOp | undefined {
+  switch (how) {
+    case 'delete row':
+      return isRow(object) ? { verb: 'delete', object } : undefined;
+    case 'replace row': {
+      if (!isRow(object) || (object.kind === 'fdb' && (object.table === 'master' || object.mac === ZERO_MAC)))
+        return undefined;
+      const changed = object.kind === 'fdb' ? { ...object, dst: NOWHERE } : { ...object, mac: NOBODY };
+      return { verb: 'change', object: changed, was: object };
+    }
+    case 'add row':
+      if (object.kind !== 'link' || object.detail.type !== 'vxlan') return undefined;
+      return {
+        verb: 'add',
+        object: {
+          kind: 'fdb',
+          ns: object.ns,
+          dev: object.name,
+          table: 'self',
+          mac: NOBODY,
+          dst: NOWHERE,
+          state: 'permanent',
+        },
+      };
+    case 'delete link':
+      return isDevice(object) && !object.ns.startsWith('/') ? { verb: 'delete', object } : undefined;
+    case 'set link down':
+      return isDevice(object) ? { verb: 'change', object: { ...object, up: false }, was: object } : undefined;
+    case 'delete address':
+      return object.kind === 'address' && object.dev !== 'lo' ? { verb: 'delete', object } : undefined;
+    case 'delete namespace':
+      return object.kind === 'namespace' ? { verb: 'delete', object } : undefined;
+  }
+}
+
+/** One that Weft wrote: not the kernel's own. */
+const isRow = (object: KernelObject): object is Fdb | Neighbour =>
+  object.kind === 'neighbour' ||
+  (object.kind === 'fdb' && (object.dst !== undefined || object.state === 'static'));
+
+const isDevice = (object: KernelObject): object is Link =>
+  object.kind === 'link' && object.detail.type !== 'loopback';
