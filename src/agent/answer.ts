@@ -1,3 +1,4 @@
+import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
@@ -9,4 +10,10 @@ export function answerAttach(
 ): AgentEffect[] {
   state.attaching.delete(request);
   return [{ effect: 'answer', request, answer }];
+}
+
+/** Whether nobody has detached it, or made it anew, since. */
+export function isPromised({ attachments }: AgentState, { id, generation }: Endpoint): boolean {
+  const attachment = attachments.get(id);
+  return attachment?.state === 'attached' && attachment.endpoint.generation === generation;
 }

@@ -44,11 +44,13 @@ const loopbackOf = (ns: string): string =>
 
 /** What planning must know that only this host does. What was not looked for yet is taken to be there. */
 export function runtimeFacts(state: AgentState): HostRuntimeFacts {
-  const looked = new Set(state.turn.scope?.containers.map(({ namespace }) => namespace.path));
-  const isThere = (namespace: NamespaceRef): boolean =>
-    looked.has(namespace.path)
-      ? state.turn.live.has(namespaceKey(namespace))
-      : !state.turn.dead.has(namespaceKey(namespace));
+  const keysOf = (scope?: Scope) =>
+    new Set(scope?.containers.map(({ namespace }) => namespaceKey(namespace)));
+  const [looked, present] = [keysOf(state.turn.scope), keysOf(scopeOf(state))];
+  const isThere = (namespace: NamespaceRef): boolean => {
+    const key = namespaceKey(namespace);
+    return present.has(key) && (looked.has(key) ? state.turn.live.has(key) : !state.turn.dead.has(key));
+  };
   const containers = new Map<Id, { namespace: NamespaceRef }>();
   for (const { endpoint, namespace } of liveAttachments(state)) {
     const known = state.view.endpoints.get(endpoint.id);

@@ -3,7 +3,7 @@ import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
-import { answerAttach } from './answer.ts';
+import { answerAttach, isPromised } from './answer.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';
@@ -53,12 +53,6 @@ function noteStanding({ attaching }: AgentState, { id }: Endpoint): void {
   for (const [request, other] of attaching)
     if (other.endpoint?.id === id) attaching.set(request, { ...other, stood: true });
 }
-
-/** Whether nobody has detached it, or made it anew, since. */
-const isPromised = ({ attachments }: AgentState, { id, generation }: Endpoint): boolean => {
-  const attachment = attachments.get(id);
-  return attachment?.state === 'attached' && attachment.endpoint.generation === generation;
-};
 
 const overtaken = ({ name }: Endpoint): Rejection =>
   reject('unavailable', fault('endpoint', name, 'was detached before it was ready', 'attach it again'));

@@ -6,7 +6,7 @@ import { hostTag } from '#model/own.ts';
 import type { Change, Endpoint, Revision } from '#model/records.ts';
 import { localObjects, remoteObjects, type ThisHost } from '#plan/endpoint-objects.ts';
 import { order } from '#plan/order.ts';
-import { answerAttach } from './answer.ts';
+import { answerAttach, isPromised } from './answer.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
@@ -81,6 +81,8 @@ function rowsOf(state: AgentState, endpoint: Endpoint): KernelObject[] | undefin
   const peer = state.view.hosts.get(endpoint.host);
   const host = thisHost(state);
   if (!network || !peer || !host || !state.turn.complete.has(network.id)) return undefined;
+  // Out of it by now: the next turn takes the whole network away.
+  if (!state.view.inNetwork(network.id).endpointCount.has(state.host)) return undefined;
   return remoteObjects(host, network, endpoint, peer);
 }
 
@@ -112,8 +114,7 @@ export function endShortcut(
     return markDirty(state);
   const { endpoint, notices } = attaching;
   const network = state.view.networks.get(endpoint.network);
-  const known = state.view.endpoints.get(endpoint.id);
-  if (!network || known?.generation !== endpoint.generation) return markUrgent(state);
+  if (!network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
     ...markDirty(state),
