@@ -42,6 +42,7 @@ beforeAll(async () => {
   await host.weftOk('network', 'create', 'tiny', '--subnet', '10.9.0.0/30');
   await host.weftOk('endpoint', 'attach', c1, 'web', '--ip', '10.1.0.5', '--name', 'shop');
   await host.weftOk('endpoint', 'attach', c1, 'tiny');
+  await host.settled();
 });
 afterAll(async () => {
   await host?.stop();

@@ -91,6 +91,16 @@ export class OneHost {
     return { records: JSON.parse(body), kernel };
   }
 
+  /** Until two looks see the same: ports begin to forward, and the controller hears of what was granted here. */
+  async settled(): Promise<void> {
+    for (let attempt = 0; attempt < 40; attempt++) {
+      const before = JSON.stringify(await this.look());
+      await sleep(500);
+      if (JSON.stringify(await this.look()) === before) return;
+    }
+    throw new Error('this host does not come to rest');
+  }
+
   private logs(): string {
     return ['controller.log', 'agent.log']
       .map((name) => readFileSync(path.join(this.root, name), 'utf8'))
