@@ -41,6 +41,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
     const { revision } = state.view;
     const mayTry = attaching.refusedAt !== revision && isViewWhole(state);
     const grant = mayTry ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
+    if (grant && isBeingWritten(state, grant.endpoint.id)) continue;
     if (grant && mayGive(state, grant.endpoint)) {
       effects.push(...promise(state, request, { ...grant, revision }, false));
     } else if (!hasTried(state)) break;
@@ -56,6 +57,10 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   }
   return effects;
 }
+
+/** The journal says when it has written of an endpoint, not what: one write at a time can be waited for. */
+const isBeingWritten = (state: AgentState, id: Id): boolean =>
+  state.unwritten.get(id) === 'writing' || journaling(state, id).length > 0;
 
 /** Not from blocks that go back, nor what the view has and the journal does not: that is nobody's, or was taken back. */
 const mayGive = (state: AgentState, { id, network }: Endpoint): boolean =>
