@@ -27,6 +27,7 @@ beforeAll(async () => {
   await world.attachTo('h1', 'a2', 'red');
   await world.attachTo('h2', 'b1', 'red');
   await untilSettled(world, all());
+  await world.untilViewKept('h1');
   flow = new PingFlow(world.containerOf('a1'), (await world.endpointOf('b1')).addresses[0]!);
 });
 afterAll(async () => {

@@ -63,6 +63,7 @@ beforeAll(async () => {
   for (const name of ['a1', 'a2']) await world.attachTo('h1', name, 'red');
   await world.attachTo('h2', 'b1', 'red');
   await settled();
+  await world.untilViewKept('h1');
 });
 afterAll(() => world?.remove());
 

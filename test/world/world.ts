@@ -145,6 +145,16 @@ export class World {
     );
   }
 
+  /** The agent writes its view down now and then; before, a kill would leave it with an older one, or none. */
+  async untilViewKept(host: string): Promise<void> {
+    const { revision } = await this.records();
+    const file = path.join(this.rootOf(host), 'var/lib/weft/agent/view.json');
+    await until(
+      `${host} has kept its view`,
+      async () => JSON.parse(readFileSync(file, 'utf8')).revision >= revision,
+    );
+  }
+
   async untilConnected(host: string): Promise<void> {
     await until(`${host} follows the controller`, async () => {
       const { ok, body } = await call(this.agentSocket(host), 'AgentService/Status');
