@@ -6,7 +6,7 @@ import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { Block, Revision } from '#model/records.ts';
-import type { ControllerEffect } from './event.ts';
+import type { ControllerEffect, Petition } from './event.ts';
 import type { Asking, ControllerState } from './state.ts';
 
 /*
@@ -47,6 +47,37 @@ export function barUnheard(state: ControllerState): IsBarred {
   };
 }
 
+/**
+ * An address may have been taken out of a block for a wish that then failed: that its owner has heard of it is not
+ * certain. Whether the wish waits for that; an owner that is not there keeps it waiting until it is refused.
+ */
+export function askOwners(
+  state: ControllerState,
+  petition: Petition,
+  answer: Admitted | Rejection,
+  nowMs: number,
+): boolean {
+  if (isRejection(answer) || answer.askFirst || petition.wish.wish !== 'attach-endpoint') return false;
+  const endpoint = answer.changes.length > 0 && answer.subject?.kind === 'endpoint' && answer.subject;
+  if (!endpoint) return false;
+  const { snapshot } = state;
+  const owners = [...snapshot.inNetwork(endpoint.network).blocks.values()]
+    .filter((block) => block.host !== endpoint.host && isInUse(block))
+    .filter(({ except }) => endpoint.addresses.some((ip) => except.includes(ip)))
+    .map(({ host }) => host)
+    .filter((host) => !petition.asked?.has(host));
+  if (owners.length === 0) return false;
+  state.asking.push(askingOf(petition, owners, snapshot.revision, nowMs));
+  return true;
+}
+
+const askingOf = (petition: Petition, hosts: readonly Id[], revision: Revision, sinceMs: number): Asking => ({
+  petition: { ...petition, asked: new Set([...(petition.asked ?? []), ...hosts]) },
+  revision,
+  hosts: new Set(hosts),
+  sinceMs,
+});
+
 /** The wish under way has its addresses taken out of others' blocks: it waits for them. */
 export function askOthers(
   state: ControllerState,
@@ -56,7 +87,7 @@ export function askOthers(
 ): ControllerEffect[] {
   const petition = state.underWay?.petition;
   state.underWay = undefined;
-  if (petition) state.asking.push({ petition, revision, hosts: new Set(hosts), sinceMs: nowMs });
+  if (petition) state.asking.push(askingOf(petition, hosts, revision, nowMs));
   return [];
 }
 

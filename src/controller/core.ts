@@ -3,7 +3,7 @@ import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, reject } from '#model/fault.ts';
 import type { Change, Revision } from '#model/records.ts';
 import type { Feed } from '#store/store.ts';
-import { askOthers, barUnheard, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
+import { askOthers, askOwners, barUnheard, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
 import { authorize, authorizeHost } from './authorize.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { beginFollow, continueFollow, touchedBy } from './follow.ts';
@@ -62,6 +62,7 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
         state,
         admit(wish, snapshot, chance, { pools: state.pools, isBarred: barUnheard(state) }),
       );
+    if (askOwners(state, petition, answer, chance.now)) continue;
     if (isRejection(answer) || answer.changes.length === 0) {
       const revision = snapshot.revision;
       effects.push({

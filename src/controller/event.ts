@@ -3,6 +3,7 @@ import type { Principal } from '#api/principal.ts';
 import type { Admitted } from '#intent/admitted.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
+import type { Id } from '#model/id.ts';
 import type { Change, Revision } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type { CommitOutcome, Feed } from '#store/store.ts';
@@ -12,6 +13,8 @@ export interface Petition {
   readonly request: number;
   readonly principal: Principal;
   readonly wish: Wish;
+  /** Hosts that have settled since it was made (see ask-others.ts). */
+  readonly asked?: ReadonlySet<Id>;
 }
 
 /** Everything that can happen to the controller's core. */
