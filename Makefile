@@ -2,7 +2,7 @@
 # KEEP=1 make lab keeps the lab up; ARGS="--hosts 5 --mode flood" gives it another shape.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check kernel bench clean build node system-lab system-bench system-test root
+.PHONY: help lab test check kernel faults bench clean build node system-lab system-bench system-test root
 
 INSTALLED := node_modules/.weft-installed
 SOURCES := $(shell find src tools -name '*.ts' -o -name '*.mjs')
@@ -12,6 +12,7 @@ help:
 	@echo 'make test     everything that CI runs; ends with "N passed, N failed, N skipped"'
 	@echo 'make check    types, lint and unit tests; needs no root'
 	@echo 'make kernel   the tests that speak with the real kernel'
+	@echo 'make faults   kill, cut off, evict and reboot for minutes; not yet part of make test'
 	@echo 'make bench    measure, next to what the kernel itself takes (ARGS="--json")'
 	@echo 'make clean    remove what make made'
 	@echo

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 
 export const ip = (...args: readonly string[]): string =>
   execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
@@ -17,7 +17,7 @@ export function kernelJson<T>(program: 'ip' | 'bridge', namespace: string, ...ar
 }
 
 export const namespacesWith = (prefix: string): string[] =>
-  readdirSync('/run/netns').filter((name) => name.startsWith(prefix));
+  (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) => name.startsWith(prefix));
 
 /** `eth0` of each in one bridge, `10.99.0.1/24` and onwards. */
 export function wireTogether(wire: string, hosts: readonly string[]): void {
