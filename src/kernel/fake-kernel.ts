@@ -4,7 +4,6 @@ import {
   emptyKernelState,
   type Fdb,
   type KernelObject,
-  type KernelState,
   type Link,
   type LinkDetail,
   type MutableKernelTables,
@@ -16,7 +15,7 @@ import { isOverlayNamespace, isOverlayNamespaceOf, VXLAN_NAME } from '#model/own
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
-import type { Kernel, KernelEvent, Scope } from './kernel.ts';
+import type { Kernel, KernelEvent, Observed, Scope } from './kernel.ts';
 import { opError } from './op-error.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
@@ -71,8 +70,8 @@ export class FakeKernel implements Kernel {
     return this.#failures.length;
   }
 
-  async observe(scope: Scope): Promise<KernelState> {
-    const state = emptyKernelState();
+  async observe(scope: Scope): Promise<Observed> {
+    const state = { ...emptyKernelState(), rowSums: new Map<NamespaceName, string>() };
     const overlays = [...this.#host.namespaces.keys()].filter(
       (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
     );
@@ -80,7 +79,10 @@ export class FakeKernel implements Kernel {
     const seen = new Set([...overlays, ...containers.map(({ namespace }) => namespace.path)]);
     for (const ns of overlays) {
       addKernelObject(state, { kind: 'namespace', ns });
-      for (const device of this.#host.namespaces.get(ns)!.values()) addDevice(state, device, seen);
+      const devices = [...this.#host.namespaces.get(ns)!.values()];
+      for (const device of devices) addDevice(state, device, seen);
+      if (scope.rows !== 'none') state.rowSums.set(ns, sumOf(devices));
+      if (!scope.rows) for (const row of devices.flatMap(rowsOf)) addKernelObject(state, row);
     }
     for (const { namespace, interfaces } of containers)
       for (const device of this.#host.namespaces.get(namespace.path)!.values())
@@ -152,12 +154,21 @@ function addDevice(state: MutableKernelTables, device: FakeDevice, seen: Readonl
   addKernelObject(state, { ...device.link, detail: detailOf(device, seen) });
   for (const address of device.addresses.values()) addKernelObject(state, address);
   for (const route of device.routes.values()) addKernelObject(state, route);
-  if (device.link.ns.startsWith('/')) return;
-  if (device.link.detail.type === 'vxlan')
-    for (const neighbour of device.neighbours.values()) addKernelObject(state, neighbour);
-  for (const row of device.ownRows()) addKernelObject(state, row);
-  for (const row of device.fdb.values()) addKernelObject(state, row);
 }
+
+const rowsOf = (device: FakeDevice): (Fdb | Neighbour)[] => [
+  ...(device.link.detail.type === 'vxlan' ? device.neighbours.values() : []),
+  ...device.ownRows(),
+  ...device.fdb.values(),
+];
+
+const sumOf = (devices: readonly FakeDevice[]): string =>
+  devices
+    .flatMap(rowsOf)
+    .filter(({ state }) => state === 'permanent' || state === 'static')
+    .map((row) => JSON.stringify(row))
+    .sort()
+    .join();
 
 /** A pair is ours when its port is in an overlay namespace that was looked at; the rest are strangers' veths. */
 function detailOf({ link, peer }: FakeDevice, seen: ReadonlySet<NamespaceName>): LinkDetail {

@@ -10,7 +10,15 @@ export interface Scope {
   readonly overlays?: readonly NamespaceName[];
   /** Container namespaces; in them only the named interfaces and `lo` are looked at. */
   readonly containers: readonly ContainerScope[];
+  /** Of the rows of tables, of which there can be many, only their sums, or nothing at all. */
+  readonly rows?: 'sums' | 'none';
 }
+
+/** What was seen. */
+export type Observed = KernelState & {
+  /** By overlay namespace: the same as long as its tables are, but for what the kernel learns. */
+  readonly rowSums: ReadonlyMap<NamespaceName, string>;
+};
 
 export interface ContainerScope {
   readonly namespace: NamespaceRef;
@@ -35,7 +43,7 @@ export interface Kernel {
    * All objects in scope, strangers inside our namespaces included. Never a half-read table: an interrupted dump
    * is repeated. A container namespace that is gone, or is another one by now, is simply absent from the result.
    */
-  observe(scope: Scope): Promise<KernelState>;
+  observe(scope: Scope): Promise<Observed>;
 
   /**
    * Applies in the given order, batched by namespace. Idempotent: adding what is there (and equal) and deleting

@@ -3,8 +3,9 @@ import type { InterfaceAddress } from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import { type KernelObject, kernelKey, kernelObjects } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
-import { add, type Stage } from './contract-stage.ts';
+import { add, del, type Stage } from './contract-stage.ts';
 import { exampleNetwork } from './example-network.ts';
+import type { Scope } from './kernel.ts';
 
 /** What every `observe` must do. `at` gives the stage of the test that runs. */
 export function observeContract(at: () => Stage): void {
@@ -31,6 +32,38 @@ export function observeContract(at: () => Stage): void {
         (o) => !wished.has(o.kind + kernelKey(o)),
       );
       for (const object of more) expect(isKernelsOwn(object), JSON.stringify(object)).toBe(true);
+    });
+
+    it('sums up rows: the same while nothing changes, in whatever order they came, and else another', async () => {
+      await stage.build();
+      const { remote, flood, neighbour, local } = stage.net;
+      const look = (rows?: Scope['rows']) => stage.world.kernel.observe({ ...stage.scope, rows });
+      const sum = async () => (await look('sums')).rowSums.get(stage.net.ns);
+      const before = await sum();
+      expect((await look()).rowSums.get(stage.net.ns)).toBe(before);
+      for (const [row, other] of [
+        [remote, { ...remote, dst: '192.0.2.9' as Ip }],
+        [neighbour, { ...neighbour, mac: '02:00:00:00:ff:01' as Mac }],
+        [flood, { ...flood, dst: '192.0.2.9' as Ip }],
+        [local, { ...local, mac: '02:00:00:00:ff:01' as Mac }],
+      ] as const) {
+        await stage.applyAll(del(row));
+        const without = await sum();
+        await stage.applyAll(add(other));
+        expect(new Set([before, without, await sum()]).size).toBe(3);
+        await stage.applyAll(del(other), add(row));
+        expect(await sum()).toBe(before);
+      }
+    });
+
+    it('leaves out rows when they are not asked for', async () => {
+      await stage.build();
+      const { fdb, neighbour, link, rowSums } = await stage.world.kernel.observe({
+        ...stage.scope,
+        rows: 'none',
+      });
+      expect([fdb.size, neighbour.size, rowSums.size]).toEqual([0, 0, 0]);
+      expect(link.size).toBe((await stage.observe()).link.size);
     });
 
     it('looks only at the overlays asked for', async () => {

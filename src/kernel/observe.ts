@@ -3,43 +3,32 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   addKernelObject,
   emptyKernelState,
-  type Fdb,
-  type KernelState,
   type LinkDetail,
   type MutableKernelTables,
   type NamespaceName,
 } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf } from '#model/own.ts';
-import type { RowTable } from '#model/row-table.ts';
-import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
 import { close } from '#netlink/libc.ts';
-import type { Message, Request } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
-import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
-import {
-  emptyNeighbourRow,
-  encodeDumpNeighbours,
-  type NeighbourRow,
-  readNeighbourRow,
-} from '#netlink/route/neighbour.ts';
 import { addressFrom } from './address.ts';
-import { keepFdb } from './fdb.ts';
-import type { Scope } from './kernel.ts';
+import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom } from './link.ts';
-import { keepNeighbour } from './neighbour.ts';
+import { readTables } from './read-tables.ts';
 import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
 
+type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
+
 /** Reads all objects in scope; see `Kernel.observe`. */
-export async function observe(scope: Scope, visits: Visits): Promise<KernelState> {
-  const state = emptyKernelState();
+export async function observe(scope: Scope, visits: Visits): Promise<Observed> {
+  const state = { ...emptyKernelState(), rowSums: new Map<NamespaceName, string>() };
   const ports = new Ports();
   for (const ns of overlayNamespaces(scope)) {
-    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports));
+    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows));
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
@@ -62,7 +51,7 @@ function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => voi
   }
 }
 
-function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): void {
+function readOverlay(state: MutableObserved, visit: Visit, ports: Ports, reach: Scope['rows']): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
   const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
@@ -72,16 +61,9 @@ function readOverlay(state: MutableKernelTables, visit: Visit, ports: Ports): vo
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
-  for (const { index, name = '', vxlan } of rows)
-    if (vxlan)
-      for (const family of [AF_INET, AF_INET6])
-        readRows(state.neighbour, visit, encodeDumpNeighbours(family, { ifindex: index }), (row) =>
-          keepNeighbour(state.neighbour, ns, name, row),
-        );
-  readRows(state.fdb, visit, encodeDumpNeighbours(AF_BRIDGE), (row) => {
-    const dev = names.get(row.ifindex);
-    if (dev !== undefined) keepFdb(state.fdb, ns, dev, row);
-  });
+  if (reach === 'none') return;
+  const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
+  state.rowSums.set(ns, readTables(visit, names, tunnels, reach === 'sums' ? undefined : state));
 }
 
 /** Those of the named devices. */
@@ -90,23 +72,6 @@ function readAddresses(state: MutableKernelTables, { ns, conversation }: Visit, 
     const dev = names.get(row.ifindex);
     if (dev !== undefined) addKernelObject(state, addressFrom(ns, dev, row));
   }
-}
-
-const ROW = emptyNeighbourRow();
-
-/** Straight into the table: there can be a hundred thousand. */
-function readRows(
-  table: Pick<RowTable<Fdb>, 'size' | 'truncate'>,
-  { conversation }: Visit,
-  request: Request,
-  keep: (row: NeighbourRow) => void,
-): void {
-  const before = table.size;
-  const read = (message: Message) => {
-    readNeighbourRow(message, ROW);
-    keep(ROW);
-  };
-  conversation.dump(request, read, () => table.truncate(before));
 }
 
 function readContainer(

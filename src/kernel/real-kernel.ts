@@ -1,7 +1,6 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { KernelState } from '#model/kernel-state.ts';
 import { Application } from './apply.ts';
-import type { Kernel, KernelEvent, Scope } from './kernel.ts';
+import type { Kernel, KernelEvent, Observed, Scope } from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
 import { Visits } from './visit.ts';
@@ -27,7 +26,7 @@ export class RealKernel implements Kernel {
   }
 
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
-  observe(scope: Scope): Promise<KernelState> {
+  observe(scope: Scope): Promise<Observed> {
     return this.#visiting(scope, (visits) => observe(scope, visits));
   }
 

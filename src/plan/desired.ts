@@ -9,6 +9,7 @@ import {
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { BRIDGE_NAME, overlayNamespace } from '#model/own.ts';
+import { fdbTable } from '#model/row-table.ts';
 import { containerObjects } from './container.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { tunnelLink, tunnelRows } from './tunnel.ts';
@@ -21,27 +22,30 @@ export interface HostRuntimeFacts {
   readonly containers: ReadonlyMap<Id, { readonly namespace: NamespaceRef }>;
 }
 
-/** The kernel state that a view asks for on its host. Pure: the same view and facts give the same state. */
-export function desired(view: HostView, facts: HostRuntimeFacts): KernelState {
+/**
+ * The kernel state that a view asks for on its host; without `rows` all but what is in tables, which can be long. Pure:
+ * the same view and facts give the same state.
+ */
+export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true } = {}): KernelState {
   const state = emptyKernelState();
   const connected = connections(view, facts);
   for (const network of view.networks) {
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     addAll(state, bridgeObjects(network, ns));
-    addTunnel(state, { ...network, host: view.host, ns });
+    addTunnel(state, { ...network, host: view.host, ns }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
       if (container) addAll(state, containerObjects(network.network, ns, endpoint, container));
     }
   }
-  return state;
+  return rows ? state : { ...state, fdb: fdbTable() };
 }
 
-function addTunnel(state: MutableKernelTables, tunnel: TunnelView): void {
+function addTunnel(state: MutableKernelTables, tunnel: TunnelView, withRows: boolean): void {
   const link = tunnelLink(tunnel);
   if (!link) return;
   addKernelObject(state, link);
-  for (const rows of tunnelRows(tunnel)) addAll(state, rows);
+  if (withRows) for (const rows of tunnelRows(tunnel)) addAll(state, rows);
 }
 
 function addAll(state: MutableKernelTables, objects: Iterable<KernelObject>): void {

@@ -1,0 +1,66 @@
+import type { Fdb, MutableKernelTables } from '#model/kernel-state.ts';
+import type { RowTable } from '#model/row-table.ts';
+import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
+import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
+import {
+  emptyNeighbourRow,
+  encodeDumpNeighbours,
+  type NeighbourRow,
+  readNeighbourRow,
+} from '#netlink/route/neighbour.ts';
+import { keepFdb } from './fdb.ts';
+import type { LinkNames } from './link.ts';
+import { keepNeighbour } from './neighbour.ts';
+import { RowSum } from './row-sum.ts';
+import type { Visit } from './visit.ts';
+
+/**
+ * Reads the forwarding rows of a namespace and the neighbours of its VXLAN devices (`tunnels`), which can be a hundred
+ * thousand: into `tables`, unless only their sum is asked for.
+ */
+export function readTables(
+  visit: Visit,
+  names: LinkNames,
+  tunnels: readonly number[],
+  tables?: Pick<MutableKernelTables, 'fdb' | 'neighbour'>,
+): string {
+  const { ns } = visit;
+  const sums = tunnels.flatMap((ifindex) =>
+    [AF_INET, AF_INET6].map((family) =>
+      readTable(visit, family, ifindex, tables?.neighbour, (row, neighbours) =>
+        keepNeighbour(neighbours, ns, names.get(ifindex)!, row),
+      ),
+    ),
+  );
+  const sum = readTable(visit, AF_BRIDGE, undefined, tables?.fdb, (row, fdb) => {
+    const dev = names.get(row.ifindex);
+    if (dev !== undefined) keepFdb(fdb, ns, dev, row);
+  });
+  return [...sums, sum].join();
+}
+
+const ROW = emptyNeighbourRow();
+
+function readTable<T extends Pick<RowTable<Fdb>, 'size' | 'truncate'>>(
+  { conversation }: Visit,
+  family: number,
+  ifindex: number | undefined,
+  table: T | undefined,
+  keep: (row: NeighbourRow, table: T) => void,
+): string {
+  const before = table?.size ?? 0;
+  let sum = new RowSum();
+  conversation.dump(
+    encodeDumpNeighbours(family, { ifindex }),
+    (message) => {
+      readNeighbourRow(message, ROW);
+      sum.add(family, ROW);
+      if (table) keep(ROW, table);
+    },
+    () => {
+      sum = new RowSum();
+      table?.truncate(before);
+    },
+  );
+  return String(sum);
+}
