@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { spawnMortal } from './spawn-mortal.ts';
 
 /** A `weft controller` or `weft agent` that a test starts, kills and starts again. */
@@ -38,6 +38,11 @@ export class Daemon {
       if (this.isRunning) child.once('exit', done);
       else done();
     });
+  }
+
+  /** All that it has written, in all its lives. */
+  said(): string {
+    return readFileSync(this.log, 'utf8');
   }
 
   /** Nothing if it has ended already. */

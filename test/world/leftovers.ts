@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,8 +38,15 @@ export function removeWorld(world: string): void {
     for (const name of namespacesWith(overlaysOf(path.join(directory, host)))) ip('netns', 'del', name);
   }
   for (const name of namespacesWith(`${world}-`)) ip('netns', 'del', name);
+  for (const mount of mountsBelow(directory)) execFileSync('umount', [mount]);
   rmSync(directory, { recursive: true, force: true });
 }
+
+const mountsBelow = (directory: string): string[] =>
+  readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .flatMap((line) => line.split(' ')[1] ?? [])
+    .filter((at) => at.startsWith(`${directory}/`));
 
 /** Worlds of tests that were killed before they could clean up; their daemons died with them. */
 export function removeLeftovers(): void {

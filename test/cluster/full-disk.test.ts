@@ -1,0 +1,161 @@
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { actualLines } from '../world/kernel-lines.ts';
+import { untilSettled } from '../world/settled.ts';
+import { SmallDisk } from '../world/small-disk.ts';
+import { until, World } from '../world/world.ts';
+import { buildIfStale, type Outcome, outcomeOf, PROGRAM, pings, startCommand } from './lab-cli.ts';
+
+/** A full disk under the agent's or the controller's state: said plainly, nothing half done, and well again with room. */
+
+const CONTAINERS = ['a1', 'a2', 'a3', 'a4', 'b1'];
+let world: World;
+let agentDisk: SmallDisk;
+let controllerDisk: SmallDisk;
+
+const all = () => CONTAINERS.map((name) => world.containerOf(name));
+const settled = () => untilSettled(world, all());
+const lines = () => actualLines(world.containerOf('h1'), world.overlaysOf('h1'), all().slice(0, 4));
+const onHost = (...args: readonly string[]): Promise<Outcome> =>
+  outcomeOf(startCommand([process.execPath, PROGRAM, ...args, '--root', world.rootOf('h1')]));
+const attach = (name: string, network: string) =>
+  onHost('endpoint', 'attach', world.containerOf(name), network, '--name', name);
+const names = async () => (await world.records()).endpoints.map(({ name }) => name).sort();
+
+beforeAll(async () => {
+  buildIfStale();
+  world = new World({ program: PROGRAM, hosts: ['h1', 'h2'] });
+  agentDisk = new SmallDisk(path.join(world.rootOf('h1'), 'var/lib/weft/agent'));
+  controllerDisk = new SmallDisk(path.join(world.controllerRoot, 'var/lib/weft/controller'));
+});
+afterAll(() => world?.remove());
+afterEach(() => {
+  agentDisk.makeRoom();
+  controllerDisk.makeRoom();
+});
+
+/**
+ * Fills the disk, and then the last page of the journal, which has room still: a container comes and goes until that
+ * is refused. Gives the refusal.
+ */
+async function leaveNoRoomForAgent(): Promise<Outcome> {
+  agentDisk.fill();
+  for (let tries = 0; tries < 10; tries++)
+    for (const outcome of [await attach('a4', 'red'), await onHost('endpoint', 'detach', 'a4')])
+      if (outcome.code !== 0) return outcome;
+  throw new Error('there is always room');
+}
+
+async function leaveNoRoomForController(): Promise<Outcome> {
+  controllerDisk.fill();
+  for (let tries = 0; tries < 10; tries++) {
+    const outcome = await onHost('network', 'create', `filler-${tries}`, '--subnet', '10.9.0.0/16');
+    if (outcome.code !== 0) return outcome;
+    await onHost('network', 'rm', `filler-${tries}`);
+  }
+  throw new Error('there is always room');
+}
+
+const NO_ROOM = /no space|disk is full|no room/i;
+
+describe.sequential('with no room', () => {
+  test('neither begins, and both say why', async () => {
+    agentDisk.fill();
+    controllerDisk.fill();
+    for (const daemon of [world.controller, world.agent('h1')]) {
+      daemon.start();
+      expect(await daemon.ended()).toBe(1);
+      expect(daemon.said()).toMatch(NO_ROOM);
+      expect(daemon.said()).toMatch(/make room/);
+    }
+    agentDisk.makeRoom();
+    controllerDisk.makeRoom();
+    await world.startAll();
+    for (const name of CONTAINERS) world.addNamespace(name);
+    await world.createNetwork('red', '10.1.0.0/16', 'fd00:1::/64');
+    await world.attachTo('h1', 'a1', 'red');
+    // More to write down than the others.
+    await world.attachTo('h1', 'a2', 'red', { aliases: ['x', 'y', 'z'].map((each) => each.repeat(100)) });
+    await world.attachTo('h2', 'b1', 'red');
+    await settled();
+  });
+
+  test('an attach is refused with the reason, and nothing of it is left', async () => {
+    const before = lines();
+    const { code, stderr } = await leaveNoRoomForAgent();
+    expect(stderr).toMatch(NO_ROOM);
+    expect(stderr).toMatch(/make room/);
+    expect(code).toBe(5);
+    expect(lines()).toEqual(before);
+    await until('nobody has it', async () => (await names()).join() === 'a1,a2,b1');
+    expect(await pings(world.containerOf('a1'), (await world.endpointOf('b1')).addresses[0]!)).toBe(true);
+    agentDisk.makeRoom();
+    expect((await attach('a3', 'red')).code).toBe(0);
+    await settled();
+  });
+
+  test('a detach that the controller hears is done', async () => {
+    await leaveNoRoomForAgent();
+    expect(await onHost('endpoint', 'detach', 'a3')).toMatchObject({ code: 0 });
+    expect(await names()).toEqual(['a1', 'a2', 'b1']);
+    agentDisk.makeRoom();
+    await settled();
+  });
+
+  test('… a detach that nobody else hears is not said to be done before it is on the disk', async () => {
+    await world.controller.stop();
+    await until('h1 has noticed', async () => !(await world.status('h1')).connected);
+    await leaveNoRoomForAgent();
+    const { code, stderr } = await onHost('endpoint', 'detach', 'a2');
+    expect(stderr).toMatch(NO_ROOM);
+    expect(code).toBe(5);
+    agentDisk.makeRoom();
+    expect(await onHost('endpoint', 'detach', 'a2')).toMatchObject({ code: 0 });
+    await world.agent('h1').stop('SIGKILL');
+    world.agent('h1').start();
+    world.controller.start();
+    await world.untilConnected('h1');
+    await settled();
+    expect(await names()).toEqual(['a1', 'b1']);
+  });
+
+  test('an agent starts on a full disk and keeps what it had', async () => {
+    const before = lines();
+    await world.agent('h1').stop('SIGKILL');
+    agentDisk.fill();
+    world.agent('h1').start();
+    await world.untilConnected('h1');
+    expect(lines()).toEqual(before);
+    expect((await onHost('status')).code).not.toBe(1);
+    agentDisk.makeRoom();
+    expect((await attach('a2', 'red')).code).toBe(0);
+    await settled();
+  });
+
+  test('the controller refuses to write, goes on reading, and writes again', async () => {
+    const { code, stderr } = await leaveNoRoomForController();
+    expect(stderr).toMatch(NO_ROOM);
+    expect(stderr).toMatch(/make room/);
+    expect(code).toBe(5);
+    expect((await onHost('network', 'ls')).stdout).toMatch(/red/);
+    // The host gives from its own block, and tells when it can.
+    const attached = await attach('a3', 'red');
+    expect(attached).toMatchObject({ code: 0 });
+    expect(await names()).toEqual(['a1', 'a2', 'b1']);
+    controllerDisk.makeRoom();
+    expect((await onHost('network', 'create', 'blue', '--subnet', '10.2.0.0/16')).code).toBe(0);
+    await settled();
+    expect(await names()).toEqual(['a1', 'a2', 'a3', 'b1']);
+  });
+
+  test('the controller starts again on a full disk', async () => {
+    await world.controller.stop('SIGKILL');
+    controllerDisk.fill();
+    world.controller.start();
+    await world.untilConnected('h1');
+    expect((await onHost('network', 'ls')).stdout).toMatch(/red/);
+    controllerDisk.makeRoom();
+    expect((await attach('a4', 'blue')).code).toBe(0);
+    await settled();
+  });
+});
