@@ -152,8 +152,8 @@ describe.sequential('with no room', () => {
     await world.controller.stop('SIGKILL');
     controllerDisk.fill();
     world.controller.start();
+    await until('it reads', async () => /red/.test((await onHost('network', 'ls')).stdout));
     await world.untilConnected('h1');
-    expect((await onHost('network', 'ls')).stdout).toMatch(/red/);
     controllerDisk.makeRoom();
     expect((await attach('a4', 'blue')).code).toBe(0);
     await settled();
