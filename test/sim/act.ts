@@ -74,7 +74,7 @@ export async function act(world: World, users: Users, action: Action): Promise<v
       machine!.badLooks += action.times;
       return;
     case 'vandalise':
-      return vandalise(world, machine!, action.how, action.choice);
+      return vandalise(world, action.host, action.how, action.choice);
   }
 }
 

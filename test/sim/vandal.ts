@@ -15,25 +15,27 @@ import type { World } from './world.ts';
 const NOWHERE = '203.0.113.66' as Ip;
 const NOBODY = '02:66:66:66:66:66' as Mac;
 
-/** Somebody with root changes one thing of ours behind the agent's back. */
-export async function vandalise(
-  { count }: World,
-  machine: Machine,
-  how: Vandalism,
-  choice: number,
-): Promise<void> {
-  const { kernel, tag, containers } = machine;
-  const scopes = [...containers.values()].map((namespace) => ({
-    namespace,
-    interfaces: ['eth0', 'eth1', 'eth2'],
-  }));
-  const seen = await kernel.observe({ hostTag: tag, containers: scopes });
-  const blows = [...kernelObjects(seen)].flatMap((object) => blow(how, object) ?? []);
-  const op = blows[choice % blows.length];
-  if (!op) return;
-  count(how);
-  await kernel.apply([op], { hostTag: tag, containers: [] });
+/** Somebody with root changes one thing of ours behind the agent's back: on that host, or the next that has such. */
+export async function vandalise(world: World, host: number, how: Vandalism, choice: number): Promise<void> {
+  const { machines, count } = world;
+  for (let step = 0; step < machines.length; step++) {
+    const machine = machines[(host + step) % machines.length]!;
+    const blows = await blowsAt(machine, how);
+    const op = blows[choice % blows.length];
+    if (!op) continue;
+    count(how);
+    await machine.kernel.apply([op], { hostTag: machine.tag, containers: [] });
+    return;
+  }
 }
+
+async function blowsAt({ kernel, tag, containers }: Machine, how: Vandalism): Promise<KernelOp[]> {
+  const scopes = [...containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
+  const seen = await kernel.observe({ hostTag: tag, containers: scopes });
+  return [...kernelObjects(seen)].flatMap((object) => blow(how, object) ?? []);
+}
+
+const INTERFACES = ['eth0', 'eth1', 'eth2'];
 
 function blow(how: Vandalism, object: KernelObject): KernelOp | undefined {
   switch (how) {

@@ -1,0 +1,131 @@
+/** One deliberate fault in the shipped code: that text, found exactly once in that file, becomes the other. */
+export interface Mutant {
+  readonly name: string;
+  /** Below src/. */
+  readonly file: string;
+  readonly find: string;
+  readonly become: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'the store forgets to compare revisions',
+    file: 'store/memory-store.ts',
+    find: "if (expected !== this.head) return { outcome: 'conflict', head: this.head };",
+    become: '',
+  },
+  {
+    name: 'a neighbour is forgotten',
+    file: 'plan/tunnel-proxy.ts',
+    find: 'for (const ip of addresses) yield neighbour(ns, ip, mac);',
+    become: '',
+  },
+  {
+    name: 'a row that leads elsewhere passes for right on resync',
+    file: 'plan/diff.ts',
+    find: "ops.push(was ? { verb: 'change', object, was } : { verb: 'add', object });",
+    become: "if (!was) ops.push({ verb: 'add', object });",
+  },
+  {
+    name: 'a host sends to its own VTEP too',
+    file: 'plan/tunnel-flood.ts',
+    find: 'if (dst !== own)',
+    become: 'if (dst)',
+  },
+  {
+    name: 'rows that are too many stay',
+    file: 'plan/fdb.ts',
+    find: 'isDrift: (seen, sight) => !isKernels(seen, sight) && fdbRules.isOurs(seen, sight)',
+    become: 'isDrift: () => false',
+  },
+  {
+    name: 'an address is given again while it is being promised',
+    file: 'agent/attach.ts',
+    find: '  addToView(state, endpoint);',
+    become: '',
+  },
+  {
+    name: 'an address in the block of another is granted without asking its host',
+    file: 'intent/exceptions.ts',
+    find: 'return taken.length > 0 ?',
+    become: 'return false ?',
+  },
+  {
+    name: 'the delete of an old holder beats the add of a newer one',
+    file: 'model/snapshot.ts',
+    find: 'if (index.get(key) === value) index.delete(key);',
+    become: 'index.delete(key);',
+  },
+  {
+    name: 'generations do not count when an endpoint is published',
+    file: 'intent/publish-endpoint.ts',
+    find: 'if (known && known.generation >= endpoint.generation)',
+    become: 'if (known)',
+  },
+  {
+    name: 'a promise is made before the journal has it',
+    file: 'agent/attach.ts',
+    find: "  return [{ effect: 'journal-put', key: endpoint.id, entry: attachment }];",
+    become: '  return noteJournaled(state, endpoint.id);',
+  },
+  {
+    name: 'a detach is not written down',
+    file: 'agent/detach.ts',
+    find: 'return [...keepJournal(state, id), ...tell, ...markUrgent(state)];',
+    become: 'return [...tell, ...markUrgent(state)];',
+  },
+  {
+    name: 'a detach that nobody heard is not told again',
+    file: 'agent/detach.ts',
+    find: 'return untold.flatMap((endpoint) => askToDetach(state, endpoint));',
+    become: 'return [];',
+  },
+  {
+    name: 'an old view deletes what it does not know',
+    file: 'agent/turn.ts',
+    find: 'state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops)',
+    become: 'ops',
+  },
+  {
+    name: 'a snapshot is taken for a delta',
+    file: 'agent/session.ts',
+    find: '  state.view.clear();',
+    become: '',
+  },
+  {
+    name: 'who joins a network does not hear of its hosts',
+    file: 'controller/follow.ts',
+    find: '...[...hosts].filter((id) => !oldHosts.has(id)).flatMap((id) => putIfThere(snapshot.hosts.get(id))),',
+    become: '',
+  },
+  {
+    name: 'a host that is silent for long is not called again',
+    file: 'agent/session.ts',
+    find: "return [{ effect: 'connect', afterMs }];",
+    become: 'return [];',
+  },
+  {
+    name: 'a reboot is not noticed',
+    file: 'agent/state.ts',
+    find: "attachment.state === 'attached' && attachment.bootId === state.bootId",
+    become: "attachment.state === 'attached'",
+  },
+  {
+    name: 'a path used again is taken for what was there',
+    file: 'agent/scope.ts',
+    find: 'return present.has(key) && (looked.has(key) ? state.turn.live.has(key) : !state.turn.dead.has(key));',
+    become: 'return key.length > 0;',
+  },
+  {
+    name: 'what was granted to nobody stays',
+    file: 'agent/orphans.ts',
+    find: 'return orphans.flatMap((endpoint) => release(state, endpoint));',
+    become: 'return [];',
+  },
+  {
+    name: 'two networks get one VNI',
+    file: 'intent/allocate-vni.ts',
+    find: 'while (taken.has(vni)) vni++;',
+    become: '',
+  },
+];
