@@ -17,6 +17,9 @@ function allKinds(): StoredRecord[] {
   world.host('h1', { labels: { rack: 'a' }, takenPorts: [53], routes: ['192.168.0.0/16'] });
   world.network('app');
   world.endpoint('app', 'h1', 'c1', { aliases: ['web', 'www'] });
+  const network = world.snapshot.networkNamed('app')!;
+  const other = { port: 4790, mode: 'flood', mtu: 1400, ttl: 9, device: 1 } as const;
+  world.snapshot.apply([put({ ...network, change: { phase: 'prepare', other, since: 7 } })], 7);
   return [...world.snapshot.records()];
 }
 
@@ -59,6 +62,8 @@ describe('hostile records', () => {
     ['network', { mode: 'magic' }, 'network.mode'],
     ['network', { subnets: [{ cidr: '10.0.0.1/24', gateway: '10.0.0.1' }] }, 'network.subnets.0.cidr'],
     ['network', { port: 0 }, 'network.port'],
+    ['network', { device: 2 }, 'network.device'],
+    ['network', { change: { phase: 'never', other: {}, since: 1 } }, 'network.change.phase'],
   ] as const)('%s with %o is refused, and the field named', (kind, change, field) => {
     const record = { ...(kind === 'endpoint' ? endpoint : network), ...change };
     try {

@@ -58,21 +58,33 @@ const hostSchema = z.object({
   facts: z.object({ underlayMtu: count, takenPorts: z.array(port), routes: z.array(cidr) }),
 });
 
+const tunnel = {
+  port,
+  mode: z.enum(TUNNEL_MODES),
+  mtu: count,
+  ttl: count,
+  device: z.number().int().min(0).max(1).optional(),
+};
+
+const changeSchema = z.object({
+  phase: z.enum(['prepare', 'switch']),
+  other: z.object(tunnel),
+  since: z.number().int().min(0),
+});
+
 const networkSchema = z.object({
   id,
   name,
+  ...tunnel,
   vni: z.number().transform((value, context) => {
     const result = parseVni(value);
     if (result.ok) return result.value;
     context.addIssue({ code: 'custom', message: result.problem });
     return z.NEVER;
   }),
-  port,
-  mode: z.enum(TUNNEL_MODES),
   underlay: z.enum(UNDERLAY_FAMILIES),
-  mtu: count,
-  ttl: count,
   subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
+  change: changeSchema.optional(),
 });
 
 const blockSchema = z.object({

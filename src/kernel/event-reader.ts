@@ -1,5 +1,5 @@
 import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { VXLAN_NAME } from '#model/own.ts';
+import { isTunnelName } from '#model/own.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, RTM } from '#netlink/message.ts';
@@ -50,7 +50,7 @@ export class EventReader {
     const isRow = message.body[0] === AF_BRIDGE;
     if (dev === undefined || (isRow && !(ROW.flags & NTF.SELF))) return { dirty: 'namespace', ns };
     // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
-    if (dev !== VXLAN_NAME) return undefined;
+    if (!isTunnelName(dev)) return undefined;
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
     const row = isRow ? fdbOf(ns, dev, ROW) : neighbourOf(ns, dev, ROW);
     return row && { dirty: 'row', row, gone };

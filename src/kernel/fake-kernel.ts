@@ -11,7 +11,7 @@ import {
   type Neighbour,
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf, VXLAN_NAME } from '#model/own.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf, isTunnelName } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
@@ -148,7 +148,7 @@ export class FakeKernel implements Kernel {
 
 const isTunnelRow = (object: KernelObject): object is Fdb | Neighbour =>
   object.kind === 'neighbour' ||
-  (object.kind === 'fdb' && object.table === 'self' && object.dev === VXLAN_NAME);
+  (object.kind === 'fdb' && object.table === 'self' && isTunnelName(object.dev));
 
 function addDevice(state: MutableKernelTables, device: FakeDevice, seen: ReadonlySet<NamespaceName>): void {
   addKernelObject(state, { ...device.link, detail: detailOf(device, seen) });

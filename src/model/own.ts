@@ -14,6 +14,9 @@ export const PROTOCOL = 119;
 /** Names inside an overlay namespace. */
 export const BRIDGE_NAME = 'br0';
 export const VXLAN_NAME = 'vxlan0';
+/** While the UDP port of a network changes there are two; of which the next change makes the first anew. */
+export const tunnelName = (device = 0): string => `vxlan${device}`;
+export const isTunnelName = (name: string): boolean => name === tunnelName(0) || name === tunnelName(1);
 
 /** Short and lower-case, from the random half of the id. */
 export const hostTag = (host: Id): string => host.slice(-8).toLowerCase();

@@ -40,23 +40,43 @@ export interface HostFacts {
   readonly routes: readonly Cidr[];
 }
 
-export interface Network {
+export interface Network extends Tunnel {
   readonly kind: 'network';
   readonly id: Id;
   /** Unique without case. */
   readonly name: string;
   readonly vni: Vni;
+  /** Family of the outer header: one VXLAN device cannot mix them. */
+  readonly underlay: UnderlayFamily;
+  /** At most one a family. */
+  readonly subnets: readonly Subnet[];
+  /** While its tunnel is being changed. */
+  readonly change?: TunnelChange;
+}
+
+/** How a network's frames travel: what can be changed while they do. */
+export interface Tunnel {
   /** UDP destination port; 4789 is IANA's, the kernel's own default is 8472. */
   readonly port: number;
   readonly mode: TunnelMode;
-  /** Family of the outer header: one VXLAN device cannot mix them. */
-  readonly underlay: UnderlayFamily;
   /** Of the inner interface, in bytes: the underlay's less the encapsulation. */
   readonly mtu: number;
   /** TTL of the outer header. */
   readonly ttl: number;
-  /** At most one a family. */
-  readonly subnets: readonly Subnet[];
+  /** Number in the VXLAN device's name, 0 or 1 (absent is 0): for a new UDP port the next device is made beside it. */
+  readonly device?: number;
+}
+
+/**
+ * A change of a running network. Every host takes each phase, and the next begins when all have: so any two hosts,
+ * wherever each of them is in its phase, reach each other.
+ */
+export interface TunnelChange {
+  /** `prepare`: the network is as it was, `other` is what comes. `switch`: it is as it will be, `other` is what was. */
+  readonly phase: 'prepare' | 'switch';
+  readonly other: Tunnel;
+  /** The revision at which the phase began: it ends when every host of the network has applied that. */
+  readonly since: Revision;
 }
 
 export interface Subnet {

@@ -3,6 +3,7 @@ import { familyOf, type Ip } from '#model/ip.ts';
 import type { Address, BridgePort, KernelObject, NamespaceName } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
+import { carriedMtu, containerMtu } from './carried-mtu.ts';
 import { linkLocalOf } from './link-local.ts';
 
 /**
@@ -30,11 +31,12 @@ export function* containerObjects(
 ): Generator<KernelObject> {
   const { mac, interface: dev } = endpoint;
   const port = portName(endpoint.id);
-  const shared = { kind: 'link', up: true, mtu: network.mtu, addrGenMode: 'none' } as const;
+  const shared = { kind: 'link', up: true, addrGenMode: 'none' } as const;
   yield {
     ...shared,
     ns,
     name: port,
+    mtu: carriedMtu(network),
     master: BRIDGE_NAME,
     detail: { type: 'veth', peer: { ns: container, name: dev } },
     port: CONTAINER_PORT,
@@ -44,6 +46,7 @@ export function* containerObjects(
     ...shared,
     ns: container,
     name: dev,
+    mtu: containerMtu(network),
     mac,
     arp: true,
     ipv6: { disabled: false, acceptRa: false },

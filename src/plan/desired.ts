@@ -10,10 +10,11 @@ import {
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { BRIDGE_NAME, overlayNamespace } from '#model/own.ts';
 import { fdbTable } from '#model/row-table.ts';
+import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects } from './container.ts';
 import type { HostView, NetworkView } from './host-view.ts';
-import { tunnelLink, tunnelRows } from './tunnel.ts';
-import type { TunnelView } from './tunnel-rules.ts';
+import { tunnelLinks, tunnelRows } from './tunnel.ts';
+import type { PlaceView } from './tunnel-rules.ts';
 
 /** What only the host itself knows. */
 export interface HostRuntimeFacts {
@@ -41,11 +42,9 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   return rows ? state : { ...state, fdb: fdbTable() };
 }
 
-function addTunnel(state: MutableKernelTables, tunnel: TunnelView, withRows: boolean): void {
-  const link = tunnelLink(tunnel);
-  if (!link) return;
-  addKernelObject(state, link);
-  if (withRows) for (const rows of tunnelRows(tunnel)) addAll(state, rows);
+function addTunnel(state: MutableKernelTables, place: PlaceView, withRows: boolean): void {
+  addAll(state, tunnelLinks(place));
+  if (withRows) for (const rows of tunnelRows(place)) addAll(state, rows);
 }
 
 function addAll(state: MutableKernelTables, objects: Iterable<KernelObject>): void {
@@ -82,7 +81,7 @@ function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObjec
       ns,
       name: BRIDGE_NAME,
       up: true,
-      mtu: network.mtu,
+      mtu: carriedMtu(network),
       addrGenMode: 'none',
       // Else a container's router advertisement would give the bridge an address among the containers.
       ipv6: { acceptRa: false },

@@ -1,4 +1,5 @@
 import { familyOf } from '#model/ip.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
 import { HOST_NAMESPACE, type Link, type NamespaceName } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf, LINK_GROUP } from '#model/own.ts';
 import { agrees, type KindRules, type Sight } from './kind.ts';
@@ -18,9 +19,9 @@ export const linkRules: KindRules<Link> = {
   isOurs,
   // A container's interface goes with its port.
   isDrift: (seen, sight) => seen.detail.type !== 'veth-peer' && isOurs(seen, sight),
-  step: ({ verb }, { detail }) => {
-    const stale = verb === 'delete';
-    if (detail.type === 'vxlan') return stale ? 'stale tunnel' : 'tunnel';
+  step: (op, { detail }) => {
+    const stale = op.verb === 'delete';
+    if (detail.type === 'vxlan') return stale ? 'stale tunnel' : isSilenced(op) ? 'silent tunnel' : 'tunnel';
     if (detail.type === 'bridge') return stale ? 'stale bridge' : 'bridge';
     if (stale) return 'stale port';
     return detail.type === 'veth-peer' || detail.type === 'loopback' ? 'interface' : 'port';
@@ -32,6 +33,12 @@ export const linkRules: KindRules<Link> = {
     return held;
   },
 };
+
+/** Frames go out by another tunnel of the bridge from now on. */
+const isSilenced = (op: KernelOp): boolean =>
+  op.verb === 'change' &&
+  ((op.was as Link).port?.unicastFlood ?? true) &&
+  (op.object as Link).port?.unicastFlood === false;
 
 export const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${name}`;
 

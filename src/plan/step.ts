@@ -9,6 +9,7 @@ const STEPS = {
   tunnel: 'its rows need it; until they are there a frame to a remote is dropped, none goes astray',
   'tunnel rows': 'a frame to a remote MAC must find its VTEP before anybody learns that MAC',
   'tunnel neighbours': 'an answered ARP or ND is followed by the frame at once',
+  'silent tunnel': 'from now on another of its network sends, and is ready',
   port: 'the other end is still down: the rules hold before the first frame',
   'port rows': 'unknown unicast is not flooded to ports: without this row none arrives',
   interface: 'opens the container’s end when all that its first frame needs is there',

@@ -1,6 +1,5 @@
 import type { Fdb } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
-import { VXLAN_NAME } from '#model/own.ts';
 import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
 
 /**
@@ -13,9 +12,8 @@ export const flood: TunnelRules = {
 };
 
 /** `bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2`, one for every member but this host. */
-export function* memberRows({ ns, vteps, host }: TunnelView): Generator<Fdb> {
+export function* memberRows({ ns, dev, vteps, host }: TunnelView): Generator<Fdb> {
   const own = vteps.get(host.id);
   for (const dst of new Set(vteps.values()))
-    if (dst !== own)
-      yield { kind: 'fdb', ns, dev: VXLAN_NAME, table: 'self', mac: ZERO_MAC, dst, state: 'permanent' };
+    if (dst !== own) yield { kind: 'fdb', ns, dev, table: 'self', mac: ZERO_MAC, dst, state: 'permanent' };
 }

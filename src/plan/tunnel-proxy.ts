@@ -1,7 +1,6 @@
 import type { Ip } from '#model/ip.ts';
 import type { NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
-import { VXLAN_NAME } from '#model/own.ts';
 import { linkLocalOf } from './link-local.ts';
 import { memberRows } from './tunnel-flood.ts';
 import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
@@ -17,17 +16,17 @@ export const proxy: TunnelRules = {
 };
 
 /** `ip neigh replace 10.1.0.3 lladdr 02:… dev vxlan0 nud permanent`, both families and the link-local. */
-function* neighbourRows({ ns, remote }: TunnelView): Generator<Neighbour> {
+function* neighbourRows({ ns, dev, remote }: TunnelView): Generator<Neighbour> {
   for (const { mac, addresses } of remote) {
-    for (const ip of addresses) yield neighbour(ns, ip, mac);
-    yield neighbour(ns, linkLocalOf(mac), mac);
+    for (const ip of addresses) yield neighbour(ns, dev, ip, mac);
+    yield neighbour(ns, dev, linkLocalOf(mac), mac);
   }
 }
 
-const neighbour = (ns: NamespaceName, ip: Ip, mac: Mac): Neighbour => ({
+const neighbour = (ns: NamespaceName, dev: string, ip: Ip, mac: Mac): Neighbour => ({
   kind: 'neighbour',
   ns,
-  dev: VXLAN_NAME,
+  dev,
   ip,
   mac,
   state: 'permanent',

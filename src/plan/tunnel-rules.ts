@@ -1,4 +1,5 @@
 import type { Fdb, NamespaceName, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { Tunnel } from '#model/records.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 
 export type TunnelFlags = Pick<VxlanDetail, 'learning' | 'proxy' | 'l2miss' | 'l3miss'>;
@@ -9,8 +10,15 @@ export interface TunnelRules {
   readonly rows: readonly ((tunnel: TunnelView) => Iterable<Fdb | Neighbour>)[];
 }
 
-/** One network as seen from the VXLAN device of one host. */
-export interface TunnelView extends NetworkView {
+/** One network as seen from one VXLAN device of one host. */
+export interface TunnelView extends PlaceView {
+  /** What the device is to be: mostly the network itself. */
+  readonly tunnel: Tunnel;
+  readonly dev: string;
+}
+
+/** One network on one host. */
+export interface PlaceView extends NetworkView {
   readonly host: HostView['host'];
   /** The network's namespace on this host. */
   readonly ns: NamespaceName;

@@ -1,5 +1,4 @@
 import type { Fdb } from '#model/kernel-state.ts';
-import { VXLAN_NAME } from '#model/own.ts';
 import { memberRows } from './tunnel-flood.ts';
 import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
 
@@ -13,7 +12,7 @@ export const staticRows: TunnelRules = {
 };
 
 /** `bridge fdb replace 02:… dev vxlan0 dst 10.99.0.2`: a frame to a known MAC goes to one VTEP only. */
-export function* unicastRows({ ns, vteps, remote }: TunnelView): Generator<Fdb> {
+export function* unicastRows({ ns, dev, vteps, remote }: TunnelView): Generator<Fdb> {
   for (const { mac, host } of remote)
-    yield { kind: 'fdb', ns, dev: VXLAN_NAME, table: 'self', mac, dst: vteps.get(host)!, state: 'permanent' };
+    yield { kind: 'fdb', ns, dev, table: 'self', mac, dst: vteps.get(host)!, state: 'permanent' };
 }

@@ -1,12 +1,20 @@
 import type { BridgePort, Fdb, Link, Neighbour } from '#model/kernel-state.ts';
-import { BRIDGE_NAME, VXLAN_NAME } from '#model/own.ts';
+import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
+import type { Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { carriedMtu } from './carried-mtu.ts';
 import { flood } from './tunnel-flood.ts';
 import { proxy } from './tunnel-proxy.ts';
-import type { TunnelRules, TunnelView } from './tunnel-rules.ts';
+import type { PlaceView, TunnelRules } from './tunnel-rules.ts';
 import { staticRows } from './tunnel-static.ts';
 
 const MODES: { readonly [M in TunnelMode]: TunnelRules } = { flood, static: staticRows, proxy };
+
+/**
+ * While a network changes, its hosts know all that any mode asks for: whichever of the two ways each of them has by
+ * then, its frames find every VTEP, and none is lost for want of a row when it goes over.
+ */
+const EVERY_ROW = proxy.rows;
 
 /**
  * The bridge hands every frame that it knows no port for to the tunnel, and does not learn from it: where a remote
@@ -24,37 +32,62 @@ const TUNNEL_PORT: BridgePort = {
   forwarding: true,
 };
 
+/** Two tunnels in one bridge: what came through one must not leave by the other. Containers hear both. */
+const SENDING_PORT: BridgePort = { ...TUNNEL_PORT, isolated: true };
+const LISTENING_PORT: BridgePort = {
+  ...SENDING_PORT,
+  unicastFlood: false,
+  multicastFlood: false,
+  broadcastFlood: false,
+};
+
 /**
- * The VXLAN device of a network. None while this host has no VTEP of the underlay's family: its own containers still
- * reach each other over the bridge.
+ * One VXLAN device; while the UDP port changes two, of which one sends: a host listens on the new port before any
+ * sends there, and on the old one until none does.
  */
-export function tunnelLink({ network, vteps, host, ns }: TunnelView): Link | undefined {
-  const local = vteps.get(host.id);
-  if (!local) return undefined;
-  return {
-    kind: 'link',
-    ns,
-    name: VXLAN_NAME,
-    up: true,
-    mtu: network.mtu,
-    master: BRIDGE_NAME,
-    arp: true,
-    addrGenMode: 'none',
-    // Rows of IPv6 neighbours are refused on a device with IPv6 disabled.
-    ipv6: { disabled: false },
-    detail: {
-      type: 'vxlan',
-      vni: network.vni,
-      port: network.port,
-      local,
-      ttl: network.ttl,
-      ...MODES[network.mode].flags,
-    },
-    port: TUNNEL_PORT,
-  };
+function* tunnelsOf(network: Network): Generator<{ tunnel: Tunnel; port: BridgePort }> {
+  const other = network.change?.other;
+  const beside = other !== undefined && other.port !== network.port;
+  yield { tunnel: network, port: beside ? SENDING_PORT : TUNNEL_PORT };
+  if (beside) yield { tunnel: other, port: LISTENING_PORT };
 }
 
-/** What is written into the device beforehand. */
-export function* tunnelRows(tunnel: TunnelView): Generator<Iterable<Fdb | Neighbour>> {
-  for (const rows of MODES[tunnel.network.mode].rows) yield rows(tunnel);
+/**
+ * The VXLAN devices of a network. None while this host has no VTEP of the underlay's family: its own containers still
+ * reach each other over the bridge.
+ */
+export function* tunnelLinks({ network, vteps, host, ns }: PlaceView): Generator<Link> {
+  const local = vteps.get(host.id);
+  if (!local) return;
+  for (const { tunnel, port } of tunnelsOf(network))
+    yield {
+      kind: 'link',
+      ns,
+      name: tunnelName(tunnel.device),
+      up: true,
+      mtu: carriedMtu(network),
+      master: BRIDGE_NAME,
+      arp: true,
+      addrGenMode: 'none',
+      // Rows of IPv6 neighbours are refused on a device with IPv6 disabled.
+      ipv6: { disabled: false },
+      detail: {
+        type: 'vxlan',
+        vni: network.vni,
+        port: tunnel.port,
+        local,
+        ttl: tunnel.ttl,
+        ...MODES[tunnel.mode].flags,
+      },
+      port,
+    };
+}
+
+/** What is written into them beforehand. */
+export function* tunnelRows(place: PlaceView): Generator<Iterable<Fdb | Neighbour>> {
+  const { network, vteps, host } = place;
+  if (!vteps.has(host.id)) return;
+  for (const { tunnel } of tunnelsOf(network))
+    for (const rows of network.change ? EVERY_ROW : MODES[tunnel.mode].rows)
+      yield rows({ ...place, tunnel, dev: tunnelName(tunnel.device) });
 }

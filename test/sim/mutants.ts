@@ -17,7 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a neighbour is forgotten',
     file: 'plan/tunnel-proxy.ts',
-    find: 'for (const ip of addresses) yield neighbour(ns, ip, mac);',
+    find: 'for (const ip of addresses) yield neighbour(ns, dev, ip, mac);',
     become: '',
   },
   {

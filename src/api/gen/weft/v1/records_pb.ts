@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/records.proto.
  */
 export const file_weft_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJIpoBCgdOZXR3b3JrEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDdm5pGAMgASgNEgwKBHBvcnQYBCABKA0SDAoEbW9kZRgFIAEoCRIQCgh1bmRlcmxheRgGIAEoCRILCgNtdHUYByABKA0SCwoDdHRsGAggASgNEiAKB3N1Ym5ldHMYCSADKAsyDy53ZWZ0LnYxLlN1Ym5ldCInCgZTdWJuZXQSDAoEY2lkchgBIAEoCRIPCgdnYXRld2F5GAIgASgJInAKBUJsb2NrEgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRjaWRyGAQgASgJEg0KBWVwb2NoGAUgASgNEg4KBmV4Y2VwdBgGIAMoCRIPCgdyZXRpcmVkGAcgASgBIsIBCghFbmRwb2ludBIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDwoHcnVudGltZRgEIAEoCRIUCgxjb250YWluZXJfaWQYBSABKAkSEQoJaW50ZXJmYWNlGAYgASgJEgwKBG5hbWUYByABKAkSDwoHYWxpYXNlcxgIIAMoCRILCgNtYWMYCSABKAkSEQoJYWRkcmVzc2VzGAogAygJEhIKCmdlbmVyYXRpb24YCyABKA0ingEKBlJlY29yZBIdCgRob3N0GAEgASgLMg0ud2VmdC52MS5Ib3N0SAASIwoHbmV0d29yaxgCIAEoCzIQLndlZnQudjEuTmV0d29ya0gAEh8KBWJsb2NrGAMgASgLMg4ud2VmdC52MS5CbG9ja0gAEiUKCGVuZHBvaW50GAQgASgLMhEud2VmdC52MS5FbmRwb2ludEgAQggKBnJlY29yZCIlCglSZWNvcmRSZWYSDAoEa2luZBgBIAEoCRIKCgJpZBgCIAEoCSJYCgZDaGFuZ2USHgoDcHV0GAEgASgLMg8ud2VmdC52MS5SZWNvcmRIABIkCgZkZWxldGUYAiABKAsyEi53ZWZ0LnYxLlJlY29yZFJlZkgAQggKBmNoYW5nZSI7CglSZWplY3Rpb24SDgoGcmVhc29uGAEgASgJEh4KBmZhdWx0cxgCIAMoCzIOLndlZnQudjEuRmF1bHQiQwoFRmF1bHQSDQoFZmllbGQYASABKAkSDQoFdmFsdWUYAiABKAkSDwoHcHJvYmxlbRgDIAEoCRILCgNmaXgYBCABKAkiRQoGTm90aWNlEgwKBGNvZGUYASABKAkSDQoFdGl0bGUYAiABKAkSEAoIc2VudGVuY2UYAyABKAkSDAoEbmV4dBgEIAEoCSLvAQoKSG9zdFN0YXR1cxIMCgRob3N0GAEgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YAiABKAQSFQoNaGVhZF9yZXZpc2lvbhgDIAEoBBIdCgVkcmlmdBgEIAMoCzIOLndlZnQudjEuRHJpZnQSIgoHZmFpbGluZxgFIAMoCzIRLndlZnQudjEuRmFpbGVkT3ASIAoHbm90aWNlcxgGIAMoCzIPLndlZnQudjEuTm90aWNlEhEKCWVuZHBvaW50cxgHIAEoDRIQCghuZXR3b3JrcxgIIAEoDRIYChBzZXR0bGVkX3JldmlzaW9uGAkgASgEIkYKBURyaWZ0EgwKBGtpbmQYASABKAkSDwoHbWlzc2luZxgCIAEoDRINCgVleHRyYRgDIAEoDRIPCgdjaGFuZ2VkGAQgASgNIksKCEZhaWxlZE9wEg8KB2NvbW1hbmQYASABKAkSDQoFZXJybm8YAiABKAkSDAoEdGV4dBgDIAEoCRIRCglyZXRyeWFibGUYBCABKAhiBnByb3RvMw");
+  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJIuEBCgdOZXR3b3JrEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDdm5pGAMgASgNEgwKBHBvcnQYBCABKA0SDAoEbW9kZRgFIAEoCRIQCgh1bmRlcmxheRgGIAEoCRILCgNtdHUYByABKA0SCwoDdHRsGAggASgNEiAKB3N1Ym5ldHMYCSADKAsyDy53ZWZ0LnYxLlN1Ym5ldBITCgZkZXZpY2UYCiABKA1IAIgBARIlCgZjaGFuZ2UYCyABKAsyFS53ZWZ0LnYxLlR1bm5lbENoYW5nZUIJCgdfZGV2aWNlIl4KBlR1bm5lbBIMCgRwb3J0GAEgASgNEgwKBG1vZGUYAiABKAkSCwoDbXR1GAMgASgNEgsKA3R0bBgEIAEoDRITCgZkZXZpY2UYBSABKA1IAIgBAUIJCgdfZGV2aWNlIkwKDFR1bm5lbENoYW5nZRINCgVwaGFzZRgBIAEoCRIeCgVvdGhlchgCIAEoCzIPLndlZnQudjEuVHVubmVsEg0KBXNpbmNlGAMgASgBIicKBlN1Ym5ldBIMCgRjaWRyGAEgASgJEg8KB2dhdGV3YXkYAiABKAkicAoFQmxvY2sSCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEgwKBGNpZHIYBCABKAkSDQoFZXBvY2gYBSABKA0SDgoGZXhjZXB0GAYgAygJEg8KB3JldGlyZWQYByABKAEiwgEKCEVuZHBvaW50EgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgdydW50aW1lGAQgASgJEhQKDGNvbnRhaW5lcl9pZBgFIAEoCRIRCglpbnRlcmZhY2UYBiABKAkSDAoEbmFtZRgHIAEoCRIPCgdhbGlhc2VzGAggAygJEgsKA21hYxgJIAEoCRIRCglhZGRyZXNzZXMYCiADKAkSEgoKZ2VuZXJhdGlvbhgLIAEoDSKeAQoGUmVjb3JkEh0KBGhvc3QYASABKAsyDS53ZWZ0LnYxLkhvc3RIABIjCgduZXR3b3JrGAIgASgLMhAud2VmdC52MS5OZXR3b3JrSAASHwoFYmxvY2sYAyABKAsyDi53ZWZ0LnYxLkJsb2NrSAASJQoIZW5kcG9pbnQYBCABKAsyES53ZWZ0LnYxLkVuZHBvaW50SABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIu8BCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQiRgoFRHJpZnQSDAoEa2luZBgBIAEoCRIPCgdtaXNzaW5nGAIgASgNEg0KBWV4dHJhGAMgASgNEg8KB2NoYW5nZWQYBCABKA0iSwoIRmFpbGVkT3ASDwoHY29tbWFuZBgBIAEoCRINCgVlcnJubxgCIAEoCRIMCgR0ZXh0GAMgASgJEhEKCXJldHJ5YWJsZRgEIAEoCGIGcHJvdG8z");
 
 /**
  * @generated from message weft.v1.Host
@@ -139,6 +139,20 @@ export type Network = Message<"weft.v1.Network"> & {
    * @generated from field: repeated weft.v1.Subnet subnets = 9;
    */
   subnets: Subnet[];
+
+  /**
+   * Number in the VXLAN device's name, 0 or 1.
+   *
+   * @generated from field: optional uint32 device = 10;
+   */
+  device?: number | undefined;
+
+  /**
+   * While its tunnel is being changed.
+   *
+   * @generated from field: weft.v1.TunnelChange change = 11;
+   */
+  change?: TunnelChange | undefined;
 };
 
 /**
@@ -147,6 +161,78 @@ export type Network = Message<"weft.v1.Network"> & {
  */
 export const NetworkSchema: GenMessage<Network> = /*@__PURE__*/
   messageDesc(file_weft_v1_records, 2);
+
+/**
+ * How a network's frames travel.
+ *
+ * @generated from message weft.v1.Tunnel
+ */
+export type Tunnel = Message<"weft.v1.Tunnel"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: string mode = 2;
+   */
+  mode: string;
+
+  /**
+   * @generated from field: uint32 mtu = 3;
+   */
+  mtu: number;
+
+  /**
+   * @generated from field: uint32 ttl = 4;
+   */
+  ttl: number;
+
+  /**
+   * @generated from field: optional uint32 device = 5;
+   */
+  device?: number | undefined;
+};
+
+/**
+ * Describes the message weft.v1.Tunnel.
+ * Use `create(TunnelSchema)` to create a new message.
+ */
+export const TunnelSchema: GenMessage<Tunnel> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 3);
+
+/**
+ * Every host takes each phase; the next begins when all have.
+ *
+ * @generated from message weft.v1.TunnelChange
+ */
+export type TunnelChange = Message<"weft.v1.TunnelChange"> & {
+  /**
+   * prepare: the network is as it was, other is what comes. switch: it is as it will be, other is what was.
+   *
+   * @generated from field: string phase = 1;
+   */
+  phase: string;
+
+  /**
+   * @generated from field: weft.v1.Tunnel other = 2;
+   */
+  other?: Tunnel | undefined;
+
+  /**
+   * The revision at which the phase began (a whole number).
+   *
+   * @generated from field: double since = 3;
+   */
+  since: number;
+};
+
+/**
+ * Describes the message weft.v1.TunnelChange.
+ * Use `create(TunnelChangeSchema)` to create a new message.
+ */
+export const TunnelChangeSchema: GenMessage<TunnelChange> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 4);
 
 /**
  * @generated from message weft.v1.Subnet
@@ -168,7 +254,7 @@ export type Subnet = Message<"weft.v1.Subnet"> & {
  * Use `create(SubnetSchema)` to create a new message.
  */
 export const SubnetSchema: GenMessage<Subnet> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 3);
+  messageDesc(file_weft_v1_records, 5);
 
 /**
  * @generated from message weft.v1.Block
@@ -219,7 +305,7 @@ export type Block = Message<"weft.v1.Block"> & {
  * Use `create(BlockSchema)` to create a new message.
  */
 export const BlockSchema: GenMessage<Block> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 4);
+  messageDesc(file_weft_v1_records, 6);
 
 /**
  * @generated from message weft.v1.Endpoint
@@ -286,7 +372,7 @@ export type Endpoint = Message<"weft.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 5);
+  messageDesc(file_weft_v1_records, 7);
 
 /**
  * @generated from message weft.v1.Record
@@ -327,7 +413,7 @@ export type Record = Message<"weft.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 6);
+  messageDesc(file_weft_v1_records, 8);
 
 /**
  * @generated from message weft.v1.RecordRef
@@ -351,7 +437,7 @@ export type RecordRef = Message<"weft.v1.RecordRef"> & {
  * Use `create(RecordRefSchema)` to create a new message.
  */
 export const RecordRefSchema: GenMessage<RecordRef> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 7);
+  messageDesc(file_weft_v1_records, 9);
 
 /**
  * @generated from message weft.v1.Change
@@ -380,7 +466,7 @@ export type Change = Message<"weft.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 8);
+  messageDesc(file_weft_v1_records, 10);
 
 /**
  * Why a wish was refused; travels as the detail of a Connect error.
@@ -406,7 +492,7 @@ export type Rejection = Message<"weft.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 9);
+  messageDesc(file_weft_v1_records, 11);
 
 /**
  * @generated from message weft.v1.Fault
@@ -438,7 +524,7 @@ export type Fault = Message<"weft.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 10);
+  messageDesc(file_weft_v1_records, 12);
 
 /**
  * @generated from message weft.v1.Notice
@@ -470,7 +556,7 @@ export type Notice = Message<"weft.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 11);
+  messageDesc(file_weft_v1_records, 13);
 
 /**
  * How far a host's kernel is from what is wished: three things, never one number.
@@ -531,7 +617,7 @@ export type HostStatus = Message<"weft.v1.HostStatus"> & {
  * Use `create(HostStatusSchema)` to create a new message.
  */
 export const HostStatusSchema: GenMessage<HostStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 12);
+  messageDesc(file_weft_v1_records, 14);
 
 /**
  * @generated from message weft.v1.Drift
@@ -565,7 +651,7 @@ export type Drift = Message<"weft.v1.Drift"> & {
  * Use `create(DriftSchema)` to create a new message.
  */
 export const DriftSchema: GenMessage<Drift> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 13);
+  messageDesc(file_weft_v1_records, 15);
 
 /**
  * @generated from message weft.v1.FailedOp
@@ -601,5 +687,5 @@ export type FailedOp = Message<"weft.v1.FailedOp"> & {
  * Use `create(FailedOpSchema)` to create a new message.
  */
 export const FailedOpSchema: GenMessage<FailedOp> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 14);
+  messageDesc(file_weft_v1_records, 16);
 
