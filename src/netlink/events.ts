@@ -5,7 +5,7 @@ import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { decodeNamespaceId, encodeGetNamespaceId, encodeNewNamespaceId } from './route/namespace-id.ts';
 import { create, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
-import { attachFilter, detachFilter, dropMessageTypes } from './socket-filter.ts';
+import { attachFilter, detachFilter, dropMessageTypes, type FilterInstruction } from './socket-filter.ts';
 
 /** RTNLGRP_* of linux/rtnetlink.h. NEIGH carries neighbours, FDB entries and misses. */
 export const RTNLGRP = {
@@ -31,6 +31,8 @@ export type RouteEvent =
 export interface Subscription {
   /** Lets no more messages of these types (RTM.NEWNEIGH) in, until called again; [] lets all in. */
   drop(types: readonly number[]): void;
+  /** Lets in what this program does, from now on and instead of what was said before. */
+  filter(program: readonly FilterInstruction[]): void;
   close(): void;
 }
 
@@ -138,6 +140,7 @@ function listen(
   });
   return {
     drop: (types) => (types.length === 0 ? detachFilter(fd) : attachFilter(fd, dropMessageTypes(types))),
+    filter: (program) => attachFilter(fd, program),
     close() {
       if (!open) return;
       open = false;

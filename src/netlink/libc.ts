@@ -49,6 +49,12 @@ export const send = bind<[fd: number, bytes: Bytes, length: number, flags: numbe
 export const recv = bind<[fd: number, into: Bytes, length: number, flags: number]>(
   'ssize_t recv(int, void*, size_t, int)',
 );
+export const sendto = bind<
+  [fd: number, bytes: Bytes, length: number, flags: number, address: Bytes, addressLength: number]
+>('ssize_t sendto(int, const void*, size_t, int, const void*, uint)');
+export const recvfrom = bind<
+  [fd: number, into: Bytes, length: number, flags: number, address: Bytes, addressLength: Bytes]
+>('ssize_t recvfrom(int, void*, size_t, int, void*, void*)');
 export const recvmsg = bind<[fd: number, msghdr: Bytes, flags: number]>('ssize_t recvmsg(int, void*, int)');
 export const setsockopt = bind<[fd: number, level: number, option: number, value: Bytes, length: number]>(
   'int setsockopt(int, int, int, const void*, uint)',
@@ -57,6 +63,7 @@ export const getsockopt = bind<[fd: number, level: number, option: number, value
   'int getsockopt(int, int, int, void*, void*)',
 );
 export const close = bind<[fd: number]>('int close(int)');
+export const closeAsync = bindAsync<[fd: number]>('int close(int)');
 export const setns = bind<[fd: number, type: number]>('int setns(int, int)');
 export const unshare = bind<[flags: number]>('int unshare(int)');
 export const mount = bind<[source: string, target: string, type: string, flags: number, data: null]>(

@@ -46,8 +46,8 @@ export interface FrameSender {
 
 /** bits/socket.h, linux/if_ether.h, linux/if_packet.h */
 const AF_PACKET = 17;
-const ETH_P_ALL = 3;
-const SOL_PACKET = 263;
+export const ETH_P_ALL = 3;
+export const SOL_PACKET = 263;
 const PACKET_RX_RING = 5;
 const PACKET_STATISTICS = 6;
 const PACKET_VERSION = 10;
@@ -122,18 +122,23 @@ export function openFrameSender(ifindex: number, netnsFd?: number): FrameSender 
 }
 
 /** Protocol 0: nothing is received until it is bound with another. */
-function openPacketSocket(netnsFd: number | undefined): number {
+export function openPacketSocket(netnsFd: number | undefined): number {
   const create = () => socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   return orThrow('packet socket', netnsFd === undefined ? create() : inNamespace(netnsFd, create));
 }
 
-/** struct sockaddr_ll, linux/if_packet.h: u16 family, be16 protocol, s32 ifindex, 12 bytes that binding ignores. */
 function bindToInterface(fd: number, ifindex: number, protocol: number): void {
+  const address = linkLayerAddress(ifindex, protocol);
+  orThrow('bind packet socket', bindSocket(fd, address, address.length));
+}
+
+/** struct sockaddr_ll, linux/if_packet.h: u16 family, be16 protocol, s32 ifindex, 12 bytes that binding ignores. */
+export function linkLayerAddress(ifindex: number, protocol: number): Buffer {
   const address = Buffer.alloc(20);
   address.writeUInt16LE(AF_PACKET, 0);
   address.writeUInt16BE(protocol, 2);
   address.writeInt32LE(ifindex, 4);
-  orThrow('bind packet socket', bindSocket(fd, address, 20));
+  return address;
 }
 
 /** struct tpacket_req3: block_size, block_nr, frame_size, frame_nr, retire_blk_tov, sizeof_priv, feature_req_word. */

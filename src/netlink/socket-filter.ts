@@ -38,6 +38,9 @@ export function dropMessageTypes(types: readonly number[]): FilterInstruction[] 
 /** Passes whole. */
 export const acceptAll: readonly FilterInstruction[] = [{ code: RETURN, jt: 0, jf: 0, k: 0xffffffff }];
 
+/** Nothing passes. */
+export const acceptNone: readonly FilterInstruction[] = [{ code: RETURN, jt: 0, jf: 0, k: 0 }];
+
 /** The same program passing at most `length` bytes: what a filter returns is how much of the packet is kept. */
 export function cutTo(program: readonly FilterInstruction[], length = 0xffffffff): FilterInstruction[] {
   return program.map((step) => (step.code === RETURN ? { ...step, k: Math.min(step.k, length) } : step));
