@@ -78,8 +78,13 @@ function restRemoved(state: AgentState, change: Change): void {
 }
 
 const recordsIn = ({ view }: AgentState, network: Id) => {
-  const { blocks, endpoints } = view.inNetwork(network);
-  return [{ kind: 'network' as const, id: network }, ...blocks.values(), ...endpoints.values()];
+  const { blocks, endpoints, adoptions } = view.inNetwork(network);
+  return [
+    { kind: 'network' as const, id: network },
+    ...blocks.values(),
+    ...endpoints.values(),
+    ...adoptions.values(),
+  ];
 };
 
 /** Comes back after a growing pause. The data plane and the view stay as they are. */

@@ -1,6 +1,8 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { World } from '#intent/test-world.ts';
+import type { Ip } from '#model/ip.ts';
+import type { Mac } from '#model/mac.ts';
 import { put, remove, type StoredRecord } from '#model/records.ts';
 import { ChangeSchema, RecordSchema } from './gen/weft/v1/records_pb.ts';
 import {
@@ -20,6 +22,9 @@ function allKinds(): StoredRecord[] {
   const network = world.snapshot.networkNamed('app')!;
   const other = { port: 4790, mode: 'flood', mtu: 1400, ttl: 9, device: 1 } as const;
   world.snapshot.apply([put({ ...network, change: { phase: 'prepare', other, since: 7 } })], 7);
+  const { subject } = world.do({ wish: 'adopt-bridge', host: 'h1', bridge: 'br-1', network: 'shared' });
+  const station = { mac: '02:42:ac:12:00:02' as Mac, addresses: ['172.18.0.2' as Ip], generation: 2 };
+  world.do({ wish: 'publish-stations', adoption: subject!.id, stations: [station] });
   return [...world.snapshot.records()];
 }
 

@@ -11,6 +11,7 @@ import {
   type Change,
   type Endpoint,
   RECORD_KINDS,
+  type Station,
   type StoredRecord,
   UNDERLAY_FAMILIES,
 } from '#model/records.ts';
@@ -47,6 +48,8 @@ const ip = text(parseIp);
 const cidr = text(parseCidr);
 const name = text(parseName);
 const count = z.number().int().min(0).max(0xffffffff);
+/** More than a bridge has ports for (1023); a network behind one of them can hold more. */
+export const MAX_STATIONS = 4096;
 const port = z.number().int().min(1).max(65535);
 
 const hostSchema = z.object({
@@ -85,6 +88,8 @@ const networkSchema = z.object({
   underlay: z.enum(UNDERLAY_FAMILIES),
   subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
   change: changeSchema.optional(),
+  // Unknown to earlier versions.
+  adopts: z.boolean().default(false),
 });
 
 const blockSchema = z.object({
@@ -111,19 +116,44 @@ const endpointSchema = z.object({
   generation: count,
 });
 
-const SCHEMAS = { host: hostSchema, network: networkSchema, block: blockSchema, endpoint: endpointSchema };
+const stationsSchema = z
+  .array(z.object({ mac: text(parseMac), addresses: z.array(ip).max(64), generation: count }))
+  .max(MAX_STATIONS);
+
+const adoptionSchema = z.object({
+  id,
+  network: id,
+  host: id,
+  bridge: text(parseInterfaceName),
+  stations: stationsSchema,
+});
+
+const SCHEMAS = {
+  host: hostSchema,
+  network: networkSchema,
+  block: blockSchema,
+  endpoint: endpointSchema,
+  adoption: adoptionSchema,
+};
 
 /** Reads a plain object as the record of that kind, or throws {@link WireError}. */
 export function parseRecord(kind: string | undefined, value: unknown): StoredRecord {
   const known = RECORD_KINDS.find((candidate) => candidate === kind);
   if (!known)
     throw new WireError([fault('record', kind ?? 'none', 'is of an unknown kind', 'upgrade this program')]);
-  const result = SCHEMAS[known].safeParse(value);
-  if (result.success) return { kind: known, ...result.data } as StoredRecord;
+  return { kind: known, ...check<object>(SCHEMAS[known], known, value) } as StoredRecord;
+}
+
+export const parseStations = (value: unknown): readonly Station[] =>
+  check<Station[]>(stationsSchema, 'stations', value);
+
+function check<T>(schema: z.ZodType, what: string, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data as T;
   throw new WireError(
     result.error.issues.map((issue) =>
       fault(
-        `${known}.${issue.path.join('.')}`,
+        `${what}.${issue.path.join('.')}`,
         valueAt(value, issue.path),
         issue.message,
         'send it as the schema says',

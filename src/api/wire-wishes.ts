@@ -3,17 +3,20 @@ import { type Id, isId } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type {
+  AdoptBridgeRequest,
   AttachEndpointRequest,
   CreateNetworkRequest,
   DetachEndpointRequest,
+  DisownBridgeRequest,
   EvictHostRequest,
   PublishEndpointRequest,
+  PublishStationsRequest,
   RegisterHostRequest,
   RemoveHostRequest,
   RemoveNetworkRequest,
   ReturnBlocksRequest,
 } from './gen/weft/v1/controller_pb.ts';
-import { parseRecord, WireError } from './wire-records.ts';
+import { parseRecord, parseStations, WireError } from './wire-records.ts';
 
 type WishNamed<W extends Wish['wish']> = Extract<Wish, { wish: W }>;
 
@@ -75,6 +78,28 @@ export const wishFromWire = {
     wish: 'detach-endpoint',
     endpoint: readId('endpoint', endpoint),
     generation,
+  }),
+
+  adoptBridge: ({
+    $typeName,
+    $unknown,
+    dryRun,
+    ...words
+  }: AdoptBridgeRequest): WishNamed<'adopt-bridge'> => ({
+    wish: 'adopt-bridge',
+    ...words,
+  }),
+
+  disownBridge: ({ host, bridge }: DisownBridgeRequest): WishNamed<'disown-bridge'> => ({
+    wish: 'disown-bridge',
+    host,
+    bridge,
+  }),
+
+  publishStations: ({ adoption, stations }: PublishStationsRequest): WishNamed<'publish-stations'> => ({
+    wish: 'publish-stations',
+    adoption: readId('adoption', adoption),
+    stations: parseStations(stations),
   }),
 };
 

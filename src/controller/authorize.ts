@@ -36,12 +36,18 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'evict-host':
     case 'return-blocks':
     case 'attach-endpoint':
+    case 'adopt-bridge':
+    case 'disown-bridge':
       return nameOfHost(wish.host, snapshot);
     case 'publish-endpoint':
       return nameOfHost(wish.endpoint.host, snapshot);
     case 'detach-endpoint': {
       const endpoint = snapshot.endpoints.get(wish.endpoint);
       return endpoint && nameOfHost(endpoint.host, snapshot);
+    }
+    case 'publish-stations': {
+      const adoption = snapshot.adoptions.get(wish.adoption);
+      return adoption && nameOfHost(adoption.host, snapshot);
     }
     case 'create-network':
     case 'remove-network':

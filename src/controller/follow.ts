@@ -6,7 +6,7 @@ import type { SnapshotView } from '#model/snapshot.ts';
 /** One agent that follows: what it knows is what concerns its host, no more. */
 export interface Session {
   readonly host: Id;
-  /** Networks in which the host has an endpoint or a block. */
+  /** Networks in which the host has an endpoint, a block or an adopted bridge. */
   networks: ReadonlySet<Id>;
   /** Itself and the members of those networks. */
   hosts: ReadonlySet<Id>;
@@ -64,11 +64,11 @@ export function continueFollow(
 
 const putIfThere = (record: StoredRecord | undefined): Change[] => (record ? [put(record)] : []);
 
-/** Endpoints and blocks decide who takes part where; nothing else changes what a host must know about. */
+/** Endpoints, blocks and adopted bridges decide who takes part where; nothing else changes what a host must know about. */
 const movesInterest = ({ before, after }: Touched, { host, networks }: Session): boolean =>
   [before, after].some(
     (record) =>
-      (record?.kind === 'endpoint' || record?.kind === 'block') &&
+      (record?.kind === 'endpoint' || record?.kind === 'block' || record?.kind === 'adoption') &&
       (record.host === host || networks.has(record.network)),
   );
 
@@ -100,8 +100,9 @@ function hostsOf(snapshot: SnapshotView, host: Id, networks: ReadonlySet<Id>): S
 }
 
 function recordsOfNetwork(snapshot: SnapshotView, network: Id, host: Id): StoredRecord[] {
-  const { blocks, endpoints } = snapshot.inNetwork(network);
+  const { blocks, endpoints, adoptions } = snapshot.inNetwork(network);
   const record = snapshot.networks.get(network);
   if (!record) return [];
-  return [record, ...[...blocks.values()].filter((block) => block.host === host), ...endpoints.values()];
+  const own = [...blocks.values()].filter((block) => block.host === host);
+  return [record, ...own, ...endpoints.values(), ...adoptions.values()];
 }

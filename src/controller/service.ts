@@ -63,6 +63,9 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       publishEndpoint: (request, context) => answer(wishFromWire.publishEndpoint(request), false, context),
       detachEndpoint: (request, context) =>
         answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
+      adoptBridge: (request, context) => answer(wishFromWire.adoptBridge(request), request.dryRun, context),
+      disownBridge: (request, context) => answer(wishFromWire.disownBridge(request), request.dryRun, context),
+      publishStations: (request, context) => answer(wishFromWire.publishStations(request), false, context),
       auditAddresses: (_, context) => audit(engine, store, principalOf(context)),
       repairAddresses: ({ dryRun }, context) => answer(wishFromWire.repairAddresses(), dryRun, context),
       listRecords: ({ kinds }) =>

@@ -2,14 +2,17 @@ import type { Rejection } from '#model/fault.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
+import { adoptBridge } from './adopt-bridge.ts';
 import type { IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
+import { disownBridge } from './disown-bridge.ts';
 import { evictHost } from './evict-host.ts';
 import { freeBlock } from './free-block.ts';
 import type { Pools } from './pools.ts';
 import { publishEndpoint } from './publish-endpoint.ts';
+import { publishStations } from './publish-stations.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
 import { removeNetwork } from './remove-network.ts';
@@ -56,5 +59,11 @@ export function admit(
       return publishEndpoint(wish, snapshot);
     case 'detach-endpoint':
       return detachEndpoint(wish, snapshot);
+    case 'adopt-bridge':
+      return adoptBridge(wish, snapshot, chance, options.pools);
+    case 'disown-bridge':
+      return disownBridge(wish, snapshot);
+    case 'publish-stations':
+      return publishStations(wish, snapshot);
   }
 }

@@ -46,6 +46,11 @@ export function attachEndpoint(
     checkRepetition(faults, wish, request, present);
     return rejection(faults) ?? admitted([], present);
   }
+  if (network?.adopts) {
+    const problem = 'is of adopted bridges, whose owners connect containers';
+    const fix = 'connect it to such a bridge, as with `docker network connect`, or name another network';
+    faults.conflict.push(fault('network', wish.network, problem, fix));
+  }
   if (network) checkRequest(faults, request, network, snapshot);
   if (network && host) checkHost(faults, network, host);
   if (network) checkSubnetsApart(faults, network, siblings, snapshot);

@@ -9,6 +9,7 @@ describe('what is chosen when nothing is asked', () => {
     expect(answer.notices).toEqual([]);
     expect(answer.subject).toEqual({
       kind: 'network',
+      adopts: false,
       id: expect.stringMatching(/^[0-9A-Z]{26}$/),
       name: 'red',
       vni: 1_048_576,

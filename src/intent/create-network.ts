@@ -4,7 +4,12 @@ import { FAMILIES, familyOf } from '#model/ip.ts';
 import { parseName } from '#model/name.ts';
 import { type Host, type Network, put, type Subnet, UNDERLAY_FAMILIES } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { DEFAULT_TUNNEL_MODE, TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import {
+  ADOPTING_MODES,
+  DEFAULT_ADOPTING_MODE,
+  DEFAULT_TUNNEL_MODE,
+  TUNNEL_MODES,
+} from '#model/tunnel-mode.ts';
 import { FIRST_AUTOMATIC_VNI, MAX_VNI, parseVni, type Vni } from '#model/vni.ts';
 import type { CreateNetwork } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
@@ -35,7 +40,7 @@ export function createNetwork(
   const faults = noFaults();
   const hosts = [...snapshot.hosts.values()];
   const name = readNetworkName(faults, wish.name, snapshot);
-  const subnets = readOrAllocateSubnets(faults, wish, snapshot, pools);
+  const subnets = wish.adopts ? [] : readOrAllocateSubnets(faults, wish, snapshot, pools);
   const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
   const underlay = readChoice(faults, 'underlay', wish.underlay ?? chooseUnderlay(hosts), UNDERLAY_FAMILIES);
   const carrier = underlay ?? chooseUnderlay(hosts);
@@ -43,18 +48,22 @@ export function createNetwork(
     name,
     vni: readOrAllocateVni(faults, wish.vni, snapshot),
     port: readPort(faults, wish.port ?? DEFAULT_PORT, hosts),
-    mode: readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES),
+    mode: wish.adopts
+      ? readChoice(faults, 'mode', wish.mode ?? DEFAULT_ADOPTING_MODE, ADOPTING_MODES)
+      : readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES),
     underlay,
-    mtu:
-      wish.mtu === undefined
+    mtu: wish.adopts
+      ? 0
+      : wish.mtu === undefined
         ? chooseMtu(hosts, carrier, hasIpv6)
         : readMtu(faults, wish.mtu, carrier, hasIpv6),
     ttl: readWholeNumber(faults, 'ttl', wish.ttl ?? DEFAULT_TTL, 1, 255),
     subnets,
+    adopts: wish.adopts ?? false,
   });
   if (isRejection(fields)) return fields;
   const network: Network = { kind: 'network', id: createId(chance.now, chance.entropy), ...fields };
-  return admitted([put(network)], network, noticesOfHindrance(network, hosts));
+  return admitted([put(network)], network, wish.adopts ? [] : noticesOfHindrance(network, hosts));
 }
 
 function readNetworkName(faults: Faults, value: string, snapshot: SnapshotView): string | undefined {

@@ -20,6 +20,7 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
   if (isRejection(found)) return found;
   const host: Host = { ...found.host, epoch: found.host.epoch + 1 };
   const endpoints = [...snapshot.endpoints.values()].filter((endpoint) => endpoint.host === host.id);
+  const adoptions = [...snapshot.adoptions.values()].filter((adoption) => adoption.host === host.id);
   const blocks = [...snapshot.blocks.values()].filter((block) => block.host === host.id && isInUse(block));
   const others = giveBack(snapshot, endpoints).filter((block) => block.host !== host.id);
   const retired = snapshot.revision + 1;
@@ -27,6 +28,7 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
     [
       put(host),
       ...endpoints.map(remove),
+      ...adoptions.map(remove),
       ...others.map(put),
       ...blocks.map((block) => put({ ...block, retired })),
     ],

@@ -193,8 +193,8 @@ describe('remove-host', () => {
     it.endpoint('blue', 'h1', 'a');
     expect(sentences(it.try({ wish: 'remove-host', host: 'H1' }))).toEqual([
       'conflict',
-      'host "H1": still has endpoints in network red (2) and network blue (1); ' +
-        'detach them first or, if that host is gone, run `weft host evict h1`',
+      'host "H1": still has endpoints or adopted bridges in network red (2) and network blue (1); ' +
+        'detach or disown them first or, if that host is gone, run `weft host evict h1`',
     ]);
   });
 

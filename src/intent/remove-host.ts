@@ -9,7 +9,7 @@ import { listSome } from './list-some.ts';
 import { isInUse } from './own-blocks.ts';
 
 /**
- * Deletes the host; refused while it has endpoints. Its blocks retire: they are free once all peers have taken note
+ * Deletes the host; refused while it has endpoints or adopted bridges. Its blocks retire: they are free once all peers have taken note
  * that their addresses are nobody's. The absent is a rejection.
  */
 export function removeHost(wish: RemoveHost, snapshot: SnapshotView): Admitted | Rejection {
@@ -17,8 +17,10 @@ export function removeHost(wish: RemoveHost, snapshot: SnapshotView): Admitted |
   const host = findHost(faults, snapshot, wish.host);
   const attached = host ? describeAttachments(snapshot, host) : [];
   if (attached.length > 0) {
-    const fix = `detach them first or, if that host is gone, run \`weft host evict ${host!.name}\``;
-    faults.conflict.push(fault('host', wish.host, `still has endpoints in ${listSome(attached)}`, fix));
+    const fix = `detach or disown them first or, if that host is gone, run \`weft host evict ${host!.name}\``;
+    faults.conflict.push(
+      fault('host', wish.host, `still has endpoints or adopted bridges in ${listSome(attached)}`, fix),
+    );
   }
   const found = complete(faults, { host });
   if (isRejection(found)) return found;

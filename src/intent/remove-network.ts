@@ -7,7 +7,7 @@ import { complete, noFaults } from './faults.ts';
 import { describeEndpoint, findNetwork } from './find-record.ts';
 import { listSome } from './list-some.ts';
 
-/** Deletes the network with its blocks; refused while it has endpoints. The absent is a rejection. */
+/** Deletes the network with its blocks; refused while it has endpoints or adopted bridges. The absent is a rejection. */
 export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admitted | Rejection {
   const faults = noFaults();
   const network = findNetwork(faults, snapshot, wish.network);
@@ -15,6 +15,14 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
   if (records && records.endpoints.size > 0) {
     const holders = Array.from(records.endpoints.values(), (each) => describeEndpoint(snapshot, each));
     const fix = 'detach them first: `weft endpoint detach`';
+    faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
+  }
+  if (records && records.adoptions.size > 0) {
+    const holders = Array.from(
+      records.adoptions.values(),
+      ({ bridge, host }) => `bridge ${bridge} of host ${snapshot.hosts.get(host)?.name ?? host}`,
+    );
+    const fix = 'disown them first, each on its host: `weft network disown`';
     faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
   }
   const found = complete(faults, { network, records });

@@ -9,11 +9,11 @@ import type { Vni } from './vni.ts';
  * The records that the store keeps: what the cluster *wishes*. Plain frozen data, told apart by `kind`.
  * (The design's Record; named so because TypeScript has a `Record` of its own.)
  */
-export type StoredRecord = Host | Network | Block | Endpoint;
+export type StoredRecord = Host | Network | Block | Endpoint | Adoption;
 export type RecordKind = StoredRecord['kind'];
 export type RecordOf<K extends RecordKind> = Extract<StoredRecord, { kind: K }>;
 
-export const RECORD_KINDS: readonly RecordKind[] = ['host', 'network', 'block', 'endpoint'];
+export const RECORD_KINDS: readonly RecordKind[] = ['host', 'network', 'block', 'endpoint', 'adoption'];
 /** Raised when the shape of a stored record changes in a way that an older program cannot read. */
 export const RECORD_SCHEMA = 1;
 
@@ -50,6 +50,8 @@ export interface Network extends Tunnel {
   readonly underlay: UnderlayFamily;
   /** At most one a family. */
   readonly subnets: readonly Subnet[];
+  /** Its bridges are others', joined by {@link Adoption}: addresses and MTU are theirs, it has neither (`mtu` is 0). */
+  readonly adopts: boolean;
   /** While its tunnel is being changed. */
   readonly change?: TunnelChange;
 }
@@ -125,6 +127,27 @@ export interface Endpoint {
 }
 
 export type EndpointRuntime = 'netns';
+
+/** A bridge of a host that something else owns (Docker, libvirt), joined to a network. One a host and network. */
+export interface Adoption {
+  readonly kind: 'adoption';
+  readonly id: Id;
+  readonly network: Id;
+  readonly host: Id;
+  /** Its name in the host's own namespace. */
+  readonly bridge: string;
+  /** Who is behind it, as its host sees it. */
+  readonly stations: readonly Station[];
+}
+
+/** Somebody behind an adopted bridge: its owner put it there, Weft found it. */
+export interface Station {
+  readonly mac: Mac;
+  /** As far as they are known. */
+  readonly addresses: readonly Ip[];
+  /** Above all that other hosts said of this MAC when it was found: of two hosts, the higher has it. */
+  readonly generation: number;
+}
 
 /** Where a record lives in the store; ids are unique across kinds. */
 export interface RecordRef {

@@ -39,6 +39,7 @@ const network = (n: number, name: string): Network => ({
   mtu: 1450,
   ttl: 64,
   subnets: [],
+  adopts: false,
 });
 const block = (n: number, of: { network: number; host: number }): Block => ({
   kind: 'block',

@@ -1,7 +1,17 @@
 import type { Id } from './id.ts';
 import type { Ip } from './ip.ts';
 import { foldName } from './name.ts';
-import type { Block, Change, Endpoint, Host, Network, RecordRef, Revision, StoredRecord } from './records.ts';
+import type {
+  Adoption,
+  Block,
+  Change,
+  Endpoint,
+  Host,
+  Network,
+  RecordRef,
+  Revision,
+  StoredRecord,
+} from './records.ts';
 
 /** The records of one network, with the look-ups that admission and planning ask for. */
 export interface NetworkRecords {
@@ -9,7 +19,8 @@ export interface NetworkRecords {
   readonly endpoints: ReadonlyMap<Id, Endpoint>;
   readonly endpointByIp: ReadonlyMap<Ip, Id>;
   readonly endpointByMac: ReadonlyMap<string, Id>;
-  /** Endpoints a host has here; a host without any is not in the map. */
+  readonly adoptions: ReadonlyMap<Id, Adoption>;
+  /** Endpoints and adopted bridges that a host has here; a host without any is not in the map. */
   readonly endpointCount: ReadonlyMap<Id, number>;
 }
 
@@ -18,6 +29,7 @@ interface MutableNetworkRecords {
   endpoints: Map<Id, Endpoint>;
   endpointByIp: Map<Ip, Id>;
   endpointByMac: Map<string, Id>;
+  adoptions: Map<Id, Adoption>;
   endpointCount: Map<Id, number>;
 }
 
@@ -26,6 +38,7 @@ const emptyNetworkRecords = (): MutableNetworkRecords => ({
   endpoints: new Map(),
   endpointByIp: new Map(),
   endpointByMac: new Map(),
+  adoptions: new Map(),
   endpointCount: new Map(),
 });
 
@@ -34,6 +47,12 @@ const NO_RECORDS: NetworkRecords = emptyNetworkRecords();
 /** An index entry goes only with the record it points at: a newer holder of the same key keeps it. */
 function deleteIfEqual<K, V>(index: Map<K, V>, key: K, value: V): void {
   if (index.get(key) === value) index.delete(key);
+}
+
+function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: 1 | -1): void {
+  const count = (endpointCount.get(host) ?? 0) + more;
+  if (count > 0) endpointCount.set(host, count);
+  else endpointCount.delete(host);
 }
 
 /** Read-only face of {@link Snapshot}: what pure functions take. */
@@ -49,6 +68,7 @@ export class Snapshot {
   readonly networks = new Map<Id, Network>();
   readonly blocks = new Map<Id, Block>();
   readonly endpoints = new Map<Id, Endpoint>();
+  readonly adoptions = new Map<Id, Adoption>();
   private readonly hostsByName = new Map<string, Id>();
   private readonly networksByName = new Map<string, Id>();
   private readonly byNetwork = new Map<Id, MutableNetworkRecords>();
@@ -83,6 +103,7 @@ export class Snapshot {
     yield* this.networks.values();
     yield* this.blocks.values();
     yield* this.endpoints.values();
+    yield* this.adoptions.values();
   }
 
   /** Applies changes in order; deleting the absent is nothing. The revision must not fall. */
@@ -96,7 +117,8 @@ export class Snapshot {
   }
 
   clear(): void {
-    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints]) table.clear();
+    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints, this.adoptions])
+      table.clear();
     for (const index of [this.hostsByName, this.networksByName, this.byNetwork]) index.clear();
     this.revision = 0;
   }
@@ -107,6 +129,7 @@ export class Snapshot {
       network: this.networks,
       block: this.blocks,
       endpoint: this.endpoints,
+      adoption: this.adoptions,
     };
     return tables[kind] as Map<Id, StoredRecord>;
   }
@@ -117,7 +140,8 @@ export class Snapshot {
     if (record.kind === 'host') this.hostsByName.set(foldName(record.name), record.id);
     else if (record.kind === 'network') this.networksByName.set(foldName(record.name), record.id);
     else if (record.kind === 'block') this.recordsOf(record.network).blocks.set(record.id, record);
-    else this.indexEndpoint(record);
+    else if (record.kind === 'endpoint') this.indexEndpoint(record);
+    else this.indexAdoption(record);
   }
 
   private delete(ref: RecordRef): void {
@@ -127,8 +151,9 @@ export class Snapshot {
     if (record.kind === 'host') deleteIfEqual(this.hostsByName, foldName(record.name), record.id);
     else if (record.kind === 'network') deleteIfEqual(this.networksByName, foldName(record.name), record.id);
     else if (record.kind === 'block') this.recordsOf(record.network).blocks.delete(record.id);
-    else this.unindexEndpoint(record);
-    if (record.kind === 'block' || record.kind === 'endpoint') this.forgetIfEmpty(record.network);
+    else if (record.kind === 'endpoint') this.unindexEndpoint(record);
+    else this.unindexAdoption(record);
+    if ('network' in record) this.forgetIfEmpty(record.network);
   }
 
   private recordsOf(network: Id): MutableNetworkRecords {
@@ -142,7 +167,8 @@ export class Snapshot {
 
   private forgetIfEmpty(network: Id): void {
     const records = this.byNetwork.get(network);
-    if (records && records.blocks.size + records.endpoints.size === 0) this.byNetwork.delete(network);
+    if (records && records.blocks.size + records.endpoints.size + records.adoptions.size === 0)
+      this.byNetwork.delete(network);
   }
 
   private indexEndpoint(endpoint: Endpoint): void {
@@ -150,7 +176,7 @@ export class Snapshot {
     records.endpoints.set(endpoint.id, endpoint);
     for (const ip of endpoint.addresses) records.endpointByIp.set(ip, endpoint.id);
     records.endpointByMac.set(endpoint.mac, endpoint.id);
-    records.endpointCount.set(endpoint.host, (records.endpointCount.get(endpoint.host) ?? 0) + 1);
+    countMember(records, endpoint.host, 1);
   }
 
   private unindexEndpoint(endpoint: Endpoint): void {
@@ -158,8 +184,18 @@ export class Snapshot {
     records.endpoints.delete(endpoint.id);
     for (const ip of endpoint.addresses) deleteIfEqual(records.endpointByIp, ip, endpoint.id);
     deleteIfEqual(records.endpointByMac, endpoint.mac, endpoint.id);
-    const count = (records.endpointCount.get(endpoint.host) ?? 1) - 1;
-    if (count > 0) records.endpointCount.set(endpoint.host, count);
-    else records.endpointCount.delete(endpoint.host);
+    countMember(records, endpoint.host, -1);
+  }
+
+  private indexAdoption(adoption: Adoption): void {
+    const records = this.recordsOf(adoption.network);
+    records.adoptions.set(adoption.id, adoption);
+    countMember(records, adoption.host, 1);
+  }
+
+  private unindexAdoption({ id, network, host }: Adoption): void {
+    const records = this.recordsOf(network);
+    records.adoptions.delete(id);
+    countMember(records, host, -1);
   }
 }

@@ -9,3 +9,7 @@ export type TunnelMode = 'flood' | 'static' | 'proxy';
 
 export const TUNNEL_MODES: readonly TunnelMode[] = ['flood', 'static', 'proxy'];
 export const DEFAULT_TUNNEL_MODE: TunnelMode = 'proxy';
+
+/** For adopted bridges: who is behind them is never known in full, so whom nobody knows must stay reachable. */
+export const ADOPTING_MODES: readonly TunnelMode[] = ['static', 'flood'];
+export const DEFAULT_ADOPTING_MODE: TunnelMode = 'static';

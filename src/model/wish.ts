@@ -1,5 +1,5 @@
 import type { Id } from './id.ts';
-import type { Endpoint, HostFacts } from './records.ts';
+import type { Endpoint, HostFacts, Station } from './records.ts';
 
 /**
  * What somebody wants, in the words they used: nothing here has been checked. `intent/` admits a wish
@@ -16,7 +16,10 @@ export type Wish =
   | DetachEndpoint
   | ReturnBlocks
   | FreeBlock
-  | RepairAddresses;
+  | RepairAddresses
+  | AdoptBridge
+  | DisownBridge
+  | PublishStations;
 
 /** An agent says who and where its host is. The same host again with other facts is an update. */
 export interface RegisterHost {
@@ -75,6 +78,8 @@ export interface CreateNetwork {
   readonly underlay?: string;
   readonly mtu?: number;
   readonly ttl?: number;
+  /** For adopted bridges: without subnets and MTU of its own. */
+  readonly adopts?: true;
   /** Permits a subnet that a host already routes. */
   readonly allowOverlap: boolean;
 }
@@ -112,4 +117,29 @@ export interface DetachEndpoint {
   readonly wish: 'detach-endpoint';
   readonly endpoint: Id;
   readonly generation: number;
+}
+
+/** Joins a bridge that something else owns to a network; one that is not there yet is made, by the other words. */
+export interface AdoptBridge extends Pick<CreateNetwork, 'mode' | 'vni' | 'port' | 'underlay' | 'ttl'> {
+  readonly wish: 'adopt-bridge';
+  /** Name or id of the host that has the bridge. */
+  readonly host: string;
+  readonly bridge: string;
+  /** Name or id. */
+  readonly network: string;
+}
+
+/** Lets go of an adopted bridge. The absent is a rejection. */
+export interface DisownBridge {
+  readonly wish: 'disown-bridge';
+  /** Name or id. */
+  readonly host: string;
+  readonly bridge: string;
+}
+
+/** A host tells who is behind its adopted bridge, all of them. Of one that is disowned it is old news. */
+export interface PublishStations {
+  readonly wish: 'publish-stations';
+  readonly adoption: Id;
+  readonly stations: readonly Station[];
 }

@@ -51,6 +51,7 @@ export function testNetwork(
       { cidr: `10.${number}.0.0/16` as Cidr, gateway: `10.${number}.0.1` as Ip },
       { cidr: `fd00:${number}::/64` as Cidr, gateway: `fd00:${number}::1` as Ip },
     ],
+    adopts: false,
   };
 }
 

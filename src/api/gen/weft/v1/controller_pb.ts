@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Change, Endpoint, HostFacts, HostStatus, Notice, Record } from "./records_pb.ts";
+import type { Change, Endpoint, HostFacts, HostStatus, Notice, Record, Station } from "./records_pb.ts";
 import { file_weft_v1_records } from "./records_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLuAQoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCEIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiI6CghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcCIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMoUJChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSwoMUmVwb3J0U3RhdHVzEhwud2VmdC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0Gh0ud2VmdC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZRI7CgZGb2xsb3cSFi53ZWZ0LnYxLkZvbGxvd1JlcXVlc3QaFy53ZWZ0LnYxLkZvbGxvd1Jlc3BvbnNlMAFiBnByb3RvMw", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLuAQoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCEIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSLkAQoSQWRvcHRCcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB25ldHdvcmsYAyABKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA3R0bBgIIAEoAUgEiAEBEg8KB2RyeV9ydW4YCSABKAhCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX3R0bCJEChNEaXNvd25CcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiTgoWUHVibGlzaFN0YXRpb25zUmVxdWVzdBIQCghhZG9wdGlvbhgBIAEoCRIiCghzdGF0aW9ucxgCIAMoCzIQLndlZnQudjEuU3RhdGlvbiKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiI6CghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcCIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMtgKChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLQWRvcHRCcmlkZ2USGy53ZWZ0LnYxLkFkb3B0QnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDERpc293bkJyaWRnZRIcLndlZnQudjEuRGlzb3duQnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hTdGF0aW9ucxIfLndlZnQudjEuUHVibGlzaFN0YXRpb25zUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -473,6 +473,112 @@ export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__P
   messageDesc(file_weft_v1_controller, 14);
 
 /**
+ * @generated from message weft.v1.AdoptBridgeRequest
+ */
+export type AdoptBridgeRequest = Message<"weft.v1.AdoptBridgeRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string bridge = 2;
+   */
+  bridge: string;
+
+  /**
+   * @generated from field: string network = 3;
+   */
+  network: string;
+
+  /**
+   * @generated from field: optional string mode = 4;
+   */
+  mode?: string | undefined;
+
+  /**
+   * @generated from field: optional double vni = 5;
+   */
+  vni?: number | undefined;
+
+  /**
+   * @generated from field: optional double port = 6;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: optional string underlay = 7;
+   */
+  underlay?: string | undefined;
+
+  /**
+   * @generated from field: optional double ttl = 8;
+   */
+  ttl?: number | undefined;
+
+  /**
+   * @generated from field: bool dry_run = 9;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.AdoptBridgeRequest.
+ * Use `create(AdoptBridgeRequestSchema)` to create a new message.
+ */
+export const AdoptBridgeRequestSchema: GenMessage<AdoptBridgeRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 15);
+
+/**
+ * @generated from message weft.v1.DisownBridgeRequest
+ */
+export type DisownBridgeRequest = Message<"weft.v1.DisownBridgeRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string bridge = 2;
+   */
+  bridge: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.DisownBridgeRequest.
+ * Use `create(DisownBridgeRequestSchema)` to create a new message.
+ */
+export const DisownBridgeRequestSchema: GenMessage<DisownBridgeRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 16);
+
+/**
+ * @generated from message weft.v1.PublishStationsRequest
+ */
+export type PublishStationsRequest = Message<"weft.v1.PublishStationsRequest"> & {
+  /**
+   * @generated from field: string adoption = 1;
+   */
+  adoption: string;
+
+  /**
+   * @generated from field: repeated weft.v1.Station stations = 2;
+   */
+  stations: Station[];
+};
+
+/**
+ * Describes the message weft.v1.PublishStationsRequest.
+ * Use `create(PublishStationsRequestSchema)` to create a new message.
+ */
+export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 17);
+
+/**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
  *
  * @generated from message weft.v1.WishResponse
@@ -515,7 +621,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 15);
+  messageDesc(file_weft_v1_controller, 18);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -537,7 +643,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 16);
+  messageDesc(file_weft_v1_controller, 19);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -561,7 +667,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 17);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -580,7 +686,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 18);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -602,7 +708,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -615,7 +721,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -644,7 +750,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -675,7 +781,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -692,7 +798,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -705,7 +811,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -722,7 +828,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -759,7 +865,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -793,7 +899,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.Delta
@@ -822,7 +928,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.Beat
@@ -839,7 +945,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -969,6 +1075,32 @@ export const ControllerService: GenService<{
   returnBlocks: {
     methodKind: "unary";
     input: typeof ReturnBlocksRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.AdoptBridge
+   */
+  adoptBridge: {
+    methodKind: "unary";
+    input: typeof AdoptBridgeRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.DisownBridge
+   */
+  disownBridge: {
+    methodKind: "unary";
+    input: typeof DisownBridgeRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * Who is behind an adopted bridge now.
+   *
+   * @generated from rpc weft.v1.ControllerService.PublishStations
+   */
+  publishStations: {
+    methodKind: "unary";
+    input: typeof PublishStationsRequestSchema;
     output: typeof WishResponseSchema;
   },
   /**

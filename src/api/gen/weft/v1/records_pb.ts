@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/records.proto.
  */
 export const file_weft_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJIuEBCgdOZXR3b3JrEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDdm5pGAMgASgNEgwKBHBvcnQYBCABKA0SDAoEbW9kZRgFIAEoCRIQCgh1bmRlcmxheRgGIAEoCRILCgNtdHUYByABKA0SCwoDdHRsGAggASgNEiAKB3N1Ym5ldHMYCSADKAsyDy53ZWZ0LnYxLlN1Ym5ldBITCgZkZXZpY2UYCiABKA1IAIgBARIlCgZjaGFuZ2UYCyABKAsyFS53ZWZ0LnYxLlR1bm5lbENoYW5nZUIJCgdfZGV2aWNlIl4KBlR1bm5lbBIMCgRwb3J0GAEgASgNEgwKBG1vZGUYAiABKAkSCwoDbXR1GAMgASgNEgsKA3R0bBgEIAEoDRITCgZkZXZpY2UYBSABKA1IAIgBAUIJCgdfZGV2aWNlIkwKDFR1bm5lbENoYW5nZRINCgVwaGFzZRgBIAEoCRIeCgVvdGhlchgCIAEoCzIPLndlZnQudjEuVHVubmVsEg0KBXNpbmNlGAMgASgBIicKBlN1Ym5ldBIMCgRjaWRyGAEgASgJEg8KB2dhdGV3YXkYAiABKAkicAoFQmxvY2sSCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEgwKBGNpZHIYBCABKAkSDQoFZXBvY2gYBSABKA0SDgoGZXhjZXB0GAYgAygJEg8KB3JldGlyZWQYByABKAEiwgEKCEVuZHBvaW50EgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgdydW50aW1lGAQgASgJEhQKDGNvbnRhaW5lcl9pZBgFIAEoCRIRCglpbnRlcmZhY2UYBiABKAkSDAoEbmFtZRgHIAEoCRIPCgdhbGlhc2VzGAggAygJEgsKA21hYxgJIAEoCRIRCglhZGRyZXNzZXMYCiADKAkSEgoKZ2VuZXJhdGlvbhgLIAEoDSKeAQoGUmVjb3JkEh0KBGhvc3QYASABKAsyDS53ZWZ0LnYxLkhvc3RIABIjCgduZXR3b3JrGAIgASgLMhAud2VmdC52MS5OZXR3b3JrSAASHwoFYmxvY2sYAyABKAsyDi53ZWZ0LnYxLkJsb2NrSAASJQoIZW5kcG9pbnQYBCABKAsyES53ZWZ0LnYxLkVuZHBvaW50SABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIu8BCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQiRgoFRHJpZnQSDAoEa2luZBgBIAEoCRIPCgdtaXNzaW5nGAIgASgNEg0KBWV4dHJhGAMgASgNEg8KB2NoYW5nZWQYBCABKA0iSwoIRmFpbGVkT3ASDwoHY29tbWFuZBgBIAEoCRINCgVlcnJubxgCIAEoCRIMCgR0ZXh0GAMgASgJEhEKCXJldHJ5YWJsZRgEIAEoCGIGcHJvdG8z");
+  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkYKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJIuEBCgdOZXR3b3JrEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDdm5pGAMgASgNEgwKBHBvcnQYBCABKA0SDAoEbW9kZRgFIAEoCRIQCgh1bmRlcmxheRgGIAEoCRILCgNtdHUYByABKA0SCwoDdHRsGAggASgNEiAKB3N1Ym5ldHMYCSADKAsyDy53ZWZ0LnYxLlN1Ym5ldBITCgZkZXZpY2UYCiABKA1IAIgBARIlCgZjaGFuZ2UYCyABKAsyFS53ZWZ0LnYxLlR1bm5lbENoYW5nZUIJCgdfZGV2aWNlIl4KBlR1bm5lbBIMCgRwb3J0GAEgASgNEgwKBG1vZGUYAiABKAkSCwoDbXR1GAMgASgNEgsKA3R0bBgEIAEoDRITCgZkZXZpY2UYBSABKA1IAIgBAUIJCgdfZGV2aWNlIlwKDFR1bm5lbENoYW5nZRINCgVwaGFzZRgBIAEoCRIeCgVvdGhlchgCIAEoCzIPLndlZnQudjEuVHVubmVsEg0KBXNpbmNlGAMgASgBEg4KBmFkb3B0cxgUIAEoCCInCgZTdWJuZXQSDAoEY2lkchgBIAEoCRIPCgdnYXRld2F5GAIgASgJInAKBUJsb2NrEgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRjaWRyGAQgASgJEg0KBWVwb2NoGAUgASgNEg4KBmV4Y2VwdBgGIAMoCRIPCgdyZXRpcmVkGAcgASgBIsIBCghFbmRwb2ludBIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDwoHcnVudGltZRgEIAEoCRIUCgxjb250YWluZXJfaWQYBSABKAkSEQoJaW50ZXJmYWNlGAYgASgJEgwKBG5hbWUYByABKAkSDwoHYWxpYXNlcxgIIAMoCRILCgNtYWMYCSABKAkSEQoJYWRkcmVzc2VzGAogAygJEhIKCmdlbmVyYXRpb24YCyABKA0iaQoIQWRvcHRpb24SCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEg4KBmJyaWRnZRgEIAEoCRIiCghzdGF0aW9ucxgFIAMoCzIQLndlZnQudjEuU3RhdGlvbiI9CgdTdGF0aW9uEgsKA21hYxgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSEgoKZ2VuZXJhdGlvbhgDIAEoDSLFAQoGUmVjb3JkEh0KBGhvc3QYASABKAsyDS53ZWZ0LnYxLkhvc3RIABIjCgduZXR3b3JrGAIgASgLMhAud2VmdC52MS5OZXR3b3JrSAASHwoFYmxvY2sYAyABKAsyDi53ZWZ0LnYxLkJsb2NrSAASJQoIZW5kcG9pbnQYBCABKAsyES53ZWZ0LnYxLkVuZHBvaW50SAASJQoIYWRvcHRpb24YCiABKAsyES53ZWZ0LnYxLkFkb3B0aW9uSABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIu8BCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQiRgoFRHJpZnQSDAoEa2luZBgBIAEoCRIPCgdtaXNzaW5nGAIgASgNEg0KBWV4dHJhGAMgASgNEg8KB2NoYW5nZWQYBCABKA0iSwoIRmFpbGVkT3ASDwoHY29tbWFuZBgBIAEoCRINCgVlcnJubxgCIAEoCRIMCgR0ZXh0GAMgASgJEhEKCXJldHJ5YWJsZRgEIAEoCGIGcHJvdG8z");
 
 /**
  * @generated from message weft.v1.Host
@@ -225,6 +225,13 @@ export type TunnelChange = Message<"weft.v1.TunnelChange"> & {
    * @generated from field: double since = 3;
    */
   since: number;
+
+  /**
+   * Its bridges are others', joined by adoption: it has no subnets, and mtu is 0.
+   *
+   * @generated from field: bool adopts = 20;
+   */
+  adopts: boolean;
 };
 
 /**
@@ -375,6 +382,76 @@ export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
   messageDesc(file_weft_v1_records, 7);
 
 /**
+ * A bridge of a host that something else owns, joined to a network.
+ *
+ * @generated from message weft.v1.Adoption
+ */
+export type Adoption = Message<"weft.v1.Adoption"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string network = 2;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * @generated from field: string bridge = 4;
+   */
+  bridge: string;
+
+  /**
+   * @generated from field: repeated weft.v1.Station stations = 5;
+   */
+  stations: Station[];
+};
+
+/**
+ * Describes the message weft.v1.Adoption.
+ * Use `create(AdoptionSchema)` to create a new message.
+ */
+export const AdoptionSchema: GenMessage<Adoption> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 8);
+
+/**
+ * Somebody behind an adopted bridge.
+ *
+ * @generated from message weft.v1.Station
+ */
+export type Station = Message<"weft.v1.Station"> & {
+  /**
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
+
+  /**
+   * Of two hosts that see the same MAC, the higher one has it.
+   *
+   * @generated from field: uint32 generation = 3;
+   */
+  generation: number;
+};
+
+/**
+ * Describes the message weft.v1.Station.
+ * Use `create(StationSchema)` to create a new message.
+ */
+export const StationSchema: GenMessage<Station> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 9);
+
+/**
  * @generated from message weft.v1.Record
  */
 export type Record = Message<"weft.v1.Record"> & {
@@ -405,6 +482,12 @@ export type Record = Message<"weft.v1.Record"> & {
      */
     value: Endpoint;
     case: "endpoint";
+  } | {
+    /**
+     * @generated from field: weft.v1.Adoption adoption = 10;
+     */
+    value: Adoption;
+    case: "adoption";
   } | { case: undefined; value?: undefined };
 };
 
@@ -413,14 +496,14 @@ export type Record = Message<"weft.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 8);
+  messageDesc(file_weft_v1_records, 10);
 
 /**
  * @generated from message weft.v1.RecordRef
  */
 export type RecordRef = Message<"weft.v1.RecordRef"> & {
   /**
-   * host, network, block or endpoint.
+   * host, network, block, endpoint or adoption.
    *
    * @generated from field: string kind = 1;
    */
@@ -437,7 +520,7 @@ export type RecordRef = Message<"weft.v1.RecordRef"> & {
  * Use `create(RecordRefSchema)` to create a new message.
  */
 export const RecordRefSchema: GenMessage<RecordRef> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 9);
+  messageDesc(file_weft_v1_records, 11);
 
 /**
  * @generated from message weft.v1.Change
@@ -466,7 +549,7 @@ export type Change = Message<"weft.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 10);
+  messageDesc(file_weft_v1_records, 12);
 
 /**
  * Why a wish was refused; travels as the detail of a Connect error.
@@ -492,7 +575,7 @@ export type Rejection = Message<"weft.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 11);
+  messageDesc(file_weft_v1_records, 13);
 
 /**
  * @generated from message weft.v1.Fault
@@ -524,7 +607,7 @@ export type Fault = Message<"weft.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 12);
+  messageDesc(file_weft_v1_records, 14);
 
 /**
  * @generated from message weft.v1.Notice
@@ -556,7 +639,7 @@ export type Notice = Message<"weft.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 13);
+  messageDesc(file_weft_v1_records, 15);
 
 /**
  * How far a host's kernel is from what is wished: three things, never one number.
@@ -617,14 +700,14 @@ export type HostStatus = Message<"weft.v1.HostStatus"> & {
  * Use `create(HostStatusSchema)` to create a new message.
  */
 export const HostStatusSchema: GenMessage<HostStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 14);
+  messageDesc(file_weft_v1_records, 16);
 
 /**
  * @generated from message weft.v1.Drift
  */
 export type Drift = Message<"weft.v1.Drift"> & {
   /**
-   * namespace, link, address, route, neighbour or fdb.
+   * namespace, link, guard, address, route, neighbour or fdb.
    *
    * @generated from field: string kind = 1;
    */
@@ -651,7 +734,7 @@ export type Drift = Message<"weft.v1.Drift"> & {
  * Use `create(DriftSchema)` to create a new message.
  */
 export const DriftSchema: GenMessage<Drift> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 15);
+  messageDesc(file_weft_v1_records, 17);
 
 /**
  * @generated from message weft.v1.FailedOp
@@ -687,5 +770,5 @@ export type FailedOp = Message<"weft.v1.FailedOp"> & {
  * Use `create(FailedOpSchema)` to create a new message.
  */
 export const FailedOpSchema: GenMessage<FailedOp> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 16);
+  messageDesc(file_weft_v1_records, 18);
 
