@@ -166,7 +166,7 @@ describe('the turn', () => {
     const local = await attached(h1, 'app', '/c1');
     const row = (await objectsOf(h1)).find((object) => object.kind === 'fdb' && object.mac === remote.mac)!;
     await h1.kernel.apply([{ verb: 'delete', object: row }], scopeOf(h1.state));
-    h1.dispatch({ event: 'kernel-changed' });
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'all' }] });
     await cluster.settle(1_000);
     expect(await rowsFor(h1, remote)).toBe(1);
     const port = (await objectsOf(h1)).find(

@@ -3,6 +3,7 @@ import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from '.
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { keepJournalAgain } from './keep-journal.ts';
+import { hearKernel } from './mend.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { reportStatus } from './report.ts';
@@ -12,7 +13,7 @@ import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
 import type { AgentState } from './state.ts';
-import { beginTurn, endTurn, failLook, markDirty, retryTurn, takeLook } from './turn.ts';
+import { beginTurn, endTurn, failLook, retryTurn, takeLook } from './turn.ts';
 
 /**
  * What the agent decides, without a clock, a socket, a file or a kernel of its own: an event goes in, effects come
@@ -59,7 +60,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'disconnected':
       return loseSession(state, event.reason);
     case 'kernel-changed':
-      return markDirty(state);
+      return hearKernel(state, event.changes);
     case 'observed':
       return takeLook(state, event.state);
     case 'observe-failed':

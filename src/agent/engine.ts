@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Kernel, Scope } from '#kernel/kernel.ts';
+import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Revision } from '#model/records.ts';
@@ -15,6 +15,10 @@ import type { HostWords, Uplink } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
 
 const TICK_INTERVAL_MS = 500;
+/** What changes in the kernel is told together, this long after the first of it. */
+const GATHER_MS = 5;
+/** Of more it is only told that there were many. */
+const MOST_CHANGES = 1_000;
 
 /** What the core's effects are done with. */
 export interface AgentParts {
@@ -35,7 +39,7 @@ export class Engine {
   private readonly parts: AgentParts;
   private readonly viewFile: ViewFile;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
-  private kernelChanged = false;
+  private changes: KernelEvent[] = [];
   private applying: Promise<void> = Promise.resolve();
   private lastRequest = 0;
   private stopped = false;
@@ -50,18 +54,21 @@ export class Engine {
   start(): void {
     const tick = setInterval(() => this.dispatch({ event: 'tick' }), TICK_INTERVAL_MS);
     this.stops.push(() => clearInterval(tick));
-    this.stops.push(this.parts.kernel.watch(() => this.noteKernelChange()));
+    this.stops.push(this.parts.kernel.watch((change) => this.noteKernelChange(change)));
     void this.connect(0);
   }
 
-  /** One attach makes dozens of events: the core hears of them once. */
-  private noteKernelChange(): void {
-    if (this.kernelChanged) return;
-    this.kernelChanged = true;
-    setImmediate(() => {
-      this.kernelChanged = false;
-      this.dispatch({ event: 'kernel-changed' });
-    });
+  /** One attach makes dozens of events: the core hears of them together. */
+  private noteKernelChange(change: KernelEvent): void {
+    this.changes.push(change);
+    if (this.changes.length > MOST_CHANGES) this.changes = [{ dirty: 'all' }];
+    else if (this.changes.length === 1) setTimeout(() => this.tellKernelChanges(), GATHER_MS);
+  }
+
+  private tellKernelChanges(): void {
+    const changes = this.changes;
+    this.changes = [];
+    this.dispatch({ event: 'kernel-changed', changes });
   }
 
   /** Leaves the data plane as it is. */
@@ -145,6 +152,9 @@ export class Engine {
         return;
       case 'observe':
         void this.observe(effect.scope);
+        return;
+      case 'wake':
+        setTimeout(() => this.dispatch({ event: 'tick' }), effect.afterMs).unref();
         return;
       case 'apply':
         void this.apply(effect.ops, effect.scope).then((results) =>

@@ -1,11 +1,10 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Chance } from '#intent/admitted.ts';
-import type { Scope } from '#kernel/kernel.ts';
+import type { KernelEvent, Observed, Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { KernelState } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Network, Revision } from '#model/records.ts';
@@ -58,8 +57,8 @@ export type AgentEvent =
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
   | { readonly event: 'disconnected'; readonly reason: string }
-  | { readonly event: 'kernel-changed' }
-  | { readonly event: 'observed'; readonly state: KernelState }
+  | { readonly event: 'kernel-changed'; readonly changes: readonly KernelEvent[] }
+  | { readonly event: 'observed'; readonly state: Observed }
   | { readonly event: 'observe-failed'; readonly text: string }
   | { readonly event: 'applied'; readonly results: readonly OpResult[] }
   | {
@@ -93,6 +92,8 @@ export type AgentEffect =
   | { readonly effect: 'journal-delete'; readonly key: string }
   | { readonly effect: 'keep-view' }
   | { readonly effect: 'observe'; readonly scope: Scope }
+  /** A `tick` then, before the next regular one. */
+  | { readonly effect: 'wake'; readonly afterMs: number }
   | { readonly effect: 'apply'; readonly ops: readonly KernelOp[]; readonly scope: Scope }
   | {
       readonly effect: 'shortcut';

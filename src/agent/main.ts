@@ -22,10 +22,10 @@ import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment
 import type { AgentConfig } from './config.ts';
 import { Engine } from './engine.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
+import { planOps } from './plan-ops.ts';
 import { scopeOf } from './scope.ts';
 import { agentRoutes } from './service.ts';
 import { type AgentState, createAgentState } from './state.ts';
-import { planOps } from './turn.ts';
 import { type HostWords, Uplink } from './uplink.ts';
 import { readView, ViewFile } from './view-file.ts';
 
@@ -140,7 +140,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     controllerAddress: config.controller,
     resolveNamespace,
     planNow: async (reset) =>
-      planOps(state, await kernel.observe(scopeOf(state)), reset || state.wishesNothing),
+      planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),
   });
   const server = await serve({ kind: 'unix', path: paths.socket }, routes);
   log.info({ socket: paths.socket }, 'listening');

@@ -10,7 +10,7 @@ import { answerAttach, isPromised } from './answer.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
-import { markDirty, markUrgent } from './turn.ts';
+import { isLooking, markDirty, markUrgent } from './turn.ts';
 
 /*
  * A turn looks at everything, which is slow where there is much. What one endpoint's coming or going means for the
@@ -96,7 +96,8 @@ function isStillWanted({ view }: AgentState, network: Id, row: KernelObject): bo
 const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
   order(objects.map((object) => ({ verb: 'add', object }))).map(({ op }) => op);
 
-function thisHost({ view, host }: AgentState): ThisHost | undefined {
+/** Undefined before this host is known to be registered. */
+export function thisHost({ view, host }: AgentState): ThisHost | undefined {
   const record = view.hosts.get(host);
   return record && { host: record, hostTag: hostTag(host) };
 }
@@ -122,6 +123,6 @@ export function endShortcut(
 }
 
 function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
-  if (turn.phase === 'idle' && !turn.urgent) turn.applied = Math.max(turn.applied, revision);
+  if (!isLooking(turn)) turn.applied = Math.max(turn.applied, revision);
   return [];
 }

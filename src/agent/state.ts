@@ -3,6 +3,7 @@ import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
@@ -100,13 +101,23 @@ export interface Detaching {
 /** The reconcile turn: one at a time, always from the latest view and a fresh look. */
 export interface Turn {
   phase: 'idle' | 'observing' | 'applying';
-  /** Something happened since the look; `urgent` when somebody waits for the next one. */
+  /** Of the turn under way, or the last one: `glance` leaves out the rows of tables. */
+  reach: 'look' | 'glance';
+  /** Something happened that asks for a look; `urgent` when somebody waits for it. */
   dirty: boolean;
   urgent: boolean;
-  /** Without urgency, looks keep a distance that grows with what they cost. */
+  /** Something happened that a glance will find. */
+  stirred: boolean;
+  /** Without urgency, turns keep a distance that grows with what they cost. */
   nextLookMs: number;
-  /** When to look though nothing is known to have happened. */
-  idleLookMs: number;
+  nextGlanceMs: number;
+  /** When to glance though nothing is known to have happened, and when to sum up rows with it. */
+  idleGlanceMs: number;
+  sweepMs: number;
+  /** For when the next wake was asked. */
+  wakeAtMs: number;
+  /** Of all rows when a look found them as wished; unknown after one that did not. */
+  rowSums?: ReadonlyMap<NamespaceName, string>;
   /** Networks that the last turn left as wished, and those of the turn under way. */
   complete: ReadonlySet<Id>;
   looking: ReadonlySet<Id>;
@@ -182,10 +193,15 @@ const emptyState = (start: AgentStart): AgentState => ({
   resetting: new Map(),
   turn: {
     phase: 'idle',
+    reach: 'look',
     dirty: true,
     urgent: true,
+    stirred: false,
     nextLookMs: 0,
-    idleLookMs: 0,
+    nextGlanceMs: 0,
+    idleGlanceMs: 0,
+    sweepMs: 0,
+    wakeAtMs: 0,
     complete: new Set(),
     looking: new Set(),
     revision: 0,

@@ -11,9 +11,9 @@ import { hostView } from '#plan/host-view.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, AttachGrant, DetachAsk } from './event.ts';
+import { planOps } from './plan-ops.ts';
 import { scopeOf } from './scope.ts';
 import { type AgentState, createAgentState } from './state.ts';
-import { planOps } from './turn.ts';
 
 const UNREACHABLE = reject('unavailable', fault('controller', 'test', 'is away', 'bring it back'));
 let lastSession = 0;

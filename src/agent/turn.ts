@@ -1,25 +1,27 @@
+import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
-import type { OpResult } from '#model/kernel-op.ts';
-import { emptyKernelState, type KernelState, kernelKey } from '#model/kernel-state.ts';
-import { hostTag, overlayNamespace, portName } from '#model/own.ts';
-import { desired } from '#plan/desired.ts';
-import { diff } from '#plan/diff.ts';
-import { hostView } from '#plan/host-view.ts';
-import { order, type RankedOp } from '#plan/order.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { AgentEffect } from './event.ts';
+import {
+  chooseReach,
+  endRetries,
+  isGlanceDue,
+  isRetryDue,
+  isSweepDue,
+  noteEnd,
+  scheduleRetry,
+  wakeInTime,
+} from './pace.ts';
+import { planOps } from './plan-ops.ts';
 import { noteStatus } from './report.ts';
-import { noteLive, runtimeFacts, scopeOf } from './scope.ts';
-import type { AgentState } from './state.ts';
+import { noteLive, scopeOf } from './scope.ts';
+import type { AgentState, Turn } from './state.ts';
 
-/** Links' and addresses' changes mostly come as events; this look finds what came without one. */
-const LOOK_INTERVAL_MS = 5_000;
-/** Where much is to be looked at, looks are rarer: the share of the time that they take has a bound. */
-const LONGEST_INTERVAL_MS = 30_000;
-const IDLE_SHARE = 1 / 40;
-const BUSY_SHARE = 1 / 10;
-const SHORTEST_DISTANCE_MS = 50;
-const FIRST_RETRY_DELAY_MS = 500;
-const LONGEST_RETRY_DELAY_MS = 30_000;
+/*
+ * A turn is a look at everything, or a glance: at everything but the rows of tables, of which there can be a hundred
+ * thousand, with every so often their sum. A glance mends what it can; for the rest, and when a sum is not that of the
+ * last look that found all well, it becomes a look.
+ */
 
 /** Something happened: look again, in its time. Whatever else happens before costs nothing more. */
 export function markDirty({ turn }: AgentState): AgentEffect[] {
@@ -27,39 +29,80 @@ export function markDirty({ turn }: AgentState): AgentEffect[] {
   return [];
 }
 
-/** Somebody waits for what only a turn can do. */
+/** Somebody waits for what only a look can do. */
 export function markUrgent({ turn }: AgentState): AgentEffect[] {
   turn.dirty = true;
   turn.urgent = true;
   return [];
 }
 
+/** Links or addresses may have changed: a glance will tell. */
+export function markStirred({ turn }: AgentState): AgentEffect[] {
+  turn.stirred = true;
+  return [];
+}
+
+/** Whether a look is under way, or awaited: only its end tells how far the kernel has come. */
+export const isLooking = ({ phase, reach, urgent }: Turn): boolean =>
+  urgent || (phase !== 'idle' && reach === 'look');
+
 /** Begins a turn if there is reason to, it is time, and none is under way. */
 export function beginTurn(state: AgentState): AgentEffect[] {
-  const { turn, nowMs } = state;
-  if (turn.phase !== 'idle' || !turn.dirty || !(turn.urgent || nowMs >= turn.nextLookMs)) return [];
-  turn.phase = 'observing';
+  if (state.turn.phase !== 'idle') return [];
+  const reach = chooseReach(state);
+  if (reach === 'look') return beginLook(state);
+  return reach === 'glance' ? beginGlance(state) : wakeInTime(state);
+}
+
+function beginLook(state: AgentState): AgentEffect[] {
+  const { turn } = state;
   turn.dirty = false;
   turn.urgent = false;
   turn.revision = state.view.revision;
+  return observe(state, 'look', scopeOf(state));
+}
+
+const beginGlance = (state: AgentState): AgentEffect[] =>
+  observe(state, 'glance', { ...scopeOf(state), rows: isSweepDue(state) ? 'sums' : 'none' });
+
+function observe(state: AgentState, reach: Turn['reach'], scope: NonNullable<Turn['scope']>): AgentEffect[] {
+  const { turn, nowMs } = state;
+  turn.phase = 'observing';
+  turn.stirred = false;
+  turn.reach = reach;
   turn.lastLookMs = nowMs;
-  turn.scope = scopeOf(state);
-  return [{ effect: 'observe', scope: turn.scope }];
+  turn.scope = scope;
+  return [{ effect: 'observe', scope }];
 }
 
 /** The kernel as it is: what must be done to bring it to the view? */
-export function takeLook(state: AgentState, observed: KernelState): AgentEffect[] {
+export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   const { turn } = state;
   noteLive(state, observed);
-  turn.revision = state.view.revision;
-  turn.ops = planOps(state, observed);
-  turn.looking = networksOf(state);
+  const isGlance = turn.reach === 'glance';
+  turn.ops = planOps(state, observed, { rows: !isGlance });
+  if (isGlance && (haveRowsChanged(turn, observed) || !turn.ops.every(({ op }) => isSmall(op))))
+    return beginLook(state);
+  if (!isGlance) {
+    turn.revision = state.view.revision;
+    turn.looking = networksOf(state);
+    turn.rowSums = turn.ops.length === 0 ? observed.rowSums : undefined;
+  }
+  if (turn.ops.length === 0) return endTurn(state, []);
   // Of an earlier revision's making: what the kernel lost since then.
   noteStatus(state, turn.ops, turn.failing);
-  if (turn.ops.length === 0) return endTurn(state, []);
   turn.phase = 'applying';
   return [{ effect: 'apply', ops: turn.ops.map(({ op }) => op), scope: scopeOf(state) }];
 }
+
+/** Whether a sum is not that of rows that are as wished. Unknown ones count as changed. */
+const haveRowsChanged = ({ scope, rowSums }: Turn, seen: Observed): boolean =>
+  scope?.rows === 'sums' &&
+  (rowSums?.size !== seen.rowSums.size || [...seen.rowSums].some(([ns, sum]) => rowSums.get(ns) !== sum));
+
+/** Whether it costs no rows; those that go with a link that is set down are told one by one. */
+const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>
+  kind === 'address' || kind === 'route' || (kind === 'link' && verb === 'change');
 
 /** Those that this host takes part in. */
 const networksOf = ({ view, host, wishesNothing }: AgentState): Set<Id> =>
@@ -67,60 +110,25 @@ const networksOf = ({ view, host, wishesNothing }: AgentState): Set<Id> =>
     [...view.networks.keys()].filter((id) => !wishesNothing && view.inNetwork(id).endpointCount.has(host)),
   );
 
-/** From what is to what should be, in order. */
-export function planOps(state: AgentState, observed: KernelState, nothing = state.wishesNothing): RankedOp[] {
-  const context = { hostTag: hostTag(state.host) };
-  const view = nothing ? undefined : hostView(state.view, state.host);
-  const wished = view ? desired(view, runtimeFacts(state)) : emptyKernelState();
-  const ops = order(diff(wished, observed, context));
-  return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
-}
-
-/**
- * An old view may lack what was added since: from it alone only what the journal says was detached is deleted, and
- * what is made anew in the same turn.
- */
-function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
-  const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
-  const detached = new Set(
-    [...state.attachments.values()]
-      .filter((attachment) => attachment.state === 'detaching')
-      .map(({ endpoint }) => `${overlayOf(state, endpoint.network)} ${portName(endpoint.id)}`),
-  );
-  return ops.filter(({ op: { verb, object } }) => {
-    if (verb !== 'delete' || added.has(keyOf(object))) return true;
-    if (object.kind === 'link') return detached.has(`${object.ns} ${object.name}`);
-    return 'dev' in object && detached.has(`${object.ns} ${object.dev}`);
-  });
-}
-
-const keyOf = (object: RankedOp['op']['object']): string => `${object.kind} ${kernelKey(object)}`;
-
-function overlayOf(
-  state: AgentState,
-  network: Parameters<typeof state.view.networks.get>[0],
-): string | undefined {
-  const record = state.view.networks.get(network);
-  return record && overlayNamespace(hostTag(state.host), record.vni);
-}
-
 /** The kernel has answered: remember what it refused, and come back for it. */
 export function endTurn(state: AgentState, results: readonly OpResult[]): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
-  turn.applied = Math.max(turn.applied, turn.revision);
-  turn.failing = results.filter(({ ok }) => !ok);
-  noteStatus(state, turn.failing.length > 0 ? turn.ops : [], turn.failing);
-  const costMs = state.nowMs - turn.lastLookMs;
-  turn.nextLookMs = state.nowMs + Math.max(SHORTEST_DISTANCE_MS, costMs / BUSY_SHARE);
-  turn.idleLookMs =
-    state.nowMs + Math.min(Math.max(LOOK_INTERVAL_MS, costMs / IDLE_SHARE), LONGEST_INTERVAL_MS);
-  turn.complete = turn.failing.length === 0 ? turn.looking : new Set();
-  if (turn.failing.length === 0) {
-    turn.failures = 0;
-    turn.retryAtMs = 0;
-  } else scheduleRetry(state);
+  noteEnd(state);
+  const refused = results.filter(({ ok }) => !ok);
+  // A glance without a refusal says nothing of what was refused before.
+  if (turn.reach === 'look' || refused.length > 0) noteOutcome(state, refused);
+  noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);
   return [];
+}
+
+function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
+  const { turn } = state;
+  turn.failing = refused;
+  if (turn.reach === 'look') turn.applied = Math.max(turn.applied, turn.revision);
+  turn.complete = refused.length === 0 ? turn.looking : new Set();
+  if (refused.length > 0) scheduleRetry(state);
+  else endRetries(state);
 }
 
 /** The kernel could not even be looked at. */
@@ -130,17 +138,8 @@ export function failLook(state: AgentState): AgentEffect[] {
   return [];
 }
 
-function scheduleRetry({ turn, nowMs }: AgentState): void {
-  turn.failures++;
-  turn.retryAtMs = nowMs + Math.min(FIRST_RETRY_DELAY_MS * 2 ** (turn.failures - 1), LONGEST_RETRY_DELAY_MS);
-}
-
-/** Time has come to try again, or to look whether all is still well. */
+/** Time has come to try again, or to glance whether all is still well. */
 export function retryTurn(state: AgentState): AgentEffect[] {
-  const { retryAtMs, idleLookMs, phase } = state.turn;
-  if (retryAtMs > 0 && state.nowMs >= retryAtMs) {
-    state.turn.retryAtMs = 0;
-    return markUrgent(state);
-  }
-  return phase === 'idle' && state.nowMs >= idleLookMs ? markDirty(state) : [];
+  if (isRetryDue(state)) return markUrgent(state);
+  return isGlanceDue(state) ? markStirred(state) : [];
 }

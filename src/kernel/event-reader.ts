@@ -4,7 +4,7 @@ import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
-import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
+import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
 import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
 import { keepFdb } from './fdb.ts';
 import type { KernelEvent } from './kernel.ts';
@@ -14,15 +14,15 @@ const ROW = emptyNeighbourRow();
 
 /** What the kernel's messages say. Of rows it tells each by itself, so that nobody need read a whole table for one. */
 export class EventReader {
-  /** Names of the devices of overlay namespaces: rows come with their numbers. */
-  readonly #devices = new Map<NamespaceName, Map<number, string>>();
+  /** The devices of overlay namespaces: rows come with their numbers. */
+  readonly #devices = new Map<NamespaceName, Map<number, Device>>();
 
   /** To be called once a namespace is heard; what changes afterwards is heard. */
   learnDevices(ns: NamespaceName, netnsFd: number): void {
     const conversation = openConversation(netnsFd);
     try {
       const links = conversation.dump(encodeDumpLinks(), decodeLink);
-      this.#devices.set(ns, new Map(links.map(({ index, name = '' }) => [index, name])));
+      this.#devices.set(ns, new Map(links.map((link) => [link.index, link])));
     } finally {
       conversation.close();
     }
@@ -39,23 +39,27 @@ export class EventReader {
   #noteDevice(ns: NamespaceName, message: Message): void {
     const devices = this.#devices.get(ns);
     if (!devices) return;
-    const { index, name = '' } = decodeLink(message);
-    if (message.type === RTM.DELLINK) devices.delete(index);
-    else devices.set(index, name);
+    const link = decodeLink(message);
+    if (message.type === RTM.DELLINK) devices.delete(link.index);
+    else devices.set(link.index, link);
   }
 
   #readRow(ns: NamespaceName, message: Message): KernelEvent | undefined {
     readNeighbourRow(message, ROW);
-    const dev = this.#devices.get(ns)?.get(ROW.ifindex);
-    const isRow = message.body[0] === AF_BRIDGE;
-    if (dev === undefined || (isRow && !(ROW.flags & NTF.SELF))) return { dirty: 'namespace', ns };
+    const device = this.#devices.get(ns)?.get(ROW.ifindex);
+    if (!device) return { dirty: 'namespace', ns };
+    const { name = '', mac } = device;
+    const isFdb = message.body[0] === AF_BRIDGE;
     // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
-    if (!isTunnelName(dev)) return undefined;
+    if (!isTunnelName(name) && !(isFdb && !(ROW.flags & NTF.SELF))) return undefined;
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
-    const row = isRow ? fdbOf(ns, dev, ROW) : neighbourOf(ns, dev, ROW);
-    return row && { dirty: 'row', row, gone };
+    const row = isFdb ? fdbOf(ns, name, ROW) : neighbourOf(ns, name, ROW);
+    if (!row || (row.kind === 'fdb' && row.table === 'master' && row.mac === mac)) return undefined;
+    return { dirty: 'row', row, gone };
   }
 }
+
+type Device = Pick<Link, 'name' | 'mac'>;
 
 function fdbOf(ns: NamespaceName, dev: string, row: NeighbourRow): Fdb | undefined {
   const table = fdbTable();

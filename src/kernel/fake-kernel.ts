@@ -11,7 +11,7 @@ import {
   type Neighbour,
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf, isTunnelName } from '#model/own.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
@@ -101,8 +101,7 @@ export class FakeKernel implements Kernel {
     const results = ops.map((op): OpResult => {
       const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
       if (error) refused.note(op, error);
-      else if (isTunnelRow(op.object))
-        this.#tell({ dirty: 'row', row: op.object, gone: op.verb === 'delete' });
+      else if (isRow(op.object)) this.#tell({ dirty: 'row', row: op.object, gone: op.verb === 'delete' });
       else touched.add(op.object.ns);
       return error ? { ok: false, op, error } : { ok: true, op };
     });
@@ -146,9 +145,8 @@ export class FakeKernel implements Kernel {
   }
 }
 
-const isTunnelRow = (object: KernelObject): object is Fdb | Neighbour =>
-  object.kind === 'neighbour' ||
-  (object.kind === 'fdb' && object.table === 'self' && isTunnelName(object.dev));
+const isRow = (object: KernelObject): object is Fdb | Neighbour =>
+  object.kind === 'neighbour' || object.kind === 'fdb';
 
 function addDevice(state: MutableKernelTables, device: FakeDevice, seen: ReadonlySet<NamespaceName>): void {
   addKernelObject(state, { ...device.link, detail: detailOf(device, seen) });

@@ -29,7 +29,7 @@ export interface ContainerScope {
 export type KernelEvent =
   /** Links, addresses or rows of a namespace, or its name; of a container its path. */
   | { readonly dirty: 'namespace'; readonly ns: NamespaceName }
-  /** A row of a VXLAN device is like this now, or is gone (then only its key counts). */
+  /** A row of a VXLAN device, or of a bridge, is like this now, or is gone (then only its key counts). */
   | { readonly dirty: 'row'; readonly row: Fdb | Neighbour; readonly gone: boolean }
   /** Events were lost. */
   | { readonly dirty: 'all' };

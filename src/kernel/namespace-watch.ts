@@ -47,17 +47,14 @@ export class NamespaceWatch {
     };
   }
 
-  /**
-   * Does not hear rows while `work` writes many: their echo would drown the rest. Others' rows are missed meanwhile,
-   * so afterwards these namespaces count as changed.
-   */
-  async withoutRows<T>(namespaces: ReadonlySet<NamespaceName>, work: () => Promise<T>): Promise<T> {
+  /** Does not hear rows while `work` writes many: their echo would drown the rest. What others changed is lost, too. */
+  async withoutRows<T>(work: () => Promise<T>): Promise<T> {
     if (++this.#mutes === 1) this.#overlays?.drop(ROWS);
     try {
       return await work();
     } finally {
       if (--this.#mutes === 0) this.#overlays?.drop(MISSES);
-      for (const ns of namespaces) this.#tell({ dirty: 'namespace', ns });
+      this.#tell({ dirty: 'all' });
     }
   }
 

@@ -34,7 +34,7 @@ export class RealKernel implements Kernel {
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
     const rows = ops.filter(({ object: { kind } }) => kind === 'fdb' || kind === 'neighbour');
     if (rows.length < MANY_ROWS) return run();
-    return this.#watch.withoutRows(new Set(rows.map(({ object }) => object.ns)), run);
+    return this.#watch.withoutRows(run);
   }
 
   /** Our own writes are told too, as anybody's. Keeps the process running until stopped. */

@@ -1,4 +1,4 @@
-import type { KernelObject, NamespaceName } from '#model/kernel-state.ts';
+import type { Fdb, KernelObject, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import { overlayNamespace } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
 import { containerObjects } from './container.ts';
@@ -15,12 +15,20 @@ export interface ThisHost {
  * What a host's kernel holds for one remote endpoint of a network, its VTEP's all-zero row included: the same rows
  * that `desired` gives for the whole network, without going through it. Empty when no tunnel leads there.
  */
-export function remoteObjects(
-  { host, hostTag }: ThisHost,
+export const remoteObjects = (
+  here: ThisHost,
   network: Network,
   endpoint: Endpoint,
   peer: Host,
-): KernelObject[] {
+): (Fdb | Neighbour)[] => rowsTowards(here, network, peer, [endpoint]);
+
+/** What it holds for these endpoints of another host, and for the host itself. */
+export function rowsTowards(
+  { host, hostTag }: ThisHost,
+  network: Network,
+  peer: Host,
+  endpoints: readonly Endpoint[],
+): (Fdb | Neighbour)[] {
   const [own, remote] = [vtepOf(host, network.underlay), vtepOf(peer, network.underlay)];
   if (!own || !remote) return [];
   const rows = tunnelRows({
@@ -28,7 +36,7 @@ export function remoteObjects(
     host,
     ns: overlayNamespace(hostTag, network.vni),
     local: [],
-    remote: [endpoint],
+    remote: endpoints,
     unreachable: [],
     hosts: new Map([host, peer].map((each) => [each.id, each])),
     vteps: new Map([

@@ -34,15 +34,16 @@ export interface NetworkView {
 
 /**
  * Narrows all records to what one host needs: the same in controller, agent and browser. Undefined for an unknown
- * host. Costs one pass over the networks and one over the endpoints of those taken part in.
+ * host. Costs one pass over the networks and one over the endpoints of those taken part in; much less without
+ * `remote` endpoints, for whom the host's own are enough.
  */
-export function hostView(snapshot: SnapshotView, hostId: Id): HostView | undefined {
+export function hostView(snapshot: SnapshotView, hostId: Id, { remote = true } = {}): HostView | undefined {
   const host = snapshot.hosts.get(hostId);
   if (!host) return undefined;
   const networks = [...snapshot.networks.values()]
     .filter((network) => snapshot.inNetwork(network.id).endpointCount.has(hostId))
     .sort(byId)
-    .map((network) => networkView(snapshot, network, hostId));
+    .map((network) => networkView(snapshot, network, hostId, remote));
   return { revision: snapshot.revision, host, networks };
 }
 
@@ -50,7 +51,7 @@ export function hostView(snapshot: SnapshotView, hostId: Id): HostView | undefin
 export const vtepOf = (host: Host, underlay: UnderlayFamily): Ip | undefined =>
   host.underlay.find((ip) => familyOf(ip) === familyOfUnderlay(underlay));
 
-function networkView(snapshot: SnapshotView, network: Network, hostId: Id): NetworkView {
+function networkView(snapshot: SnapshotView, network: Network, hostId: Id, withRemote: boolean): NetworkView {
   const records = snapshot.inNetwork(network.id);
   const hosts = membersOf(snapshot, records);
   const vteps = new Map<Id, Ip>();
@@ -63,7 +64,8 @@ function networkView(snapshot: SnapshotView, network: Network, hostId: Id): Netw
   const unreachable: Endpoint[] = [];
   for (const endpoint of records.endpoints.values()) {
     if (endpoint.host === hostId) local.push(endpoint);
-    else (vteps.has(endpoint.host) ? remote : unreachable).push(endpoint);
+    else if (!vteps.has(endpoint.host)) unreachable.push(endpoint);
+    else if (withRemote) remote.push(endpoint);
   }
   for (const endpoints of [local, remote, unreachable]) endpoints.sort(byId);
   return { network, local, remote, unreachable, hosts, vteps };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { parseIp } from '#model/ip.ts';
+import { type Ip, parseIp } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
-import { linkLocalOf } from './link-local.ts';
+import { linkLocalOf, macOfLinkLocal } from './link-local.ts';
 
 /** Witness: `ip link set eth0 address …; ip -6 addr show dev eth0` with addrgenmode eui64, Linux 6.18. */
 it.each([
@@ -13,4 +13,10 @@ it.each([
 ])('of %s is %s', (mac, ip) => {
   expect(linkLocalOf(mac as Mac)).toBe(ip);
   expect(parseIp(ip)).toEqual({ ok: true, value: ip });
+  expect(macOfLinkLocal(ip as Ip)).toBe(mac);
 });
+
+it.each(['fe80::1', 'fe80::1:2:3:4', 'fe80::', 'fe80::1:2:3:4:5', 'fd00::ff:fe00:5', '10.0.0.1'])(
+  '%s belongs to no MAC',
+  (ip) => expect(macOfLinkLocal(ip as Ip)).toBeUndefined(),
+);

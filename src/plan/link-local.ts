@@ -1,6 +1,21 @@
 import type { Ip } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
 
+/** `fe80::ff:fe00:5` → `02:00:00:00:00:05`; undefined for an address that belongs to no MAC. */
+export function macOfLinkLocal(ip: Ip): Mac | undefined {
+  if (!ip.startsWith('fe80::')) return undefined;
+  const groups = ['0', '0', '0', '0', ...ip.slice('fe80::'.length).split(':')].slice(-4);
+  const [a, b, c, d] = groups.map((value) => Number.parseInt(value || '0', 16)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const bytes = [(a >> 8) ^ 0x02, a & 255, b >> 8, c & 255, d >> 8, d & 255];
+  const mac = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
+  return linkLocalOf(mac) === ip ? mac : undefined;
+}
+
 const group = (mac: Mac, high: number, low: number): number =>
   Number.parseInt(mac.slice(high, high + 2) + mac.slice(low, low + 2), 16);
 

@@ -91,3 +91,9 @@ export function* tunnelRows(place: PlaceView): Generator<Iterable<Fdb | Neighbou
     for (const rows of network.change ? EVERY_ROW : MODES[tunnel.mode].rows)
       yield rows({ ...place, tunnel, dev: tunnelName(tunnel.device) });
 }
+
+/** Whether the device finds out by itself where a MAC is. */
+export const learns = (network: Network, dev: string): boolean =>
+  [...tunnelsOf(network)].some(
+    ({ tunnel }) => tunnelName(tunnel.device) === dev && MODES[tunnel.mode].flags.learning,
+  );

@@ -184,7 +184,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
       mac: `02:00:01:00:${(i >> 8).toString(16).padStart(2, '0')}:${(i & 255).toString(16).padStart(2, '0')}` as Mac,
     }));
     await applyAll(...rows.map(add));
-    expect(events).toEqual([{ dirty: 'namespace', ns: net.ns }]);
+    expect(events).toEqual([{ dirty: 'all' }]);
     stop();
     const { fdb } = await world.kernel.observe(scope);
     for (const row of rows) expect(fdb.get(kernelKey(row))).toEqual(row);

@@ -2,6 +2,7 @@ import type { Attachment, JournalEntry } from '#agent/attachment.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from '#agent/event.ts';
 import type { AgentState } from '#agent/state.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
+import type { KernelEvent } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -39,7 +40,7 @@ export class AgentProcess {
   readonly #writing: Write[] = [];
   #lastWriteMs = 0;
   #lastRequest = 0;
-  #isToldOfKernel = false;
+  #changes: KernelEvent[] = [];
 
   constructor(world: World, machine: Machine) {
     this.#world = world;
@@ -52,7 +53,7 @@ export class AgentProcess {
     const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
     const view = disk.view && new cores.Snapshot(records, revision);
     this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
-    this.#unwatch = machine.kernel.watch(() => this.#hearKernel());
+    this.#unwatch = machine.kernel.watch((change) => this.#hearKernel(change));
     this.#tick();
     this.#connect(0);
   }
@@ -137,6 +138,9 @@ export class AgentProcess {
         break;
       case 'observe':
         this.#after(0.2, 3, () => this.#observe(effect.scope));
+        break;
+      case 'wake':
+        this.#after(effect.afterMs, effect.afterMs + 3, () => this.dispatch({ event: 'tick' }));
         break;
       case 'apply':
         this.#write(effect, (results) => this.dispatch({ event: 'applied', results }));
@@ -228,12 +232,13 @@ export class AgentProcess {
     });
   }
 
-  #hearKernel(): void {
-    if (this.#isToldOfKernel) return;
-    this.#isToldOfKernel = true;
+  #hearKernel(change: KernelEvent): void {
+    this.#changes.push(change);
+    if (this.#changes.length > 1) return;
     this.#after(0, 10, () => {
-      this.#isToldOfKernel = false;
-      this.dispatch({ event: 'kernel-changed' });
+      const changes = this.#changes;
+      this.#changes = [];
+      this.dispatch({ event: 'kernel-changed', changes });
     });
   }
 

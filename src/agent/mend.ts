@@ -1,0 +1,50 @@
+import type { KernelEvent } from '#kernel/kernel.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { kernelKey, type NamespaceName } from '#model/kernel-state.ts';
+import { overlayNamespace } from '#model/own.ts';
+import type { Network } from '#model/records.ts';
+import { mendRow, type RowGround } from '#plan/mend-row.ts';
+import type { AgentEffect } from './event.ts';
+import { runtimeFacts, scopeOf } from './scope.ts';
+import { thisHost } from './shortcut.ts';
+import type { AgentState } from './state.ts';
+import { isLooking, markDirty, markStirred } from './turn.ts';
+
+/** More rows than this are read faster than they are judged one by one. */
+const MANY_ROWS = 500;
+
+/**
+ * Something has changed in the kernel. Of a row the event tells all: one that is not as wished is put right at once,
+ * however long the table is. Of what the agent writes itself, the echo is as wished, and nothing follows.
+ */
+export function hearKernel(state: AgentState, changes: readonly KernelEvent[]): AgentEffect[] {
+  const rows = new Map(
+    changes.flatMap((change) => (change.dirty === 'row' ? [[kernelKey(change.row), change]] : [])),
+  );
+  if (changes.some(({ dirty }) => dirty === 'all') || rows.size > MANY_ROWS) return markDirty(state);
+  if (rows.size < changes.length) markStirred(state);
+  const grounds = new Map<NamespaceName, RowGround | undefined>();
+  const ops: KernelOp[] = [];
+  for (const { row, gone } of rows.values()) {
+    if (!grounds.has(row.ns)) grounds.set(row.ns, groundOf(state, row.ns));
+    const ground = grounds.get(row.ns);
+    const op = ground ? mendRow(ground, row, gone) : gone ? undefined : 'look';
+    if (!op) continue;
+    if (op === 'look' || !mayMend(state, ground!.network, op)) markDirty(state);
+    else ops.push(op);
+  }
+  return ops.length === 0 ? [] : [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: {} }];
+}
+
+/** Only where all is in place, and nothing is deleted that an old view may not know of yet. */
+const mayMend = (state: AgentState, { id }: Network, { verb }: KernelOp): boolean =>
+  state.turn.complete.has(id) && !isLooking(state.turn) && (verb !== 'delete' || state.confirmed);
+
+/** Undefined for a namespace of which nothing is wished. */
+function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
+  const { view, wishesNothing } = state;
+  const here = thisHost(state);
+  if (!here || wishesNothing) return undefined;
+  const network = [...view.networks.values()].find(({ vni }) => overlayNamespace(here.hostTag, vni) === ns);
+  return network && { here, snapshot: view, network, connected: runtimeFacts(state).containers };
+}

@@ -1,0 +1,65 @@
+import type { AgentEffect } from './event.ts';
+import type { AgentState, Turn } from './state.ts';
+
+/** What changes without an event, or with one that was lost, is found within five seconds … */
+const GLANCE_INTERVAL_MS = 4_000;
+/** … and within thirty what is in tables. */
+const SWEEP_INTERVAL_MS = 24_000;
+/** Events can come in any number: turns that they cause take no more than this share of the time. */
+const BUSY_SHARE = 1 / 10;
+const SHORTEST_DISTANCE_MS = 50;
+/** Mending is not put off for longer. */
+const LONGEST_GLANCE_DISTANCE_MS = 500;
+const FIRST_RETRY_DELAY_MS = 200;
+const LONGEST_RETRY_DELAY_MS = 30_000;
+
+/** Which turn is to begin now, if any. */
+export function chooseReach({ turn, nowMs }: AgentState): Turn['reach'] | undefined {
+  if (turn.urgent || (turn.dirty && nowMs >= turn.nextLookMs)) return 'look';
+  return turn.stirred && nowMs >= turn.nextGlanceMs ? 'glance' : undefined;
+}
+
+/** A turn that is put off, or tried again, begins in time, not at some later event. */
+export function wakeInTime({ turn, nowMs }: AgentState): AgentEffect[] {
+  const times = [
+    turn.dirty && turn.nextLookMs,
+    turn.stirred && turn.nextGlanceMs,
+    turn.retryAtMs > 0 && turn.retryAtMs,
+  ].filter((time) => time !== false);
+  const atMs = Math.min(...times);
+  if (times.length === 0 || (turn.wakeAtMs > nowMs && turn.wakeAtMs <= atMs)) return [];
+  turn.wakeAtMs = atMs;
+  return [{ effect: 'wake', afterMs: Math.max(0, atMs - nowMs) }];
+}
+
+/** A turn has ended: when are the next ones? */
+export function noteEnd({ turn, nowMs }: AgentState): void {
+  const distanceMs = Math.max(SHORTEST_DISTANCE_MS, (nowMs - turn.lastLookMs) / BUSY_SHARE);
+  if (turn.reach === 'look') turn.nextLookMs = nowMs + distanceMs;
+  turn.nextGlanceMs = nowMs + Math.min(distanceMs, LONGEST_GLANCE_DISTANCE_MS);
+  turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
+  if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
+}
+
+/** Whether a glance is due though nothing is known to have happened. */
+export const isGlanceDue = ({ turn, nowMs }: AgentState): boolean => nowMs >= turn.idleGlanceMs;
+
+/** Whether the next glance is to take in the sums of rows. */
+export const isSweepDue = ({ turn, nowMs }: AgentState): boolean => nowMs >= turn.sweepMs;
+
+export function scheduleRetry({ turn, nowMs }: AgentState): void {
+  turn.failures++;
+  turn.retryAtMs = nowMs + Math.min(FIRST_RETRY_DELAY_MS * 2 ** (turn.failures - 1), LONGEST_RETRY_DELAY_MS);
+}
+
+export function endRetries({ turn }: AgentState): void {
+  turn.failures = 0;
+  turn.retryAtMs = 0;
+}
+
+/** True once for each time. */
+export function isRetryDue({ turn, nowMs }: AgentState): boolean {
+  if (turn.retryAtMs === 0 || nowMs < turn.retryAtMs) return false;
+  turn.retryAtMs = 0;
+  return true;
+}

@@ -1,0 +1,50 @@
+import type { KernelState } from '#model/kernel-state.ts';
+import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
+import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { desired } from '#plan/desired.ts';
+import { diff } from '#plan/diff.ts';
+import { hostView } from '#plan/host-view.ts';
+import { order, type RankedOp } from '#plan/order.ts';
+import { runtimeFacts } from './scope.ts';
+import type { AgentState } from './state.ts';
+
+/** From what is to what should be, in order. Without rows where they were not looked at. */
+export function planOps(
+  state: AgentState,
+  observed: KernelState,
+  { nothing = state.wishesNothing, rows = true } = {},
+): RankedOp[] {
+  const context = { hostTag: hostTag(state.host) };
+  const view = nothing ? undefined : hostView(state.view, state.host, { remote: rows });
+  const wished = view ? desired(view, runtimeFacts(state), { rows }) : emptyKernelState();
+  const ops = order(diff(wished, observed, context));
+  return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
+}
+
+/**
+ * An old view may lack what was added since: from it alone only what the journal says was detached is deleted, and
+ * what is made anew in the same turn.
+ */
+function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
+  const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
+  const detached = new Set(
+    [...state.attachments.values()]
+      .filter((attachment) => attachment.state === 'detaching')
+      .map(({ endpoint }) => `${overlayOf(state, endpoint.network)} ${portName(endpoint.id)}`),
+  );
+  return ops.filter(({ op: { verb, object } }) => {
+    if (verb !== 'delete' || added.has(keyOf(object))) return true;
+    if (object.kind === 'link') return detached.has(`${object.ns} ${object.name}`);
+    return 'dev' in object && detached.has(`${object.ns} ${object.dev}`);
+  });
+}
+
+const keyOf = (object: RankedOp['op']['object']): string => `${object.kind} ${kernelKey(object)}`;
+
+function overlayOf(
+  state: AgentState,
+  network: Parameters<typeof state.view.networks.get>[0],
+): string | undefined {
+  const record = state.view.networks.get(network);
+  return record && overlayNamespace(hostTag(state.host), record.vni);
+}

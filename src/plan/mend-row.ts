@@ -1,0 +1,88 @@
+import type { Id } from '#model/id.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { type Fdb, kernelKey, type Neighbour } from '#model/kernel-state.ts';
+import { ZERO_MAC } from '#model/mac.ts';
+import { overlayNamespace, portName } from '#model/own.ts';
+import type { Endpoint, Host, Network } from '#model/records.ts';
+import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
+import { rowsTowards, type ThisHost } from './endpoint-objects.ts';
+import { vtepOf } from './host-view.ts';
+import { rulesOf } from './kinds.ts';
+import { macOfLinkLocal } from './link-local.ts';
+import { learns } from './tunnel.ts';
+
+/** What is known of a network when one of its rows is judged. */
+export interface RowGround {
+  readonly here: ThisHost;
+  readonly snapshot: SnapshotView;
+  readonly network: Network;
+  /** Endpoints of this host that have their port. */
+  readonly connected: ReadonlyMap<Id, unknown>;
+}
+
+/**
+ * Whether a row is as `desired` has it, told from the one endpoint or host that it is about: the kernel says that it is
+ * like this now, or that it is `gone`. Gives the write that puts it right; `undefined` when there is nothing to do, and
+ * `look` when one row does not tell.
+ */
+export function mendRow(
+  ground: RowGround,
+  row: Fdb | Neighbour,
+  gone: boolean,
+): KernelOp | 'look' | undefined {
+  const wished = wishFor(ground, row);
+  if (wished) {
+    const isThere = !gone && kernelKey(wished) === kernelKey(row) && rulesOf(row.kind).equal(wished, row);
+    return isThere ? undefined : { verb: 'add', object: wished };
+  }
+  if (gone || isKernels(row, ground.network)) return undefined;
+  // Behind a port there may be what was plugged in just now.
+  return row.kind === 'fdb' && row.table === 'master' ? 'look' : { verb: 'delete', object: row };
+}
+
+/** Learned by a device that is to learn, or the kernel's own multicast. */
+const isKernels = (row: Fdb | Neighbour, network: Network): boolean =>
+  row.kind === 'fdb' ? row.state === 'learned' && learns(network, row.dev) : row.state === 'noarp';
+
+function wishFor(ground: RowGround, row: Fdb | Neighbour): Fdb | Neighbour | undefined {
+  const { here, snapshot, network } = ground;
+  const records = snapshot.inNetwork(network.id);
+  if (!records.endpointCount.has(here.host.id)) return undefined;
+  if (row.kind === 'fdb' && row.mac === ZERO_MAC) return zeroRow(ground, records, row);
+  const endpoint = endpointOf(records, row);
+  if (endpoint?.host === here.host.id) return portRow(ground, endpoint, row);
+  const peer = endpoint && snapshot.hosts.get(endpoint.host);
+  return (
+    peer &&
+    rowsTowards(here, network, peer, [endpoint]).find((wished) => kernelKey(wished) === kernelKey(row))
+  );
+}
+
+/** Whom a row is about. */
+function endpointOf(records: NetworkRecords, row: Fdb | Neighbour): Endpoint | undefined {
+  const { endpoints, endpointByIp, endpointByMac } = records;
+  const id =
+    row.kind === 'fdb'
+      ? endpointByMac.get(row.mac)
+      : (endpointByIp.get(row.ip) ?? endpointByMac.get(macOfLinkLocal(row.ip) ?? ''));
+  return id && endpoints.get(id);
+}
+
+/** The row of a member's VTEP, in modes that have such. */
+function zeroRow({ here, snapshot, network }: RowGround, { endpointCount }: NetworkRecords, row: Fdb) {
+  const isItsVtep = (host: Host | undefined): host is Host =>
+    host !== undefined && host.id !== here.host.id && vtepOf(host, network.underlay) === row.dst;
+  const peer = [...endpointCount.keys()].map((id) => snapshot.hosts.get(id)).find(isItsVtep);
+  return peer && rowsTowards(here, network, peer, []).find((wished) => kernelKey(wished) === kernelKey(row));
+}
+
+/** Where the bridge is to find an endpoint of this host: a row elsewhere has taken it from there. */
+function portRow(
+  { here, network, connected }: RowGround,
+  { id, mac }: Endpoint,
+  row: Fdb | Neighbour,
+): Fdb | undefined {
+  if (row.kind !== 'fdb' || row.table !== 'master' || !connected.has(id)) return undefined;
+  const ns = overlayNamespace(here.hostTag, network.vni);
+  return { kind: 'fdb', ns, dev: portName(id), table: 'master', mac, state: 'static' };
+}

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildIfStale } from './lab-cli.ts';
+import { type Ping, type StageNetwork, strike, TwoHosts } from './two-hosts.ts';
+
+/**
+ * Damage by a stranger's hand on a host that runs, and how soon it is undone. NET, PORT, MAC are of the network's
+ * namespace on this host, C and DEV of the container, RMAC, RIP4 and RIP6 of the one on the other host.
+ */
+
+interface Blow {
+  readonly line: string;
+  /** The kernel tells of it unless said otherwise: then it is found by looking. */
+  readonly withinMs?: number;
+  /** Of what only this mode writes down. */
+  readonly mode?: string;
+}
+
+const EVENT_MS = 1_000;
+
+const BLOWS: readonly Blow[] = [
+  'ip netns del $NET',
+  'umount -l /run/netns/$NET',
+  'ip -n $NET link del vxlan0',
+  'ip -n $NET link set vxlan0 down',
+  'ip -n $NET link set vxlan0 mtu 1300',
+  'ip -n $NET link set vxlan0 nomaster',
+  'ip -n $NET link set vxlan0 arp off',
+  'ip -n $NET link set vxlan0 addrgenmode eui64',
+  'ip -n $NET link set vxlan0 type vxlan ttl 3 local 127.0.0.1',
+  'ip -n $NET link set vxlan0 name vxlan9',
+  'ip -n $NET link set vxlan0 netns 1; ip link del vxlan0',
+  'ip -n $NET link del br0',
+  'ip -n $NET link set br0 down',
+  'ip -n $NET link set br0 mtu 1300',
+  'ip -n $NET link set br0 type bridge stp_state 1 mcast_snooping 1',
+  'ip -n $NET link del $PORT',
+  'ip -n $NET link set $PORT down',
+  'ip -n $NET link set $PORT mtu 1300',
+  'ip -n $NET link set $PORT nomaster',
+  'bridge -n $NET link set dev $PORT learning on flood on isolated on',
+  'bridge -n $NET link set dev $PORT state 0',
+  'bridge -n $NET link set dev $PORT locked on',
+  'bridge -n $NET link set dev vxlan0 learning on hairpin on flood off mcast_flood off bcast_flood off',
+  'bridge -n $NET link set dev vxlan0 state 0',
+  'bridge -n $NET link set dev vxlan0 locked on',
+  'bridge -n $NET fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
+  'bridge -n $NET fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.77',
+  'bridge -n $NET fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.77',
+  'bridge -n $NET fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.77 static',
+  'bridge -n $NET fdb add 02:00:00:00:00:99 dev $PORT master static',
+  'bridge -n $NET fdb del $MAC dev $PORT master',
+  'bridge -n $NET fdb replace $MAC dev vxlan0 master static',
+  'bridge -n $NET fdb replace $MAC dev $PORT master permanent',
+  'bridge -n $NET fdb add $RMAC dev br0 self permanent',
+  'ip -n $NET link set br0 type bridge fdb_flush',
+  'ip -n $NET neigh replace $RIP4 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+  'ip -n $NET neigh replace 10.70.0.99 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+  'ip -n $NET neigh replace $RIP6 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+  'ip -n $NET addr add 10.9.9.9/24 dev br0',
+  'ip -n $NET addr add fd09::9/64 dev vxlan0 nodad',
+  'ip -n $NET link add eve0 type bridge',
+  'ip -n $NET link add eve0 type veth peer name eve1',
+  'ip -n $C link del $DEV',
+  'ip -n $C link set $DEV down',
+  'ip -n $C link set $DEV mtu 1300',
+  'ip -n $C link set $DEV address 02:00:00:00:00:99',
+  'ip -n $C link set $DEV arp off',
+  'ip -n $C link set $DEV down name eve9',
+  'ip -n $C addr flush dev $DEV',
+  'ip -n $C addr del $IP4 dev $DEV',
+  'ip -n $C addr del $IP6 dev $DEV',
+  'ip -n $C addr add 10.9.9.9/24 dev $DEV',
+  'ip -n $C addr add fd09::9/64 dev $DEV nodad',
+  'ip -n $C addr change $IP6 dev $DEV preferred_lft 10 valid_lft 100',
+  'ip -n $C addr change $IP4 dev $DEV preferred_lft 10 valid_lft 100',
+  'ip -n $C route del 10.7${DEV#eth}.0.0/24 dev $DEV',
+  'ip -n $C -6 route del fd7${DEV#eth}::/64 dev $DEV',
+  'ip -n $C link set lo down',
+  'ip netns exec $C sysctl -qw net.ipv6.conf.$DEV.disable_ipv6=1',
+  'ip netns exec $C sysctl -qw net.ipv6.conf.all.disable_ipv6=1',
+  'ip netns exec $C sysctl -qw net.ipv6.conf.$DEV.addr_gen_mode=0',
+  'ip netns exec $NET sysctl -qw net.ipv6.conf.vxlan0.disable_ipv6=1',
+  'ip netns exec $NET sysctl -qw net.ipv6.conf.all.disable_ipv6=1',
+  'ip netns exec $NET sysctl -qw net.ipv6.conf.$PORT.addr_gen_mode=0',
+  'ip netns exec $NET sysctl -qw net.ipv6.conf.br0.accept_ra=1',
+  'ip netns exec $C sysctl -qw net.ipv6.conf.$DEV.accept_ra=1',
+].map((line) => ({ line }));
+
+const ROWS: readonly Blow[] = [
+  { mode: 'proxy', line: 'bridge -n $NET fdb del $RMAC dev vxlan0' },
+  { mode: 'proxy', line: 'bridge -n $NET fdb replace $RMAC dev vxlan0 dst 10.99.0.77' },
+  { mode: 'proxy', line: 'bridge -n $NET fdb add 02:00:00:00:00:99 dev vxlan0 dst 10.99.0.77 dynamic' },
+  { mode: 'proxy', line: 'bridge -n $NET fdb replace $RMAC dev vxlan0 dst 10.99.0.2 port 5000' },
+  { mode: 'proxy', line: 'ip -n $NET neigh del $RIP4 dev vxlan0' },
+  { mode: 'proxy', line: 'ip -n $NET neigh flush dev vxlan0 nud permanent' },
+];
+
+const MODES = ['proxy', 'flood'];
+let stage: TwoHosts;
+
+beforeAll(async () => {
+  buildIfStale();
+  stage = await TwoHosts.up('heal', MODES);
+});
+afterAll(() => stage?.down());
+
+describe.each(MODES)('a network in %s', (mode) => {
+  let network: StageNetwork;
+  let pings: Ping[];
+  beforeAll(async () => {
+    network = stage.networks.find((each) => each.mode === mode)!;
+    pings = stage.startPings(network);
+    await sleep(1000);
+  });
+
+  const blows = [...BLOWS, ...ROWS].filter((blow) => (blow.mode ?? mode) === mode);
+  test.each(blows)('$line', { timeout: 60_000 }, async ({ line, withinMs = EVENT_MS }) => {
+    const before = await stage.look(network);
+    strike(line, network.words);
+    const struckMs = performance.now();
+    const rounds: string[] = [];
+    while ((rounds[0] = await stage.look(network)) !== before) {
+      if (performance.now() - struckMs > 12000) break;
+    }
+    const healedMs = performance.now() - struckMs;
+    const a = new Set(before.split('\n')),
+      b = new Set(rounds[0]!.split('\n'));
+    const diff = [
+      ...[...a].filter((x) => !b.has(x)).map((x) => `- ${x}`),
+      ...[...b].filter((x) => !a.has(x)).map((x) => `+ ${x}`),
+    ];
+    await Promise.race([Promise.all(pings.map((ping) => ping.answered(struckMs))), sleep(8000)]);
+    console.log(
+      `HEAL ${mode} ${diff.length ? 'NEVER' : Math.round(healedMs)} ping ${Math.round(performance.now() - struckMs)} | ${line}` +
+        (diff.length ? `\n${diff.join('\n').slice(0, 1500)}` : ''),
+    );
+    expect(diff).toEqual([]);
+  });
+});
