@@ -6,7 +6,8 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { type Endpoint, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
-import type { Attachment } from './attachment.ts';
+import type { Attachment, JournalEntry } from './attachment.ts';
+import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
@@ -164,9 +165,9 @@ function attachmentOf(
 }
 
 /** The promise is durable: now the kernel may be brought to it, and the controller told. */
-export function noteJournaled(state: AgentState, key: string): AgentEffect[] {
-  noteWritten(state, key);
-  const effects: AgentEffect[] = [];
+export function noteJournaled(state: AgentState, key: string, entry?: JournalEntry): AgentEffect[] {
+  noteWritten(state, key, entry);
+  const effects = state.attachments.get(key as Id)?.state === 'detaching' ? askAgainToDetach(state) : [];
   for (const [request, attaching] of journaling(state, key)) {
     state.attaching.set(request, { ...attaching, phase: 'settling' });
     // Last in order: of several at one path it is the newest.

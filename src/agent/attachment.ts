@@ -19,6 +19,9 @@ export interface Attachment {
   readonly since: Revision;
 }
 
+/** Of which a process that reads the journal tells the controller. */
+export const isUntold = ({ state, published }: Attachment): boolean => state === 'attached' && !published;
+
 /** Who this host is: made up at the first start, and what its kernel objects are named after. */
 export interface Identity {
   readonly entry: 'identity';

@@ -48,7 +48,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'asked-reset':
       return beginReset(state, event.request);
     case 'journaled':
-      return [...noteJournaled(state, event.key), ...noteHandBackJournaled(state, event.key)];
+      return [...noteJournaled(state, event.key, event.entry), ...noteHandBackJournaled(state, event.key)];
     case 'journal-failed':
       giveUpHandBack(state, event.key);
       return failJournal(state, event.key, event.rejection);

@@ -114,6 +114,8 @@ export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Reject
   if (refused?.reason === 'unavailable') return [];
   state.releasing.delete(endpoint);
   if (state.attachments.get(endpoint)?.state !== 'detaching') return [];
+  // The journal still says the opposite, for a full disk perhaps: asked once more when it no longer does.
+  if (state.untoldOnDisk.has(endpoint)) return [];
   state.attachments.delete(endpoint);
   return keepJournal(state, endpoint);
 }

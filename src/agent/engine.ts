@@ -142,10 +142,10 @@ export class Engine {
           .then((outcome) => this.dispatch({ event: 'blocks-returned', network: effect.network, outcome }));
         return;
       case 'journal-put':
-        void this.journal(effect.key, (journal) => journal.put(effect.key, effect.entry));
+        void this.journal(effect.key, effect.entry);
         return;
       case 'journal-delete':
-        void this.journal(effect.key, (journal) => journal.delete(effect.key));
+        void this.journal(effect.key);
         return;
       case 'keep-view':
         this.viewFile.keepSoon();
@@ -177,13 +177,11 @@ export class Engine {
     }
   }
 
-  private async journal(
-    key: string,
-    write: (journal: Journal<JournalEntry>) => Promise<void>,
-  ): Promise<void> {
+  private async journal(key: string, entry?: JournalEntry): Promise<void> {
+    const { journal } = this.parts;
     try {
-      await write(this.parts.journal);
-      this.dispatch({ event: 'journaled', key });
+      await (entry ? journal.put(key, entry) : journal.delete(key));
+      this.dispatch({ event: 'journaled', key, entry });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.parts.log.error({ code: error.code, next: error.next }, error.message);

@@ -52,7 +52,8 @@ export type AgentEvent =
       /** At which the controller has them, or why it does not take them. */
       readonly outcome: Revision | Rejection;
     }
-  | { readonly event: 'journaled'; readonly key: string }
+  /** It says this now, or nothing. */
+  | { readonly event: 'journaled'; readonly key: string; readonly entry?: JournalEntry }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }

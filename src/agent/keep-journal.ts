@@ -1,5 +1,6 @@
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
+import { isUntold, type JournalEntry } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
@@ -10,8 +11,13 @@ export function keepJournal({ attachments, unwritten }: AgentState, id: Id): Age
   return [entry ? { effect: 'journal-put', key: id, entry } : { effect: 'journal-delete', key: id }];
 }
 
-export function noteWritten({ unwritten }: AgentState, key: string): void {
-  unwritten.delete(key as Id);
+export function noteWritten(state: AgentState, key: string, entry?: JournalEntry): void {
+  const { attachments, unwritten, untoldOnDisk } = state;
+  const id = key as Id;
+  // Something newer may be on its way.
+  if (attachments.get(id) === entry) unwritten.delete(id);
+  if (entry?.entry === 'attachment' && isUntold(entry)) untoldOnDisk.add(id);
+  else untoldOnDisk.delete(id);
 }
 
 export function noteUnwritten({ unwritten }: AgentState, key: string, rejection: Rejection): void {

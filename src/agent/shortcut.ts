@@ -1,10 +1,10 @@
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import { type KernelObject, kernelKey } from '#model/kernel-state.ts';
-import { ZERO_MAC } from '#model/mac.ts';
+import { type Fdb, type KernelObject, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { hostTag } from '#model/own.ts';
 import type { Change, Endpoint, Revision } from '#model/records.ts';
 import { localObjects, remoteObjects, type ThisHost } from '#plan/endpoint-objects.ts';
+import { wishFor } from '#plan/mend-row.ts';
 import { order } from '#plan/order.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
@@ -76,7 +76,7 @@ const isAtRest = ({ attachments }: AgentState, after: Endpoint | undefined): boo
   return attachment?.state === 'attached' && attachment.endpoint.generation === after?.generation;
 };
 
-function rowsOf(state: AgentState, endpoint: Endpoint): KernelObject[] | undefined {
+function rowsOf(state: AgentState, endpoint: Endpoint): (Fdb | Neighbour)[] | undefined {
   const network = state.view.networks.get(endpoint.network);
   const peer = state.view.hosts.get(endpoint.host);
   const host = thisHost(state);
@@ -86,11 +86,12 @@ function rowsOf(state: AgentState, endpoint: Endpoint): KernelObject[] | undefin
   return remoteObjects(host, network, endpoint, peer);
 }
 
-/** All-zero rows go with the last endpoint of their VTEP, which a turn finds; a MAC or IP may be another's by now. */
-function isStillWanted({ view }: AgentState, network: Id, row: KernelObject): boolean {
-  const { endpointByIp, endpointByMac } = view.inNetwork(network);
-  if (row.kind === 'fdb') return row.mac === ZERO_MAC || endpointByMac.has(row.mac);
-  return row.kind === 'neighbour' && (endpointByIp.has(row.ip) || endpointByMac.has(row.mac));
+/** A VTEP has other endpoints; a MAC or IP may be another's by now. */
+function isStillWanted(state: AgentState, id: Id, row: Fdb | Neighbour): boolean {
+  const [here, network] = [thisHost(state), state.view.networks.get(id)];
+  return Boolean(
+    here && network && wishFor({ here, snapshot: state.view, network, connected: new Map() }, row),
+  );
 }
 
 const addAll = (objects: readonly KernelObject[]): KernelOp[] =>

@@ -8,7 +8,7 @@ import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { RankedOp } from '#plan/order.ts';
-import type { Attachment } from './attachment.ts';
+import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
 import { keepOwnWord } from './own-word.ts';
@@ -31,6 +31,8 @@ export interface AgentState {
   readonly attachments: Map<Id, Attachment>;
   /** Of which the journal does not say yet what `attachments` says, and why (see keep-journal.ts). */
   readonly unwritten: Map<Id, 'writing' | Rejection>;
+  /** Endpoints that the journal says are attached and the controller still to be told of, whatever is true by now. */
+  readonly untoldOnDisk: Set<Id>;
   readonly attaching: Map<number, Attaching>;
   /** Endpoints whose publication is under way. */
   readonly publishing: Set<Id>;
@@ -179,6 +181,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   },
   attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
   unwritten: new Map(),
+  untoldOnDisk: new Set([...start.attachments].filter(isUntold).map(({ endpoint }) => endpoint.id)),
   attaching: new Map(),
   publishing: new Set(),
   orphansPossible: true,

@@ -223,7 +223,7 @@ export class TestAgent {
       }
       case 'journal-put':
         this.journal.set(effect.key, effect.entry);
-        return this.dispatch({ event: 'journaled', key: effect.key });
+        return this.dispatch({ event: 'journaled', key: effect.key, entry: effect.entry });
       case 'journal-delete':
         this.journal.delete(effect.key);
         return this.dispatch({ event: 'journaled', key: effect.key });

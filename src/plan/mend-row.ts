@@ -44,7 +44,8 @@ export function mendRow(
 const isKernels = (row: Fdb | Neighbour, network: Network): boolean =>
   row.kind === 'fdb' ? row.state === 'learned' && learns(network, row.dev) : row.state === 'noarp';
 
-function wishFor(ground: RowGround, row: Fdb | Neighbour): Fdb | Neighbour | undefined {
+/** What `desired` has in a row's place. */
+export function wishFor(ground: RowGround, row: Fdb | Neighbour): Fdb | Neighbour | undefined {
   const { here, snapshot, network } = ground;
   const records = snapshot.inNetwork(network.id);
   if (!records.endpointCount.has(here.host.id)) return undefined;

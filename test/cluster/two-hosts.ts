@@ -115,6 +115,8 @@ export class TwoHosts {
         DEV: dev,
         PORT: `p${near.id.slice(-12).toLowerCase()}`,
         MAC: near.mac,
+        CIDR4: subnets[0]!,
+        CIDR6: subnets[1]!,
         IP4: `${near.addresses[0]}/24`,
         IP6: `${near.addresses[1]}/64`,
         RMAC: far.mac,

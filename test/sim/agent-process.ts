@@ -201,7 +201,7 @@ export class AgentProcess {
 
   #journal(key: string, entry: JournalEntry | undefined): void {
     this.#machine.disk.write(key, entry, (written) => {
-      if (written) this.dispatch({ event: 'journaled', key });
+      if (written) this.dispatch({ event: 'journaled', key, entry });
       else this.dispatch({ event: 'journal-failed', key, rejection: DISK_FULL });
     });
   }
