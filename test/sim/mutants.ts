@@ -82,7 +82,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'an old view deletes what it does not know',
-    file: 'agent/turn.ts',
+    file: 'agent/plan-ops.ts',
     find: 'state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops)',
     become: 'ops',
   },
