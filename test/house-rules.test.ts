@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   netlink: [],
   kernel: ['model', 'netlink'],
   packet: [],
+  dns: ['model'],
   api: ['model'],
   transport: ['model', 'api'],
   controller: ['model', 'api', 'intent', 'store', 'plan', 'transport'],
@@ -53,7 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const isCompositionRoot = (file: string): boolean => path.basename(file) === 'main.ts';
 
 /** Rooms without clock, chance, files or sockets: the same input gives the same output, so a run can be replayed. */
-const PURE_ROOMS = ['model', 'intent', 'plan', 'packet'];
+const PURE_ROOMS = ['model', 'intent', 'plan', 'packet', 'dns'];
 /** Cores decide; their interpreters act. A core that reached for the clock could not be simulated. */
 const PURE_FILES = [
   'controller/core.ts',

@@ -25,6 +25,8 @@ export interface NetworkRecords {
 }
 
 interface MutableNetworkRecords {
+  /** Made at the first look-up by name: few processes ask, and it is large. */
+  endpointsByName?: Map<string, Set<Id>>;
   blocks: Map<Id, Block>;
   endpoints: Map<Id, Endpoint>;
   endpointByIp: Map<Ip, Id>;
@@ -53,6 +55,24 @@ function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: 1
   const count = (endpointCount.get(host) ?? 0) + more;
   if (count > 0) endpointCount.set(host, count);
   else endpointCount.delete(host);
+}
+
+const namesOf = ({ name, aliases }: Endpoint): string[] => [name, ...aliases].map(foldName);
+
+function addNames(index: Map<string, Set<Id>>, endpoint: Endpoint): void {
+  for (const name of namesOf(endpoint)) {
+    const ids = index.get(name);
+    if (ids) ids.add(endpoint.id);
+    else index.set(name, new Set([endpoint.id]));
+  }
+}
+
+function deleteNames(index: Map<string, Set<Id>>, endpoint: Endpoint): void {
+  for (const name of namesOf(endpoint)) {
+    const ids = index.get(name);
+    ids?.delete(endpoint.id);
+    if (ids?.size === 0) index.delete(name);
+  }
 }
 
 /** Read-only face of {@link Snapshot}: what pure functions take. */
@@ -91,6 +111,17 @@ export class Snapshot {
   /** The records of one network; empty for an unknown one. */
   inNetwork(network: Id): NetworkRecords {
     return this.byNetwork.get(network) ?? NO_RECORDS;
+  }
+
+  /** Those of the network with this name or alias, compared without case. */
+  *endpointsNamed(network: Id, name: string): Generator<Endpoint> {
+    const records = this.byNetwork.get(network);
+    if (!records) return;
+    if (!records.endpointsByName) {
+      records.endpointsByName = new Map();
+      for (const endpoint of records.endpoints.values()) addNames(records.endpointsByName, endpoint);
+    }
+    for (const id of records.endpointsByName.get(foldName(name)) ?? []) yield this.endpoints.get(id)!;
   }
 
   /** Absent is undefined. */
@@ -177,6 +208,7 @@ export class Snapshot {
     for (const ip of endpoint.addresses) records.endpointByIp.set(ip, endpoint.id);
     records.endpointByMac.set(endpoint.mac, endpoint.id);
     countMember(records, endpoint.host, 1);
+    if (records.endpointsByName) addNames(records.endpointsByName, endpoint);
   }
 
   private unindexEndpoint(endpoint: Endpoint): void {
@@ -184,6 +216,7 @@ export class Snapshot {
     records.endpoints.delete(endpoint.id);
     for (const ip of endpoint.addresses) deleteIfEqual(records.endpointByIp, ip, endpoint.id);
     deleteIfEqual(records.endpointByMac, endpoint.mac, endpoint.id);
+    if (records.endpointsByName) deleteNames(records.endpointsByName, endpoint);
     countMember(records, endpoint.host, -1);
   }
 
