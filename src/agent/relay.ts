@@ -23,6 +23,7 @@ export function relayRoutes(
   router.service(ControllerService, {
     hello,
     createNetwork: relay(controller.createNetwork),
+    changeNetwork: relay(controller.changeNetwork),
     removeNetwork: relay(controller.removeNetwork),
     removeHost: relay(controller.removeHost),
     evictHost: relay(controller.evictHost),

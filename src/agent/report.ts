@@ -25,6 +25,7 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
     settledRevision: session.settledRevision,
     ops: ops.map(({ op }) => op),
     results,
+    outages: [...state.outages.values()],
     notices: noticesOf(state),
   });
 }

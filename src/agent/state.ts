@@ -1,6 +1,6 @@
 import type { Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
-import type { HostStatus } from '#model/host-status.ts';
+import type { HostStatus, Outage } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
@@ -50,6 +50,8 @@ export interface AgentState {
   readonly handingBack: Map<Id, HandBack>;
   readonly idleSince: Map<Id, number>;
   readonly detaching: Map<number, Detaching>;
+  /** For how long the tunnel of a network was away when it was made anew last. */
+  readonly outages: Map<Id, Outage>;
   /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
   wishesNothing: boolean;
   /** Requests that wait until nothing of ours is left, and since when. */
@@ -192,6 +194,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
   detaching: new Map(),
+  outages: new Map(),
   wishesNothing: false,
   resetting: new Map(),
   turn: {

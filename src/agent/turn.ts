@@ -2,6 +2,7 @@ import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { AgentEffect } from './event.ts';
+import { noteOutages } from './outages.ts';
 import {
   chooseReach,
   endRetries,
@@ -116,6 +117,7 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
   turn.phase = 'idle';
   noteEnd(state);
   const refused = results.filter(({ ok }) => !ok);
+  noteOutages(state, results);
   // A glance without a refusal says nothing of what was refused before.
   if (turn.reach === 'look' || refused.length > 0) noteOutcome(state, refused);
   noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);

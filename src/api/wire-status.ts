@@ -8,20 +8,25 @@ import { type HostStatus as HostStatusMessage, HostStatusSchema } from './gen/we
 import { WireError } from './wire-records.ts';
 
 const count = z.number().int().min(0);
+const id = z
+  .string()
+  .refine(isId, 'is not an id')
+  .transform((text) => text as Id);
 const words = z.string().max(4096);
 
 /** The status as it is kept and sent: what an agent says of itself is hostile until it has passed. */
 export const hostStatusSchema = z.object({
-  host: z
-    .string()
-    .refine(isId, 'is not an id')
-    .transform((id) => id as Id),
+  host: id,
   appliedRevision: count,
   headRevision: count,
   settledRevision: count,
   drift: z
     .array(z.object({ kind: z.enum(KERNEL_KINDS), missing: count, extra: count, changed: count }))
     .max(KERNEL_KINDS.length),
+  outages: z
+    .array(z.object({ network: id, revision: count, durationMs: z.number().min(0) }))
+    .max(4096)
+    .default([]),
   failing: z.array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() })).max(1000),
   notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(1000),
   endpoints: count,
@@ -52,6 +57,7 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     headRevision: BigInt(status.headRevision),
     settledRevision: BigInt(status.settledRevision),
     drift: [...status.drift],
+    outages: [...status.outages],
     failing: [...status.failing],
     notices: [...status.notices],
   });

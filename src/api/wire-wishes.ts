@@ -5,6 +5,7 @@ import type { Wish } from '#model/wish.ts';
 import type {
   AdoptBridgeRequest,
   AttachEndpointRequest,
+  ChangeNetworkRequest,
   CreateNetworkRequest,
   DetachEndpointRequest,
   DisownBridgeRequest,
@@ -31,6 +32,13 @@ export const wishFromWire = {
     wish: 'create-network',
     ...words,
   }),
+
+  changeNetwork: ({
+    $typeName,
+    $unknown,
+    dryRun,
+    ...words
+  }: ChangeNetworkRequest): WishNamed<'change-network'> => ({ wish: 'change-network', ...words }),
 
   removeNetwork: ({ network }: RemoveNetworkRequest): WishNamed<'remove-network'> => ({
     wish: 'remove-network',

@@ -26,7 +26,7 @@ export function refuseUnheard(state: ControllerState, answer: Admitted | Rejecti
   return unheard.length > 0 ? refuse(state, unheard, 'which is not connected') : answer;
 }
 
-const followingHosts = ({ sessions }: ControllerState): Set<Id> =>
+export const followingHosts = ({ sessions }: ControllerState): Set<Id> =>
   new Set([...sessions.values()].map(({ host }) => host));
 
 /** Nobody is given an address for which a host would have to be asked that cannot be heard, if others are free. */

@@ -10,10 +10,16 @@ import type { Wish } from '#model/wish.ts';
  */
 export function authorize(principal: Principal, wish: Wish, snapshot: SnapshotView): Rejection | undefined {
   if (principal.role === 'operator') return undefined;
-  if (wish.wish === 'free-block' || wish.wish === 'repair-addresses') return refuseHost(principal, wish.wish);
+  if (NOT_FOR_HOSTS.has(wish.wish)) return refuseHost(principal, wish.wish);
   const host = concernedHost(wish, snapshot);
   return host === undefined ? undefined : authorizeHost(principal, host);
 }
+
+const NOT_FOR_HOSTS: ReadonlySet<Wish['wish']> = new Set([
+  'free-block',
+  'advance-change',
+  'repair-addresses',
+]);
 
 /** What concerns the whole cluster is not for a host to ask. */
 export const refuseHost = ({ name }: Principal, wish: string): Rejection =>
@@ -50,6 +56,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
       return adoption && nameOfHost(adoption.host, snapshot);
     }
     case 'create-network':
+    case 'change-network':
+    case 'advance-change':
     case 'remove-network':
     case 'free-block':
     case 'repair-addresses':

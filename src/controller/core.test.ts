@@ -144,7 +144,15 @@ describe('a block that was given up', () => {
     const report = (name: string, appliedRevision: number) => {
       const { id } = controller.state.snapshot.hostNamed(name)!;
       const counts = { headRevision: revision, settledRevision: 0, endpoints: 1, networks: 1 };
-      const status = { host: id, appliedRevision, ...counts, drift: [], failing: [], notices: [] };
+      const status = {
+        host: id,
+        appliedRevision,
+        ...counts,
+        drift: [],
+        failing: [],
+        outages: [],
+        notices: [],
+      };
       controller.dispatch({ event: 'status-reported', status });
       controller.dispatch({ event: 'tick' });
       controller.acknowledgeAll();

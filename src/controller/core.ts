@@ -1,11 +1,12 @@
 import { admit } from '#intent/admit.ts';
-import type { Chance } from '#intent/admitted.ts';
-import { fault, isRejection, reject } from '#model/fault.ts';
+import type { Admitted, Chance } from '#intent/admitted.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Change, Revision } from '#model/records.ts';
 import type { Feed } from '#store/store.ts';
 import { askOthers, askOwners, barUnheard, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
 import { authorize, authorizeHost } from './authorize.ts';
-import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
+import { driveChanges, refuseLeavingBehind } from './drive-changes.ts';
+import type { ControllerEffect, ControllerEvent, Granted, Petition } from './event.ts';
 import { beginFollow, continueFollow, touchedBy } from './follow.ts';
 import { freeBlocks } from './free-blocks.ts';
 import type { ControllerState } from './state.ts';
@@ -33,10 +34,11 @@ export function step(state: ControllerState, event: ControllerEvent, chance: Cha
       return [];
     case 'status-reported':
       noteSettled(state, event.status);
-      state.applied.set(event.status.host, event.status.appliedRevision);
+      state.statuses.set(event.status.host, event.status);
+      state.waiting.push(...driveChanges(state, chance.now));
       return [{ effect: 'keep-status', status: event.status }, ...admitNext(state, chance)];
     case 'tick':
-      state.waiting.push(...freeBlocks(state));
+      state.waiting.push(...freeBlocks(state), ...driveChanges(state, chance.now));
       return [...giveUpAsking(state, chance.now), ...beat(state), ...admitNext(state, chance)];
   }
 }
@@ -55,13 +57,8 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
   while (!state.underWay) {
     const petition = state.waiting.shift();
     if (!petition) break;
-    const { request, principal, wish } = petition;
-    const answer =
-      authorize(principal, wish, snapshot) ??
-      refuseUnheard(
-        state,
-        admit(wish, snapshot, chance, { pools: state.pools, isBarred: barUnheard(state) }),
-      );
+    const { request } = petition;
+    const answer = decide(state, petition, chance);
     if (askOwners(state, petition, answer, chance.now)) continue;
     if (isRejection(answer) || answer.changes.length === 0) {
       const revision = snapshot.revision;
@@ -76,6 +73,15 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
     }
   }
   return effects;
+}
+
+/** Who may wish it, whether it can be, and what of it needs hosts that are not there. */
+function decide(state: ControllerState, { principal, wish }: Petition, chance: Chance): Admitted | Rejection {
+  const { snapshot, pools } = state;
+  const refusal = authorize(principal, wish, snapshot);
+  if (refusal) return refusal;
+  const answer = admit(wish, snapshot, chance, { pools, isBarred: barUnheard(state) });
+  return refuseLeavingBehind(state, wish, refuseUnheard(state, answer));
 }
 
 function endCommit(

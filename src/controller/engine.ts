@@ -1,13 +1,16 @@
 import type { Logger } from 'pino';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
+import { admit } from '#intent/admit.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
 import { StoreError } from '#store/store-error.ts';
+import { authorize } from './authorize.ts';
 import { step } from './core.ts';
+import { refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import type { ControllerState } from './state.ts';
 
@@ -39,10 +42,6 @@ export class Engine {
     return this.state.snapshot;
   }
 
-  get pools(): ControllerState['pools'] {
-    return this.state.pools;
-  }
-
   /** Answered once the wish is committed, or refused. */
   ask(principal: Principal, wish: Wish): Promise<Granted | Rejection> {
     const request = ++this.lastNumber;
@@ -50,6 +49,15 @@ export class Engine {
       this.asked.set(request, resolve);
       this.dispatch({ event: 'wished', petition: { request, principal, wish } });
     });
+  }
+
+  /** What would come of it now. */
+  preview(principal: Principal, wish: Wish): Granted | Rejection {
+    const { snapshot, pools } = this.state;
+    const answer =
+      authorize(principal, wish, snapshot) ??
+      refuseLeavingBehind(this.state, wish, admit(wish, snapshot, this.chance(), { pools }));
+    return isRejection(answer) ? answer : { ...answer, revision: snapshot.revision };
   }
 
   /** Begins a session; returns the way to end it. */

@@ -3,7 +3,7 @@ import type { Petition } from './event.ts';
 import type { ControllerState } from './state.ts';
 
 /** The core's own wishes are answered to nobody. */
-const NOBODY = 0;
+export const NOBODY = 0;
 
 /**
  * Wishes for the retired blocks that have rested to be free: every host of the network has applied what took them from
@@ -19,5 +19,7 @@ export function freeBlocks(state: ControllerState): Petition[] {
     }));
 }
 
-const hasRested = ({ network, retired }: Block, { snapshot, applied }: ControllerState): boolean =>
-  [...snapshot.inNetwork(network).endpointCount.keys()].every((host) => (applied.get(host) ?? 0) >= retired);
+const hasRested = ({ network, retired }: Block, { snapshot, statuses }: ControllerState): boolean =>
+  [...snapshot.inNetwork(network).endpointCount.keys()].every(
+    (host) => (statuses.get(host)?.appliedRevision ?? 0) >= retired,
+  );

@@ -43,7 +43,7 @@ export async function runController(config: ControllerConfig, signal: AbortSigna
 async function startEngine(config: ControllerConfig, store: Store, log: pino.Logger): Promise<Engine> {
   const { records, revision } = await store.read();
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
-  for (const { status } of await readStatuses(store)) state.applied.set(status.host, status.appliedRevision);
+  for (const { status } of await readStatuses(store)) state.statuses.set(status.host, status);
   log.info({ revision, records: records.length }, 'store is open');
   return new Engine(state, store, chance, log);
 }
@@ -60,7 +60,7 @@ async function serveUntil(
   const beat = setInterval(() => engine.dispatch({ event: 'tick' }), BEAT_INTERVAL_MS);
   const servers: Server[] = [];
   try {
-    const routes = controllerRoutes(engine, store, chance);
+    const routes = controllerRoutes(engine, store);
     for (const address of addresses) {
       servers.push(await serve(address, routes, tls));
       log.info({ address: formatAddress(address) }, 'listening');

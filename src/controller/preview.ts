@@ -1,3 +1,5 @@
+import { advanceChange } from '#intent/advance-change.ts';
+import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { HOST_NAMESPACE, type KernelState, kernelObjects, kernelStateOf } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
@@ -8,24 +10,92 @@ import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { type HostView, hostView } from '#plan/host-view.ts';
-import { order } from '#plan/order.ts';
+import { order, type RankedOp } from '#plan/order.ts';
 
 /** What one host's kernel would be told, as a person would type it. */
 export interface HostPlan {
   readonly host: string;
   readonly steps: readonly { readonly commands: readonly string[]; readonly reason: string }[];
+  /** Which of its frames are lost meanwhile; empty is none. */
+  readonly loss: string;
 }
 
-/** What changes would do on every host that they concern; hosts with nothing to do are left out. */
+/**
+ * What changes would do on every host that they concern; hosts with nothing to do are left out. Of a change in phases
+ * all of them, one after the other.
+ */
 export function previewChanges(snapshot: SnapshotView, changes: readonly Change[]): HostPlan[] {
-  const after = new Snapshot(snapshot.records(), snapshot.revision);
-  after.apply(changes, snapshot.revision + 1);
+  const stages = stagesOf(snapshot, changes);
   return [...snapshot.hosts.values()]
-    .map((host) => ({ host: host.name, steps: previewHost(host.id, snapshot, after) }))
+    .map(({ id, name }) => previewHost(id, name, stages))
     .filter((plan) => plan.steps.length > 0);
 }
 
-function previewHost(host: Id, before: SnapshotView, after: SnapshotView): HostPlan['steps'] {
+/** From one snapshot to the next; the title says when. */
+interface Stage {
+  readonly before: SnapshotView;
+  readonly after: SnapshotView;
+  readonly title?: string;
+}
+
+const TITLES = {
+  prepare: '1 of 3: makes ready for both ways',
+  switch: '2 of 3: goes over, when every host has done the above',
+  done: '3 of 3: removes what is of no use any more, when every host has gone over',
+};
+
+function stagesOf(snapshot: SnapshotView, changes: readonly Change[]): Stage[] {
+  const stages: Stage[] = [];
+  let before = snapshot;
+  let next = changes;
+  const id = changingNetwork(changes);
+  for (;;) {
+    const after = new Snapshot(before.records(), before.revision);
+    after.apply(next, before.revision + 1);
+    const change = id && after.networks.get(id)?.change;
+    stages.push({ before, after, title: id && TITLES[change?.phase ?? 'done'] });
+    if (!change) return stages;
+    const advanced = advanceChange(
+      { wish: 'advance-change', network: id, since: change.since, undo: false },
+      after,
+    );
+    if (isRejection(advanced)) return stages;
+    before = after;
+    next = advanced.changes;
+  }
+}
+
+function changingNetwork(changes: readonly Change[]): Id | undefined {
+  for (const change of changes)
+    if (change.verb === 'put' && change.record.kind === 'network' && change.record.change)
+      return change.record.id;
+  return undefined;
+}
+
+function previewHost(id: Id, host: string, stages: readonly Stage[]): HostPlan {
+  const steps: HostPlan['steps'][number][] = [];
+  let loss = '';
+  for (const { before, after, title } of stages) {
+    const ops = opsBetween(id, before, after);
+    if (ops.length > 0 && title) steps.push({ commands: [], reason: title });
+    steps.push(...ops.map(({ op, reason }) => ({ commands: renderOp(op), reason })));
+    if (isTunnelRebuilt(ops)) loss = REBUILT;
+  }
+  return { host, steps, loss };
+}
+
+const REBUILT = 'up to 100 ms of what goes to and comes from other hosts: the VXLAN device is made anew';
+
+function isTunnelRebuilt(ops: readonly RankedOp[]): boolean {
+  const tunnels = ops.flatMap(({ op: { verb, object } }) =>
+    object.kind === 'link' && object.detail.type === 'vxlan' ? [`${verb} ${object.ns} ${object.name}`] : [],
+  );
+  return tunnels.some(
+    (each) => each.startsWith('delete ') && tunnels.includes(each.replace('delete', 'add')),
+  );
+}
+
+function opsBetween(host: Id, before: SnapshotView, after: SnapshotView): RankedOp[] {
   const context = { hostTag: hostTag(host) };
   const kernel = (snapshot: SnapshotView) => {
     const view = hostView(snapshot, host)!;
@@ -33,10 +103,7 @@ function previewHost(host: Id, before: SnapshotView, after: SnapshotView): HostP
   };
   if (!after.hosts.has(host)) return [];
   const [wished, there] = [kernel(after), kernel(before)];
-  return order(diff(wished, withContainers(there, wished), context)).map(({ op, reason }) => ({
-    commands: renderOp(op),
-    reason,
-  }));
+  return order(diff(wished, withContainers(there, wished), context));
 }
 
 /** The containers are there already, as namespaces with nothing but a loopback that is up. */

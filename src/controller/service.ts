@@ -18,15 +18,13 @@ import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
 import { changeToWire, recordToWire } from '#api/wire-records.ts';
 import { statusFromWire, statusToWire } from '#api/wire-status.ts';
 import { wishFromWire } from '#api/wire-wishes.ts';
-import { admit } from '#intent/admit.ts';
-import type { Chance } from '#intent/admitted.ts';
 import { auditAddresses } from '#intent/audit-addresses.ts';
 import { allExhaustionNotices } from '#intent/exhaustion.ts';
 import { isRejection } from '#model/fault.ts';
 import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
-import { authorize, authorizeHost, refuseHost } from './authorize.ts';
+import { authorizeHost, refuseHost } from './authorize.ts';
 import type { Engine } from './engine.ts';
 import type { Granted } from './event.ts';
 import { FollowStream } from './follow-stream.ts';
@@ -34,10 +32,10 @@ import { previewChanges } from './preview.ts';
 import { readStatuses } from './read-statuses.ts';
 
 /** The schema's words → the engine's, and back. Nothing is decided here. */
-export function controllerRoutes(engine: Engine, store: Store, chance: () => Chance) {
+export function controllerRoutes(engine: Engine, store: Store) {
   const answer = async (wish: Wish, dryRun: boolean, context: HandlerContext): Promise<WishResponse> => {
     const principal = principalOf(context);
-    const granted = dryRun ? preview(engine, principal, wish, chance()) : await engine.ask(principal, wish);
+    const granted = dryRun ? engine.preview(principal, wish) : await engine.ask(principal, wish);
     if (isRejection(granted)) throw rejectionToError(granted);
     return create(WishResponseSchema, {
       revision: BigInt(granted.revision),
@@ -53,6 +51,8 @@ export function controllerRoutes(engine: Engine, store: Store, chance: () => Cha
       hello,
       createNetwork: (request, context) =>
         answer(wishFromWire.createNetwork(request), request.dryRun, context),
+      changeNetwork: (request, context) =>
+        answer(wishFromWire.changeNetwork(request), request.dryRun, context),
       removeNetwork: (request, context) =>
         answer(wishFromWire.removeNetwork(request), request.dryRun, context),
       removeHost: (request, context) => answer(wishFromWire.removeHost(request), request.dryRun, context),
@@ -112,13 +112,6 @@ const hello = (): HelloResponse =>
 /** What is to come of it, also when others must be asked first. */
 const wishedChanges = ({ changes, askFirst, subject }: Granted): readonly Change[] =>
   askFirst && subject ? [...changes, put(subject)] : changes;
-
-/** Admission without a commit. */
-function preview(engine: Engine, principal: Principal, wish: Wish, chance: Chance) {
-  const { snapshot, pools } = engine;
-  const answer = authorize(principal, wish, snapshot) ?? admit(wish, snapshot, chance, { pools });
-  return isRejection(answer) ? answer : ({ ...answer, revision: snapshot.revision } satisfies Granted);
-}
 
 /** As of one revision; what hosts say of their containers may be older. */
 async function audit(engine: Engine, store: Store, principal: Principal): Promise<AuditAddressesResponse> {

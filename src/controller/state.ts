@@ -1,4 +1,5 @@
 import type { Pools } from '#intent/pools.ts';
+import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { Revision } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
@@ -12,8 +13,10 @@ export interface ControllerState {
   readonly sessions: Map<number, Session>;
   readonly waiting: Petition[];
   underWay?: { readonly petition: Petition; readonly granted: Granted };
-  /** How far each host said it is. */
-  readonly applied: Map<Id, Revision>;
+  /** What each host said last. */
+  readonly statuses: Map<Id, HostStatus>;
+  /** Of networks that are being changed: which phase was seen first when. */
+  readonly phases: Map<Id, { readonly since: Revision; readonly seenMs: number }>;
   /** Wishes that other hosts must make room for first. */
   readonly asking: Asking[];
 }
@@ -33,5 +36,6 @@ export const createControllerState = (snapshot: Snapshot, pools: Pools): Control
   sessions: new Map(),
   waiting: [],
   asking: [],
-  applied: new Map(),
+  statuses: new Map(),
+  phases: new Map(),
 });

@@ -3,8 +3,10 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
 import { adoptBridge } from './adopt-bridge.ts';
+import { advanceChange } from './advance-change.ts';
 import type { IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
+import { changeNetwork } from './change-network.ts';
 import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
 import { disownBridge } from './disown-bridge.ts';
@@ -51,6 +53,10 @@ export function admit(
       return repairAddresses(snapshot);
     case 'create-network':
       return createNetwork(wish, snapshot, chance, options.pools);
+    case 'change-network':
+      return changeNetwork(wish, snapshot);
+    case 'advance-change':
+      return advanceChange(wish, snapshot);
     case 'remove-network':
       return removeNetwork(wish, snapshot);
     case 'attach-endpoint':

@@ -2,7 +2,7 @@ import { fault, isRejection, type Rejection, take } from '#model/fault.ts';
 import { createId } from '#model/id.ts';
 import { FAMILIES, familyOf } from '#model/ip.ts';
 import { parseName } from '#model/name.ts';
-import { type Host, type Network, put, type Subnet, UNDERLAY_FAMILIES } from '#model/records.ts';
+import { type Network, put, type Subnet, UNDERLAY_FAMILIES } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import {
   ADOPTING_MODES,
@@ -16,17 +16,14 @@ import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { allocateSubnet } from './allocate-subnet.ts';
 import { allocateVni } from './allocate-vni.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
-import { listSome } from './list-some.ts';
 import { chooseMtu, readMtu } from './network-mtu.ts';
 import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
 import type { Pools } from './pools.ts';
 import { readChoice, readName, readWholeNumber } from './read-field.ts';
+import { DEFAULT_PORT, readPort } from './read-port.ts';
 import { readSubnets } from './read-subnets.ts';
 import { firstUsable } from './usable-addresses.ts';
 
-/** IANA's port for VXLAN (RFC 7348, 8.1). */
-const DEFAULT_PORT = 4789;
-const MAX_PORT = 65_535;
 /** Of the outer packet: the usual default of a Linux host (net.ipv4.ip_default_ttl). */
 const DEFAULT_TTL = 64;
 
@@ -117,19 +114,4 @@ function readVni(faults: Faults, value: number, snapshot: SnapshotView): Vni | u
     faults.conflict.push(fault('vni', value, problem, 'choose another VNI, or leave it out'));
   }
   return vni;
-}
-
-function readPort(faults: Faults, value: number, hosts: readonly Host[]): number | undefined {
-  const port = readWholeNumber(faults, 'port', value, 1, MAX_PORT);
-  if (port === undefined) return undefined;
-  const takenOn = (each: number) => hosts.filter((host) => host.facts.takenPorts.includes(each));
-  const holders = takenOn(port).map((host) => host.name);
-  if (holders.length > 0) {
-    let free = DEFAULT_PORT;
-    while (free < MAX_PORT && takenOn(free).length > 0) free++;
-    const where = `${holders.length === 1 ? 'host' : 'hosts'} ${listSome(holders)}`;
-    const problem = `is taken by another program on ${where}`;
-    faults.conflict.push(fault('port', port, problem, `use a free UDP port, such as --port ${free}`));
-  }
-  return port;
 }

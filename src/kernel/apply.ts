@@ -101,6 +101,14 @@ export class Application implements Outbox {
     else this.#try(() => this.#encode(op));
     // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
     if (op.verb === 'add' && !isRow(op)) this.flush();
+    this.#noteTime(this.#index, performance.now());
+  }
+
+  #noteTime(index: number, atMs: number): void {
+    const result = this.#results[index]!;
+    const { object } = result.op;
+    if (result.ok && object.kind === 'link' && object.detail.type === 'vxlan')
+      this.#results[index] = { ...result, atMs };
   }
 
   #encode(op: KernelOp): void {
@@ -173,8 +181,10 @@ export class Application implements Outbox {
       if (verb !== 'delete' || object.kind !== 'link') break;
       links.push(object);
     }
+    const beganMs = performance.now();
     const outcomes = await deleteLinks(this.#visits, links);
     outcomes.forEach((error, i) => {
+      this.#noteTime(first + i, beganMs);
       if (error) this.#settle(first + i, error);
     });
     this.#index += links.length - 1;

@@ -13,12 +13,22 @@ export interface HostStatus {
   readonly settledRevision: Revision;
   /** Observed ≠ desired for a cause other than an unapplied revision; kinds without any are left out. */
   readonly drift: readonly Drift[];
+  /** Of the networks' tunnels, the last one each. */
+  readonly outages: readonly Outage[];
   /** Ops that the kernel refused. */
   readonly failing: readonly FailedOp[];
   readonly notices: readonly Notice[];
   /** Local endpoints, and networks taken part in. */
   readonly endpoints: number;
   readonly networks: number;
+}
+
+/** A tunnel was made anew, and carried nothing meanwhile. */
+export interface Outage {
+  readonly network: Id;
+  /** Of the view that asked for it. */
+  readonly revision: Revision;
+  readonly durationMs: number;
 }
 
 export interface Drift {

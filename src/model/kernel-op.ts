@@ -9,7 +9,12 @@ export type KernelOp =
 
 /** What became of an op. Adding what is there and deleting what is not are successes. */
 export type OpResult =
-  | { readonly ok: true; readonly op: KernelOp }
+  | {
+      readonly ok: true;
+      readonly op: KernelOp;
+      /** Of a tunnel, by a clock that never goes back: when its deletion began, or it was there. */
+      readonly atMs?: number;
+    }
   | { readonly ok: false; readonly op: KernelOp; readonly error: OpError };
 
 export interface OpError {

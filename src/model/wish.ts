@@ -1,5 +1,5 @@
 import type { Id } from './id.ts';
-import type { Endpoint, HostFacts, Station } from './records.ts';
+import type { Endpoint, HostFacts, Revision, Station } from './records.ts';
 
 /**
  * What somebody wants, in the words they used: nothing here has been checked. `intent/` admits a wish
@@ -10,6 +10,8 @@ export type Wish =
   | RemoveHost
   | EvictHost
   | CreateNetwork
+  | ChangeNetwork
+  | AdvanceChange
   | RemoveNetwork
   | AttachEndpoint
   | PublishEndpoint
@@ -82,6 +84,28 @@ export interface CreateNetwork {
   readonly adopts?: true;
   /** Permits a subnet that a host already routes. */
   readonly allowOverlap: boolean;
+}
+
+/** Another tunnel for a running network: what is left out stays. Refused while another change is under way. */
+export interface ChangeNetwork {
+  readonly wish: 'change-network';
+  /** Name or id. */
+  readonly network: string;
+  readonly mode?: string;
+  readonly port?: number;
+  readonly mtu?: number;
+  readonly ttl?: number;
+  /** Goes on without hosts that are away. */
+  readonly force: boolean;
+}
+
+/** The controller's own: a phase of a change is over, or one that a host cannot take is taken back. */
+export interface AdvanceChange {
+  readonly wish: 'advance-change';
+  readonly network: Id;
+  /** Which phase: the revision at which it began. */
+  readonly since: Revision;
+  readonly undo: boolean;
 }
 
 /** Refused while endpoints exist. */

@@ -77,6 +77,7 @@ describe('the status of a host', () => {
       settledRevision: 1,
       ops: [],
       results: [],
+      outages: [],
       notices: [],
       ...changes,
     });

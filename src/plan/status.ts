@@ -1,4 +1,4 @@
-import type { Drift, HostStatus } from '#model/host-status.ts';
+import type { Drift, HostStatus, Outage } from '#model/host-status.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
@@ -16,19 +16,21 @@ export interface StatusFacts {
   /** What the look found to do. */
   readonly ops: readonly KernelOp[];
   readonly results: readonly OpResult[];
+  readonly outages: readonly Outage[];
   /** What else people should know. */
   readonly notices: readonly Notice[];
 }
 
 /** Lag, drift and failing, told apart. Work that a new revision brings is lag, not drift. */
 export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
-  const { appliedRevision, headRevision, settledRevision, ops, results, notices } = facts;
+  const { appliedRevision, headRevision, settledRevision, ops, results, outages, notices } = facts;
   return {
     host: view.host.id,
     appliedRevision,
     headRevision: Math.max(headRevision, appliedRevision),
     settledRevision,
     drift: appliedRevision === view.revision ? driftOf(ops) : [],
+    outages,
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
     notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],
     endpoints: view.networks.reduce((count, { local }) => count + local.length, 0),

@@ -4,7 +4,7 @@ import { collect, examples, optionsOf, sessionOptions } from './common.ts';
 
 export function networkCommand(world: World): Command {
   const network = sessionOptions(
-    new Command('network').description('Make, list, look at and remove networks'),
+    new Command('network').description('Make, list, look at, change and remove networks'),
     true,
   );
 
@@ -65,6 +65,65 @@ export function networkCommand(world: World): Command {
         (await import('../action/network.ts')).inspectNetwork(world, optionsOf(command), name),
       ),
     true,
+  );
+
+  const change = (command: Command): Command =>
+    sessionOptions(
+      command
+        .option('--force', 'go on without hosts that are away; they follow when they are back')
+        .option('--no-wait', 'do not wait until all hosts have changed')
+        .option('--dry-run', 'show what would be done and lost, do nothing'),
+      true,
+    );
+
+  change(
+    network
+      .command('set-mode')
+      .description('Change how VTEPs are found, while traffic flows')
+      .argument('<network>', 'name or id')
+      .argument('<mode>', 'proxy, static or flood')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft network set-mode web static --dry-run', 'the plan, and what is expected to be lost'],
+          ['weft network set-mode web flood', 'do it, host by host, and tell what was lost'],
+        ),
+      )
+      .action(async (name, mode, _, command: Command) =>
+        (await import('../action/change-network.ts')).changeNetwork(
+          world,
+          { ...optionsOf<object>(command), mode },
+          name,
+        ),
+      ),
+  );
+
+  change(
+    network
+      .command('set')
+      .description('Change the tunnel of a network, while traffic flows')
+      .argument('<network>', 'name or id')
+      .option('--mode <mode>', 'proxy, static or flood')
+      .option('--port <number>', 'UDP port of the tunnels; nothing is lost')
+      .option('--mtu <bytes>', 'of the containers')
+      .option('--ttl <hops>', 'of the outer header')
+      .addHelpText(
+        'after',
+        examples(
+          [
+            'weft network set web --port 4790',
+            'listen on both ports, send on the new one, close the old one',
+          ],
+          ['weft network set web --mtu 1400 --dry-run', 'only show it'],
+          [
+            'weft network set web --mode flood --port 4790',
+            'with a new port no change of mode loses anything',
+          ],
+        ),
+      )
+      .action(async (name, _, command: Command) =>
+        (await import('../action/change-network.ts')).changeNetwork(world, optionsOf(command), name),
+      ),
   );
 
   sessionOptions(

@@ -25,7 +25,7 @@ describe('the tree', () => {
       expect.arrayContaining(['network', 'endpoint', 'host', 'status', 'lab', 'completion']),
     );
     expect(commands).not.toContain('__complete');
-    expect(await complete('network', 'c')).toEqual(['create', 'ls', 'inspect', 'rm']);
+    expect(await complete('network', 'c')).toEqual(['create', 'ls', 'inspect', 'set-mode', 'set', 'rm']);
   });
 
   test('options of the command, global ones included', async () => {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASLuAQoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCEIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSLkAQoSQWRvcHRCcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB25ldHdvcmsYAyABKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA3R0bBgIIAEoAUgEiAEBEg8KB2RyeV9ydW4YCSABKAhCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX3R0bCJEChNEaXNvd25CcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiTgoWUHVibGlzaFN0YXRpb25zUmVxdWVzdBIQCghhZG9wdGlvbhgBIAEoCRIiCghzdGF0aW9ucxgCIAMoCzIQLndlZnQudjEuU3RhdGlvbiKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiI6CghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcCIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMtgKChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLQWRvcHRCcmlkZ2USGy53ZWZ0LnYxLkFkb3B0QnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDERpc293bkJyaWRnZRIcLndlZnQudjEuRGlzb3duQnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hTdGF0aW9ucxIfLndlZnQudjEuUHVibGlzaFN0YXRpb25zUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIpkCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfbXR1QgYKBF90dGwiswEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIQgcKBV9tb2RlQgcKBV9wb3J0QgYKBF9tdHVCBgoEX3R0bCI4ChRSZW1vdmVOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMgoRUmVtb3ZlSG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjEKEEV2aWN0SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIhcKFUF1ZGl0QWRkcmVzc2VzUmVxdWVzdCJOChZBdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiIKCGZpbmRpbmdzGAIgAygLMhAud2VmdC52MS5GaW5kaW5nIkcKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIQCghzZW50ZW5jZRgCIAEoCRIOCgZyZXBhaXIYAyABKAkSDAoEbmV4dBgEIAEoCSIpChZSZXBhaXJBZGRyZXNzZXNSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgizQEKE1JlZ2lzdGVySG9zdFJlcXVlc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCgh1bmRlcmxheRgDIAMoCRI4CgZsYWJlbHMYBCADKAsyKC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBSABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIu4BChVBdHRhY2hFbmRwb2ludFJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB3J1bnRpbWUYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEhYKCWludGVyZmFjZRgFIAEoCUgAiAEBEhEKBG5hbWUYBiABKAlIAYgBARIPCgdhbGlhc2VzGAcgAygJEhAKA21hYxgIIAEoCUgCiAEBEhEKCWFkZHJlc3NlcxgJIAMoCRIPCgdkcnlfcnVuGAogASgIQgwKCl9pbnRlcmZhY2VCBwoFX25hbWVCBgoEX21hYyI9ChZQdWJsaXNoRW5kcG9pbnRSZXF1ZXN0EiMKCGVuZHBvaW50GAEgASgLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIqgBCgxXaXNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHc3ViamVjdBgCIAEoCzIPLndlZnQudjEuUmVjb3JkEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZRIgCgdjaGFuZ2VzGAQgAygLMg8ud2VmdC52MS5DaGFuZ2USIAoFcGxhbnMYBSADKAsyES53ZWZ0LnYxLkhvc3RQbGFuIkgKCEhvc3RQbGFuEgwKBGhvc3QYASABKAkSIAoFc3RlcHMYAiADKAsyES53ZWZ0LnYxLlBsYW5TdGVwEgwKBGxvc3MYAyABKAkiLAoIUGxhblN0ZXASEAoIY29tbWFuZHMYASADKAkSDgoGcmVhc29uGAIgASgJIiMKEkxpc3RSZWNvcmRzUmVxdWVzdBINCgVraW5kcxgBIAMoCSJJChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3JlY29yZHMYAiADKAsyDy53ZWZ0LnYxLlJlY29yZCIXChVMaXN0SG9zdFN0YXR1c1JlcXVlc3QidAoWTGlzdEhvc3RTdGF0dXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBImCgVob3N0cxgCIAMoCzIXLndlZnQudjEuUmVwb3J0ZWRTdGF0dXMSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlImAKDlJlcG9ydGVkU3RhdHVzEiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cxIWCg5yZXBvcnRlZF9hdF9tcxgCIAEoBBIRCgljb25uZWN0ZWQYAyABKAgiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UiXwoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEIlcKBURlbHRhEhAKCHJldmlzaW9uGAEgASgEEiAKB2NoYW5nZXMYAiADKAsyDy53ZWZ0LnYxLkNoYW5nZRIaChJmb3Jnb3R0ZW5fbmV0d29ya3MYAyADKAkiGAoEQmVhdBIQCghyZXZpc2lvbhgBIAEoBDKfCwoRQ29udHJvbGxlclNlcnZpY2USNgoFSGVsbG8SFS53ZWZ0LnYxLkhlbGxvUmVxdWVzdBoWLndlZnQudjEuSGVsbG9SZXNwb25zZRJFCg1DcmVhdGVOZXR3b3JrEh0ud2VmdC52MS5DcmVhdGVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDUNoYW5nZU5ldHdvcmsSHS53ZWZ0LnYxLkNoYW5nZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLQWRvcHRCcmlkZ2USGy53ZWZ0LnYxLkFkb3B0QnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDERpc293bkJyaWRnZRIcLndlZnQudjEuRGlzb3duQnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hTdGF0aW9ucxIfLndlZnQudjEuUHVibGlzaFN0YXRpb25zUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -152,6 +152,57 @@ export const CreateNetworkRequestSchema: GenMessage<CreateNetworkRequest> = /*@_
   messageDesc(file_weft_v1_controller, 2);
 
 /**
+ * What is left out stays as it is.
+ *
+ * @generated from message weft.v1.ChangeNetworkRequest
+ */
+export type ChangeNetworkRequest = Message<"weft.v1.ChangeNetworkRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: optional string mode = 2;
+   */
+  mode?: string | undefined;
+
+  /**
+   * @generated from field: optional double port = 3;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: optional double mtu = 4;
+   */
+  mtu?: number | undefined;
+
+  /**
+   * @generated from field: optional double ttl = 5;
+   */
+  ttl?: number | undefined;
+
+  /**
+   * Go on without hosts that are away.
+   *
+   * @generated from field: bool force = 6;
+   */
+  force: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 7;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.ChangeNetworkRequest.
+ * Use `create(ChangeNetworkRequestSchema)` to create a new message.
+ */
+export const ChangeNetworkRequestSchema: GenMessage<ChangeNetworkRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 3);
+
+/**
  * @generated from message weft.v1.RemoveNetworkRequest
  */
 export type RemoveNetworkRequest = Message<"weft.v1.RemoveNetworkRequest"> & {
@@ -171,7 +222,7 @@ export type RemoveNetworkRequest = Message<"weft.v1.RemoveNetworkRequest"> & {
  * Use `create(RemoveNetworkRequestSchema)` to create a new message.
  */
 export const RemoveNetworkRequestSchema: GenMessage<RemoveNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 3);
+  messageDesc(file_weft_v1_controller, 4);
 
 /**
  * @generated from message weft.v1.RemoveHostRequest
@@ -193,7 +244,7 @@ export type RemoveHostRequest = Message<"weft.v1.RemoveHostRequest"> & {
  * Use `create(RemoveHostRequestSchema)` to create a new message.
  */
 export const RemoveHostRequestSchema: GenMessage<RemoveHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 4);
+  messageDesc(file_weft_v1_controller, 5);
 
 /**
  * @generated from message weft.v1.EvictHostRequest
@@ -215,7 +266,7 @@ export type EvictHostRequest = Message<"weft.v1.EvictHostRequest"> & {
  * Use `create(EvictHostRequestSchema)` to create a new message.
  */
 export const EvictHostRequestSchema: GenMessage<EvictHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 5);
+  messageDesc(file_weft_v1_controller, 6);
 
 /**
  * @generated from message weft.v1.AuditAddressesRequest
@@ -228,7 +279,7 @@ export type AuditAddressesRequest = Message<"weft.v1.AuditAddressesRequest"> & {
  * Use `create(AuditAddressesRequestSchema)` to create a new message.
  */
 export const AuditAddressesRequestSchema: GenMessage<AuditAddressesRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 6);
+  messageDesc(file_weft_v1_controller, 7);
 
 /**
  * @generated from message weft.v1.AuditAddressesResponse
@@ -250,7 +301,7 @@ export type AuditAddressesResponse = Message<"weft.v1.AuditAddressesResponse"> &
  * Use `create(AuditAddressesResponseSchema)` to create a new message.
  */
 export const AuditAddressesResponseSchema: GenMessage<AuditAddressesResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 7);
+  messageDesc(file_weft_v1_controller, 8);
 
 /**
  * @generated from message weft.v1.Finding
@@ -286,7 +337,7 @@ export type Finding = Message<"weft.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 8);
+  messageDesc(file_weft_v1_controller, 9);
 
 /**
  * @generated from message weft.v1.RepairAddressesRequest
@@ -303,7 +354,7 @@ export type RepairAddressesRequest = Message<"weft.v1.RepairAddressesRequest"> &
  * Use `create(RepairAddressesRequestSchema)` to create a new message.
  */
 export const RepairAddressesRequestSchema: GenMessage<RepairAddressesRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 9);
+  messageDesc(file_weft_v1_controller, 10);
 
 /**
  * @generated from message weft.v1.RegisterHostRequest
@@ -340,7 +391,7 @@ export type RegisterHostRequest = Message<"weft.v1.RegisterHostRequest"> & {
  * Use `create(RegisterHostRequestSchema)` to create a new message.
  */
 export const RegisterHostRequestSchema: GenMessage<RegisterHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 10);
+  messageDesc(file_weft_v1_controller, 11);
 
 /**
  * @generated from message weft.v1.AttachEndpointRequest
@@ -402,7 +453,7 @@ export type AttachEndpointRequest = Message<"weft.v1.AttachEndpointRequest"> & {
  * Use `create(AttachEndpointRequestSchema)` to create a new message.
  */
 export const AttachEndpointRequestSchema: GenMessage<AttachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 11);
+  messageDesc(file_weft_v1_controller, 12);
 
 /**
  * An endpoint that the host admitted from its own blocks.
@@ -421,7 +472,7 @@ export type PublishEndpointRequest = Message<"weft.v1.PublishEndpointRequest"> &
  * Use `create(PublishEndpointRequestSchema)` to create a new message.
  */
 export const PublishEndpointRequestSchema: GenMessage<PublishEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 12);
+  messageDesc(file_weft_v1_controller, 13);
 
 /**
  * @generated from message weft.v1.DetachEndpointRequest
@@ -448,7 +499,7 @@ export type DetachEndpointRequest = Message<"weft.v1.DetachEndpointRequest"> & {
  * Use `create(DetachEndpointRequestSchema)` to create a new message.
  */
 export const DetachEndpointRequestSchema: GenMessage<DetachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 13);
+  messageDesc(file_weft_v1_controller, 14);
 
 /**
  * @generated from message weft.v1.ReturnBlocksRequest
@@ -470,7 +521,7 @@ export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
  * Use `create(ReturnBlocksRequestSchema)` to create a new message.
  */
 export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 14);
+  messageDesc(file_weft_v1_controller, 15);
 
 /**
  * @generated from message weft.v1.AdoptBridgeRequest
@@ -527,7 +578,7 @@ export type AdoptBridgeRequest = Message<"weft.v1.AdoptBridgeRequest"> & {
  * Use `create(AdoptBridgeRequestSchema)` to create a new message.
  */
 export const AdoptBridgeRequestSchema: GenMessage<AdoptBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 15);
+  messageDesc(file_weft_v1_controller, 16);
 
 /**
  * @generated from message weft.v1.DisownBridgeRequest
@@ -554,7 +605,7 @@ export type DisownBridgeRequest = Message<"weft.v1.DisownBridgeRequest"> & {
  * Use `create(DisownBridgeRequestSchema)` to create a new message.
  */
 export const DisownBridgeRequestSchema: GenMessage<DisownBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 16);
+  messageDesc(file_weft_v1_controller, 17);
 
 /**
  * @generated from message weft.v1.PublishStationsRequest
@@ -576,7 +627,7 @@ export type PublishStationsRequest = Message<"weft.v1.PublishStationsRequest"> &
  * Use `create(PublishStationsRequestSchema)` to create a new message.
  */
 export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 17);
+  messageDesc(file_weft_v1_controller, 18);
 
 /**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
@@ -621,7 +672,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 18);
+  messageDesc(file_weft_v1_controller, 19);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -636,6 +687,13 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
    * @generated from field: repeated weft.v1.PlanStep steps = 2;
    */
   steps: PlanStep[];
+
+  /**
+   * Which of its frames are lost when this is done; empty: none.
+   *
+   * @generated from field: string loss = 3;
+   */
+  loss: string;
 };
 
 /**
@@ -643,7 +701,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -667,7 +725,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -686,7 +744,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -708,7 +766,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -721,7 +779,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -750,7 +808,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -781,7 +839,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -798,7 +856,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -811,7 +869,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -828,7 +886,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -865,7 +923,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -899,7 +957,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.Delta
@@ -928,7 +986,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from message weft.v1.Beat
@@ -945,7 +1003,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -969,6 +1027,16 @@ export const ControllerService: GenService<{
   createNetwork: {
     methodKind: "unary";
     input: typeof CreateNetworkRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * Changes the tunnel of a running network, host by host; answered when the change has begun.
+   *
+   * @generated from rpc weft.v1.ControllerService.ChangeNetwork
+   */
+  changeNetwork: {
+    methodKind: "unary";
+    input: typeof ChangeNetworkRequestSchema;
     output: typeof WishResponseSchema;
   },
   /**

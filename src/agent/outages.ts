@@ -1,0 +1,33 @@
+import type { OpResult } from '#model/kernel-op.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
+import { hostTag, overlayNamespace } from '#model/own.ts';
+import type { AgentState } from './state.ts';
+
+/** Takes down for how long the networks' tunnels were away that were made anew in this turn. */
+export function noteOutages(state: AgentState, results: readonly OpResult[]): void {
+  const { outages, view, turn, host } = state;
+  for (const network of outages.keys()) if (!view.networks.has(network)) outages.delete(network);
+  const durations = durationsOf(results);
+  if (durations.size === 0) return;
+  for (const { id, vni } of view.networks.values()) {
+    const durationMs = durations.get(overlayNamespace(hostTag(host), vni));
+    if (durationMs !== undefined) outages.set(id, { network: id, revision: turn.revision, durationMs });
+  }
+}
+
+/** From the deletion of a tunnel until one of its name was there again. */
+function durationsOf(results: readonly OpResult[]): Map<NamespaceName, number> {
+  const durations = new Map<NamespaceName, number>();
+  const deletedAt = new Map<string, number>();
+  for (const result of results) {
+    const { verb, object } = result.op;
+    if (!result.ok || result.atMs === undefined || object.kind !== 'link') continue;
+    const device = `${object.ns} ${object.name}`;
+    if (verb === 'delete') deletedAt.set(device, result.atMs);
+    const since = deletedAt.get(device);
+    if (verb === 'add' && since !== undefined) durations.set(object.ns, roundToTenth(result.atMs - since));
+  }
+  return durations;
+}
+
+const roundToTenth = (ms: number): number => Math.round(ms * 10) / 10;

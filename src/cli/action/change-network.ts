@@ -1,0 +1,108 @@
+import { type HostPlan, HostPlanSchema, type WishResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Network } from '#api/gen/weft/v1/records_pb.ts';
+import { messageJson, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { printable } from '../output/printable.ts';
+import { styleFor } from '../output/style.ts';
+import { type SessionOptions, withController } from '../session.ts';
+import type { World } from '../world.ts';
+import { followChange, type HostChange } from './follow-change.ts';
+import { takeNumbers } from './numbers.ts';
+
+export interface ChangeNetworkOptions extends SessionOptions {
+  readonly mode?: string;
+  readonly port?: string;
+  readonly mtu?: string;
+  readonly ttl?: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  /** False for `--no-wait`. */
+  readonly wait?: boolean;
+}
+
+/** Shows what it is going to do, does it, waits for all hosts, and tells what was lost. */
+export async function changeNetwork(
+  world: World,
+  options: ChangeNetworkOptions,
+  nameOrId: string,
+): Promise<void> {
+  const { mode, force = false, dryRun = false, wait = true, json } = options;
+  const words = { mode, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
+  await withController(world, options, async (clients, call) => {
+    const request = { network: nameOrId, force, ...words };
+    const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);
+    const plans = preview.changes.length > 0 ? preview.plans : [];
+    if (!json) printPreview(world, plans);
+    const begun = dryRun ? preview : await clients.controller.changeNetwork(request, call);
+    const { id, name } = begun.subject!.record.value as Network;
+    const say = (outcome: Outcome, hosts: readonly HostChange[] = []) => {
+      if (json) printJson(world, endJson(name, outcome, begun, plans, hosts));
+      else printEnd(world, printable(name), outcome, hosts);
+      printNotices(world, begun.notices);
+    };
+    if (begun.changes.length === 0) return say('unchanged');
+    if (dryRun) return say('planned');
+    if (!wait) return say('begun');
+    const tell = (text: string) => json || world.stderr.write(`${printable(text)}\n`);
+    const { network, hosts } = await followChange(clients, call, id, begun.revision, plans, tell);
+    if (isAsWished(network, words)) return say('changed', hosts);
+    world.exitWith('failed');
+    say('taken back', hosts);
+  });
+}
+
+type Outcome = 'planned' | 'unchanged' | 'begun' | 'changed' | 'taken back';
+
+const SENTENCES: { readonly [outcome in Outcome]: string } = {
+  planned: 'would be changed',
+  unchanged: 'is so already',
+  begun: 'is being changed: weft network inspect shows how far it is',
+  changed: 'changed',
+  'taken back': 'is as it was: a host could not take the change (weft status shows why)',
+};
+
+function isAsWished(network: Network, words: Readonly<Record<string, unknown>>): boolean {
+  const is = network as unknown as Record<string, unknown>;
+  return Object.entries(words).every(([field, value]) => value === undefined || is[field] === value);
+}
+
+function printPreview(world: World, plans: readonly HostPlan[]): void {
+  printPlans(world, plans);
+  const lossy = plans.filter(({ loss }) => loss);
+  const lines = lossy.map(({ host, loss }) => `# expected to be lost on ${host}: ${loss}`);
+  world.stdout.write(`${lines.map(printable).join('\n') || '# nothing is expected to be lost'}\n`);
+}
+
+function printEnd(world: World, name: string, outcome: Outcome, hosts: readonly HostChange[]): void {
+  const { green, yellow, red } = styleFor(world.stdout, world.env);
+  const paint = outcome === 'taken back' ? red : green;
+  world.stdout.write(`${paint(`network ${name} ${SENTENCES[outcome]}`)}\n`);
+  if (hosts.length === 0) return;
+  printTable<HostChange>(
+    world,
+    [
+      { title: 'HOST', cell: ({ host }) => host },
+      {
+        title: 'STATE',
+        cell: ({ state }) => state,
+        paint: ({ state }) => (state === 'done' ? green : yellow),
+      },
+      { title: 'TUNNEL AWAY', cell: ({ lostMs }) => (lostMs === undefined ? 'unknown' : `${lostMs} ms`) },
+    ],
+    hosts,
+    'Hosts',
+  );
+}
+
+const endJson = (
+  network: string,
+  outcome: Outcome,
+  { revision }: WishResponse,
+  plans: readonly HostPlan[],
+  hosts: readonly HostChange[],
+) => ({
+  network,
+  outcome,
+  revision: String(revision),
+  ...(hosts.length > 0 && { longestLossMs: Math.max(...hosts.map(({ lostMs }) => lostMs ?? 0)), hosts }),
+  plans: plans.map((plan) => messageJson(HostPlanSchema, plan)),
+});

@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectError } from '@connectrpc/connect';
+import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Network } from '#api/gen/weft/v1/records_pb.ts';
+import type { Clients } from '#transport/client.ts';
+import type { CallOptions } from '../session.ts';
+import { byHost } from './host.ts';
+import { findRecord, readRecords } from './records.ts';
+
+/** One host of a network that is being changed. */
+export interface HostChange {
+  readonly host: string;
+  readonly state: 'done' | 'behind' | 'away';
+  /** For how long its tunnel carried nothing: 0 if it was not made anew, undefined if its agent was not there to see. */
+  readonly lostMs?: number;
+}
+
+export interface ChangeLook {
+  readonly network: Network;
+  readonly hosts: readonly HostChange[];
+}
+
+const LOOK_INTERVAL_MS = 150;
+/** A host that is there tells what it did within half a second, mostly. */
+const TELL_LIMIT_MS = 5_000;
+/** A controller that is killed is back by then. */
+const PATIENCE_MS = 30_000;
+
+/** Waits until the change that began at `revision` is over and its hosts have told; `tell` hears what it waits for. */
+export async function followChange(
+  clients: Clients,
+  call: CallOptions,
+  id: string,
+  revision: bigint,
+  plans: readonly HostPlan[],
+  tell: (text: string) => void,
+): Promise<ChangeLook> {
+  let told = '';
+  let overAtMs: number | undefined;
+  for (;;) {
+    const look = await patiently(() => lookAtChange(clients, call, id, revision, plans));
+    const { network, hosts } = look;
+    const behind = hosts
+      .filter(({ state }) => state !== 'done')
+      .map(({ host, state }) => `${host} (${state})`);
+    if (!network.change) {
+      overAtMs ??= Date.now();
+      const here = hosts.every(({ state }) => state !== 'behind');
+      if (here || Date.now() - overAtMs > TELL_LIMIT_MS) return look;
+    } else {
+      const text = `${network.change.phase}: ${behind.length > 0 ? `waits for ${behind.join(', ')}` : 'every host is done'}`;
+      if (text !== told) tell(text);
+      told = text;
+    }
+    await sleep(LOOK_INTERVAL_MS);
+  }
+}
+
+/** The change goes on without whoever looks on. */
+async function patiently<T>(look: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(LOOK_INTERVAL_MS)) {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error instanceof ConnectError) || Date.now() > deadline) throw error;
+    }
+  }
+}
+
+async function lookAtChange(
+  clients: Clients,
+  call: CallOptions,
+  id: string,
+  begun: bigint,
+  plans: readonly HostPlan[],
+): Promise<ChangeLook> {
+  const [records, { hosts: reported }] = await Promise.all([
+    readRecords(clients, call, ['network', 'host', 'endpoint']),
+    clients.controller.listHostStatus({}, call),
+  ]);
+  const network = findRecord('network', records.networks, id);
+  const statusOf = byHost(reported);
+  const members = new Set(records.endpoints.filter((each) => each.network === id).map(({ host }) => host));
+  const since = network.change ? BigInt(network.change.since) : begun;
+  const hosts = records.hosts.filter((host) => members.has(host.id));
+  return {
+    network,
+    hosts: hosts.map(({ id: host, name }): HostChange => {
+      const { connected, status } = statusOf.get(host) ?? { connected: false };
+      // Once the change is over the host has it all when it is behind in nothing.
+      const goal = network.change ? since : (status?.headRevision ?? since);
+      const done = status !== undefined && status.appliedRevision >= goal && status.appliedRevision >= since;
+      const outage = status?.outages.find((each) => each.network === id && each.revision >= Number(begun));
+      const isLossy = plans.some((plan) => plan.host === name && plan.loss !== '');
+      return {
+        host: name,
+        state: !connected ? 'away' : done ? 'done' : 'behind',
+        lostMs: outage?.durationMs ?? (isLossy ? undefined : 0),
+      };
+    }),
+  };
+}

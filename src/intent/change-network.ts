@@ -1,0 +1,94 @@
+import { fault, isRejection, type Rejection } from '#model/fault.ts';
+import { familyOf } from '#model/ip.ts';
+import { type Network, put, type Tunnel } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
+import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import type { ChangeNetwork } from '#model/wish.ts';
+import { type Admitted, admitted } from './admitted.ts';
+import { tunnelOf } from './advance-change.ts';
+import { hindrance, innerMtu } from './encapsulation.ts';
+import { complete, type Faults, noFaults } from './faults.ts';
+import { findNetwork } from './find-record.ts';
+import { listSome } from './list-some.ts';
+import { readMtu } from './network-mtu.ts';
+import { noticesOfHindrance } from './network-underlay.ts';
+import { readChoice, readWholeNumber } from './read-field.ts';
+import { readPort } from './read-port.ts';
+
+/**
+ * Another tunnel for a network. With endpoints in it this only begins the change (see advance-change.ts); without
+ * any nobody has to keep step. Idempotent: what is so already changes nothing.
+ */
+export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admitted | Rejection {
+  const faults = noFaults();
+  const network = findNetwork(faults, snapshot, wish.network);
+  if (network) refuseSecond(faults, wish, network);
+  const tunnel = network && readTunnel(faults, wish, network, snapshot);
+  const found = complete(faults, { network, tunnel });
+  if (isRejection(found)) return found;
+  const { tunnel: to, network: from } = found;
+  const fields = Object.keys(to) as (keyof Tunnel)[];
+  if (fields.every((field) => to[field] === from[field])) return admitted([], from);
+  const since = snapshot.revision + 1;
+  const changed: Network =
+    snapshot.inNetwork(from.id).endpointCount.size === 0
+      ? { ...from, ...to }
+      : { ...from, change: { phase: 'prepare', other: to, since } };
+  return admitted(
+    [put(changed)],
+    changed,
+    noticesOfHindrance({ ...from, ...to }, [...snapshot.hosts.values()]),
+  );
+}
+
+function refuseSecond(faults: Faults, { network: value }: ChangeNetwork, { change }: Network): void {
+  if (!change) return;
+  const fix = 'wait until it is done: `weft network inspect` shows the change';
+  faults.conflict.push(fault('network', value, `is being changed (phase ${change.phase})`, fix));
+}
+
+function readTunnel(
+  faults: Faults,
+  wish: ChangeNetwork,
+  network: Network,
+  snapshot: SnapshotView,
+): Tunnel | undefined {
+  const { mode, port, mtu, ttl } = wish;
+  if ([mode, port, mtu, ttl].every((field) => field === undefined))
+    faults.invalid.push(
+      fault('change', 'nothing', 'says not what to change', 'give a mode, port, mtu or ttl'),
+    );
+  const was = tunnelOf(network);
+  const tunnel = {
+    mode: mode === undefined ? was.mode : readChoice(faults, 'mode', mode, TUNNEL_MODES),
+    port: port === undefined ? was.port : readPort(faults, port, [...snapshot.hosts.values()]),
+    mtu: mtu === undefined ? was.mtu : readNewMtu(faults, mtu, network, snapshot),
+    ttl: ttl === undefined ? was.ttl : readWholeNumber(faults, 'ttl', ttl, 1, 255),
+  };
+  const isSamePort = (tunnel.port ?? was.port) === was.port;
+  const device = isSamePort ? was.device : 1 - (was.device ?? 0);
+  return Object.values(tunnel).includes(undefined) ? undefined : ({ ...tunnel, device } as Tunnel);
+}
+
+/** The endpoints of a host that cannot carry it would be cut off, not just left out. */
+function readNewMtu(
+  faults: Faults,
+  value: number,
+  network: Network,
+  snapshot: SnapshotView,
+): number | undefined {
+  const { underlay, subnets } = network;
+  const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
+  const mtu = readMtu(faults, value, underlay, hasIpv6);
+  if (mtu === undefined) return undefined;
+  const { endpointCount } = snapshot.inNetwork(network.id);
+  const narrow = [...snapshot.hosts.values()]
+    .filter(({ id }) => endpointCount.has(id))
+    .filter((host) => hindrance({ ...network, mtu }, host) === 'mtu')
+    .map((host) => ({ name: host.name, fits: innerMtu(host, underlay) }));
+  if (narrow.length === 0) return mtu;
+  const where = listSome(narrow.map(({ name, fits }) => `${name} (${fits})`));
+  const fix = `give at most ${Math.min(...narrow.map(({ fits }) => fits))}, or raise the underlay's MTU there`;
+  faults.conflict.push(fault('mtu', value, `is more than fits through ${where}`, fix));
+  return undefined;
+}
