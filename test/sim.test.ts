@@ -40,6 +40,9 @@ const MUST_HAPPEN = [
   'delete address',
   'delete namespace',
   'attached',
+  'phase prepare',
+  'phase switch',
+  'changed',
 ];
 
 it(`holds through ${seeds.length} seed(s)`, async () => {

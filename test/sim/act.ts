@@ -36,6 +36,10 @@ export async function act(world: World, users: Users, action: Action): Promise<v
       const name = `n${network}`;
       return ask({ wish: 'create-network', name, subnets, gateways: [], mode, allowOverlap: false }, byRival);
     }
+    case 'change network': {
+      const { network, mode, port, mtu, force } = action;
+      return ask({ wish: 'change-network', network: `n${network}`, mode, port, mtu, force }, false);
+    }
     case 'remove network':
       return ask({ wish: 'remove-network', network: `n${action.network}` }, action.rival);
     case 'kill agent':

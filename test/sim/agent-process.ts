@@ -152,6 +152,7 @@ export class AgentProcess {
       }
       case 'report-status': {
         const { controller } = this.#world;
+        this.#machine.applied = Math.max(this.#machine.applied, effect.status.appliedRevision);
         wire.tell(() => controller.dispatch({ event: 'status-reported', status: effect.status }));
         break;
       }

@@ -18,6 +18,8 @@ export async function checkHealed(world: World, users: Users): Promise<void> {
   for (const slot of users.slots.values())
     if (slot.pending > 0)
       throw new Violation('every request is answered', `${slot.machine.name} ${slot.path} ${slot.network}`);
+  for (const { name, change } of world.store.head.networks.values())
+    if (change) throw new Violation('every change ends', `${name} is in phase ${change.phase}`);
   for (const machine of world.machines) {
     checkPromises(world, machine);
     checkNothingLeft(world, users, machine);

@@ -35,6 +35,8 @@ export class Machine {
   badLooks = 0;
   /** Happens between two ops of the next list. */
   amid: (() => void) | undefined;
+  /** The highest revision that its agents said they had applied. */
+  applied = 0;
   /** Kernel ops of the agent so far. */
   writes = 0;
   #boots = 0;

@@ -123,6 +123,18 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'return [];',
   },
   {
+    name: 'a change goes on before every host has taken the phase',
+    file: 'controller/drive-changes.ts',
+    find: 'if (waitedMs < STUCK_LIMIT_MS)',
+    become: 'if (waitedMs < 0)',
+  },
+  {
+    name: 'a phase that is over is ended once more',
+    file: 'intent/advance-change.ts',
+    find: 'if (!network || change?.since !== since) return admitted([]);',
+    become: 'if (!network || !change) return admitted([]);',
+  },
+  {
     name: 'two networks get one VNI',
     file: 'intent/allocate-vni.ts',
     find: 'while (taken.has(vni)) vni++;',

@@ -4,6 +4,7 @@ import type { Cores } from './cores.ts';
 import { checkHealed } from './healed.ts';
 import { Ledger } from './ledger.ts';
 import { Machine } from './machine.ts';
+import { Phases } from './phases.ts';
 import { Random } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import { StoreModel } from './store-model.ts';
@@ -69,10 +70,12 @@ function createWorld(
   const timeline = new Timeline();
   const random = new Random(seed).fork('world');
   const ledger = new Ledger();
+  const phases = new Phases();
   const machines: Machine[] = [];
   const store = new StoreModel(new cores.MemoryStore(), (before, batch, after) => {
     world.note('store', () => `${batch.revision}: ${JSON.stringify(batch.changes.map(shorten))}`);
     ledger.check(before, batch, after);
+    phases.check(world, before, batch, after);
     for (const process of [world.controller, world.rival]) process.feed();
   });
   const parts = { cores, timeline, random, store, ledger, machines, calmAtMs };

@@ -28,6 +28,14 @@ export type Action = { readonly atMs: number } & (
       readonly mode: 'flood' | 'static' | 'proxy';
       readonly rival: boolean;
     }
+  | {
+      readonly do: 'change network';
+      readonly network: number;
+      readonly mode?: 'flood' | 'static' | 'proxy';
+      readonly port?: number;
+      readonly mtu?: number;
+      readonly force: boolean;
+    }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
   | {
       readonly do: 'kill agent';
@@ -114,6 +122,16 @@ const WISHES: { readonly [kind in Kind]?: readonly [weight: number, draw: Draw] 
       network: random.below(networks),
       mode: random.pick(['flood', 'static', 'proxy']),
       ...rival(random),
+    }),
+  ],
+  'change network': [
+    2,
+    (random, { networks }) => ({
+      network: random.below(networks),
+      ...(random.chance(0.6) && { mode: random.pick(['flood', 'static', 'proxy']) }),
+      ...(random.chance(0.4) && { port: random.pick([4789, 4790]) }),
+      ...(random.chance(0.3) && { mtu: random.pick([1450, 1400]) }),
+      force: random.chance(0.3),
     }),
   ],
   'remove network': [1, (random, { networks }) => ({ network: random.below(networks), ...rival(random) })],
