@@ -18,8 +18,8 @@ export function localEndpoints(state: AgentState): LocalEndpoint[] {
   const byId = new Map<Id, LocalEndpoint>();
   // While one is being granted, it may be in the view before it is in the journal.
   if (![...state.attaching.values()].some(({ phase }) => phase === 'granting' || phase === 'journaling'))
-    for (const endpoint of state.view.endpoints.values())
-      if (endpoint.host === state.host) byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
+    for (const endpoint of state.view.endpoints.on(state.host))
+      byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
   for (const attachment of state.attachments.values()) {
     const { endpoint, namespace, state: is } = attachment;
     const gone = is === 'attached' && isGone(state, attachment);

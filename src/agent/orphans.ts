@@ -14,8 +14,8 @@ export function releaseOrphans(state: AgentState): AgentEffect[] {
   if ([...attaching.values()].some(({ phase }) => phase === 'granting')) return [];
   state.orphansPossible = false;
   const known = new Set(ownWords(state).map(({ endpoint }) => endpoint.id));
-  const orphans = [...state.view.endpoints.values()].filter(
-    ({ id, host }) => host === state.host && !known.has(id) && !releasing.has(id),
+  const orphans = [...state.view.endpoints.on(state.host)].filter(
+    ({ id }) => !known.has(id) && !releasing.has(id),
   );
   return orphans.flatMap((endpoint) => release(state, endpoint));
 }

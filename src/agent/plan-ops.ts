@@ -15,7 +15,7 @@ export function planOps(
   { nothing = state.wishesNothing, rows = true } = {},
 ): RankedOp[] {
   const context = { hostTag: hostTag(state.host) };
-  const view = nothing ? undefined : hostView(state.view, state.host, { remote: rows });
+  const view = nothing ? undefined : hostView(state.view, state.host);
   const wished = view ? desired(view, runtimeFacts(state), { rows }) : emptyKernelState();
   const ops = order(diff(wished, observed, context));
   return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);

@@ -15,7 +15,7 @@ const REPORT_INTERVAL_MS = 5_000;
 
 /** Remembers what a look found: `ops` to do, and how those of this turn ended. */
 export function noteStatus(state: AgentState, ops: readonly RankedOp[], results: readonly OpResult[]): void {
-  const view = hostView(state.view, state.host, { remote: false });
+  const view = hostView(state.view, state.host);
   if (!view) return;
   const { turn, session } = state;
   const headRevision = session.connected ? session.headRevision : state.view.revision;

@@ -12,7 +12,7 @@ export function beginReset(state: AgentState, request: number): AgentEffect[] {
   state.wishesNothing = true;
   state.turn.complete = new Set();
   state.resetting.set(request, state.nowMs);
-  const local = [...state.view.endpoints.values()].filter(({ host }) => host === state.host);
+  const local = [...state.view.endpoints.on(state.host)];
   const ids = new Set([...state.attachments.keys(), ...local.map(({ id }) => id)]);
   return [...[...ids].flatMap((id) => dropAttachment(state, id)), ...markUrgent(state)];
 }

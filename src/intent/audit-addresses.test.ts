@@ -203,9 +203,15 @@ describe('what takes a decision', () => {
 it('costs no more than a look at each record', () => {
   const { it, a, block1 } = world();
   const count = 20_000;
+  const hex = (byte: number) => byte.toString(16).padStart(2, '0');
   for (let i = 0; i < count; i++) {
     const [x, y] = [Math.floor(i / 250), i % 250];
-    it.put({ ...a, id: newId(), addresses: [`10.7.${x}.${y}` as Ip], mac: `${i}` as Mac });
+    it.put({
+      ...a,
+      id: newId(),
+      addresses: [`10.7.${x}.${y}` as Ip],
+      mac: `02:00:00:00:${hex(x)}:${hex(y)}` as Mac,
+    });
     if (y === 0) it.put({ ...block1, id: newId(), cidr: `10.7.${x}.0/24` as Cidr });
   }
   const before = performance.now();

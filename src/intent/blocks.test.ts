@@ -71,7 +71,12 @@ describe('an address taken out of a block', () => {
       ];
       const template = it.endpoint('red', 'h1', 'a');
       it.put(
-        ...addresses.map((ip, i) => ({ ...template, id: `${i}` as Id, host: h2.id, addresses: [ip as Ip] })),
+        ...addresses.map((ip, i) => ({
+          ...template,
+          id: otherId(template.id, i),
+          host: h2.id,
+          addresses: [ip as Ip],
+        })),
       );
       const records = it.snapshot.inNetwork(network.id);
       const expected: Readonly<Record<string, string[]>> = {
@@ -183,3 +188,5 @@ it('tells how much of a block is used, and who has what was taken out of it', ()
   });
   expect(second).toMatchObject({ block: { cidr: '10.1.0.4/30' }, size: 4n, used: 2, exceptions: [] });
 });
+
+const otherId = (id: Id, number: number): Id => (id.slice(0, -2) + String(number).padStart(2, '0')) as Id;

@@ -19,7 +19,7 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
   const found = complete(faults, { host: findHost(faults, snapshot, wish.host) });
   if (isRejection(found)) return found;
   const host: Host = { ...found.host, epoch: found.host.epoch + 1 };
-  const endpoints = [...snapshot.endpoints.values()].filter((endpoint) => endpoint.host === host.id);
+  const endpoints = [...snapshot.endpoints.on(host.id)];
   const adoptions = [...snapshot.adoptions.values()].filter((adoption) => adoption.host === host.id);
   const blocks = [...snapshot.blocks.values()].filter((block) => block.host === host.id && isInUse(block));
   const others = giveBack(snapshot, endpoints).filter((block) => block.host !== host.id);

@@ -43,7 +43,7 @@ export function heldByOthers(range: Cidr, host: Host, records: NetworkRecords): 
     const holder = endpointByIp.get(ip);
     return holder !== undefined && endpoints.get(holder)!.host !== host.id;
   };
-  if (cidrSize(range) > endpointByIp.size)
+  if (cidrSize(range) > endpoints.size)
     return [...endpointByIp.keys()].filter(within(range)).filter(isOthers);
   return Array.from({ length: Number(cidrSize(range)) }, (_, i) => addressAt(range, BigInt(i))).filter(
     isOthers,

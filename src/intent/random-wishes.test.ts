@@ -38,7 +38,10 @@ function randomWish(random: Random, { endpoints, networks, blocks }: SnapshotVie
       interface: maybe(random, () => pick(random, ['eth0', 'eth1', 'lo'])),
     });
   if (roll < 0.85) {
-    const endpoint = pick(random, [...endpoints.keys(), '01ARYZ6S410000000000000000' as Id]);
+    const endpoint = pick(random, [
+      ...Array.from(endpoints.values(), ({ id }) => id),
+      '01ARYZ6S410000000000000000' as Id,
+    ]);
     return { wish: 'detach-endpoint', endpoint, generation: pick(random, [0, 1, 2]) };
   }
   if (roll < 0.87) return { wish: 'evict-host', host: pick(random, HOSTS) };

@@ -13,16 +13,9 @@ export function endpointsOfContainer(
   host: Host,
   snapshot: SnapshotView,
 ): Endpoint[] {
-  const found: Endpoint[] = [];
-  for (const network of snapshot.networks.keys()) {
-    const { endpoints, endpointCount } = snapshot.inNetwork(network);
-    if (!endpointCount.has(host.id)) continue;
-    for (const endpoint of endpoints.values()) {
-      if (endpoint.host !== host.id || endpoint.containerId !== containerId) continue;
-      if (endpoint.runtime === runtime) found.push(endpoint);
-    }
-  }
-  return found;
+  return [...snapshot.endpoints.on(host.id)].filter(
+    (endpoint) => endpoint.containerId === containerId && endpoint.runtime === runtime,
+  );
 }
 
 /** A repeated attach must ask for what is there: a fault for each thing asked for that is otherwise. */

@@ -6,7 +6,8 @@ export type Id = string & { readonly brand: 'Id' };
 /** Where chance comes from: gives that many bytes. Handed in, so that a run can be replayed from its seed. */
 export type Entropy = (byteCount: number) => Uint8Array;
 
-const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+/** Crockford's base32. */
+export const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 function base32(value: bigint, length: number): string {
   let text = '';

@@ -17,7 +17,7 @@ import {
 import { Snapshot, type SnapshotView } from './snapshot.ts';
 import type { Vni } from './vni.ts';
 
-const id = (kind: RecordKind, n: number): Id => `${kind.toUpperCase().padEnd(20, '0')}${n}` as Id;
+const id = (kind: RecordKind, n: number): Id => (`0${kind[0]!.toUpperCase()}`.padEnd(25, '0') + n) as Id;
 
 const host = (n: number, name: string): Host => ({
   kind: 'host',
@@ -84,7 +84,7 @@ function seeded(seed: number): (limit: number) => number {
   };
 }
 
-const entriesOf = <K, V>(map: ReadonlyMap<K, V>): [K, V][] =>
+const entriesOf = <K, V>(map: Iterable<readonly [K, V]>): (readonly [K, V])[] =>
   [...map].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
 
 /** Everything that a snapshot answers, through its look-ups. */
@@ -97,7 +97,7 @@ const answersOf = (snapshot: SnapshotView) => ({
     const { blocks, endpoints, endpointByIp, endpointByMac, endpointCount } = snapshot.inNetwork(
       id('network', n),
     );
-    const tables: ReadonlyMap<string, unknown>[] = [
+    const tables: Iterable<readonly [string, unknown]>[] = [
       blocks,
       endpoints,
       endpointByIp,
@@ -124,7 +124,7 @@ function answersAmong(records: readonly StoredRecord[], revision: number): Retur
       const [blocks, endpoints] = [all('block').filter(isIn), all('endpoint').filter(isIn)];
       const counts = new Map<Id, number>();
       for (const one of endpoints) counts.set(one.host, endpoints.filter((e) => e.host === one.host).length);
-      const tables: ReadonlyMap<string, unknown>[] = [
+      const tables: Iterable<readonly [string, unknown]>[] = [
         new Map(blocks.map((one) => [one.id, one])),
         new Map(endpoints.map((one) => [one.id, one])),
         new Map(endpoints.flatMap((one) => one.addresses.map((ip) => [ip, one.id]))),

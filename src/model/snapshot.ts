@@ -1,6 +1,7 @@
+import { EndpointTable } from './endpoint-table.ts';
 import type { Id } from './id.ts';
-import type { Ip } from './ip.ts';
 import { foldName } from './name.ts';
+import type { NetworkEndpoints } from './network-endpoints.ts';
 import type {
   Adoption,
   Block,
@@ -16,35 +17,30 @@ import type {
 /** The records of one network, with the look-ups that admission and planning ask for. */
 export interface NetworkRecords {
   readonly blocks: ReadonlyMap<Id, Block>;
-  readonly endpoints: ReadonlyMap<Id, Endpoint>;
-  readonly endpointByIp: ReadonlyMap<Ip, Id>;
-  readonly endpointByMac: ReadonlyMap<string, Id>;
+  readonly endpoints: Omit<NetworkEndpoints, 'add' | 'delete'>;
+  readonly endpointByIp: NetworkEndpoints['byIp'];
+  readonly endpointByMac: NetworkEndpoints['byMac'];
   readonly adoptions: ReadonlyMap<Id, Adoption>;
   /** Endpoints and adopted bridges that a host has here; a host without any is not in the map. */
   readonly endpointCount: ReadonlyMap<Id, number>;
 }
 
-interface MutableNetworkRecords {
-  /** Made at the first look-up by name: few processes ask, and it is large. */
-  endpointsByName?: Map<string, Set<Id>>;
+interface MutableNetworkRecords extends NetworkRecords {
   blocks: Map<Id, Block>;
-  endpoints: Map<Id, Endpoint>;
-  endpointByIp: Map<Ip, Id>;
-  endpointByMac: Map<string, Id>;
   adoptions: Map<Id, Adoption>;
   endpointCount: Map<Id, number>;
 }
 
-const emptyNetworkRecords = (): MutableNetworkRecords => ({
+const emptyNetworkRecords = (endpoints: NetworkEndpoints): MutableNetworkRecords => ({
   blocks: new Map(),
-  endpoints: new Map(),
-  endpointByIp: new Map(),
-  endpointByMac: new Map(),
+  endpoints,
+  endpointByIp: endpoints.byIp,
+  endpointByMac: endpoints.byMac,
   adoptions: new Map(),
   endpointCount: new Map(),
 });
 
-const NO_RECORDS: NetworkRecords = emptyNetworkRecords();
+const NO_RECORDS: NetworkRecords = emptyNetworkRecords(new EndpointTable().inNetwork('' as Id));
 
 /** An index entry goes only with the record it points at: a newer holder of the same key keeps it. */
 function deleteIfEqual<K, V>(index: Map<K, V>, key: K, value: V): void {
@@ -57,26 +53,10 @@ function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: 1
   else endpointCount.delete(host);
 }
 
-const namesOf = ({ name, aliases }: Endpoint): string[] => [name, ...aliases].map(foldName);
-
-function addNames(index: Map<string, Set<Id>>, endpoint: Endpoint): void {
-  for (const name of namesOf(endpoint)) {
-    const ids = index.get(name);
-    if (ids) ids.add(endpoint.id);
-    else index.set(name, new Set([endpoint.id]));
-  }
-}
-
-function deleteNames(index: Map<string, Set<Id>>, endpoint: Endpoint): void {
-  for (const name of namesOf(endpoint)) {
-    const ids = index.get(name);
-    ids?.delete(endpoint.id);
-    if (ids?.size === 0) index.delete(name);
-  }
-}
-
 /** Read-only face of {@link Snapshot}: what pure functions take. */
-export type SnapshotView = Omit<Snapshot, 'apply' | 'clear'>;
+export interface SnapshotView extends Omit<Snapshot, 'apply' | 'clear' | 'endpoints'> {
+  readonly endpoints: Omit<EndpointTable, 'add' | 'delete' | 'forget' | 'clear'>;
+}
 
 /**
  * All records as of one revision, indexed. It is changed in place by its one owner (a copy per commit would cost
@@ -87,7 +67,7 @@ export class Snapshot {
   readonly hosts = new Map<Id, Host>();
   readonly networks = new Map<Id, Network>();
   readonly blocks = new Map<Id, Block>();
-  readonly endpoints = new Map<Id, Endpoint>();
+  readonly endpoints = new EndpointTable();
   readonly adoptions = new Map<Id, Adoption>();
   private readonly hostsByName = new Map<string, Id>();
   private readonly networksByName = new Map<string, Id>();
@@ -114,14 +94,8 @@ export class Snapshot {
   }
 
   /** Those of the network with this name or alias, compared without case. */
-  *endpointsNamed(network: Id, name: string): Generator<Endpoint> {
-    const records = this.byNetwork.get(network);
-    if (!records) return;
-    if (!records.endpointsByName) {
-      records.endpointsByName = new Map();
-      for (const endpoint of records.endpoints.values()) addNames(records.endpointsByName, endpoint);
-    }
-    for (const id of records.endpointsByName.get(foldName(name)) ?? []) yield this.endpoints.get(id)!;
+  endpointsNamed(network: Id, name: string): Iterable<Endpoint> {
+    return this.inNetwork(network).endpoints.named(name);
   }
 
   /** Absent is undefined. */
@@ -154,7 +128,7 @@ export class Snapshot {
     this.revision = 0;
   }
 
-  private table(kind: StoredRecord['kind']): Map<Id, StoredRecord> {
+  private table(kind: StoredRecord['kind']): Pick<Map<Id, StoredRecord>, 'get'> {
     const tables = {
       host: this.hosts,
       network: this.networks,
@@ -162,73 +136,92 @@ export class Snapshot {
       endpoint: this.endpoints,
       adoption: this.adoptions,
     };
-    return tables[kind] as Map<Id, StoredRecord>;
+    return tables[kind];
   }
 
   private put(record: StoredRecord): void {
     this.delete(record);
-    this.table(record.kind).set(record.id, record);
-    if (record.kind === 'host') this.hostsByName.set(foldName(record.name), record.id);
-    else if (record.kind === 'network') this.networksByName.set(foldName(record.name), record.id);
-    else if (record.kind === 'block') this.recordsOf(record.network).blocks.set(record.id, record);
-    else if (record.kind === 'endpoint') this.indexEndpoint(record);
-    else this.indexAdoption(record);
+    switch (record.kind) {
+      case 'host':
+        this.hosts.set(record.id, record);
+        this.hostsByName.set(foldName(record.name), record.id);
+        return;
+      case 'network':
+        this.networks.set(record.id, record);
+        this.networksByName.set(foldName(record.name), record.id);
+        return;
+      case 'block':
+        this.blocks.set(record.id, record);
+        this.recordsOf(record.network).blocks.set(record.id, record);
+        return;
+      case 'endpoint':
+        this.endpoints.add(record);
+        countMember(this.recordsOf(record.network), record.host, 1);
+        return;
+      case 'adoption':
+        this.adoptions.set(record.id, record);
+        this.recordsOf(record.network).adoptions.set(record.id, record);
+        countMember(this.recordsOf(record.network), record.host, 1);
+    }
   }
 
-  private delete(ref: RecordRef): void {
-    const record = this.get(ref);
-    if (!record) return;
-    this.table(ref.kind).delete(ref.id);
-    if (record.kind === 'host') deleteIfEqual(this.hostsByName, foldName(record.name), record.id);
-    else if (record.kind === 'network') deleteIfEqual(this.networksByName, foldName(record.name), record.id);
-    else if (record.kind === 'block') this.recordsOf(record.network).blocks.delete(record.id);
-    else if (record.kind === 'endpoint') this.unindexEndpoint(record);
-    else this.unindexAdoption(record);
-    if ('network' in record) this.forgetIfEmpty(record.network);
+  private delete({ kind, id }: RecordRef): void {
+    switch (kind) {
+      case 'host': {
+        const host = take(this.hosts, id);
+        if (host) deleteIfEqual(this.hostsByName, foldName(host.name), id);
+        return;
+      }
+      case 'network': {
+        const network = take(this.networks, id);
+        if (network) deleteIfEqual(this.networksByName, foldName(network.name), id);
+        return;
+      }
+      case 'block': {
+        const block = take(this.blocks, id);
+        if (block) this.leave(block, (records) => records.blocks.delete(id));
+        return;
+      }
+      case 'endpoint': {
+        const endpoint = this.endpoints.delete(id);
+        if (endpoint) this.leave(endpoint, (records) => countMember(records, endpoint.host, -1));
+        return;
+      }
+      case 'adoption': {
+        const adoption = take(this.adoptions, id);
+        if (adoption)
+          this.leave(adoption, (records) => {
+            records.adoptions.delete(id);
+            countMember(records, adoption.host, -1);
+          });
+      }
+    }
   }
 
   private recordsOf(network: Id): MutableNetworkRecords {
     let records = this.byNetwork.get(network);
     if (!records) {
-      records = emptyNetworkRecords();
+      records = emptyNetworkRecords(this.endpoints.inNetwork(network));
       this.byNetwork.set(network, records);
     }
     return records;
   }
 
-  private forgetIfEmpty(network: Id): void {
-    const records = this.byNetwork.get(network);
-    if (records && records.blocks.size + records.endpoints.size + records.adoptions.size === 0)
-      this.byNetwork.delete(network);
-  }
-
-  private indexEndpoint(endpoint: Endpoint): void {
-    const records = this.recordsOf(endpoint.network);
-    records.endpoints.set(endpoint.id, endpoint);
-    for (const ip of endpoint.addresses) records.endpointByIp.set(ip, endpoint.id);
-    records.endpointByMac.set(endpoint.mac, endpoint.id);
-    countMember(records, endpoint.host, 1);
-    if (records.endpointsByName) addNames(records.endpointsByName, endpoint);
-  }
-
-  private unindexEndpoint(endpoint: Endpoint): void {
-    const records = this.recordsOf(endpoint.network);
-    records.endpoints.delete(endpoint.id);
-    for (const ip of endpoint.addresses) deleteIfEqual(records.endpointByIp, ip, endpoint.id);
-    deleteIfEqual(records.endpointByMac, endpoint.mac, endpoint.id);
-    if (records.endpointsByName) deleteNames(records.endpointsByName, endpoint);
-    countMember(records, endpoint.host, -1);
-  }
-
-  private indexAdoption(adoption: Adoption): void {
-    const records = this.recordsOf(adoption.network);
-    records.adoptions.set(adoption.id, adoption);
-    countMember(records, adoption.host, 1);
-  }
-
-  private unindexAdoption({ id, network, host }: Adoption): void {
+  private leave(
+    { network }: { readonly network: Id },
+    forget: (records: MutableNetworkRecords) => void,
+  ): void {
     const records = this.recordsOf(network);
-    records.adoptions.delete(id);
-    countMember(records, host, -1);
+    forget(records);
+    if (records.blocks.size + records.endpoints.size + records.adoptions.size > 0) return;
+    this.byNetwork.delete(network);
+    this.endpoints.forget(network);
   }
+}
+
+/** Deletes what it gives. */
+function take<V>(table: Map<Id, V>, id: Id): V | undefined {
+  const value = table.get(id);
+  table.delete(id);
+  return value;
 }

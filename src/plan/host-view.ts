@@ -1,5 +1,6 @@
 import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
+import type { TunnelEnd } from '#model/network-endpoints.ts';
 import {
   type Endpoint,
   familyOfUnderlay,
@@ -22,8 +23,8 @@ export interface NetworkView {
   readonly network: Network;
   /** This host's endpoints, by id. */
   readonly local: readonly Endpoint[];
-  /** Other hosts' endpoints whose VTEP is known, by id. */
-  readonly remote: readonly Endpoint[];
+  /** Other hosts' endpoints whose VTEP is known; made as they are asked for, as there can be very many. */
+  readonly remote: Iterable<TunnelEnd>;
   /** Other hosts' endpoints that no tunnel leads to: the host's record or its address in the underlay's family is missing. */
   readonly unreachable: readonly Endpoint[];
   /** Hosts with an endpoint here, this one among them; by id. One without a record is not in it. */
@@ -34,16 +35,15 @@ export interface NetworkView {
 
 /**
  * Narrows all records to what one host needs: the same in controller, agent and browser. Undefined for an unknown
- * host. Costs one pass over the networks and one over the endpoints of those taken part in; much less without
- * `remote` endpoints, for whom the host's own are enough.
+ * host. Costs one pass over the networks and their members; it shows the snapshot only as long as that is not changed.
  */
-export function hostView(snapshot: SnapshotView, hostId: Id, { remote = true } = {}): HostView | undefined {
+export function hostView(snapshot: SnapshotView, hostId: Id): HostView | undefined {
   const host = snapshot.hosts.get(hostId);
   if (!host) return undefined;
   const networks = [...snapshot.networks.values()]
     .filter((network) => snapshot.inNetwork(network.id).endpointCount.has(hostId))
     .sort(byId)
-    .map((network) => networkView(snapshot, network, hostId, remote));
+    .map((network) => networkView(snapshot, network, hostId));
   return { revision: snapshot.revision, host, networks };
 }
 
@@ -51,7 +51,7 @@ export function hostView(snapshot: SnapshotView, hostId: Id, { remote = true } =
 export const vtepOf = (host: Host, underlay: UnderlayFamily): Ip | undefined =>
   host.underlay.find((ip) => familyOf(ip) === familyOfUnderlay(underlay));
 
-function networkView(snapshot: SnapshotView, network: Network, hostId: Id, withRemote: boolean): NetworkView {
+function networkView(snapshot: SnapshotView, network: Network, hostId: Id): NetworkView {
   const records = snapshot.inNetwork(network.id);
   const hosts = membersOf(snapshot, records);
   const vteps = new Map<Id, Ip>();
@@ -59,16 +59,12 @@ function networkView(snapshot: SnapshotView, network: Network, hostId: Id, withR
     const vtep = vtepOf(host, network.underlay);
     if (vtep) vteps.set(host.id, vtep);
   }
-  const local: Endpoint[] = [];
-  const remote: Endpoint[] = [];
-  const unreachable: Endpoint[] = [];
-  for (const endpoint of records.endpoints.values()) {
-    if (endpoint.host === hostId) local.push(endpoint);
-    else if (!vteps.has(endpoint.host)) unreachable.push(endpoint);
-    else if (withRemote) remote.push(endpoint);
-  }
-  for (const endpoints of [local, remote, unreachable]) endpoints.sort(byId);
-  return { network, local, remote, unreachable, hosts, vteps };
+  const { endpoints } = records;
+  const local = [...endpoints.on(hostId)].sort(byId);
+  const others = [...records.endpointCount.keys()].filter((id) => id !== hostId);
+  const remote = endpoints.tunnelEnds(others.filter((id) => vteps.has(id)));
+  const unreachable = others.filter((id) => !vteps.has(id)).flatMap((id) => [...endpoints.on(id)]);
+  return { network, local, remote, unreachable: unreachable.sort(byId), hosts, vteps };
 }
 
 function membersOf(snapshot: SnapshotView, { endpointCount }: NetworkRecords): Map<Id, Host> {

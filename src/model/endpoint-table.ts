@@ -1,0 +1,67 @@
+import { EndpointIndex } from './endpoint-index.ts';
+import type { Id } from './id.ts';
+import { NetworkEndpoints } from './network-endpoints.ts';
+import type { Endpoint } from './records.ts';
+
+/** All endpoints, packed: as a map by id, of which each look gives an object of its own. */
+export class EndpointTable {
+  size = 0;
+  private index = new EndpointIndex();
+  private readonly networks = new Map<Id, NetworkEndpoints>();
+  private lastNumber = 0;
+
+  has(id: Id): boolean {
+    return this.index.withId(id) > 0;
+  }
+
+  get(id: Id): Endpoint | undefined {
+    const row = this.index.withId(id);
+    return row > 0 ? this.index.rows.read(row) : undefined;
+  }
+
+  *values(): Generator<Endpoint> {
+    for (const network of this.networks.values()) yield* network.values();
+  }
+
+  /** Those of one host. */
+  *on(host: Id): Generator<Endpoint> {
+    for (const network of this.networks.values()) yield* network.on(host);
+  }
+
+  /** The part in one network; it stays the same until it is forgotten. */
+  inNetwork(network: Id): NetworkEndpoints {
+    let part = this.networks.get(network);
+    if (!part) {
+      part = new NetworkEndpoints(network, ++this.lastNumber, this.index);
+      this.networks.set(network, part);
+    }
+    return part;
+  }
+
+  /** Nothing is in it any more. */
+  forget(network: Id): void {
+    this.networks.delete(network);
+  }
+
+  /** The id must not be in it. */
+  add(endpoint: Endpoint): void {
+    this.inNetwork(endpoint.network).add(endpoint);
+    this.size++;
+  }
+
+  /** Says where it was. */
+  delete(id: Id): Pick<Endpoint, 'network' | 'host'> | undefined {
+    const row = this.index.withId(id);
+    if (row === 0) return undefined;
+    const { network, host } = this.index.rows.members[row]!;
+    this.inNetwork(network.id).delete(row);
+    this.size--;
+    return { network: network.id, host };
+  }
+
+  clear(): void {
+    this.index = new EndpointIndex();
+    this.networks.clear();
+    this.size = 0;
+  }
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { NumberIndex } from './number-index.ts';
+
+/** A few keys for many numbers, and fewer hashes: everything collides. */
+const keyOf = (number: number): number => number % 50;
+const index = () => new NumberIndex({ hash: (n) => keyOf(n) % 7, equal: (a, b) => keyOf(a) === keyOf(b) });
+
+test('has of each key the number that was set last, until that one is deleted', () => {
+  const [ours, expected] = [index(), new Map<number, number>()];
+  let state = 1;
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return (state >>> 8) % limit;
+  };
+  for (let i = 0; i < 5000; i++) {
+    const number = 1 + below(400);
+    if (below(2) === 0) {
+      ours.set(number);
+      expected.set(keyOf(number), number);
+    } else {
+      ours.delete(number);
+      if (expected.get(keyOf(number)) === number) expected.delete(keyOf(number));
+    }
+    for (let key = 1; key <= 50; key++) expect(ours.find(key)).toBe(expected.get(keyOf(key)) ?? 0);
+  }
+});
