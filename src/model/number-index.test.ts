@@ -5,6 +5,8 @@ import { NumberIndex } from './number-index.ts';
 const keyOf = (number: number): number => number % 50;
 const index = () => new NumberIndex({ hash: (n) => keyOf(n) % 7, equal: (a, b) => keyOf(a) === keyOf(b) });
 
+const KEYS = Array.from({ length: 50 }, (_, i) => i + 1);
+
 test('has of each key the number that was set last, until that one is deleted', () => {
   const [ours, expected] = [index(), new Map<number, number>()];
   let state = 1;
@@ -12,7 +14,7 @@ test('has of each key the number that was set last, until that one is deleted', 
     state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff;
     return (state >>> 8) % limit;
   };
-  for (let i = 0; i < 5000; i++) {
+  for (let i = 0; i < 2000; i++) {
     const number = 1 + below(400);
     if (below(2) === 0) {
       ours.set(number);
@@ -21,6 +23,7 @@ test('has of each key the number that was set last, until that one is deleted', 
       ours.delete(number);
       if (expected.get(keyOf(number)) === number) expected.delete(keyOf(number));
     }
-    for (let key = 1; key <= 50; key++) expect(ours.find(key)).toBe(expected.get(keyOf(key)) ?? 0);
+    const wrong = KEYS.filter((key) => ours.find(key) !== (expected.get(keyOf(key)) ?? 0));
+    expect(wrong).toEqual([]);
   }
 });
