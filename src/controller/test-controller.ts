@@ -24,7 +24,7 @@ export class TestController {
   readonly sent = new Map<number, FollowMessage[]>();
   /** Commits that wait for their acknowledgement. */
   readonly commits: Extract<ControllerEffect, { effect: 'commit' }>[] = [];
-  readonly chance: Chance;
+  readonly chance: { -readonly [field in keyof Chance]: Chance[field] };
   private lastRequest = 0;
 
   constructor(seed = 1) {

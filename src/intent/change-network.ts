@@ -2,7 +2,7 @@ import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { familyOf } from '#model/ip.ts';
 import { type Network, put, type Tunnel } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { ADOPTING_MODES, TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import type { ChangeNetwork } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { tunnelOf } from './advance-change.ts';
@@ -58,9 +58,13 @@ function readTunnel(
     faults.invalid.push(
       fault('change', 'nothing', 'says not what to change', 'give a mode, port, mtu or ttl'),
     );
+  if (network.adopts) refuseAdopting(faults, wish);
   const was = tunnelOf(network);
   const tunnel = {
-    mode: mode === undefined ? was.mode : readChoice(faults, 'mode', mode, TUNNEL_MODES),
+    mode:
+      mode === undefined
+        ? was.mode
+        : readChoice(faults, 'mode', mode, network.adopts ? ADOPTING_MODES : TUNNEL_MODES),
     port: port === undefined ? was.port : readPort(faults, port, [...snapshot.hosts.values()]),
     mtu: mtu === undefined ? was.mtu : readNewMtu(faults, mtu, network, snapshot),
     ttl: ttl === undefined ? was.ttl : readWholeNumber(faults, 'ttl', ttl, 1, 255),
@@ -68,6 +72,15 @@ function readTunnel(
   const isSamePort = (tunnel.port ?? was.port) === was.port;
   const device = isSamePort ? was.device : 1 - (was.device ?? 0);
   return Object.values(tunnel).includes(undefined) ? undefined : ({ ...tunnel, device } as Tunnel);
+}
+
+/** What is in a bridge of somebody else's is as that bridge is, and alone there. */
+function refuseAdopting(faults: Faults, { mtu, port }: ChangeNetwork): void {
+  const fix = 'disown its bridges, and adopt them into another network';
+  if (mtu !== undefined)
+    faults.conflict.push(fault('mtu', mtu, 'follows the bridges that the network adopts', 'change theirs'));
+  if (port !== undefined)
+    faults.conflict.push(fault('port', port, 'cannot be changed while a bridge is adopted', fix));
 }
 
 /** The endpoints of a host that cannot carry it would be cut off, not just left out. */

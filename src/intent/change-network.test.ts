@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { Network } from '#model/records.ts';
+import type { AdvanceChange, ChangeNetwork } from '#model/wish.ts';
+import { sentences, World } from './test-world.ts';
+
+const change = (words: Partial<ChangeNetwork> = {}): ChangeNetwork => ({
+  wish: 'change-network',
+  network: 'red',
+  force: false,
+  ...words,
+});
+const advance = ({ id, change }: Network, undo = false): AdvanceChange => ({
+  wish: 'advance-change',
+  network: id,
+  since: change!.since,
+  undo,
+});
+
+/** A network on two hosts, of which one has a smaller underlay MTU. */
+function inUse(): World {
+  const it = new World();
+  it.host('h1', { takenPorts: [5000] });
+  it.host('h2', { underlayMtu: 1450 });
+  it.network('red');
+  it.endpoint('red', 'h1', 'a');
+  it.endpoint('red', 'h2', 'b');
+  return it;
+}
+const red = ({ snapshot }: World): Network => snapshot.networkNamed('red')!;
+
+describe('a change of a running network', () => {
+  it('goes through its phases, and ends as it was asked for', () => {
+    const it = inUse();
+    const before = red(it);
+    it.do(change({ mode: 'flood', port: 4790, ttl: 9 }));
+    const after = { port: 4790, mode: 'flood', mtu: 1400, ttl: 9, device: 1 };
+    expect(red(it)).toEqual({
+      ...before,
+      change: { phase: 'prepare', other: after, since: it.snapshot.revision },
+    });
+    it.do(advance(red(it)));
+    const { port, mode, mtu, ttl } = before;
+    expect(red(it)).toEqual({
+      ...before,
+      ...after,
+      change: { phase: 'switch', other: { port, mode, mtu, ttl }, since: it.snapshot.revision },
+    });
+    it.do(advance(red(it)));
+    expect(red(it)).toEqual({ ...before, ...after });
+    it.do(change({ port: 4789 }));
+    expect(red(it).change!.other).toMatchObject({ port: 4789, device: 0 });
+  });
+
+  it('ends each phase once, however often that is asked for', () => {
+    const it = inUse();
+    it.do(change({ mode: 'flood' }));
+    const wish = advance(red(it));
+    it.do(wish);
+    expect(it.do(wish).changes).toEqual([]);
+    expect(red(it).change!.phase).toBe('switch');
+  });
+
+  it('is taken back while nobody depends on it', () => {
+    const it = inUse();
+    const before = red(it);
+    it.do(change({ mode: 'flood' }));
+    it.do(advance(red(it), true));
+    expect(red(it)).toEqual(before);
+  });
+
+  it('needs no phases where nobody is', () => {
+    const it = new World();
+    it.network('red');
+    it.do(change({ mode: 'flood' }));
+    expect(red(it)).toMatchObject({ mode: 'flood' });
+    expect(red(it).change).toBeUndefined();
+  });
+
+  it('to what is so already is none', () => {
+    const it = inUse();
+    expect(it.do(change({ mode: 'proxy', mtu: 1400, port: 4789 })).changes).toEqual([]);
+  });
+});
+
+describe('a change is refused', () => {
+  it.each([
+    [{ network: 'blue', mode: 'flood' }, ['absent', 'network "blue": there is no such network; known: red']],
+    [{}, ['invalid', 'change "nothing": says not what to change; give a mode, port, mtu or ttl']],
+    [{ mode: 'magic' }, ['invalid', expect.stringContaining('mode "magic": is not known; choose one of')]],
+    [
+      { port: 0, mtu: 10, ttl: 256 },
+      [
+        'invalid',
+        'port "0": is not a whole number from 1 to 65535; give one in that range',
+        'mtu "10": is not a whole number from 576 to 65485; give one in that range',
+        'ttl "256": is not a whole number from 1 to 255; give one in that range',
+      ],
+    ],
+    [
+      { port: 5000 },
+      [
+        'conflict',
+        'port "5000": is taken by another program on host h1; use a free UDP port, such as --port 4789',
+      ],
+    ],
+    [
+      { mtu: 1440 },
+      [
+        'conflict',
+        'mtu "1440": is more than fits through h2 (1400); give at most 1400, or raise the underlay\'s MTU there',
+      ],
+    ],
+    [
+      { mtu: 1000 },
+      [
+        'invalid',
+        'mtu "1000": is below 1280, under which the kernel does no IPv6; give at least 1280, or only an IPv4 subnet',
+      ],
+    ],
+  ] as const)('%j', (words, expected) => {
+    const it = inUse();
+    const before = red(it);
+    expect(sentences(it.try(change(words)))).toEqual(expected);
+    expect(red(it)).toBe(before);
+  });
+
+  it('while another is under way', () => {
+    const it = inUse();
+    it.do(change({ mode: 'flood' }));
+    expect(sentences(it.try(change({ mode: 'static' })))).toEqual([
+      'conflict',
+      'network "red": is being changed (phase prepare); wait until it is done: `weft network inspect` shows the change',
+    ]);
+  });
+
+  it('where the bridge of somebody else decides', () => {
+    const it = new World();
+    it.network('red', { adopts: true });
+    expect(sentences(it.try(change({ mode: 'proxy', mtu: 1400, port: 4790 })))).toHaveLength(4);
+    expect(sentences(it.try(change({ mode: 'flood' })))).toEqual(['admitted']);
+  });
+});
