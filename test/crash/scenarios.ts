@@ -118,6 +118,16 @@ const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
   },
 };
 
+/** Containers talk across it all the while, and none of their pings may be lost. */
+const changePort = (port: number) => (world: CrashWorld) =>
+  call(world.controllerSocket, 'ControllerService/ChangeNetwork', { network: 'red', port });
+const changingPort: Omit<Scenario, 'victim'> = {
+  name: 'changing the UDP port of a network',
+  act: changePort(4790),
+  repeat: must(changePort(4790)),
+  undo: must(changePort(4789)),
+};
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     victim: 'h1',
@@ -128,6 +138,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', ...detach('detach, last of its network', 'blue') },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
+  { victim: 'h1', ...changingPort },
+  { victim: 'controller', ...changingPort },
   { victim: 'controller', ...attach('attach, granted by the controller', attachA3('blue', MAC)) },
   { victim: 'controller', ...attach('attach, granted by the agent and published', attachA3('red')) },
   { victim: 'controller', ...detach('detach', 'red') },

@@ -17,7 +17,11 @@ export interface NetworkJson {
   readonly id: string;
   readonly name: string;
   readonly vni: number;
+  readonly port: number;
   readonly mtu: number;
+  /** Of its VXLAN device; JSON leaves out what is 0. */
+  readonly device?: number;
+  readonly change?: { readonly phase: string };
 }
 export interface BlockJson {
   readonly id: string;

@@ -18,7 +18,9 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
     const ns = `${overlays}${network.vni.toString(16)}`;
     const vtep = host.underlay[0];
     lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up`);
-    lines.push(`${ns} vxlan0 vxlan ${network.vni} ${vtep} proxy mtu ${network.mtu} br0 up`);
+    const dev = `vxlan${network.device ?? 0}`;
+    const wire = `${network.vni} ${vtep} port ${network.port}`;
+    lines.push(`${ns} ${dev} vxlan ${wire} proxy mtu ${network.mtu} br0 up`);
     for (const { id, mac } of local) {
       const port = `p${id.slice(-12).toLowerCase()}`;
       lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
@@ -26,9 +28,9 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
     const remote = members.filter((endpoint) => endpoint.host !== host.id);
     const vtepOf = (id: string) => records.hosts.find((each) => each.id === id)!.underlay[0];
     for (const id of new Set(remote.map((endpoint) => endpoint.host)))
-      lines.push(`${ns} fdb 00:00:00:00:00:00 vxlan0 ${vtepOf(id)}`);
+      lines.push(`${ns} fdb 00:00:00:00:00:00 ${dev} ${vtepOf(id)}`);
     for (const endpoint of remote) {
-      lines.push(`${ns} fdb ${endpoint.mac} vxlan0 ${vtepOf(endpoint.host)}`);
+      lines.push(`${ns} fdb ${endpoint.mac} ${dev} ${vtepOf(endpoint.host)}`);
       for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
         lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
     }
@@ -61,7 +63,12 @@ interface LinkJson {
   readonly flags: readonly string[];
   readonly linkinfo?: {
     readonly info_kind?: string;
-    readonly info_data?: { readonly id?: number; readonly local?: string; readonly proxy?: boolean };
+    readonly info_data?: {
+      readonly id?: number;
+      readonly local?: string;
+      readonly port?: number;
+      readonly proxy?: boolean;
+    };
   };
   readonly addr_info: readonly { readonly local: string; readonly tentative?: boolean }[];
 }
@@ -102,8 +109,9 @@ function overlayLines(ns: string): string[] {
   const links = linksIn(ns).map((link) => {
     const { ifname, mtu, master, linkinfo, addr_info } = link;
     if (ifname === 'lo') return `${ns} link lo`;
-    const { id, local, proxy } = linkinfo?.info_data ?? {};
-    const vxlan = linkinfo?.info_kind === 'vxlan' ? ` ${id} ${local}${proxy ? ' proxy' : ''}` : '';
+    const { id, local, port, proxy } = linkinfo?.info_data ?? {};
+    const vxlan =
+      linkinfo?.info_kind === 'vxlan' ? ` ${id} ${local} port ${port}${proxy ? ' proxy' : ''}` : '';
     const addresses = addr_info.map((address) => ` with ${address.local}`).join('');
     const joined = master ? ` ${master}` : '';
     return `${ns} ${ifname} ${linkinfo?.info_kind}${vxlan} mtu ${mtu}${joined} ${isUp(link)}${addresses}`;

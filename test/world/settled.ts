@@ -10,6 +10,8 @@ export const untilSettled = (world: World, containers: readonly string[]): Promi
   until('all is settled', async () => {
     const records = await world.records();
     const wrong = recordFaults(records);
+    for (const { name, change } of records.networks)
+      if (change) wrong.push(`${name} is in phase ${change.phase}`);
     for (const host of world.agents.keys()) {
       const { connected, status } = await world.status(host);
       if (!connected) wrong.push(`${host} does not follow`);
