@@ -35,10 +35,18 @@ export class Uplink {
   /** Begins a session. Throws a ConnectError when refused or unreachable. */
   async register(id: Id, { name, underlay, labels, facts }: HostWords): Promise<void> {
     const words = { id, name, underlay: [...underlay], labels: { ...labels } };
-    const { underlayMtu, takenPorts, routes } = facts;
+    const { underlayMtu, takenPorts, routes, underlayInterfaces } = facts;
     const { signal } = this.beginSession();
     await this.clients.controller.registerHost(
-      { ...words, facts: { underlayMtu, takenPorts: [...takenPorts], routes: [...routes] } },
+      {
+        ...words,
+        facts: {
+          underlayMtu,
+          takenPorts: [...takenPorts],
+          routes: [...routes],
+          underlayInterfaces: [...underlayInterfaces],
+        },
+      },
       { signal },
     );
   }

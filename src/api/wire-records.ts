@@ -58,12 +58,19 @@ const hostSchema = z.object({
   epoch: count,
   underlay: z.array(ip).max(64),
   labels: z.record(z.string().max(128), z.string().max(256)),
-  facts: z.object({ underlayMtu: count, takenPorts: z.array(port), routes: z.array(cidr) }),
+  facts: z.object({
+    underlayMtu: count,
+    takenPorts: z.array(port),
+    routes: z.array(cidr),
+    // Unknown to earlier versions.
+    underlayInterfaces: z.array(text(parseInterfaceName)).default([]),
+  }),
 });
 
 const tunnel = {
   port,
   mode: z.enum(TUNNEL_MODES),
+  group: ip.optional(),
   mtu: count,
   ttl: count,
   device: z.number().int().min(0).max(1).optional(),

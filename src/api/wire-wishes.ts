@@ -67,6 +67,7 @@ export const wishFromWire = {
       underlayMtu: facts?.underlayMtu ?? 0,
       takenPorts: facts?.takenPorts ?? [],
       routes: facts?.routes ?? [],
+      underlayInterfaces: facts?.underlayInterfaces ?? [],
     },
   }),
 

@@ -16,6 +16,7 @@ import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { allocateSubnet } from './allocate-subnet.ts';
 import { allocateVni } from './allocate-vni.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
+import { chooseGroup, readGroup } from './multicast-group.ts';
 import { chooseMtu, readMtu } from './network-mtu.ts';
 import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
 import type { Pools } from './pools.ts';
@@ -41,13 +42,15 @@ export function createNetwork(
   const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
   const underlay = readChoice(faults, 'underlay', wish.underlay ?? chooseUnderlay(hosts), UNDERLAY_FAMILIES);
   const carrier = underlay ?? chooseUnderlay(hosts);
+  const mode = wish.adopts
+    ? readChoice(faults, 'mode', wish.mode ?? DEFAULT_ADOPTING_MODE, ADOPTING_MODES)
+    : readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES);
+  const group = readGroup(faults, wish.group, mode, carrier);
   const fields = complete(faults, {
     name,
     vni: readOrAllocateVni(faults, wish.vni, snapshot),
     port: readPort(faults, wish.port ?? DEFAULT_PORT, hosts),
-    mode: wish.adopts
-      ? readChoice(faults, 'mode', wish.mode ?? DEFAULT_ADOPTING_MODE, ADOPTING_MODES)
-      : readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES),
+    mode,
     underlay,
     mtu: wish.adopts
       ? 0
@@ -59,7 +62,12 @@ export function createNetwork(
     adopts: wish.adopts ?? false,
   });
   if (isRejection(fields)) return fields;
-  const network: Network = { kind: 'network', id: createId(chance.now, chance.entropy), ...fields };
+  const network: Network = {
+    kind: 'network',
+    id: createId(chance.now, chance.entropy),
+    ...fields,
+    ...(mode === 'multicast' && { group: group ?? chooseGroup(fields.vni, fields.underlay) }),
+  };
   return admitted([put(network)], network, wish.adopts ? [] : noticesOfHindrance(network, hosts));
 }
 

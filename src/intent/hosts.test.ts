@@ -25,6 +25,7 @@ describe('register-host', () => {
       facts: {
         underlayMtu: 9000,
         takenPorts: [53, 8472],
+        underlayInterfaces: ['eth0'],
         routes: ['0.0.0.0/0', '10.0.0.0/8', 'fd00::/8'],
       },
     });

@@ -190,7 +190,7 @@ describe('numbers and words that are refused', () => {
   it.each(['', 'Proxy', 'toString', 'vxlan'])('mode %j', (mode) => {
     expect(refusals({ mode })).toEqual([
       'invalid',
-      `mode "${mode}": is not known; choose one of flood, static and proxy`,
+      `mode "${mode}": is not known; choose one of p2p, multicast, flood, static, proxy and on-demand`,
     ]);
   });
   it.each(['', 'IPv4', '4'])('underlay %j', (underlay) => {
@@ -266,4 +266,37 @@ it('tells every fault at once, and the reason that is mended first', () => {
 
 it('answers a thousand junk subnets with a hundred faults', () => {
   expect(refusals({ subnets: Array(1000).fill('x') })).toHaveLength(101);
+});
+
+describe('multicast groups', () => {
+  it('are chosen by the VNI, in the underlay’s family', () => {
+    const it = new World();
+    const group = (underlay: string, vni: number) =>
+      it.network(`n${vni}`, { mode: 'multicast', underlay, vni }).group;
+    expect(group('ipv4', 1_048_577)).toBe('239.16.0.1');
+    expect(group('ipv4', 16_777_215)).toBe('239.255.255.255');
+    expect(group('ipv6', 5)).toBe('ff18::8000:5');
+  });
+
+  it('that were asked for are kept, also when networks share one; other modes have none', () => {
+    const it = new World();
+    const [a, b] = ['a', 'b'].map((name) => it.network(name, { mode: 'multicast', group: '239.1.1.1' }));
+    expect([a!.group, b!.group]).toEqual(['239.1.1.1', '239.1.1.1']);
+    expect('group' in it.network('c')).toBe(false);
+  });
+
+  const LIKE = 'give one like 239.0.0.1, or leave it out';
+  it.each([
+    ['x', { mode: 'multicast' }, 'is not an IP address; write it like 10.1.0.5 or fd00::5'],
+    ['10.1.0.1', { mode: 'multicast' }, `is not a multicast address; ${LIKE}`],
+    ['224.0.0.5', { mode: 'multicast' }, `is in 224.0.0.0/24, which is reserved; ${LIKE}`],
+    [
+      'ff18::5',
+      { mode: 'multicast', underlay: 'ipv4' },
+      'is not of the underlay’s family, IPv4; give a group in 224.0.0.0/4, or another --underlay',
+    ],
+    ['239.1.1.1', {}, 'makes no sense in mode proxy; give --mode multicast, or leave it out'],
+  ])('%s is refused (%j)', (group, more, sentence) => {
+    expect(refusals({ group, ...more })).toEqual(['invalid', `group "${group}": ${sentence}`]);
+  });
 });

@@ -2,7 +2,7 @@ import { parseCidr } from '#model/cidr.ts';
 import { fault, isRejection, type Rejection, take } from '#model/fault.ts';
 import { createId, type Id, parseId } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
-import { parseHostName } from '#model/name.ts';
+import { parseHostName, parseInterfaceName } from '#model/name.ts';
 import { type Host, type HostFacts, put } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { RegisterHost } from '#model/wish.ts';
@@ -98,17 +98,26 @@ function readFacts(faults: Faults, facts: RegisterHost['facts']): HostFacts | un
     (port) => readWholeNumber(faults, 'taken-ports', port, 1, MAX_PORT) ?? [],
   );
   const routes = readEach(faults.invalid, 'routes', facts.routes, parseCidr);
+  const underlayInterfaces = readEach(
+    faults.invalid,
+    'underlay-interfaces',
+    facts.underlayInterfaces,
+    parseInterfaceName,
+  );
   if (underlayMtu === undefined) return undefined;
   const takenPorts = [...new Set(ports)].sort((a, b) => a - b);
-  return { underlayMtu, takenPorts, routes: [...new Set(routes)].sort() };
+  return { underlayMtu, takenPorts, routes: [...new Set(routes)].sort(), underlayInterfaces };
 }
 
 const sortLabels = (labels: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Compares what a wish can change; a stored host may list its keys in another order. */
+/** Compares what a wish can change; a stored host may list its keys in another order, or lack the newest. */
 function sameHost(a: Host, b: Host): boolean {
   const text = ({ name, underlay, labels, facts }: Host) =>
-    JSON.stringify([name, underlay, sortLabels(labels), facts.underlayMtu, facts.takenPorts, facts.routes]);
+    JSON.stringify([
+      ...[name, underlay, sortLabels(labels), facts.underlayMtu, facts.takenPorts, facts.routes],
+      facts.underlayInterfaces,
+    ]);
   return text(a) === text(b);
 }

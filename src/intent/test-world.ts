@@ -83,10 +83,10 @@ export function registerHost(
   name: string,
   more: Partial<Omit<RegisterHost, 'facts'>> & Partial<RegisterHost['facts']> = {},
 ): RegisterHost {
-  const { underlayMtu = 1500, takenPorts = [], routes = [], ...rest } = more;
+  const { underlayMtu = 1500, takenPorts = [], routes = [], underlayInterfaces = ['eth0'], ...rest } = more;
   const number = hostCount++;
   const underlay = [`192.0.${2 + (number >> 8)}.${number & 255}`];
-  const facts = { underlayMtu, takenPorts, routes };
+  const facts = { underlayMtu, takenPorts, routes, underlayInterfaces };
   return { wish: 'register-host', name, underlay, labels: {}, ...rest, facts };
 }
 

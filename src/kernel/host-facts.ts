@@ -9,10 +9,11 @@ import { takenUdpPorts } from './udp-ports.ts';
 import type { Underlay } from './underlay.ts';
 
 /** What admission must know of this host, read now. */
-export const readHostFacts = async ({ mtu }: Underlay): Promise<HostFacts> => ({
+export const readHostFacts = async ({ mtu, addresses, interface: name }: Underlay): Promise<HostFacts> => ({
   underlayMtu: mtu,
   takenPorts: await takenUdpPorts(),
   routes: hostRoutes(),
+  underlayInterfaces: addresses.map(() => name),
 });
 
 /** Changes with each start of the machine: what was attached before is gone. */

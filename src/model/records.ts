@@ -38,6 +38,8 @@ export interface HostFacts {
   readonly takenPorts: readonly number[];
   /** Destinations that the host already routes. */
   readonly routes: readonly Cidr[];
+  /** Of each underlay address, in their order: the interface that leads to the other hosts. */
+  readonly underlayInterfaces: readonly string[];
 }
 
 export interface Network extends Tunnel {
@@ -61,6 +63,8 @@ export interface Tunnel {
   /** UDP destination port; 4789 is IANA's, the kernel's own default is 8472. */
   readonly port: number;
   readonly mode: TunnelMode;
+  /** Where frames for nobody known go, of the underlay's family; only in mode multicast. */
+  readonly group?: Ip;
   /** Of the inner interface, in bytes: the underlay's less the encapsulation. */
   readonly mtu: number;
   /** TTL of the outer header. */

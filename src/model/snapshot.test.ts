@@ -26,7 +26,7 @@ const host = (n: number, name: string): Host => ({
   epoch: 1,
   underlay: [`10.99.0.${n}` as Ip],
   labels: {},
-  facts: { underlayMtu: 1500, takenPorts: [], routes: [] },
+  facts: { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: [] },
 });
 const network = (n: number, name: string): Network => ({
   kind: 'network',

@@ -1,13 +1,23 @@
 /**
  * How a network's VXLAN devices learn where a MAC lives.
  *
+ * - `p2p`: learned from traffic between two hosts; what is unknown goes to the other one.
+ * - `multicast`: learned from traffic; unknown and broadcast frames go to a multicast group, once.
  * - `flood`: learned from traffic; unknown and broadcast frames go to every member VTEP.
  * - `static`: every remote MAC is written into the FDB; nothing is learned.
  * - `proxy`: `static`, and the VXLAN device answers ARP and ND itself.
+ * - `on-demand`: nothing is written beforehand; the agent answers what the device misses.
  */
-export type TunnelMode = 'flood' | 'static' | 'proxy';
+export type TunnelMode = 'p2p' | 'multicast' | 'flood' | 'static' | 'proxy' | 'on-demand';
 
-export const TUNNEL_MODES: readonly TunnelMode[] = ['flood', 'static', 'proxy'];
+export const TUNNEL_MODES: readonly TunnelMode[] = [
+  'p2p',
+  'multicast',
+  'flood',
+  'static',
+  'proxy',
+  'on-demand',
+];
 export const DEFAULT_TUNNEL_MODE: TunnelMode = 'proxy';
 
 /** For adopted bridges: who is behind them is never known in full, so whom nobody knows must stay reachable. */

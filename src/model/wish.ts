@@ -77,6 +77,7 @@ export interface CreateNetwork {
   readonly mode?: string;
   readonly vni?: number;
   readonly port?: number;
+  readonly group?: string;
   readonly underlay?: string;
   readonly mtu?: number;
   readonly ttl?: number;

@@ -28,7 +28,7 @@ export const testHost = (number: number, overrides: Partial<Host> = {}): Host =>
   epoch: 1,
   underlay: [`10.99.${number >> 8}.${number & 255}`, `fd99::${number.toString(16)}`] as Ip[],
   labels: {},
-  facts: { underlayMtu: 1500, takenPorts: [], routes: [] },
+  facts: { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: ['eth0', 'eth0'] },
   ...overrides,
 });
 
@@ -47,6 +47,7 @@ export function testNetwork(
     underlay,
     mtu: underlay === 'ipv4' ? 1450 : 1430,
     ttl: 64,
+    ...(mode === 'multicast' && { group: testGroup(number, underlay) }),
     subnets: [
       { cidr: `10.${number}.0.0/16` as Cidr, gateway: `10.${number}.0.1` as Ip },
       { cidr: `fd00:${number}::/64` as Cidr, gateway: `fd00:${number}::1` as Ip },
@@ -54,6 +55,9 @@ export function testNetwork(
     adopts: false,
   };
 }
+
+const testGroup = (number: number, underlay: UnderlayFamily): Ip =>
+  (underlay === 'ipv4' ? `239.1.0.${number}` : `ff18::${number}`) as Ip;
 
 /** Endpoint `number` of a network on a host: 10.N.0.number, fd00:N::number, 02:00:N:00:00:number. */
 export function testEndpoint(

@@ -4,11 +4,21 @@ import type { Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { flood } from './tunnel-flood.ts';
+import { multicast } from './tunnel-multicast.ts';
+import { onDemand } from './tunnel-on-demand.ts';
+import { p2p } from './tunnel-p2p.ts';
 import { proxy } from './tunnel-proxy.ts';
 import type { PlaceView, TunnelRules } from './tunnel-rules.ts';
 import { staticRows } from './tunnel-static.ts';
 
-const MODES: { readonly [M in TunnelMode]: TunnelRules } = { flood, static: staticRows, proxy };
+const MODES: { readonly [M in TunnelMode]: TunnelRules } = {
+  p2p,
+  multicast,
+  flood,
+  static: staticRows,
+  proxy,
+  'on-demand': onDemand,
+};
 
 /**
  * While a network changes, its hosts know all that any mode asks for: whichever of the two ways each of them has by

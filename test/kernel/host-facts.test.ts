@@ -105,10 +105,11 @@ describe('host facts', () => {
   });
 
   it('are read together', async () => {
-    const facts = await readHostFacts({ interface: 'eth0', mtu: 9000, addresses: [] });
+    const facts = await readHostFacts({ interface: 'eth0', mtu: 9000, addresses: ['198.51.100.7' as Ip] });
     expect(facts).toEqual({
       underlayMtu: 9000,
       takenPorts: [],
+      underlayInterfaces: ['eth0'],
       routes: expect.arrayContaining(['198.51.100.0/24']),
     });
     expect(bootId()).toMatch(/^[0-9a-f-]{36}$/);

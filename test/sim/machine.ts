@@ -64,7 +64,7 @@ export class Machine {
   }
 
   get registration(): RegisterHost {
-    const facts = { underlayMtu: 1500, takenPorts: [], routes: [] };
+    const facts = { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: ['eth0'] };
     return {
       wish: 'register-host',
       id: this.id,

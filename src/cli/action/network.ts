@@ -27,6 +27,7 @@ export interface CreateNetworkOptions extends SessionOptions {
   readonly mode?: string;
   readonly vni?: string;
   readonly port?: string;
+  readonly group?: string;
   readonly underlay?: string;
   readonly mtu?: string;
   readonly ttl?: string;
@@ -40,13 +41,14 @@ export async function createNetwork(
   options: CreateNetworkOptions,
   name: string,
 ): Promise<void> {
-  const { subnet, gateway, mode, underlay, allowOverlap, dryRun } = options;
+  const { subnet, gateway, mode, group, underlay, allowOverlap, dryRun } = options;
   const numbers = takeNumbers(options, ['vni', 'port', 'mtu', 'ttl']);
   const request = {
     name,
     subnets: [...(subnet ?? [])],
     gateways: [...(gateway ?? [])],
     mode,
+    group,
     underlay,
     allowOverlap,
     dryRun,
@@ -89,9 +91,9 @@ function printWish(
   printNotices(world, response.notices);
 }
 
-const describeNetwork = ({ mode, vni, port, mtu, subnets }: Network): string =>
+const describeNetwork = ({ mode, group, vni, port, mtu, subnets }: Network): string =>
   [
-    `${mode}`,
+    group ? `${mode} ${group}` : mode,
     `vni ${vni}`,
     `port ${port}`,
     `mtu ${mtu || 'as the underlay allows'}`,
@@ -186,13 +188,14 @@ function noticesOf(records: Records, id: Id): Notice[] {
 }
 
 function printNetwork(world: World, network: Network): void {
-  const { id, name, mode, vni, port, underlay, mtu, ttl, subnets } = network;
+  const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets } = network;
   world.stdout.write(
     formatPairs(
       `Network ${name}`,
       [
         ['id', id],
         ['mode', `${mode} (${MODE_MEANING[mode] ?? 'of a newer Weft'})`],
+        ['multicast group', group ?? '-'],
         ['vni', `${vni} (0x${vni.toString(16)})`],
         ['udp port', port],
         ['underlay', `${underlay}, ttl ${ttl}`],
@@ -205,6 +208,9 @@ function printNetwork(world: World, network: Network): void {
 }
 
 const MODE_MEANING: Readonly<Record<string, string>> = {
+  p2p: 'learned from traffic between two hosts',
+  multicast: 'learned from traffic; unknown frames go to a multicast group',
+  'on-demand': 'nothing is written beforehand; the agent answers what the VXLAN device misses',
   proxy: 'every MAC and neighbour written; the VXLAN device answers ARP and ND',
   static: 'every MAC written; nothing is learned',
   flood: 'learned from traffic; unknown frames go to every host',

@@ -15,7 +15,11 @@ export function networkCommand(world: World): Command {
       .argument('<name>', 'letters, digits, "_", "." and "-", at most 128')
       .option('--subnet <cidr>', 'one for IPv4, one for IPv6; chosen from the pool when left out', collect)
       .option('--gateway <ip>', 'of a subnet, in the same order; its first address when left out', collect)
-      .option('--mode <mode>', 'how VTEPs are found: proxy, static or flood (default: proxy)')
+      .option(
+        '--mode <mode>',
+        'how VTEPs are found: p2p, multicast, flood, static, proxy or on-demand (default: proxy)',
+      )
+      .option('--group <address>', 'multicast group of mode multicast; chosen by the VNI when left out')
       .option('--vni <number>', 'VXLAN network identifier, 1 to 16777215')
       .option('--port <number>', 'UDP port of the tunnels (default: 4789)')
       .option('--underlay <family>', 'outer header: ipv4 or ipv6 (default: ipv4)')
@@ -29,6 +33,7 @@ export function networkCommand(world: World): Command {
           ['weft network create web', 'everything chosen'],
           ['weft network create web --subnet 10.1.0.0/16', 'IPv4 only'],
           ['weft network create db --subnet 10.2.0.0/16 --subnet fd00:2::/64', 'both families'],
+          ['weft network create mc --mode multicast --group 239.1.1.1', 'unknown frames go to a group'],
           ['weft network create lab --mode flood --vni 5000 --dry-run', 'only show it'],
         ),
       )

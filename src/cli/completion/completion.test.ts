@@ -35,7 +35,14 @@ describe('the tree', () => {
   });
 
   test('values of options', async () => {
-    expect(await complete('network', 'create', '--mode', '')).toEqual(['flood', 'static', 'proxy']);
+    expect(await complete('network', 'create', '--mode', '')).toEqual([
+      'p2p',
+      'multicast',
+      'flood',
+      'static',
+      'proxy',
+      'on-demand',
+    ]);
     expect(await complete('network', 'create', '--underlay', '')).toEqual(['ipv4', 'ipv6']);
     expect(await complete('agent', '--log-level', '')).toContain('warn');
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);

@@ -10,5 +10,5 @@ export const hostOf = (n: number, name = `h${n}`): Host => ({
   epoch: 1,
   underlay: [`10.99.${n >> 8}.${n & 255}` as Ip],
   labels: { rack: `r${n % 4}` },
-  facts: { underlayMtu: 1500, takenPorts: [], routes: [] },
+  facts: { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: [] },
 });
