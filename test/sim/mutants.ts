@@ -51,10 +51,22 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'return false ?',
   },
   {
-    name: 'the delete of an old holder beats the add of a newer one',
-    file: 'model/snapshot.ts',
-    find: 'if (index.get(key) === value) index.delete(key);',
-    become: 'index.delete(key);',
+    name: 'a delete of an older generation beats the newer add',
+    file: 'intent/detach-endpoint.ts',
+    find: 'return endpoint.generation > meant.generation',
+    become: 'return false',
+  },
+  {
+    name: 'a generation does not rise when an endpoint is made anew',
+    file: 'agent/attach.ts',
+    find: 'generation: endpoint.generation + 1',
+    become: 'generation: endpoint.generation',
+  },
+  {
+    name: 'asked for twice, an endpoint is made twice',
+    file: 'intent/attach-endpoint.ts',
+    find: 'if (present) {',
+    become: 'if (false) {',
   },
   {
     name: 'generations do not count when an endpoint is published',
