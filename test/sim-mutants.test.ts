@@ -27,8 +27,13 @@ describe('the simulator finds that', () => {
     300_000,
   );
 
-  it.each(['is not there', 'import '])('a text that is not in its file once, like "%s", is no mutant', async (find) => {
-    const mutant = { name: 'outdated', file: 'agent/core.ts', find, become: '' };
-    await expect(loadMutant(mutant)).rejects.toThrow(/mutant "outdated": its text is in agent\/core.ts \d+ times/);
-  });
+  it.each(['is not there', 'import '])(
+    'a text that is not in its file once, like "%s", is no mutant',
+    async (find) => {
+      const mutant = { name: 'outdated', file: 'agent/core.ts', find, become: '' };
+      await expect(loadMutant(mutant)).rejects.toThrow(
+        /mutant "outdated": its text is in agent\/core.ts \d+ times/,
+      );
+    },
+  );
 });

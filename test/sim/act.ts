@@ -79,6 +79,10 @@ export async function act(world: World, users: Users, action: Action): Promise<v
       return;
     case 'vandalise':
       return vandalise(world, action.host, action.how, action.choice);
+    case 'delete late':
+      return deleteLate(world, action.choice);
+    case 'evict host':
+      return ask({ wish: 'evict-host', host: machine!.name }, action.rival);
   }
 }
 
@@ -94,6 +98,16 @@ export function calm({ controller, rival, machines, store }: World): void {
     machine.amid = undefined;
     machine.badLooks = 0;
   }
+}
+
+/** A detach of an endpoint as it was before it was made anew, under way all the while, arrives. */
+function deleteLate({ store, controller, count }: World, choice: number): void {
+  const renewed = [...store.head.endpoints.values()].filter(({ generation }) => generation > 1);
+  const endpoint = renewed[choice % renewed.length];
+  if (!endpoint) return;
+  count('late delete');
+  const { id, generation } = endpoint;
+  operate(controller, { wish: 'detach-endpoint', endpoint: id, generation: generation - 1 });
 }
 
 function operate(to: ControllerProcess, wish: Wish): void {

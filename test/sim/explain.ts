@@ -13,7 +13,7 @@ export async function explain(scenario: Scenario, cores: Cores): Promise<string>
   const { violation } = await runScenario(shortest, cores, (line) => lines.push(line.slice(0, LONGEST_LINE)));
   return [
     `SEED=${scenario.seed} ${violation?.message}`,
-    `replay: SEED=${scenario.seed} npx vitest run --project unit test/sim.test.ts`,
+    `replay: SEED=${scenario.seed} npx vitest run --project faults test/sim.test.ts`,
     `${shortest.actions.length} of ${scenario.actions.length} actions suffice; the last of what happened then:`,
     ...lines.filter((line) => !line.includes(' hears beat ')).slice(-MOST_LINES),
   ].join('\n');

@@ -1,7 +1,7 @@
 import { cidrsOverlap } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import type { Endpoint } from '#model/records.ts';
+import type { Endpoint, Host } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
 import type { Batch } from '#store/store.ts';
 import type { Machine } from './machine.ts';
@@ -17,6 +17,8 @@ export interface Standing {
 /** What users were promised: an address is theirs from the answer until they give it back or their container ends. */
 export class Ledger {
   readonly #standing = new Map<Id, Standing>();
+  /** By endpoint: the last that was ever answered. */
+  readonly #answered = new Map<Id, { readonly generation: number; readonly place: string }>();
 
   standingOn(machine: Machine): Standing[] {
     return [...this.#standing.values()].filter((standing) => standing.machine === machine);
@@ -28,8 +30,16 @@ export class Ledger {
 
   /** The answer has come. */
   begin(standing: Standing): void {
-    const { endpoint } = standing;
-    for (const other of this.#standing.values()) refuseShared(endpoint, other.endpoint, 'answers');
+    const { endpoint, machine, namespace } = standing;
+    for (const other of this.#standing.values()) {
+      refuseShared(endpoint, other.endpoint, 'answers');
+      refuseSecond(endpoint, other.endpoint);
+    }
+    const place = `${machine.bootId} ${namespace.path} ${namespace.cookie}`;
+    const before = this.#answered.get(endpoint.id);
+    if (before && before.place !== place && before.generation >= endpoint.generation)
+      throw new Violation('made anew, its generation rises', textOf(endpoint));
+    this.#answered.set(endpoint.id, { generation: endpoint.generation, place });
     this.#standing.set(endpoint.id, standing);
   }
 
@@ -51,6 +61,8 @@ export class Ledger {
         const standing = this.#standing.get(change.ref.id);
         if (standing)
           throw new Violation('an answered attachment is kept', `${textOf(standing.endpoint)} was deleted`);
+      } else if (change.record.kind === 'host') {
+        this.#endEvicted(change.record, before);
       } else if (change.record.kind === 'endpoint') {
         const old = before.endpoints.get(change.record.id);
         if (old && old.generation > change.record.generation)
@@ -65,6 +77,13 @@ export class Ledger {
   #endUntold(network: Id, { endpoints }: Snapshot): void {
     for (const { endpoint } of this.#standing.values())
       if (endpoint.network === network && !endpoints.has(endpoint.id)) this.#standing.delete(endpoint.id);
+  }
+
+  /** What it was promised, an evicted host loses; its containers are cut off. */
+  #endEvicted({ id, epoch }: Host, { hosts }: Snapshot): void {
+    if (epoch === (hosts.get(id)?.epoch ?? epoch)) return;
+    for (const { endpoint } of this.#standing.values())
+      if (endpoint.host === id) this.#standing.delete(endpoint.id);
   }
 
   #checkEndpoint(endpoint: Endpoint, { networks, hosts, endpoints }: Snapshot): void {
@@ -83,6 +102,13 @@ function refuseShared(one: Endpoint, other: Endpoint, where: string): void {
   if (one.id === other.id || one.network !== other.network) return;
   if (one.mac === other.mac || one.addresses.some((ip) => other.addresses.includes(ip)))
     throw new Violation('no address twice', `${where}: ${textOf(one)} and ${textOf(other)}`);
+}
+
+/** Asked for twice, it is the same. */
+function refuseSecond(one: Endpoint, other: Endpoint): void {
+  if (one.id === other.id || one.network !== other.network || one.host !== other.host) return;
+  if (one.containerId === other.containerId)
+    throw new Violation('one endpoint of a container in a network', `${textOf(one)} and ${textOf(other)}`);
 }
 
 function checkNetworks({ networks, blocks }: Snapshot): void {

@@ -75,6 +75,18 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'if (known)',
   },
   {
+    name: 'a block that was given up does not rest',
+    file: 'controller/free-blocks.ts',
+    find: 'block.retired > 0 && hasRested(block, state)',
+    become: 'block.retired > 0',
+  },
+  {
+    name: 'an evicted host gives on from its blocks',
+    file: 'intent/own-blocks.ts',
+    find: 'block.host === id && block.epoch === epoch && isInUse(block)',
+    become: 'block.host === id',
+  },
+  {
     name: 'a promise is made before the journal has it',
     file: 'agent/attach.ts',
     find: "  return [{ effect: 'journal-put', key: endpoint.id, entry: attachment }];",

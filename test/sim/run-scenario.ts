@@ -6,6 +6,7 @@ import { Ledger } from './ledger.ts';
 import { Machine } from './machine.ts';
 import { Phases } from './phases.ts';
 import { Random } from './random.ts';
+import { RestCheck } from './rest-check.ts';
 import type { Scenario } from './scenario.ts';
 import { StoreModel } from './store-model.ts';
 import { Timeline } from './timeline.ts';
@@ -72,15 +73,17 @@ function createWorld(
   const ledger = new Ledger();
   const phases = new Phases();
   const machines: Machine[] = [];
-  const store = new StoreModel(new cores.MemoryStore(), (before, batch, after) => {
+  const count: World['count'] = (what) => counts.set(what, (counts.get(what) ?? 0) + 1);
+  const rests = new RestCheck(machines, count);
+  const store = new StoreModel(new cores.MemoryStore(), async (before, batch, after) => {
     world.note('store', () => `${batch.revision}: ${JSON.stringify(batch.changes.map(shorten))}`);
     ledger.check(before, batch, after);
     phases.check(world, before, batch, after);
+    await rests.check(before, batch.changes);
     for (const process of [world.controller, world.rival]) process.feed();
   });
   const parts = { cores, timeline, random, store, ledger, machines, calmAtMs };
   const note: World['note'] = (who, what) => hear?.(`${timeline.nowMs.toFixed(1)} ${who}: ${what()}`);
-  const count: World['count'] = (what) => counts.set(what, (counts.get(what) ?? 0) + 1);
   const world = { ...parts, note, count } as unknown as World & {
     controller: ControllerProcess;
     rival: ControllerProcess;

@@ -62,6 +62,8 @@ export type Action = { readonly atMs: number } & (
     }
   | { readonly do: 'interrupt looks'; readonly host: number; readonly times: number }
   | { readonly do: 'vandalise'; readonly host: number; readonly how: Vandalism; readonly choice: number }
+  | { readonly do: 'delete late'; readonly choice: number }
+  | { readonly do: 'evict host'; readonly host: number; readonly rival: boolean }
 );
 
 export type Vandalism =
@@ -174,7 +176,12 @@ const FAULTS: { readonly [kind in Kind]?: Draw } = {
     ]),
     choice: random.below(100),
   }),
+  'delete late': (random) => ({ choice: random.below(100) }),
+  'evict host': (random, shape) => ({ ...host(random, shape), ...rival(random) }),
 };
+
+/** So hard that little else would be seen if it were in every other seed. */
+const RARE: ReadonlySet<string> = new Set(['evict host']);
 
 /** The scenario of a seed: always the same for the same seed. */
 export function drawScenario(seed: number): Scenario {
@@ -202,7 +209,7 @@ export function drawScenario(seed: number): Scenario {
       draw(kind, atMs + random.between(0, 60), how);
     }
   for (const [kind, how] of Object.entries(FAULTS)) {
-    if (!random.chance(0.45)) continue;
+    if (!random.chance(RARE.has(kind) ? 0.2 : 0.45)) continue;
     const meanMs = random.between(2_000, 20_000);
     for (
       let atMs = random.between(1_300, meanMs);

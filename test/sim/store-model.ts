@@ -3,6 +3,8 @@ import { Snapshot } from '#model/snapshot.ts';
 import type { MemoryStore } from '#store/memory-store.ts';
 import type { Batch, CommitOutcome } from '#store/store.ts';
 
+type OnCommit = (before: Snapshot, batch: Batch, after: Snapshot) => Promise<void>;
+
 /** The store on its disk: what it holds has been flushed. Whether the writer hears of it is another matter. */
 export class StoreModel {
   /** Until then there is no room: a commit fails and leaves no trace. */
@@ -10,9 +12,9 @@ export class StoreModel {
   readonly #store: MemoryStore;
   readonly #log: Batch[] = [];
   readonly #history: Snapshot[] = [new Snapshot()];
-  readonly #onCommit: (before: Snapshot, batch: Batch, after: Snapshot) => void;
+  readonly #onCommit: OnCommit;
 
-  constructor(store: MemoryStore, onCommit: (before: Snapshot, batch: Batch, after: Snapshot) => void) {
+  constructor(store: MemoryStore, onCommit: OnCommit) {
     this.#store = store;
     this.#onCommit = onCommit;
   }
@@ -34,7 +36,7 @@ export class StoreModel {
     const batch = { revision: outcome.revision, changes: [...changes] };
     this.#history.push(after);
     this.#log.push(batch);
-    this.#onCommit(before, batch, after);
+    await this.#onCommit(before, batch, after);
     return outcome;
   }
 

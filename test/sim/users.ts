@@ -29,6 +29,14 @@ export interface Slot {
   last: 'attached' | 'detached' | 'refused' | 'unknown' | 'none';
 }
 
+/** What counts when an attach is answered. */
+interface Asked {
+  readonly departures: number;
+  readonly epoch: number | undefined;
+  readonly namespace: NamespaceRef;
+  readonly addresses: readonly string[];
+}
+
 /** The runtimes and people that ask agents for things, and what they do when the answer is not what they hoped for. */
 export class Users {
   readonly slots = new Map<string, Slot>();
@@ -62,7 +70,7 @@ export class Users {
   attach(slot: Slot, addresses: readonly string[] = []): void {
     slot.wants = 'attached';
     slot.round++;
-    const { machine, path, network, departures } = slot;
+    const { machine, path, network } = slot;
     if (!machine.agent) {
       this.#again(slot, addresses);
       return;
@@ -70,12 +78,13 @@ export class Users {
     const namespace = machine.startContainer(path);
     const containerId = path.replace('/run/netns/', '');
     const words = { network, containerId, name: containerId, aliases: [], addresses };
+    const asked = { departures: slot.departures, epoch: this.#knownEpoch(machine), namespace, addresses };
     slot.pending++;
     this.#world.note(machine.name, () => `${path} asks to join ${network} ${addresses}`);
     machine.agent.attach({ words, namespace }, (outcome) => {
       slot.pending--;
       this.#world.note(machine.name, () => `${path} ${network}: ${describe(outcome)}`);
-      this.#endAttach(slot, departures, namespace, addresses, outcome);
+      this.#endAttach(slot, asked, outcome);
     });
   }
 
@@ -158,14 +167,9 @@ export class Users {
     });
   }
 
-  #endAttach(
-    slot: Slot,
-    departures: number,
-    namespace: NamespaceRef,
-    addresses: readonly string[],
-    outcome: Outcome,
-  ): void {
-    const isCurrent = departures === slot.departures;
+  #endAttach(slot: Slot, asked: Asked, outcome: Outcome): void {
+    const isCurrent = asked.departures === slot.departures;
+    const { addresses } = asked;
     if (outcome === 'lost') {
       if (slot.last !== 'attached') slot.last = 'unknown';
       slot.endpoint = undefined;
@@ -178,13 +182,13 @@ export class Users {
       if (slot.last === 'none' || slot.last === 'detached') slot.last = 'refused';
       if (outcome.reason === 'unavailable' && this.#random.chance(0.7)) this.#again(slot, addresses);
       else slot.wants = 'nothing';
-    } else if (outcome.answer === 'attached') this.#promise(slot, isCurrent, namespace, outcome);
+    } else if (outcome.answer === 'attached') this.#promise(slot, isCurrent, asked, outcome);
   }
 
   #promise(
     slot: Slot,
     isCurrent: boolean,
-    namespace: NamespaceRef,
+    { namespace, epoch }: Asked,
     { endpoint }: Extract<Outcome, { answer: 'attached' }>,
   ): void {
     slot.endpoint = endpoint.id;
@@ -198,11 +202,18 @@ export class Users {
       return;
     }
     this.#checkDurable(slot, endpoint);
-    // The network may have gone while the host was away: such a promise is taken back once it is heard.
-    const isKept = this.#world.store.head.networks.has(endpoint.network);
+    // The network may have gone while the host was away, or the host's blocks: such a promise is taken back once it
+    // is heard.
+    const { head } = this.#world.store;
+    const isKept = head.networks.has(endpoint.network) && epoch === head.hosts.get(endpoint.host)?.epoch;
     slot.last = isKept ? 'attached' : 'unknown';
     slot.promised = endpoint.id;
     if (isKept) this.#world.ledger.begin({ endpoint, machine: slot.machine, namespace });
+  }
+
+  /** Of the host, as its agent has heard. */
+  #knownEpoch({ agent, id }: Machine): number | undefined {
+    return (agent?.state.view.hosts.get(id) ?? this.#world.store.head.hosts.get(id))?.epoch;
   }
 
   #checkDurable({ machine }: Slot, { id, generation }: Endpoint): void {

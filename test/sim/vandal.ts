@@ -12,7 +12,8 @@ import type { Machine } from './machine.ts';
 import type { Vandalism } from './scenario.ts';
 import type { World } from './world.ts';
 
-const NOWHERE = '203.0.113.66' as Ip;
+/** Where a vandal's rows lead. */
+export const NOWHERE = '203.0.113.66' as Ip;
 const NOBODY = '02:66:66:66:66:66' as Mac;
 
 /** Somebody with root changes one thing of ours behind the agent's back: on that host, or the next that has such. */
