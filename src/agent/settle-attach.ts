@@ -18,7 +18,9 @@ const NAME_TAKEN_AFTER_MS = 1_000;
 export function settleAttaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of state.attaching) {
-    const { phase, endpoint, revision, ask, stood } = attaching;
+    const { phase, endpoint, revision, ask, refusal } = attaching;
+    if (refusal && state.unwritten.get(endpoint!.id) !== 'writing')
+      effects.push(...answerAttach(state, request, refusal));
     if (phase !== 'settling' || !endpoint) continue;
     if (!isPromised(state, endpoint)) {
       effects.push(...answerAttach(state, request, overtaken(endpoint)));
@@ -31,14 +33,10 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     // Granted while a look was under way: the next one will have seen the container's interface.
     if (!wasLookedAt(state, ask.namespace, endpoint.interface)) continue;
     if (isNameStillTaken(state, endpoint, attaching)) continue;
-    const refusal = state.turn.live.has(namespaceKey(ask.namespace))
+    const refused = state.turn.live.has(namespaceKey(ask.namespace))
       ? refusedOp(state, endpoint, network, path)
       : reject('absent', fault('namespace', path, 'is gone', 'give the namespace of a running container'));
-    if (refusal)
-      effects.push(
-        ...answerAttach(state, request, refusal),
-        ...(stood ? [] : dropAttachment(state, endpoint.id)),
-      );
+    if (refused) effects.push(...takeBack(state, request, attaching, refused));
     else {
       const { notices } = attaching;
       effects.push(...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }));
@@ -46,6 +44,19 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     }
   }
   return effects;
+}
+
+/** Who is told no is told so when the journal has it: an agent that is killed then does not hold on to the promise. */
+function takeBack(
+  state: AgentState,
+  request: number,
+  attaching: Attaching,
+  refusal: Rejection,
+): AgentEffect[] {
+  const { endpoint, stood } = attaching;
+  if (!endpoint || stood) return answerAttach(state, request, refusal);
+  state.attaching.set(request, { ...attaching, phase: 'refused', refusal });
+  return dropAttachment(state, endpoint.id);
 }
 
 /** Others who asked for the same may be refused from now on, but nothing is taken back for that. */
@@ -100,28 +111,18 @@ function refusedOp(
 /** Gives up what takes too long, so that no runtime hangs. */
 export function timeOutAttaches(state: AgentState): AgentEffect[] {
   const late = [...state.attaching].filter(
-    ([, { sinceMs, phase }]) => phase !== 'journaling' && state.nowMs - sinceMs > ATTACH_LIMIT_MS,
+    ([, { sinceMs, phase }]) =>
+      phase !== 'journaling' && phase !== 'refused' && state.nowMs - sinceMs > ATTACH_LIMIT_MS,
   );
-  return late.flatMap(([request, { ask, endpoint, stood }]) => [
-    ...answerAttach(
-      state,
-      request,
-      reject(
-        'unavailable',
-        fault(
-          'network',
-          ask.words.network,
-          'could not be joined in 30 s',
-          'look at `weft status` and try again',
-        ),
-      ),
-    ),
-    ...(endpoint ? (stood ? [] : dropAttachment(state, endpoint.id)) : doubt(state)),
-  ]);
+  return late.flatMap(([request, attaching]) => {
+    // It may be granted after all, to nobody.
+    if (!attaching.endpoint) state.orphansPossible = true;
+    return takeBack(state, request, attaching, tooLate(attaching));
+  });
 }
 
-/** It may be granted after all, to nobody. */
-function doubt(state: AgentState): AgentEffect[] {
-  state.orphansPossible = true;
-  return [];
-}
+const tooLate = ({ ask: { words } }: Attaching): Rejection =>
+  reject(
+    'unavailable',
+    fault('network', words.network, 'could not be joined in 30 s', 'look at `weft status` and try again'),
+  );

@@ -77,11 +77,13 @@ export interface SessionState {
   lastReport: string;
 }
 
-/** An attach on its way: waiting its turn → granted → in the journal → in the kernel → answered. */
+/** An attach on its way: waiting its turn → granted → in the journal → in the kernel (or taken back) → answered. */
 export interface Attaching {
   readonly ask: AttachAsk;
   readonly sinceMs: number;
-  readonly phase: 'waiting' | 'granting' | 'journaling' | 'settling';
+  readonly phase: 'waiting' | 'granting' | 'journaling' | 'settling' | 'refused';
+  /** The answer, once the journal says that nothing is promised. */
+  readonly refusal?: Rejection;
   /** The view's revision at which the own blocks had nothing for it. */
   readonly refusedAt?: Revision;
   /** What the journal is to say, and its endpoint. */

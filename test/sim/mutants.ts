@@ -63,10 +63,16 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'generation: endpoint.generation',
   },
   {
-    name: 'asked for twice, an endpoint is made twice',
-    file: 'intent/attach-endpoint.ts',
-    find: 'if (present) {',
-    become: 'if (false) {',
+    name: 'asked for twice, an endpoint is written by both requests at once',
+    file: 'agent/attach.ts',
+    find: 'if (grant && isBeingWritten(state, grant.endpoint.id)) continue;',
+    become: '',
+  },
+  {
+    name: 'a container made anew under its name passes for the old one',
+    file: 'agent/attach.ts',
+    find: 'if (old.namespace.cookie === namespace.cookie && old.bootId === bootId)',
+    become: 'if (old.namespace.path === namespace.path)',
   },
   {
     name: 'generations do not count when an endpoint is published',

@@ -12,7 +12,12 @@ const AWAY_LIMIT_MS = 10_000;
 export class Phases {
   readonly #began = new Map<Id, { readonly since: Revision; readonly atMs: number }>();
 
-  check({ machines, timeline, count }: World, before: Snapshot, { changes }: Batch, after: Snapshot): void {
+  check(
+    { machines, timeline, count, store }: World,
+    before: Snapshot,
+    { changes }: Batch,
+    after: Snapshot,
+  ): void {
     for (const change of changes) {
       if (change.verb === 'delete' || change.record.kind !== 'network') continue;
       const { id } = change.record;
@@ -22,9 +27,10 @@ export class Phases {
       if (is) this.#began.set(id, { since: is.since, atMs: timeline.nowMs });
       count(is ? `phase ${is.phase}` : 'changed');
       if (!was || began?.since !== was.since || timeline.nowMs - began.atMs >= AWAY_LIMIT_MS) continue;
-      const members = before.inNetwork(id).endpointCount;
+      // Who came since then has made its devices as the phase wants them.
+      const members = [store.at(was.since)!, before].map((each) => each.inNetwork(id).endpointCount);
       for (const machine of machines)
-        if (members.has(machine.id) && machine.applied < was.since)
+        if (members.every((those) => those.has(machine.id)) && machine.applied < was.since)
           throw new Violation(
             'no phase begins before every host has taken the last one',
             `${machine.name} is at ${machine.applied}, ${was.phase} began at ${was.since}`,
