@@ -11,6 +11,7 @@ import { takeNumbers } from './numbers.ts';
 export interface ChangeNetworkOptions extends SessionOptions {
   readonly mode?: string;
   readonly port?: string;
+  readonly group?: string;
   readonly mtu?: string;
   readonly ttl?: string;
   readonly force?: boolean;
@@ -25,8 +26,8 @@ export async function changeNetwork(
   options: ChangeNetworkOptions,
   nameOrId: string,
 ): Promise<void> {
-  const { mode, force = false, dryRun = false, wait = true, json } = options;
-  const words = { mode, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
+  const { mode, group, force = false, dryRun = false, wait = true, json } = options;
+  const words = { mode, group, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
   await withController(world, options, async (clients, call) => {
     const request = { network: nameOrId, force, ...words };
     const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);
