@@ -20,6 +20,9 @@ export interface ChangeNetworkOptions extends SessionOptions {
   readonly wait?: boolean;
 }
 
+/** Of commands for one reason; `--dry-run` shows all. */
+const MOST_ALIKE = 2;
+
 /** Shows what it is going to do, does it, waits for all hosts, and tells what was lost. */
 export async function changeNetwork(
   world: World,
@@ -32,7 +35,7 @@ export async function changeNetwork(
     const request = { network: nameOrId, force, ...words };
     const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);
     const plans = preview.changes.length > 0 ? preview.plans : [];
-    if (!json) printPreview(world, plans);
+    if (!json) printPreview(world, plans, dryRun ? undefined : MOST_ALIKE);
     const begun = dryRun ? preview : await clients.controller.changeNetwork(request, call);
     const { id, name } = begun.subject!.record.value as Network;
     const say = (outcome: Outcome, hosts: readonly HostChange[] = []) => {
@@ -66,8 +69,8 @@ function isAsWished(network: Network, words: Readonly<Record<string, unknown>>):
   return Object.entries(words).every(([field, value]) => value === undefined || is[field] === value);
 }
 
-function printPreview(world: World, plans: readonly HostPlan[]): void {
-  printPlans(world, plans);
+function printPreview(world: World, plans: readonly HostPlan[], most?: number): void {
+  printPlans(world, plans, most);
   const lossy = plans.filter(({ loss }) => loss);
   const lines = lossy.map(({ host, loss }) => `# expected to be lost on ${host}: ${loss}`);
   world.stdout.write(`${lines.map(printable).join('\n') || '# nothing is expected to be lost'}\n`);
