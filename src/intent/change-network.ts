@@ -15,6 +15,7 @@ import { readMtu } from './network-mtu.ts';
 import { noticesOfHindrance } from './network-underlay.ts';
 import { readChoice, readWholeNumber } from './read-field.ts';
 import { readPort } from './read-port.ts';
+import { checkTwoHosts } from './two-hosts.ts';
 
 /**
  * Another tunnel for a network. With endpoints in it this only begins the change (see advance-change.ts); without
@@ -25,6 +26,7 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
   const network = findNetwork(faults, snapshot, wish.network);
   if (network) refuseSecond(faults, wish, network);
   const tunnel = network && readTunnel(faults, wish, network, snapshot);
+  if (network && tunnel) checkTwoHosts(faults, 'mode', tunnel.mode, network, tunnel.mode, snapshot);
   const found = complete(faults, { network, tunnel });
   if (isRejection(found)) return found;
   const { tunnel: to, network: from } = found;
