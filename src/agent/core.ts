@@ -13,7 +13,8 @@ import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
 import type { AgentState } from './state.ts';
-import { beginTurn, endTurn, failLook, retryTurn, takeLook } from './turn.ts';
+import { endPublishStations, publishStations } from './stations.ts';
+import { beginTurn, endTurn, failLook, markUrgent, retryTurn, takeLook } from './turn.ts';
 
 /**
  * What the agent decides, without a clock, a socket, a file or a kernel of its own: an event goes in, effects come
@@ -45,8 +46,13 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return endDetachGrant(state, event.endpoint, event.refused);
     case 'blocks-returned':
       return endHandBack(state, event.network, event.outcome);
+    case 'adopted':
+      state.wishesNothing = false;
+      return markUrgent(state);
     case 'asked-reset':
       return beginReset(state, event.request);
+    case 'stations-published':
+      return endPublishStations(state, event.adoption);
     case 'journaled':
       return [...noteJournaled(state, event.key, event.entry), ...noteHandBackJournaled(state, event.key)];
     case 'journal-failed':
@@ -82,6 +88,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...timeOutAttaches(state),
     ...keepJournalAgain(state),
     ...publishAll(state),
+    ...publishStations(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
     ...handBack(state),

@@ -141,6 +141,13 @@ export class Engine {
           .returnBlocks(effect.network, this.state.name)
           .then((outcome) => this.dispatch({ event: 'blocks-returned', network: effect.network, outcome }));
         return;
+      case 'publish-stations': {
+        const { adoption, stations } = effect;
+        void uplink
+          .publishStations(adoption, stations)
+          .then((outcome) => this.dispatch({ event: 'stations-published', adoption, outcome }));
+        return;
+      }
       case 'journal-put':
         void this.journal(effect.key, effect.entry);
         return;

@@ -7,7 +7,7 @@ import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Endpoint, Network, Revision } from '#model/records.ts';
+import type { Endpoint, Network, Revision, Station } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { JournalEntry } from './attachment.ts';
 
@@ -36,6 +36,8 @@ export interface Moment {
 export type AgentEvent =
   | { readonly event: 'asked-attach'; readonly request: number; readonly ask: AttachAsk }
   | { readonly event: 'asked-detach'; readonly request: number; readonly ask: DetachAsk }
+  /** A bridge of this host was adopted: after a reset that is the end of wishing nothing. */
+  | { readonly event: 'adopted' }
   | { readonly event: 'asked-reset'; readonly request: number }
   | { readonly event: 'attach-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
   | {
@@ -54,6 +56,12 @@ export type AgentEvent =
     }
   /** It says this now, or nothing. */
   | { readonly event: 'journaled'; readonly key: string; readonly entry?: JournalEntry }
+  | {
+      readonly event: 'stations-published';
+      readonly adoption: Id;
+      /** At which the controller has them, or why it does not take them. */
+      readonly outcome: Revision | Rejection;
+    }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
@@ -89,6 +97,11 @@ export type AgentEffect =
   | { readonly effect: 'publish'; readonly endpoint: Endpoint }
   | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
   | { readonly effect: 'ask-return'; readonly network: Id }
+  | {
+      readonly effect: 'publish-stations';
+      readonly adoption: Id;
+      readonly stations: readonly Station[];
+    }
   | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
   | { readonly effect: 'journal-delete'; readonly key: string }
   | { readonly effect: 'keep-view' }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type Logger, pino } from 'pino';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
+import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { missingKernelFeatures } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
@@ -123,7 +124,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     createClients(controller, { host: config.name, tls }),
     createClients(controller, { tls }),
   ];
-  const viewPath = path.join(paths.state, 'view');
+  const viewPath = path.join(paths.state, 'view.json');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
   const engine = new Engine(state, {
     kernel,
@@ -139,6 +140,8 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     operator,
     controllerAddress: config.controller,
     resolveNamespace,
+    inspectBridge,
+    observe: (bridges) => kernel.observe({ ...scopeOf(state), bridges }),
     planNow: async (reset) =>
       planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),
   });

@@ -1,4 +1,4 @@
-import type { KernelState } from '#model/kernel-state.ts';
+import type { Observed } from '#kernel/kernel.ts';
 import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import { desired } from '#plan/desired.ts';
@@ -11,12 +11,14 @@ import type { AgentState } from './state.ts';
 /** From what is to what should be, in order. Without rows where they were not looked at. */
 export function planOps(
   state: AgentState,
-  observed: KernelState,
+  observed: Observed,
   { nothing = state.wishesNothing, rows = true } = {},
 ): RankedOp[] {
   const context = { hostTag: hostTag(state.host) };
   const view = nothing ? undefined : hostView(state.view, state.host);
-  const wished = view ? desired(view, runtimeFacts(state), { rows }) : emptyKernelState();
+  const wished = view
+    ? desired(view, { ...runtimeFacts(state), bridges: observed.bridges }, { rows })
+    : emptyKernelState();
   const ops = order(diff(wished, observed, context));
   return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
 }
@@ -26,7 +28,6 @@ export function planOps(
  * what is made anew in the same turn.
  */
 function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
-  if (!ops.some(({ op }) => op.verb === 'delete')) return [...ops];
   const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
   const detached = new Set(
     [...state.attachments.values()]

@@ -11,15 +11,6 @@ export function relayRoutes(
   { controller }: Clients,
   hello: () => HelloResponse,
 ): void {
-  const relay =
-    <Q, A>(call: (request: Q) => Promise<A>) =>
-    async (request: Q): Promise<A> => {
-      try {
-        return await call(request);
-      } catch (error) {
-        throw asRelayed(ConnectError.from(error));
-      }
-    };
   router.service(ControllerService, {
     hello,
     createNetwork: relay(controller.createNetwork),
@@ -33,6 +24,17 @@ export function relayRoutes(
     listHostStatus: relay(controller.listHostStatus),
   });
 }
+
+/** The call as the agent's caller sees it. */
+export const relay =
+  <Q, A>(call: (request: Q) => Promise<A>) =>
+  async (request: Q): Promise<A> => {
+    try {
+      return await call(request);
+    } catch (error) {
+      throw asRelayed(ConnectError.from(error));
+    }
+  };
 
 /** The details of the controller's refusal go on unopened. */
 function asRelayed(error: ConnectError): ConnectError {

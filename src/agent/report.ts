@@ -5,6 +5,7 @@ import type { Endpoint } from '#model/records.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { hostStatus } from '#plan/status.ts';
+import { adoptedNotices } from './adopted-notices.ts';
 import type { AgentEffect } from './event.ts';
 import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { noteSettled } from './own-word.ts';
@@ -46,7 +47,11 @@ const goneNotice = ({ endpoint, namespace }: LocalEndpoint): Notice => ({
 
 function noticesOf(state: AgentState): Notice[] {
   const gone = localEndpoints(state).filter((endpoint) => endpoint.state === 'gone');
-  const notices = [...[...state.revoked.values()].map(revokedNotice), ...gone.map(goneNotice)];
+  const notices = [
+    ...[...state.revoked.values()].map(revokedNotice),
+    ...gone.map(goneNotice),
+    ...adoptedNotices(state),
+  ];
   if (!state.session.connected)
     notices.push({
       code: 'controller-away',

@@ -3,6 +3,7 @@ import type { Id } from '#model/id.ts';
 import { type KernelState, kernelKey } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
+import type { Adoption } from '#model/records.ts';
 import type { HostRuntimeFacts } from '#plan/desired.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
@@ -24,8 +25,16 @@ export function scopeOf(state: AgentState): Scope {
     if (container.namespace.cookie === namespace.cookie) container.interfaces.push(endpoint.interface);
   }
   const containers: ContainerScope[] = [...byPath.values()];
-  return { hostTag: hostTag(state.host), containers };
+  return {
+    hostTag: hostTag(state.host),
+    containers,
+    bridges: ownAdoptions(state).map(({ bridge }) => bridge),
+  };
 }
+
+/** Bridges of this host that are adopted, as far as anything is wished. */
+export const ownAdoptions = ({ view, host, wishesNothing }: AgentState): Adoption[] =>
+  wishesNothing ? [] : [...view.adoptions.values()].filter((adoption) => adoption.host === host);
 
 /** Every network namespace has a loopback: where none was seen, the container is gone or is another by now. */
 export function noteLive({ turn }: AgentState, observed: KernelState): void {

@@ -23,7 +23,7 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import type { RankedOp } from '#plan/order.ts';
-import type { Clients } from '#transport/client.ts';
+import { type AdoptionParts, adoptBridge, disownAll, disownBridge } from './adopt.ts';
 import type { Engine } from './engine.ts';
 import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
@@ -34,10 +34,7 @@ import { currentStatus } from './report.ts';
 const NAMED_NAMESPACES = '/run/netns/';
 
 /** What the local socket needs besides the core. */
-export interface ServiceParts {
-  readonly engine: Engine;
-  /** The controller, on the caller's behalf. */
-  readonly operator: Clients;
+export interface ServiceParts extends AdoptionParts {
   readonly controllerAddress: string;
   /** Opens a namespace given by name, path or pid, once. */
   readonly resolveNamespace: (text: string) => NamespaceRef | Rejection;
@@ -51,10 +48,13 @@ export function agentRoutes(parts: ServiceParts) {
       hello: () => hello(parts),
       attach: (request) => attach(parts, request),
       detach: (request) => detach(parts, request),
+      adoptBridge: (request) => adoptBridge(parts, request),
+      disownBridge: (request) => disownBridge(parts, request),
       status: () => status(parts),
       plan: async () => create(PlanResponseSchema, { plan: await hostPlan(parts, false) }),
       reset: async ({ dryRun }) => {
         const plan = await hostPlan(parts, true);
+        if (!dryRun) await disownAll(parts);
         if (!dryRun) expectAnswer(await parts.engine.reset(), 'reset');
         return create(ResetResponseSchema, { plan });
       },

@@ -1,4 +1,5 @@
 import type { Scope } from '#kernel/kernel.ts';
+import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus, Outage } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
@@ -12,6 +13,7 @@ import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
 import { keepOwnWord } from './own-word.ts';
+import type { KnownStations } from './stations.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
 export interface AgentState {
@@ -49,6 +51,12 @@ export interface AgentState {
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
   readonly handingBack: Map<Id, HandBack>;
   readonly idleSince: Map<Id, number>;
+  /** Who is behind this host's adopted bridges, by adoption (see stations.ts). */
+  readonly stations: Map<Id, KnownStations>;
+  /** Since when two hosts have the same, by network and what it is. */
+  readonly clashes: Map<string, number>;
+  /** Adopted bridges that the last turn saw; none before the first. */
+  bridges?: ReadonlyMap<string, BridgeFacts>;
   readonly detaching: Map<number, Detaching>;
   /** For how long the tunnel of a network was away when it was made anew last. */
   readonly outages: Map<Id, Outage>;
@@ -195,6 +203,8 @@ const emptyState = (start: AgentStart): AgentState => ({
   resting: new Map(),
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
+  stations: new Map(),
+  clashes: new Map(),
   detaching: new Map(),
   outages: new Map(),
   wishesNothing: false,

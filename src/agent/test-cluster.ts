@@ -221,6 +221,12 @@ export class TestAgent {
         const outcome = isRejection(answer) ? answer : answer.revision;
         return this.dispatch({ event: 'blocks-returned', network, outcome });
       }
+      case 'publish-stations': {
+        const { adoption, stations } = effect;
+        const answer = this.askController({ wish: 'publish-stations', adoption, stations });
+        const outcome = isRejection(answer) ? answer : answer.revision;
+        return this.dispatch({ event: 'stations-published', adoption, outcome });
+      }
       case 'journal-put':
         this.journal.set(effect.key, effect.entry);
         return this.dispatch({ event: 'journaled', key: effect.key, entry: effect.entry });

@@ -17,6 +17,7 @@ import { planOps } from './plan-ops.ts';
 import { noteStatus } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
 import type { AgentState, Turn } from './state.ts';
+import { noteStations } from './stations.ts';
 
 /*
  * A turn is a look at everything, or a glance: at everything but the rows of tables, of which there can be a hundred
@@ -80,6 +81,7 @@ function observe(state: AgentState, reach: Turn['reach'], scope: NonNullable<Tur
 export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   const { turn } = state;
   noteLive(state, observed);
+  noteStations(state, observed.bridges);
   const isGlance = turn.reach === 'glance';
   turn.ops = planOps(state, observed, { rows: !isGlance });
   if (isGlance && (haveRowsChanged(turn, observed) || !turn.ops.every(({ op }) => isSmall(op))))
@@ -121,8 +123,6 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
   // A glance without a refusal says nothing of what was refused before.
   if (turn.reach === 'look' || refused.length > 0) noteOutcome(state, refused);
   noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);
-  // They can be many.
-  turn.ops = [];
   return [];
 }
 

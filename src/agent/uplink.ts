@@ -7,7 +7,7 @@ import { statusToWire } from '#api/wire-status.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
-import type { Endpoint, Host, Revision, StoredRecord } from '#model/records.ts';
+import type { Endpoint, Host, Revision, Station, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant } from './event.ts';
@@ -121,6 +121,21 @@ export class Uplink {
   async returnBlocks(network: Id, host: string): Promise<Revision | Rejection> {
     return this.ask('network', network, async () => {
       const { revision } = await this.clients.controller.returnBlocks({ network, host });
+      return Number(revision);
+    });
+  }
+
+  /** The revision at which the controller has them. */
+  async publishStations(adoption: Id, stations: readonly Station[]): Promise<Revision | Rejection> {
+    return this.ask('adoption', adoption, async () => {
+      const words = stations.map(({ mac, addresses, generation }) => ({
+        ...{ mac, generation },
+        addresses: [...addresses],
+      }));
+      const { revision } = await this.clients.controller.publishStations(
+        { adoption, stations: words },
+        PATIENCE,
+      );
       return Number(revision);
     });
   }

@@ -10,6 +10,7 @@ import type { Parsed } from '#model/parsed.ts';
 import {
   type Change,
   type Endpoint,
+  MAX_STATIONS,
   RECORD_KINDS,
   type Station,
   type StoredRecord,
@@ -48,8 +49,6 @@ const ip = text(parseIp);
 const cidr = text(parseCidr);
 const name = text(parseName);
 const count = z.number().int().min(0).max(0xffffffff);
-/** More than a bridge has ports for (1023); a network behind one of them can hold more. */
-export const MAX_STATIONS = 4096;
 const port = z.number().int().min(1).max(65535);
 
 const hostSchema = z.object({

@@ -19,8 +19,7 @@ export function advanceChange(
     change.phase === 'prepare' && !undo
       ? {
           ...network,
-          // Also what it has not.
-          ...tunnelOf(change.other),
+          ...change.other,
           change: { phase: 'switch', other: tunnelOf(network), since: snapshot.revision + 1 },
         }
       : { ...network, change: undefined };
@@ -28,10 +27,9 @@ export function advanceChange(
 }
 
 /** What of a network can be changed while it runs. */
-export const tunnelOf = ({ port, mode, group, mtu, ttl, device }: Tunnel): Tunnel => ({
+export const tunnelOf = ({ port, mode, mtu, ttl, device }: Network): Tunnel => ({
   port,
   mode,
-  group,
   mtu,
   ttl,
   device,

@@ -7,6 +7,7 @@ import { NetlinkError } from '#netlink/netlink-error.ts';
 import { writeAddress } from './address.ts';
 import { deleteLinks } from './delete-links.ts';
 import { writeFdb } from './fdb.ts';
+import { writeGuard } from './guard.ts';
 import { writeLink } from './link-write.ts';
 import { addNamespace, deleteNamespace } from './namespace.ts';
 import { writeNeighbour } from './neighbour.ts';
@@ -114,6 +115,7 @@ export class Application implements Outbox {
   #encode(op: KernelOp): void {
     const { verb, object } = op;
     if (object.kind === 'link' && op.verb !== 'delete') writeLink(this, op, object, this.#dresses);
+    else if (object.kind === 'guard') writeGuard(this, verb, object);
     else if (object.kind === 'address') writeAddress(this, verb, object);
     else if (object.kind === 'route') writeRoute(this, verb, object);
     else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);

@@ -1,4 +1,4 @@
-import type { Link, NamespaceName } from '#model/kernel-state.ts';
+import type { Guard, Link, NamespaceName } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { FakeDevice, FakeRefusal } from './fake-device.ts';
 
@@ -8,6 +8,8 @@ export type FakeDevices = Map<string, FakeDevice>;
 /** The namespaces of a host with all that is in them; what goes with what. */
 export class FakeHost {
   readonly namespaces = new Map<NamespaceName, FakeDevices>([['', new Map()]]);
+  /** By the device that they name, which need not be there. */
+  readonly guards = new Map<string, Guard>();
   #made = 0;
 
   /** Throws ENOENT. */

@@ -1,8 +1,12 @@
+import type { BridgeFacts } from '#model/bridge-facts.ts';
+import { ipOf } from '#model/cidr.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import {
+  type Address,
   addKernelObject,
   emptyKernelState,
   type Fdb,
+  HOST_NAMESPACE,
   type KernelObject,
   type Link,
   type LinkDetail,
@@ -10,8 +14,9 @@ import {
   type NamespaceName,
   type Neighbour,
 } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf } from '#model/own.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
@@ -71,7 +76,12 @@ export class FakeKernel implements Kernel {
   }
 
   async observe(scope: Scope): Promise<Observed> {
-    const state = { ...emptyKernelState(), rowSums: new Map<NamespaceName, string>() };
+    const state = {
+      ...emptyKernelState(),
+      rowSums: new Map<NamespaceName, string>(),
+      bridges: new Map<string, BridgeFacts>(),
+    };
+    this.#observeHost(state, scope);
     const overlays = [...this.#host.namespaces.keys()].filter(
       (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
     );
@@ -89,6 +99,35 @@ export class FakeKernel implements Kernel {
         if (device.link.name === 'lo' || interfaces.includes(device.link.name))
           addDevice(state, device, seen);
     return state;
+  }
+
+  #observeHost(state: MutableKernelTables & Pick<Observed, 'rowSums' | 'bridges'>, scope: Scope): void {
+    const devices = [...this.#host.devices(HOST_NAMESPACE).values()];
+    const own = devices.filter(({ link }) => isOwnHostLink(link));
+    const bridges = devices.filter(({ link }) => scope.bridges?.includes(link.name));
+    for (const device of [...own, ...bridges]) addDevice(state, device, new Set());
+    const facts = state.bridges as Map<string, BridgeFacts>;
+    for (const bridge of bridges) facts.set(bridge.link.name, fakeBridgeFacts(bridge, devices));
+    for (const guard of this.#host.guards.values()) addKernelObject(state, guard);
+    if (own.length > 0 && scope.rows !== 'none')
+      (state.rowSums as Map<NamespaceName, string>).set(HOST_NAMESPACE, sumOf(own));
+    if (!scope.rows) for (const row of own.flatMap(rowsOf)) addKernelObject(state, row);
+  }
+
+  /** Another program's bridge in the host's own namespace, as Docker makes one. */
+  addHostBridge(name: string, mac: Mac, addresses: readonly Address[] = []): void {
+    const detail = { type: 'bridge', stp: false, multicastSnooping: true } as const;
+    const device = this.#host.addDevice({ kind: 'link', ns: HOST_NAMESPACE, name, up: true, detail });
+    device.link = { ...device.link, mac };
+    for (const address of addresses) device.addresses.set(address.address, address);
+    this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
+  }
+
+  /** Whoever owns it removes it, or a link of ours. */
+  removeHostLink(name: string): void {
+    const device = this.#host.devices(HOST_NAMESPACE).get(name);
+    if (device) this.#host.removeDevice(device);
+    this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
   }
 
   async apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
@@ -159,6 +198,17 @@ const rowsOf = (device: FakeDevice): (Fdb | Neighbour)[] => [
   ...device.ownRows(),
   ...device.fdb.values(),
 ];
+
+function fakeBridgeFacts({ link, addresses }: FakeDevice, devices: readonly FakeDevice[]): BridgeFacts {
+  const ports = devices.filter((port) => port.link.master === link.name && !isOwnHostLink(port.link));
+  return {
+    mac: link.mac!,
+    mtu: link.mtu!,
+    portMtu: Math.max(0, ...ports.map((port) => port.link.mtu ?? 0)),
+    addresses: [...addresses.values()].map(({ address }) => ipOf(address)),
+    stations: ports.flatMap((port) => [...port.fdb.values()].map(({ mac }) => ({ mac, addresses: [] }))),
+  };
+}
 
 const sumOf = (devices: readonly FakeDevice[]): string =>
   devices

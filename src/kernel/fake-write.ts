@@ -1,5 +1,5 @@
 import type { KernelOp } from '#model/kernel-op.ts';
-import type { KernelObject, Link } from '#model/kernel-state.ts';
+import type { Guard, KernelObject, Link } from '#model/kernel-state.ts';
 import { FakeRefusal } from './fake-device.ts';
 import type { FakeHost } from './fake-host.ts';
 import { writeFakeLink } from './fake-link.ts';
@@ -8,13 +8,19 @@ import { deleteFakeRow, writeFakeRow } from './fake-row.ts';
 /** Does one op, or throws {@link FakeRefusal}. `dresses`: see `peer-dress.ts`. */
 export function writeFake(host: FakeHost, op: KernelOp, dresses: ReadonlyMap<string, Link>): void {
   const { verb, object } = op;
-  if (op.verb === 'delete') deleteFake(host, object);
+  if (object.kind === 'guard') writeFakeGuard(host, verb, object);
+  else if (op.verb === 'delete') deleteFake(host, object);
   else if (object.kind === 'namespace') host.addNamespace(object.ns);
   else if (object.kind === 'link') writeFakeLink(host, op, object, dresses);
   else writeFakeRow(host, verb, object);
 }
 
-function deleteFake(host: FakeHost, object: KernelObject): void {
+function writeFakeGuard({ guards }: FakeHost, verb: KernelOp['verb'], guard: Guard): void {
+  if (verb === 'delete') guards.delete(guard.dev);
+  else guards.set(guard.dev, guard);
+}
+
+function deleteFake(host: FakeHost, object: Exclude<KernelObject, Guard>): void {
   if (object.kind === 'namespace') {
     host.removeNamespace(object.ns);
     return;

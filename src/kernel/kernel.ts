@@ -1,3 +1,4 @@
+import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, KernelState, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
@@ -10,6 +11,8 @@ export interface Scope {
   readonly overlays?: readonly NamespaceName[];
   /** Container namespaces; in them only the named interfaces and `lo` are looked at. */
   readonly containers: readonly ContainerScope[];
+  /** Adopted bridges of the host's own namespace, by name. */
+  readonly bridges?: readonly string[];
   /** Of the rows of tables, of which there can be many, only their sums, or nothing at all. */
   readonly rows?: 'sums' | 'none';
 }
@@ -18,6 +21,8 @@ export interface Scope {
 export type Observed = KernelState & {
   /** By overlay namespace: the same as long as its tables are, but for what the kernel learns. */
   readonly rowSums: ReadonlyMap<NamespaceName, string>;
+  /** Of the bridges in scope those that are there. */
+  readonly bridges: ReadonlyMap<string, BridgeFacts>;
 };
 
 export interface ContainerScope {

@@ -1,4 +1,3 @@
-import { familyOf, type Ip } from '#model/ip.ts';
 import type { BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
 import { BR_STATE, type BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
 import type { LinkRequest } from '#netlink/route/link.ts';
@@ -9,7 +8,6 @@ export function linkChanges(
   wished: Link,
   was: Partial<Link>,
   masterIndex: (name: string) => number,
-  hostIndex: (name: string) => number,
 ): LinkRequest[] {
   const { name, up, port } = wished;
   const basics: LinkRequest = {
@@ -30,27 +28,8 @@ export function linkChanges(
   if (up !== was.up) last.up = up;
   // Not with `mtu`: a VXLAN device takes that for a change of kind and refuses it.
   const detail: LinkRequest = { name, ...detailChange(wished.detail, was.detail) };
-  return [detail, ...groupChange(wished, was, hostIndex), basics, quiet, last].filter(isNeeded);
+  return [detail, basics, quiet, last].filter(isNeeded);
 }
-
-/**
- * The kernel makes its all-zero row only for another group than before: the old one goes first, so that the row is
- * made also after somebody deleted it, and by a new interface (vxlan_changelink() in vxlan_core.c).
- */
-function groupChange(
-  { name, detail }: Link,
-  { detail: was }: Partial<Link>,
-  hostIndex: (name: string) => number,
-): LinkRequest[] {
-  if (detail.type !== 'vxlan' || was?.type !== 'vxlan' || detail.remote === undefined) return [];
-  const { remote, device = '', local } = detail;
-  if (remote === was.remote && (remote === '' || device === was.device)) return [];
-  const none: LinkRequest = { name, kind: 'vxlan', vxlan: { remote: anyOf(local) } };
-  if (remote === '') return [none];
-  return [none, { name, kind: 'vxlan', vxlan: { remote, link: hostIndex(device) } }];
-}
-
-const anyOf = (ip: Ip): string => (familyOf(ip) === 4 ? '0.0.0.0' : '::');
 
 const changed = <T>(wished: T | undefined, was: T | undefined): T | undefined =>
   wished === was ? undefined : wished;
@@ -58,7 +37,7 @@ const changed = <T>(wished: T | undefined, was: T | undefined): T | undefined =>
 const isNeeded = ({ name: _, ...rest }: LinkRequest): boolean =>
   Object.values(rest).some((value) => value !== undefined);
 
-const isSamePort = (wished: BridgePort, was: BridgePort | undefined): boolean =>
+const isSamePort = (wished: Partial<BridgePort>, was: Partial<BridgePort> | undefined): boolean =>
   was !== undefined &&
   (Object.keys(wished) as (keyof BridgePort)[]).every((flag) => wished[flag] === was[flag]);
 
@@ -94,7 +73,7 @@ const vxlanRequest = ({ vni, port, local, ttl, learning, proxy, l2miss, l3miss }
   port,
 });
 
-const portRequest = (port: BridgePort, was: BridgePort | undefined): NetlinkPort => ({
+const portRequest = (port: Partial<BridgePort>, was: Partial<BridgePort> | undefined): NetlinkPort => ({
   hairpin: port.hairpin,
   learning: port.learning,
   unicastFlood: port.unicastFlood,
@@ -105,7 +84,7 @@ const portRequest = (port: BridgePort, was: BridgePort | undefined): NetlinkPort
   locked: port.locked,
   // A port that is not up yet is made forwarding by the bridge; asked for, it is refused.
   state:
-    !was || was.forwarding === port.forwarding
+    !was || port.forwarding === undefined || was.forwarding === port.forwarding
       ? undefined
       : port.forwarding
         ? BR_STATE.FORWARDING

@@ -6,6 +6,7 @@ import { RTM } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { EventReader } from './event-reader.ts';
+import { HostWatch } from './host-watch.ts';
 import type { KernelEvent } from './kernel.ts';
 import { Post } from './post.ts';
 
@@ -15,7 +16,7 @@ const ROWS = [RTM.NEWNEIGH, RTM.DELNEIGH, RTM.GETNEIGH];
 
 /**
  * Hears of changes in the namespaces that were visited, overlays and containers, and of the loss of overlays' names
- * under /run/netns. Open only while somebody listens; holds no namespace alive.
+ * under /run/netns; in the host's own namespace, of adopted bridges. Open only while somebody listens; holds no namespace alive.
  */
 export class NamespaceWatch {
   readonly #visited = new Map<NamespaceName, OpenNamespace['cookie']>();
@@ -25,6 +26,8 @@ export class NamespaceWatch {
   /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
   #containers: Post | undefined;
   #directory: FSWatcher | undefined;
+  #host: HostWatch | undefined;
+  #bridges: ReadonlySet<string> = new Set();
   #mutes = 0;
 
   /** We are in this namespace now; from here on it is heard too. Idempotent. */
@@ -35,6 +38,14 @@ export class NamespaceWatch {
       if (post === this.#overlays) this.#reader.learnDevices(ns, fd);
     }
     this.#visited.set(ns, cookie);
+  }
+
+  /** From here on these bridges of the host's own namespace are heard too, and no others. Idempotent. */
+  watchBridges(bridges: ReadonlySet<string>): void {
+    this.#bridges = bridges;
+    if (this.#listeners.size === 0 || this.#host?.listensTo(bridges)) return;
+    this.#host?.close();
+    this.#host = bridges.size === 0 ? undefined : new HostWatch(bridges, (event) => this.#tell(event));
   }
 
   /** Returns the way to stop. */
@@ -63,7 +74,8 @@ export class NamespaceWatch {
     this.#directory?.close();
     this.#overlays?.close();
     this.#containers?.close();
-    this.#directory = this.#overlays = this.#containers = undefined;
+    this.#host?.close();
+    this.#host = this.#directory = this.#overlays = this.#containers = undefined;
   }
 
   #open(): void {
@@ -74,6 +86,7 @@ export class NamespaceWatch {
     this.#overlays.drop(MISSES);
     this.#containers = new Post(['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR'], onEvent);
     for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
+    this.watchBridges(this.#bridges);
   }
 
   #revisit(ns: NamespaceName, cookie: string): void {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { BridgeFacts } from '#model/bridge-facts.ts';
 import {
   addKernelObject,
   emptyKernelState,
@@ -16,7 +17,8 @@ import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
 import type { Observed, Scope } from './kernel.ts';
-import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
+import { type LinkNames, type LinkRows, linkFrom } from './link.ts';
+import { readHost } from './observe-host.ts';
 import { readTables } from './read-tables.ts';
 import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
@@ -24,13 +26,17 @@ import { isAbsent, type Visit, type Visits } from './visit.ts';
 
 type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
 
-/** Reads all objects in scope; see `Kernel.observe`. */
-export async function observe(scope: Scope, visits: Visits): Promise<Observed> {
-  const state = { ...emptyKernelState(), rowSums: new Map<NamespaceName, string>() };
+/** Reads all objects in scope; see `Kernel.observe`. For `guards` see `readHost`. */
+export async function observe(scope: Scope, visits: Visits, guards = true): Promise<Observed> {
+  const state = {
+    ...emptyKernelState(),
+    rowSums: new Map<NamespaceName, string>(),
+    bridges: new Map<string, BridgeFacts>(),
+  };
+  readHost(state, visits.to(HOST_NAMESPACE), scope, guards);
   const ports = new Ports();
-  const nameInHost = (index: number) => visits.to(HOST_NAMESPACE).nameOf(index);
   for (const ns of overlayNamespaces(scope)) {
-    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows, nameInHost));
+    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows));
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
@@ -53,40 +59,19 @@ function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => voi
   }
 }
 
-function readOverlay(
-  state: MutableObserved,
-  visit: Visit,
-  ports: Ports,
-  reach: Scope['rows'],
-  nameInHost: (index: number) => string | undefined,
-): void {
+function readOverlay(state: MutableObserved, visit: Visit, ports: Ports, reach: Scope['rows']): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
   const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
   addKernelObject(state, { kind: 'namespace', ns });
   for (const row of rows) {
-    addKernelObject(state, withDevice(linkFrom(ns, row, byIndex, { type: 'veth' }), row, nameInHost));
+    addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth' }));
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
-  const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);
-  state.rowSums.set(ns, sum);
-  if (reach === undefined) noteLostDefaults(state, ns, defaults);
-}
-
-/** A device whose all-zero row somebody deleted has joined its group, but sends nothing there. */
-function noteLostDefaults(
-  state: MutableKernelTables,
-  ns: NamespaceName,
-  defaults: ReadonlySet<string>,
-): void {
-  for (const [key, link] of state.link) {
-    if (link.ns !== ns || link.detail.type !== 'vxlan' || !link.detail.remote || defaults.has(link.name))
-      continue;
-    state.link.set(key, { ...link, detail: { ...link.detail, remote: '' } });
-  }
+  state.rowSums.set(ns, readTables(visit, names, tunnels, reach === 'sums' ? undefined : state));
 }
 
 /** Those of the named devices. */

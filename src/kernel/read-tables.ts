@@ -8,7 +8,7 @@ import {
   type NeighbourRow,
   readNeighbourRow,
 } from '#netlink/route/neighbour.ts';
-import { isDefaultRow, keepFdb } from './fdb.ts';
+import { keepFdb } from './fdb.ts';
 import type { LinkNames } from './link.ts';
 import { keepNeighbour } from './neighbour.ts';
 import { RowSum } from './row-sum.ts';
@@ -16,15 +16,15 @@ import type { Visit } from './visit.ts';
 
 /**
  * Reads the forwarding rows of a namespace and the neighbours of its VXLAN devices (`tunnels`), which can be a hundred
- * thousand: into `tables`, unless only their sum is asked for. `defaults` are the devices with the kernel's own all-zero
- * row, when the rows are read.
+ * thousand: into `tables`, unless only their sum is asked for. Of one device alone with its index in `only`.
  */
 export function readTables(
   visit: Visit,
   names: LinkNames,
   tunnels: readonly number[],
   tables?: Pick<MutableKernelTables, 'fdb' | 'neighbour'>,
-): { readonly sum: string; readonly defaults: ReadonlySet<string> } {
+  only?: number,
+): string {
   const { ns } = visit;
   const sums = tunnels.flatMap((ifindex) =>
     [AF_INET, AF_INET6].map((family) =>
@@ -33,14 +33,11 @@ export function readTables(
       ),
     ),
   );
-  const defaults = new Set<string>();
-  const sum = readTable(visit, AF_BRIDGE, undefined, tables?.fdb, (row, fdb) => {
+  const sum = readTable(visit, AF_BRIDGE, only, tables?.fdb, (row, fdb) => {
     const dev = names.get(row.ifindex);
-    if (dev === undefined) return;
-    if (isDefaultRow(row)) defaults.add(dev);
-    else keepFdb(fdb, ns, dev, row);
+    if (dev !== undefined) keepFdb(fdb, ns, dev, row);
   });
-  return { sum: [...sums, sum].join(), defaults };
+  return [...sums, sum].join();
 }
 
 const ROW = emptyNeighbourRow();

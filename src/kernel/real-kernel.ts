@@ -20,14 +20,19 @@ const MANY_ROWS = 256;
 export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
+  /** The last look found some, or there was none yet. */
+  #mayHaveGuards = true;
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
   }
 
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
-  observe(scope: Scope): Promise<Observed> {
-    return this.#visiting(scope, (visits) => observe(scope, visits));
+  async observe(scope: Scope): Promise<Observed> {
+    this.#watch.watchBridges(new Set(scope.bridges));
+    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#mayHaveGuards));
+    this.#mayHaveGuards = observed.guard.size > 0;
+    return observed;
   }
 
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {

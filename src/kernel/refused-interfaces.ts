@@ -8,8 +8,9 @@ import { opError } from './op-error.ts';
 export class RefusedInterfaces {
   readonly #refusals = new Map<string, OpError>();
 
-  /** Remembers a link that could not be made, and with a veth its other end. */
+  /** Remembers a link that could not be made, with a veth its other end, and one that could not be guarded. */
   note({ verb, object }: KernelOp, error: OpError): void {
+    if (object.kind === 'guard' && verb !== 'delete') this.#refusals.set(`${object.ns} ${object.dev}`, error);
     if (verb !== 'add' || object.kind !== 'link') return;
     this.#refusals.set(`${object.ns} ${object.name}`, error);
     const peer = object.detail.type === 'veth' ? object.detail.peer : undefined;

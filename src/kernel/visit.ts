@@ -18,11 +18,18 @@ export class Visit {
   readonly netnsFd: number | undefined;
   readonly conversation: Conversation;
   readonly #indexes = new Map<string, number>();
+  #filter: Conversation | undefined;
 
   constructor(ns: NamespaceName, netnsFd?: number) {
     this.ns = ns;
     this.netnsFd = netnsFd;
     this.conversation = openConversation(netnsFd);
+  }
+
+  /** With nf_tables of this namespace. */
+  get filter(): Conversation {
+    this.#filter ??= openConversation(this.netnsFd, 'netfilter');
+    return this.#filter;
   }
 
   /** Ifindex of a device. Throws NetlinkError ENODEV without it. */
@@ -32,16 +39,6 @@ export class Visit {
     const { index } = decodeLink(this.conversation.request(encodeGetLink({ name }))!);
     this.#indexes.set(name, index);
     return index;
-  }
-
-  /** Name of a device; undefined without it. */
-  nameOf(index: number): string | undefined {
-    try {
-      return decodeLink(this.conversation.request(encodeGetLink({ index }))!).name;
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    }
   }
 
   /** Whether the index needs no asking. */
@@ -55,6 +52,7 @@ export class Visit {
 
   close(): void {
     this.conversation.close();
+    this.#filter?.close();
     if (this.netnsFd !== undefined) close(this.netnsFd);
   }
 }

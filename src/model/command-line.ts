@@ -1,10 +1,10 @@
 import { HOST_NAMESPACE, type NamespaceName } from './kernel-state.ts';
 
-/** Shell words of `ip`, `bridge` and `sysctl` commands: the form in which people see, and can repeat, what Weft writes. */
+/** Shell words of `ip`, `bridge`, `sysctl` and `nft` commands: the form in which people see, and can repeat, what Weft writes. */
 
 /** One command line in a namespace, every odd word quoted. */
 export const commandLine = (
-  tool: 'ip' | 'bridge' | 'sysctl',
+  tool: 'ip' | 'bridge' | 'sysctl' | 'nft',
   ns: NamespaceName,
   ...words: readonly (string | number)[]
 ) => [...enter(tool, ns), ...words].map((word) => shellQuote(String(word))).join(' ');
@@ -17,7 +17,7 @@ const NAMED = /^(?:(?:\/var)?\/run\/netns\/)?([A-Za-z0-9_][\w.@:+-]*)$/;
 
 function enter(tool: string, ns: NamespaceName): string[] {
   if (ns === HOST_NAMESPACE) return [tool];
-  if (NAMED.test(ns) && tool !== 'sysctl') return [tool, '-n', namespaceWord(ns)];
+  if (NAMED.test(ns) && (tool === 'ip' || tool === 'bridge')) return [tool, '-n', namespaceWord(ns)];
   return ['nsenter', `--net=${ns.startsWith('/') ? ns : `/run/netns/${ns}`}`, tool];
 }
 

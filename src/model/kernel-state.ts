@@ -12,12 +12,13 @@ export type NamespaceName = string;
 export const HOST_NAMESPACE: NamespaceName = '';
 
 /** The kernel objects that Weft reads and writes, as values. Optional fields: of no interest when wished for. */
-export type KernelObject = Namespace | Link | Address | Route | Neighbour | Fdb;
+export type KernelObject = Namespace | Link | Guard | Address | Route | Neighbour | Fdb;
 export type KernelKind = KernelObject['kind'];
 export type KernelObjectOf<K extends KernelKind> = Extract<KernelObject, { kind: K }>;
 export const KERNEL_KINDS: readonly KernelKind[] = [
   'namespace',
   'link',
+  'guard',
   'address',
   'route',
   'neighbour',
@@ -51,7 +52,7 @@ export interface Link {
   readonly ipv6?: Ipv6Settings;
   readonly detail: LinkDetail;
   /** How the bridge treats it, when it is a port. */
-  readonly port?: BridgePort;
+  readonly port?: Partial<BridgePort>;
 }
 
 export interface Ipv6Settings {
@@ -83,10 +84,6 @@ export interface VxlanDetail {
   readonly port: number;
   readonly local: Ip;
   readonly ttl: number;
-  /** Where the kernel itself sends frames for nobody known, by an all-zero row of its own: a group; '' is nowhere. */
-  readonly remote?: Ip | '';
-  /** The host's interface that a group is joined on and sent to. */
-  readonly device?: string;
   readonly learning: boolean;
   readonly proxy: boolean;
   readonly l2miss: boolean;
@@ -125,6 +122,19 @@ export interface BridgePort {
   readonly locked: boolean;
   /** STP's state; a port that does not run yet counts as forwarding, since it will be. */
   readonly forwarding: boolean;
+}
+
+/**
+ * What keeps a host's own addresses in an adopted bridge on their host: no frame from, to or about them crosses the
+ * tunnel's port, in either direction. Rules of nftables, by the device's name; they need no device.
+ */
+export interface Guard {
+  readonly kind: 'guard';
+  readonly ns: NamespaceName;
+  readonly dev: string;
+  readonly addresses: readonly Ip[];
+  /** Observed: its rules are not what they would be for any addresses. */
+  readonly broken?: true;
 }
 
 export interface Address {
@@ -188,6 +198,7 @@ export type MutableKernelTables = { readonly [K in SmallKind]: Map<string, Kerne
 export const emptyKernelState = (): MutableKernelTables => ({
   namespace: new Map(),
   link: new Map(),
+  guard: new Map(),
   address: new Map(),
   route: new Map(),
   neighbour: neighbourTable(),
@@ -201,6 +212,8 @@ export function kernelKey(object: KernelObject): string {
       return object.ns;
     case 'link':
       return `${object.ns} ${object.name}`;
+    case 'guard':
+      return `${object.ns} ${object.dev}`;
     case 'address':
       return `${object.ns} ${object.dev} ${object.address}`;
     case 'route':

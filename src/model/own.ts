@@ -33,3 +33,14 @@ export const isOverlayNamespace = (name: string): boolean => /^weft-[0-9a-z]{8}-
 
 /** The bridge port of an endpoint; 13 characters, the kernel takes 15. */
 export const portName = (endpoint: Id): string => `p${endpoint.slice(-12).toLowerCase()}`;
+
+/** The VXLAN device of an adopted bridge, in the host's own namespace; at most 11 characters. */
+export const adoptedTunnelName = (vni: Vni, device = 0): string =>
+  `wfx${vni.toString(16)}${device === 0 ? '' : `-${device}`}`;
+
+/** Whether a link of the host's own namespace is ours: its name and its group together. */
+export const isOwnHostLink = ({ name, group }: { readonly name: string; readonly group?: number }): boolean =>
+  name.startsWith('wf') && group === LINK_GROUP;
+
+/** The nftables table in each namespace that needs one. */
+export const FILTER_TABLE = 'weft';

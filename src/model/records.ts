@@ -144,6 +144,9 @@ export interface Adoption {
   readonly stations: readonly Station[];
 }
 
+/** More than a bridge has ports for (1023): a network behind one of them can hold more. */
+export const MAX_STATIONS = 4096;
+
 /** Somebody behind an adopted bridge: its owner put it there, Weft found it. */
 export interface Station {
   readonly mac: Mac;

@@ -67,9 +67,8 @@ const bridgeWords = ({ stp, multicastSnooping }: Extract<LinkDetail, { type: 'br
 
 function vxlanWords(detail: VxlanDetail): Words {
   const flags = (['proxy', 'l2miss', 'l3miss'] as const).filter((flag) => detail[flag]);
-  const { vni, port, local, ttl, learning, remote, device: via } = detail;
+  const { vni, port, local, ttl, learning } = detail;
   const device: Words = ['id', vni, 'dstport', port, 'local', local, 'ttl', ttl];
-  if (remote) device.push('group', remote, 'dev', via ?? '');
   return [...device, learning ? 'learning' : 'nolearning', ...flags];
 }
 
@@ -82,10 +81,6 @@ function detailChange(wanted: LinkDetail, was: LinkDetail): Words {
   if (wanted.type !== 'vxlan' || was.type !== 'vxlan') return [];
   const words: Words = [];
   if (wanted.local !== was.local) words.push('local', wanted.local);
-  // The kernel looks for the interface in the host's namespace; ip(8) only in the device's own, and refuses.
-  if (wanted.remote === '' && was.remote) words.push('group', 'none');
-  else if (wanted.remote && (wanted.remote !== was.remote || wanted.device !== was.device))
-    words.push('group', wanted.remote, 'dev', wanted.device ?? '');
   if (wanted.ttl !== was.ttl) words.push('ttl', wanted.ttl);
   if (wanted.learning !== was.learning) words.push(wanted.learning ? 'learning' : 'nolearning');
   return words;
@@ -133,12 +128,13 @@ const PORT_WORDS: { readonly [F in keyof Omit<BridgePort, 'forwarding'>]: string
   locked: 'locked',
 };
 
-function portWords(port: BridgePort | undefined, was: BridgePort | undefined): Words {
+function portWords(port: Partial<BridgePort> | undefined, was: Partial<BridgePort> | undefined): Words {
   if (!port) return [];
   const words: Words = (Object.keys(PORT_WORDS) as (keyof typeof PORT_WORDS)[])
-    .filter((flag) => port[flag] !== was?.[flag])
-    .flatMap((flag) => [PORT_WORDS[flag], onOff(port[flag])]);
+    .filter((flag) => port[flag] !== undefined && port[flag] !== was?.[flag])
+    .flatMap((flag) => [PORT_WORDS[flag], onOff(port[flag]!)]);
   // A new port is made forwarding by the bridge.
-  if (was && port.forwarding !== was.forwarding) words.push('state', port.forwarding ? 3 : 0);
+  if (was && port.forwarding !== undefined && port.forwarding !== was.forwarding)
+    words.push('state', port.forwarding ? 3 : 0);
   return words;
 }

@@ -155,6 +155,21 @@ export const u32 = {
   },
 } satisfies Codec<number>;
 
+/** Network byte order: all numbers of nf_tables. */
+export const be32 = {
+  write: (writer, value) => writer.be32(value),
+  read(bytes, start, end) {
+    needs(4, start, end);
+    return bytes.readUInt32BE(start);
+  },
+} satisfies Codec<number>;
+
+/** Bytes that mean something elsewhere; read as a copy. */
+export const raw = {
+  write: (writer, value) => writer.raw(value),
+  read: (bytes, start, end) => Buffer.from(bytes.subarray(start, end)),
+} satisfies Codec<Uint8Array>;
+
 export const s32 = {
   write: (writer, value) => writer.u32(value >>> 0),
   read(bytes, start, end) {

@@ -1,7 +1,8 @@
 import { readAcknowledgement } from './acknowledgement.ts';
 import { type Message, messageTypeName, NLM_F, NLMSG, type Request, readMessages } from './message.ts';
+import { encodeTransactionBegin, encodeTransactionEnd } from './netfilter/message.ts';
 import { NetlinkError } from './netlink-error.ts';
-import { openRouteSocket, type Transport } from './socket.ts';
+import { openSocket, type Protocol, type Transport } from './socket.ts';
 
 /** What became of one message of a batch: undefined when the kernel took it, else why not. */
 export type Outcome = NetlinkError | undefined;
@@ -28,6 +29,11 @@ export interface Conversation {
    * conversation must not be used otherwise.
    */
   batchInBackground(requests: readonly Request[]): Promise<Outcome[]>;
+  /**
+   * nfnetlink: all of them in one step, or none. Throws the NetlinkError of the first that was refused. They must fit
+   * into one send.
+   */
+  transact(requests: readonly Request[]): void;
   close(): void;
 }
 
@@ -39,9 +45,9 @@ const RECEIVE_BYTES = 64 * 1024;
 const DUMP_ATTEMPTS = 5;
 const EINTR = 4;
 
-/** Speaks rtnetlink in the namespace behind `netnsFd` (default: this thread's). Synchronous; close it. */
-export function openConversation(netnsFd?: number): Conversation {
-  return converse(openRouteSocket(netnsFd));
+/** Speaks rtnetlink, or another part's, in the namespace behind `netnsFd` (default: this thread's). Synchronous; close it. */
+export function openConversation(netnsFd?: number, protocol?: Protocol): Conversation {
+  return converse(openSocket(netnsFd, protocol));
 }
 
 /** A conversation over any transport. Not reentrant: `decode` must not use the same conversation. */
@@ -184,8 +190,31 @@ export function converse(transport: Transport): Conversation {
     });
   }
 
-  return { request, dump, batch, batchInBackground, close: () => transport.close() };
+  /** The kernel answers when it has committed: first all refusals, in any order, or that of the whole. */
+  function transact(requests: readonly Request[]): void {
+    if (requests.length === 0) return;
+    const framed = [encodeTransactionBegin(), ...requests, encodeTransactionEnd()];
+    const { bytes, length, firstSequence } = prepare({ start: 0, requests: framed });
+    bytes[lastAckAt(framed)]! |= NLM_F.ACK;
+    transport.send(bytes, length);
+    let refused: Outcome;
+    // Not the end's own: older kernels acknowledge none there.
+    const last = firstSequence + requests.length;
+    listen(firstSequence, last, (message) => {
+      if (message.type !== NLMSG.ERROR) return false;
+      const outcome = readAcknowledgement(message, framed[message.sequence - firstSequence]!);
+      refused ??= outcome;
+      return message.sequence === last || (message.sequence === firstSequence && outcome !== undefined);
+    });
+    if (refused) throw refused;
+  }
+
+  return { request, dump, batch, batchInBackground, transact, close: () => transport.close() };
 }
+
+/** Where the flags of the message before the last are. */
+const lastAckAt = (requests: readonly Request[]): number =>
+  requests.slice(0, -2).reduce((bytes, { length }) => bytes + length, 0) + 6;
 
 interface Chunk {
   /** Index of its first message in the batch. */

@@ -4,7 +4,7 @@ import { type Message, readMessages } from './message.ts';
 import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { decodeNamespaceId, encodeGetNamespaceId, encodeNewNamespaceId } from './route/namespace-id.ts';
-import { create, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
+import { create, type Protocol, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
 import { attachFilter, detachFilter, dropMessageTypes, type FilterInstruction } from './socket-filter.ts';
 
 /** RTNLGRP_* of linux/rtnetlink.h. NEIGH carries neighbours, FDB entries and misses. */
@@ -18,7 +18,10 @@ export const RTNLGRP = {
   /** Numbers of namespaces: RTM_DELNSID when one that was added is gone. */
   NSID: 28,
 } as const;
-export type EventGroup = keyof typeof RTNLGRP;
+/** enum nfnetlink_groups, linux/netfilter/nfnetlink.h: each change of tables, chains, rules and sets. */
+const NFNLGRP = { NFTABLES: 7 } as const;
+const GROUPS = { ...RTNLGRP, ...NFNLGRP } as const;
+export type EventGroup = keyof typeof GROUPS;
 
 /**
  * `message`: one change; its body is valid during the call only. `nsid` says in which added namespace.
@@ -69,11 +72,12 @@ const EVENTS_PER_TURN = 256;
 
 /** Hears one namespace (default: this thread's). Keeps the process running until closed. */
 export function subscribe(
-  options: EventOptions & { netnsFd?: number },
+  options: EventOptions & { netnsFd?: number; protocol?: Protocol },
   onEvent: (event: RouteEvent) => void,
 ): Subscription {
-  const { netnsFd } = options;
-  const fd = orThrow('socket', netnsFd === undefined ? create() : inNamespace(netnsFd, create));
+  const { netnsFd, protocol } = options;
+  const open = () => create(protocol);
+  const fd = orThrow('socket', netnsFd === undefined ? open() : inNamespace(netnsFd, open));
   return listen(fd, options, onEvent);
 }
 
@@ -127,7 +131,7 @@ function listen(
     setReceiveBuffer(fd, options.receiveBufferBytes ?? RECEIVE_BUFFER_BYTES);
     orThrow('bind', bindSocket(fd, socketAddress(0), 12));
     for (const group of options.groups) {
-      orThrow(`join ${group}`, setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP[group]));
+      orThrow(`join ${group}`, setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, GROUPS[group]));
     }
   } catch (error) {
     close(fd);

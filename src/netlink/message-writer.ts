@@ -67,6 +67,14 @@ export class MessageWriter {
     this.bytes.writeUInt32LE(inRange(value, 0xffffffff), this.take(4));
   }
 
+  be32(value: number): void {
+    this.bytes.writeUInt32BE(inRange(value, 0xffffffff), this.take(4));
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.take(bytes.length));
+  }
+
   /** NUL-terminated UTF-8. */
   text(value: string): void {
     const length = Buffer.byteLength(value);

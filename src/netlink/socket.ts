@@ -6,7 +6,9 @@ import { NetlinkError } from './netlink-error.ts';
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_ROUTE = 0;
+/** linux/netlink.h: which part of the kernel is spoken with. */
+const PROTOCOL = { route: 0, netfilter: 12 } as const;
+export type Protocol = keyof typeof PROTOCOL;
 
 /** asm-generic/socket.h */
 export const SOL_SOCKET = 1;
@@ -42,11 +44,15 @@ export interface Transport {
 }
 
 /**
- * Opens a rtnetlink socket in the namespace behind `netnsFd` (default: this thread's). It stays in that namespace and
+ * Opens a netlink socket in the namespace behind `netnsFd` (default: this thread's). It stays in that namespace and
  * works from any. Only the kernel can write to it. Close it; nothing else does.
  */
-export function openRouteSocket(netnsFd?: number): Transport & { readonly fd: number } {
-  const fd = orThrow('socket', netnsFd === undefined ? create() : inNamespace(netnsFd, create));
+export function openSocket(
+  netnsFd?: number,
+  protocol: Protocol = 'route',
+): Transport & { readonly fd: number } {
+  const open = () => create(protocol);
+  const fd = orThrow('socket', netnsFd === undefined ? open() : inNamespace(netnsFd, open));
   try {
     setOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
     setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
@@ -68,8 +74,8 @@ export function openRouteSocket(netnsFd?: number): Transport & { readonly fd: nu
   };
 }
 
-export function create(): number {
-  return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+export function create(protocol: Protocol = 'route'): number {
+  return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, PROTOCOL[protocol]);
 }
 
 /** struct sockaddr_nl: u16 family, u16 pad, u32 port, u32 groups. Port 0 is the kernel, or "choose one" to bind. */

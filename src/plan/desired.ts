@@ -1,3 +1,4 @@
+import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Id } from '#model/id.ts';
 import {
   addKernelObject,
@@ -8,8 +9,9 @@ import {
   type NamespaceName,
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { BRIDGE_NAME, overlayNamespace } from '#model/own.ts';
+import { BRIDGE_NAME, overlayNamespace, tunnelName } from '#model/own.ts';
 import { fdbTable } from '#model/row-table.ts';
+import { adoptedObjects } from './adopted.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects } from './container.ts';
 import type { HostView, NetworkView } from './host-view.ts';
@@ -21,6 +23,8 @@ export interface HostRuntimeFacts {
   readonly hostTag: string;
   /** Live containers by endpoint id; an endpoint without one gets no port. */
   readonly containers: ReadonlyMap<Id, { readonly namespace: NamespaceRef }>;
+  /** Adopted bridges that are there, by name; none while it is not known. */
+  readonly bridges?: ReadonlyMap<string, BridgeFacts>;
 }
 
 /**
@@ -31,9 +35,13 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   const state = emptyKernelState();
   const connected = connections(view, facts);
   for (const network of view.networks) {
+    if (network.network.adopts) {
+      for (const objects of adoptedObjects(network, view.host, facts.bridges, rows)) addAll(state, objects);
+      continue;
+    }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     addAll(state, bridgeObjects(network, ns));
-    addTunnel(state, { ...network, host: view.host, ns }, rows);
+    addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
       if (container) addAll(state, containerObjects(network.network, ns, endpoint, container));

@@ -1,5 +1,5 @@
 import type { Fdb, KernelObject, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { overlayNamespace } from '#model/own.ts';
+import { overlayNamespace, tunnelName } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
 import { containerObjects } from './container.ts';
 import { vtepOf } from './host-view.ts';
@@ -35,9 +35,8 @@ export function rowsTowards(
     network,
     host,
     ns: overlayNamespace(hostTag, network.vni),
-    local: [],
+    nameOf: tunnelName,
     remote: endpoints,
-    unreachable: [],
     hosts: new Map([host, peer].map((each) => [each.id, each])),
     vteps: new Map([
       [host.id, own],

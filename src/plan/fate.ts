@@ -44,7 +44,8 @@ export function foresee(sight: Sight): Fate {
     deleted,
     keepsRows,
     survives(seen) {
-      if (nothingGoes || seen.kind === 'namespace') return true;
+      // A guard is rules, which stay when their device goes.
+      if (nothingGoes || seen.kind === 'namespace' || seen.kind === 'guard') return true;
       return seen.kind === 'link' ? !lost.has(linkKey(seen.ns, seen.name)) : keepsRows(seen);
     },
     afterwards: (seen) =>

@@ -22,11 +22,13 @@ export const fdbRules: KindRules<Fdb> = {
 /** Rows that the kernel keeps by itself. */
 function isKernels({ ns, dev, table, mac, state }: Fdb, { desired, observed }: Sight): boolean {
   const link = observed.link.get(linkKey(ns, dev));
-  if (table === 'master')
+  const wished = desired.link.get(linkKey(ns, dev));
+  if (table === 'master') {
+    if (state === 'learned' && wished?.port?.learning) return true;
     // The bridge's and its ports' own MACs; another's would make the bridge swallow its frames.
     return state === 'permanent' && (link?.mac === undefined || link.mac === mac);
+  }
   // Other devices' own table is only what their hardware listens to, such as 33:33:00:00:00:01.
   if (link && link.detail.type !== 'vxlan') return true;
-  const wanted = desired.link.get(linkKey(ns, dev))?.detail;
-  return state === 'learned' && wanted?.type === 'vxlan' && wanted.learning;
+  return state === 'learned' && wished?.detail.type === 'vxlan' && wished.detail.learning;
 }

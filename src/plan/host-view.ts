@@ -2,6 +2,7 @@ import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import type { TunnelEnd } from '#model/network-endpoints.ts';
 import {
+  type Adoption,
   type Endpoint,
   familyOfUnderlay,
   type Host,
@@ -10,12 +11,13 @@ import {
   type UnderlayFamily,
 } from '#model/records.ts';
 import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
+import { remoteStations } from './stations.ts';
 
 /** All that one host must know: its own record and the networks it takes part in. */
 export interface HostView {
   readonly revision: Revision;
   readonly host: Host;
-  /** By id. A host takes part where it has an endpoint. */
+  /** By id. A host takes part where it has an endpoint or an adopted bridge. */
   readonly networks: readonly NetworkView[];
 }
 
@@ -27,7 +29,11 @@ export interface NetworkView {
   readonly remote: Iterable<TunnelEnd>;
   /** Other hosts' endpoints that no tunnel leads to: the host's record or its address in the underlay's family is missing. */
   readonly unreachable: readonly Endpoint[];
-  /** Hosts with an endpoint here, this one among them; by id. One without a record is not in it. */
+  /** This host's bridge in the network. */
+  readonly adopted?: Adoption;
+  /** Who is behind other hosts' bridges, each MAC once. */
+  readonly stations: readonly TunnelEnd[];
+  /** Hosts with an endpoint or bridge here, this one among them; by id. One without a record is not in it. */
   readonly hosts: ReadonlyMap<Id, Host>;
   /** Where the members' tunnels end, in the network's underlay family; by id. */
   readonly vteps: ReadonlyMap<Id, Ip>;
@@ -64,7 +70,9 @@ function networkView(snapshot: SnapshotView, network: Network, hostId: Id): Netw
   const others = [...records.endpointCount.keys()].filter((id) => id !== hostId);
   const remote = endpoints.tunnelEnds(others.filter((id) => vteps.has(id)));
   const unreachable = others.filter((id) => !vteps.has(id)).flatMap((id) => [...endpoints.on(id)]);
-  return { network, local, remote, unreachable: unreachable.sort(byId), hosts, vteps };
+  const adopted = [...records.adoptions.values()].find((adoption) => adoption.host === hostId);
+  const stations = remoteStations(records, hostId).filter(({ host }) => vteps.has(host));
+  return { network, local, remote, unreachable: unreachable.sort(byId), adopted, stations, hosts, vteps };
 }
 
 function membersOf(snapshot: SnapshotView, { endpointCount }: NetworkRecords): Map<Id, Host> {

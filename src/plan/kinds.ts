@@ -1,6 +1,7 @@
 import type { KernelKind, KernelObject, KernelObjectOf } from '#model/kernel-state.ts';
 import { addressRules } from './address.ts';
 import { fdbRules } from './fdb.ts';
+import { guardRules } from './guard.ts';
 import type { KindRules } from './kind.ts';
 import { linkRules } from './link.ts';
 import { namespaceRules } from './namespace.ts';
@@ -10,6 +11,7 @@ import { routeRules } from './route.ts';
 const KINDS: { readonly [K in KernelKind]: KindRules<KernelObjectOf<K>> } = {
   namespace: namespaceRules,
   link: linkRules,
+  guard: guardRules,
   address: addressRules,
   route: routeRules,
   neighbour: neighbourRules,

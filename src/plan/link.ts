@@ -1,7 +1,7 @@
 import { familyOf } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { HOST_NAMESPACE, type Link, type NamespaceName } from '#model/kernel-state.ts';
-import { isOverlayNamespaceOf, LINK_GROUP } from '#model/own.ts';
+import { isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
 import { agrees, type KindRules, type Sight } from './kind.ts';
 
 /*
@@ -45,7 +45,7 @@ export const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${nam
 function isOurs({ ns, name, group, detail }: Link, { hostTag }: Sight): boolean {
   if (detail.type === 'loopback' || FALLBACK_DEVICES.has(name)) return false;
   if (isOverlayNamespaceOf(hostTag, ns)) return true;
-  if (ns === HOST_NAMESPACE) return name.startsWith('wf') && group === LINK_GROUP;
+  if (ns === HOST_NAMESPACE) return isOwnHostLink({ name, group });
   return detail.type === 'veth-peer' && isOverlayNamespaceOf(hostTag, detail.port.ns);
 }
 

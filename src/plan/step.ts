@@ -6,6 +6,7 @@ const STEPS = {
   'make room': 'something new needs its name, number or address',
   namespace: 'all of a network on this host is inside',
   bridge: 'ports need it to join',
+  guard: 'the host’s own addresses must not cross the tunnel, not even with its first frame',
   tunnel: 'its rows need it; until they are there a frame to a remote is dropped, none goes astray',
   'tunnel rows': 'a frame to a remote MAC must find its VTEP before anybody learns that MAC',
   'tunnel neighbours': 'an answered ARP or ND is followed by the frame at once',
@@ -21,6 +22,7 @@ const STEPS = {
   'stale row': 'a moved MAC has its new row, so no frame is lost',
   'stale port': 'takes the container’s interface with it',
   'stale tunnel': 'before its namespace, so that its VNI and UDP port are free at once',
+  'stale guard': 'nothing is left that it kept from crossing',
   'stale bridge': 'its ports are gone',
   'stale namespace': 'takes everything left in it along',
 } as const;

@@ -18,8 +18,11 @@ export interface TunnelView extends PlaceView {
 }
 
 /** One network on one host. */
-export interface PlaceView extends NetworkView {
+export interface PlaceView extends Pick<NetworkView, 'network' | 'hosts' | 'vteps'> {
   readonly host: HostView['host'];
-  /** The network's namespace on this host. */
+  /** Where the tunnel is on this host: the network's own namespace, or the host's with an adopted bridge. */
   readonly ns: NamespaceName;
+  readonly nameOf: (device?: number) => string;
+  /** Whom the tunnel leads to. */
+  readonly remote: NetworkView['remote'];
 }

@@ -1,7 +1,6 @@
-import type { Ip } from '#model/ip.ts';
-import type { BridgePort, Fdb, Link, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { BridgePort, Fdb, Link, Neighbour } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
-import type { Host, Network, Tunnel } from '#model/records.ts';
+import type { Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { flood } from './tunnel-flood.ts';
@@ -67,14 +66,14 @@ function* tunnelsOf(network: Network): Generator<{ tunnel: Tunnel; port: BridgeP
  * The VXLAN devices of a network. None while this host has no VTEP of the underlay's family: its own containers still
  * reach each other over the bridge.
  */
-export function* tunnelLinks({ network, vteps, host, ns }: PlaceView): Generator<Link> {
+export function* tunnelLinks({ network, vteps, host, ns, nameOf }: PlaceView): Generator<Link> {
   const local = vteps.get(host.id);
   if (!local) return;
   for (const { tunnel, port } of tunnelsOf(network))
     yield {
       kind: 'link',
       ns,
-      name: tunnelName(tunnel.device),
+      name: nameOf(tunnel.device),
       up: true,
       mtu: carriedMtu(network),
       master: BRIDGE_NAME,
@@ -88,24 +87,10 @@ export function* tunnelLinks({ network, vteps, host, ns }: PlaceView): Generator
         port: tunnel.port,
         local,
         ttl: tunnel.ttl,
-        ...groupOf(tunnel, network, host, local),
         ...MODES[tunnel.mode].flags,
       },
       port,
     };
-}
-
-/** While the network changes to or from a group, its hosts are in it. */
-function groupOf(
-  { group: own, port }: Tunnel,
-  { change }: Network,
-  host: Host,
-  local: Ip,
-): Pick<VxlanDetail, 'remote' | 'device'> {
-  const group = own ?? (change?.other.port === port ? change.other.group : undefined);
-  if (group === undefined) return { remote: '' };
-  // None is known of a host with an earlier agent; the kernel's refusal is what `status` shows then.
-  return { remote: group, device: host.facts.underlayInterfaces[host.underlay.indexOf(local)] ?? '' };
 }
 
 /** What is written into them beforehand. */
@@ -114,7 +99,7 @@ export function* tunnelRows(place: PlaceView): Generator<Iterable<Fdb | Neighbou
   if (!vteps.has(host.id)) return;
   for (const { tunnel } of tunnelsOf(network))
     for (const rows of network.change ? EVERY_ROW : MODES[tunnel.mode].rows)
-      yield rows({ ...place, tunnel, dev: tunnelName(tunnel.device) });
+      yield rows({ ...place, tunnel, dev: place.nameOf(tunnel.device) });
 }
 
 /** Whether the device finds out by itself where a MAC is. */

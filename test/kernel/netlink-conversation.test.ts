@@ -3,7 +3,7 @@ import { type Conversation, converse, openConversation } from '#netlink/conversa
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, encodeGetLink, encodeNewLink } from '#netlink/route/link.ts';
 import { decodeNeighbour, encodeDumpNeighbours, encodeNewNeighbour, NTF } from '#netlink/route/neighbour.ts';
-import { openRouteSocket } from '#netlink/socket.ts';
+import { openSocket } from '#netlink/socket.ts';
 import { type TestNamespace, withNamespaces } from './netlink-lab.ts';
 
 const mac = (n: number) => `02:42:0a:00:${hex(n >> 8)}:${hex(n & 0xff)}`;
@@ -84,7 +84,7 @@ test("a refusal carries the kernel's text and the attribute it points at", () =>
 
 /** A conversation whose kernel is the real one, with `between` done after each datagram of a dump. */
 function interrupted(netnsFd: number, between: () => void): { dumper: Conversation; dumps: () => number } {
-  const socket = openRouteSocket(netnsFd);
+  const socket = openSocket(netnsFd);
   let dumps = 0;
   const dumper = converse({
     ...socket,

@@ -17,6 +17,7 @@ import { EPOCH_MS, type World } from './world.ts';
 /** `lost`: the agent was killed before it answered. */
 export type Outcome = Answer | Rejection | 'lost';
 
+type AskingEffect = 'ask-attach' | 'publish' | 'publish-stations' | 'ask-return' | 'ask-detach';
 type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
 
 /** agent/engine.ts */
@@ -124,6 +125,7 @@ export class AgentProcess {
       case 'ask-attach':
       case 'publish':
       case 'ask-return':
+      case 'publish-stations':
       case 'ask-detach':
         this.#askController(effect);
         break;
@@ -166,9 +168,7 @@ export class AgentProcess {
     }
   }
 
-  #askController(
-    effect: Extract<AgentEffect, { effect: 'ask-attach' | 'publish' | 'ask-return' | 'ask-detach' }>,
-  ) {
+  #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>) {
     switch (effect.effect) {
       case 'ask-attach':
         return this.#ask(effect.wish, (answer) => {
@@ -186,6 +186,12 @@ export class AgentProcess {
         const { network } = effect;
         return this.#ask({ wish: 'return-blocks', network, host: this.#machine.name }, (answer) =>
           this.dispatch({ event: 'blocks-returned', network, outcome: revisionOf(answer) }),
+        );
+      }
+      case 'publish-stations': {
+        const { adoption, stations } = effect;
+        return this.#ask({ wish: 'publish-stations', adoption, stations }, (answer) =>
+          this.dispatch({ event: 'stations-published', adoption, outcome: revisionOf(answer) }),
         );
       }
       case 'ask-detach':

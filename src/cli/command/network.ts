@@ -86,8 +86,7 @@ export function networkCommand(world: World): Command {
       .command('set-mode')
       .description('Change how VTEPs are found, while traffic flows')
       .argument('<network>', 'name or id')
-      .argument('<mode>', 'p2p, multicast, flood, static, proxy or on-demand')
-      .option('--group <address>', 'multicast group of mode multicast; chosen by the VNI when left out')
+      .argument('<mode>', 'proxy, static or flood')
       .addHelpText(
         'after',
         examples(
@@ -109,8 +108,7 @@ export function networkCommand(world: World): Command {
       .command('set')
       .description('Change the tunnel of a network, while traffic flows')
       .argument('<network>', 'name or id')
-      .option('--mode <mode>', 'p2p, multicast, flood, static, proxy or on-demand')
-      .option('--group <address>', 'multicast group of mode multicast')
+      .option('--mode <mode>', 'proxy, static or flood')
       .option('--port <number>', 'UDP port of the tunnels; nothing is lost')
       .option('--mtu <bytes>', 'of the containers')
       .option('--ttl <hops>', 'of the outer header')
@@ -144,6 +142,47 @@ export function networkCommand(world: World): Command {
         (await import('../action/network.ts')).removeNetwork(world, optionsOf(command), name),
       ),
     true,
+  );
+  sessionOptions(
+    network
+      .command('adopt')
+      .description('Join a bridge of this host that something else owns (Docker, libvirt) to a network')
+      .argument('<bridge>', 'name of the bridge, as in `ip link show type bridge`')
+      .option('--network <name>', 'which one; made if there is none of that name (default: as the bridge)')
+      .option('--mode <mode>', 'of a new network: static or flood (default: static)')
+      .option('--vni <number>', 'of a new network: VXLAN network identifier, 1 to 16777215')
+      .option('--port <number>', 'of a new network: UDP port of the tunnels (default: 4789)')
+      .option('--underlay <family>', 'of a new network: ipv4 or ipv6 (default: ipv4)')
+      .option('--ttl <hops>', 'of a new network: of the outer header (default: 64)')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft network adopt br-5f0c3a9d1e77 --network shared', 'on each host with its own bridge'],
+          ['weft network adopt docker0', 'network docker0'],
+          ['weft network adopt virbr0 --network vms --mode flood --dry-run', 'only show it'],
+        ),
+      )
+      .action(async (bridge, _, command: Command) =>
+        (await import('../action/adopt.ts')).adoptBridge(world, optionsOf(command), bridge),
+      ),
+    false,
+  );
+
+  sessionOptions(
+    network
+      .command('disown')
+      .description('Let go of an adopted bridge of this host, and leave it as it was')
+      .argument('<bridge>', 'name of the bridge')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText(
+        'after',
+        examples(['weft network disown br-5f0c3a9d1e77', 'its containers are alone again']),
+      )
+      .action(async (bridge, _, command: Command) =>
+        (await import('../action/adopt.ts')).disownBridge(world, optionsOf(command), bridge),
+      ),
+    false,
   );
   return network;
 }

@@ -25,7 +25,9 @@ describe('the tree', () => {
       expect.arrayContaining(['network', 'endpoint', 'host', 'status', 'lab', 'completion']),
     );
     expect(commands).not.toContain('__complete');
-    expect(await complete('network', 'c')).toEqual(['create', 'ls', 'inspect', 'set-mode', 'set', 'rm']);
+    expect(await complete('network', 'c')).toEqual([
+      ...['create', 'ls', 'inspect', 'set-mode', 'set', 'rm', 'adopt', 'disown'],
+    ]);
   });
 
   test('options of the command, global ones included', async () => {

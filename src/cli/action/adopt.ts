@@ -1,0 +1,58 @@
+import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import { messageJson, printJson, printNotices, printPlans } from '../output/print.ts';
+import { type SessionOptions, withAgent } from '../session.ts';
+import type { World } from '../world.ts';
+import { takeNumbers } from './numbers.ts';
+
+export interface AdoptOptions extends SessionOptions {
+  readonly network?: string;
+  readonly mode?: string;
+  readonly vni?: string;
+  readonly port?: string;
+  readonly underlay?: string;
+  readonly ttl?: string;
+  readonly dryRun?: boolean;
+}
+
+/** Only the agent of the host sees the bridge. */
+export async function adoptBridge(world: World, options: AdoptOptions, bridge: string): Promise<void> {
+  const { network, mode, underlay, dryRun } = options;
+  const request = {
+    bridge,
+    network,
+    mode,
+    underlay,
+    dryRun,
+    ...takeNumbers(options, ['vni', 'port', 'ttl']),
+  };
+  const response = await withAgent(world, options, ({ agent }, call) => agent.adoptBridge(request, call));
+  const done = dryRun ? 'would be adopted' : 'is adopted';
+  print(world, options, response, `bridge ${bridge} ${done} by network ${network ?? bridge}`);
+}
+
+export async function disownBridge(
+  world: World,
+  options: SessionOptions & { readonly dryRun?: boolean },
+  bridge: string,
+): Promise<void> {
+  const { dryRun } = options;
+  const response = await withAgent(world, options, ({ agent }, call) =>
+    agent.disownBridge({ bridge, dryRun }, call),
+  );
+  print(world, options, response, `bridge ${bridge} ${dryRun ? 'would be' : 'is'} disowned`);
+}
+
+function print(
+  world: World,
+  options: SessionOptions & { readonly dryRun?: boolean },
+  response: WishResponse,
+  sentence: string,
+): void {
+  if (options.json) {
+    printJson(world, messageJson(WishResponseSchema, response));
+    return;
+  }
+  world.stdout.write(`${sentence}\n`);
+  if (options.dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
+}

@@ -1,0 +1,39 @@
+import { NLM_F, type Request } from '../message.ts';
+import { writer } from '../message-writer.ts';
+
+/** struct nfgenmsg, linux/netfilter/nfnetlink.h: u8 family, u8 version 0, be16 resource. */
+export const NFGENMSG_BYTES = 4;
+
+/** linux/netfilter/nfnetlink.h: what is between these two is one transaction of the subsystem in `resource`. */
+const NFNL_MSG_BATCH = { BEGIN: 0x10, END: 0x11 } as const;
+const NFNL_SUBSYS_NFTABLES = 10;
+
+/** linux/netfilter.h */
+export const NFPROTO_BRIDGE = 7;
+
+export const encodeTransactionBegin = (): Request => encodeFrame(NFNL_MSG_BATCH.BEGIN);
+export const encodeTransactionEnd = (): Request => encodeFrame(NFNL_MSG_BATCH.END);
+
+function encodeFrame(type: number): Request {
+  const body = writer.start(type, NLM_F.REQUEST, NFGENMSG_BYTES);
+  writer.bytes.writeUInt16BE(NFNL_SUBSYS_NFTABLES, body + 2);
+  return writer.finish();
+}
+
+/** enum nf_tables_msg_types, linux/netfilter/nf_tables.h */
+export const NFT_MSG = {
+  NEWTABLE: 0,
+  DELTABLE: 2,
+  NEWCHAIN: 3,
+  GETCHAIN: 4,
+  DELCHAIN: 5,
+  NEWRULE: 6,
+  GETRULE: 7,
+  DELRULE: 8,
+} as const;
+
+/** Begins a message of nf_tables; attributes follow. */
+export function startTables(type: number, flags: number, family = NFPROTO_BRIDGE): void {
+  const body = writer.start((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F.REQUEST | flags, NFGENMSG_BYTES);
+  writer.bytes[body] = family;
+}
