@@ -19,7 +19,7 @@ export function kernelJson<T>(program: 'ip' | 'bridge', namespace: string, ...ar
 export const namespacesWith = (prefix: string): string[] =>
   (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter((name) => name.startsWith(prefix));
 
-/** `eth0` of each in one bridge, `10.99.0.1/24` and onwards. */
+/** `eth0` of each in one bridge, `10.99.0.1/24` and `fd99::1/64` and onwards. */
 export function wireTogether(wire: string, hosts: readonly string[]): void {
   ip('-n', wire, 'link', 'add', 'wire', 'type', 'bridge', 'mcast_snooping', '0');
   ip('-n', wire, 'link', 'set', 'wire', 'up');
@@ -29,5 +29,6 @@ export function wireTogether(wire: string, hosts: readonly string[]): void {
     ip('-n', host, 'link', 'set', 'lo', 'up');
     ip('-n', host, 'link', 'set', 'eth0', 'up');
     ip('-n', host, 'address', 'add', `10.99.0.${i + 1}/24`, 'dev', 'eth0');
+    ip('-n', host, 'address', 'add', `fd99::${i + 1}/64`, 'dev', 'eth0', 'nodad');
   });
 }
