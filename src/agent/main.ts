@@ -124,7 +124,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     createClients(controller, { host: config.name, tls }),
     createClients(controller, { tls }),
   ];
-  const viewPath = path.join(paths.state, 'view.json');
+  const viewPath = path.join(paths.state, 'view');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
   const engine = new Engine(state, {
     kernel,

@@ -28,6 +28,7 @@ export function planOps(
  * what is made anew in the same turn.
  */
 function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
+  if (!ops.some(({ op }) => op.verb === 'delete')) return [...ops];
   const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
   const detached = new Set(
     [...state.attachments.values()]

@@ -123,6 +123,8 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
   // A glance without a refusal says nothing of what was refused before.
   if (turn.reach === 'look' || refused.length > 0) noteOutcome(state, refused);
   noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);
+  // They can be many.
+  turn.ops = [];
   return [];
 }
 

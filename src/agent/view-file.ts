@@ -1,28 +1,17 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import { parseRecord } from '#api/wire-records.ts';
-import { RECORD_SCHEMA, type Revision } from '#model/records.ts';
-import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
+import type { Revision } from '#model/records.ts';
+import type { Snapshot, SnapshotView } from '#model/snapshot.ts';
+import { formatView, parseView } from './view-format.ts';
 
 /** Changes come in bursts; the file is a help for the next start, never the only copy. */
 const WRITE_DELAY_MS = 500;
 
-const fileSchema = z.object({
-  schema: z.literal(RECORD_SCHEMA),
-  revision: z.number().int().min(0),
-  records: z.array(z.looseObject({ kind: z.string() })),
-});
-
 /** The last view on disk: complete but possibly old. A file that cannot be read is no view at all, and said so. */
 export function readView(file: string, log: Logger): Snapshot | undefined {
   try {
-    const { revision, records } = fileSchema.parse(JSON.parse(fs.readFileSync(file, 'utf8')));
-    return new Snapshot(
-      records.map(({ kind, ...record }) => parseRecord(kind, record)),
-      revision,
-    );
+    return parseView(fs.readFileSync(file));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
       log.warn({ file, error: String(error) }, 'the kept view cannot be read; waiting for the controller');
@@ -58,9 +47,8 @@ export class ViewFile {
     clearTimeout(this.timer);
     this.timer = undefined;
     const { revision } = this.view;
-    const text = JSON.stringify({ schema: RECORD_SCHEMA, revision, records: [...this.view.records()] });
     try {
-      writeWhole(this.file, text);
+      writeWhole(this.file, formatView(this.view));
       this.onKept(revision);
     } catch (error) {
       this.log.warn({ file: this.file, error: String(error) }, 'the view cannot be kept');
@@ -68,11 +56,11 @@ export class ViewFile {
   }
 }
 
-function writeWhole(file: string, text: string): void {
+function writeWhole(file: string, parts: readonly Uint8Array[]): void {
   const draft = path.join(path.dirname(file), `.${path.basename(file)}.new`);
   const fd = fs.openSync(draft, 'w', 0o600);
   try {
-    fs.writeSync(fd, text);
+    fs.writeFileSync(fd, Buffer.concat(parts));
     fs.fdatasyncSync(fd);
   } finally {
     fs.closeSync(fd);

@@ -19,7 +19,8 @@ export function advanceChange(
     change.phase === 'prepare' && !undo
       ? {
           ...network,
-          ...change.other,
+          // Also what it has not.
+          ...tunnelOf(change.other),
           change: { phase: 'switch', other: tunnelOf(network), since: snapshot.revision + 1 },
         }
       : { ...network, change: undefined };
@@ -27,9 +28,10 @@ export function advanceChange(
 }
 
 /** What of a network can be changed while it runs. */
-export const tunnelOf = ({ port, mode, mtu, ttl, device }: Network): Tunnel => ({
+export const tunnelOf = ({ port, mode, group, mtu, ttl, device }: Tunnel): Tunnel => ({
   port,
   mode,
+  group,
   mtu,
   ttl,
   device,

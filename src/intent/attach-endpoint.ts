@@ -23,6 +23,7 @@ import {
   endpointsOfContainer,
 } from './same-container.ts';
 import { subnetUses } from './subnet-use.ts';
+import { checkTwoHosts, futureMode } from './two-hosts.ts';
 import { unusable, usableCount } from './usable-addresses.ts';
 
 /**
@@ -52,7 +53,10 @@ export function attachEndpoint(
     faults.conflict.push(fault('network', wish.network, problem, fix));
   }
   if (network) checkRequest(faults, request, network, snapshot);
-  if (network && host) checkHost(faults, network, host);
+  if (network && host) {
+    checkHost(faults, network, host);
+    checkTwoHosts(faults, 'host', host.name, network, futureMode(network), snapshot, host.id);
+  }
   if (network) checkSubnetsApart(faults, network, siblings, snapshot);
   const fields = complete(faults, {
     runtime: request.runtime,

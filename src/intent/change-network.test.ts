@@ -51,6 +51,22 @@ describe('a change of a running network', () => {
     expect(red(it).change!.other).toMatchObject({ port: 4789, device: 0 });
   });
 
+  it('to multicast has a group, and from it none', () => {
+    const it = inUse();
+    it.do(change({ mode: 'multicast' }));
+    it.do(advance(red(it)));
+    expect(red(it)).toMatchObject({ mode: 'multicast', group: '239.16.0.0' });
+    it.do(advance(red(it)));
+    it.do(change({ group: '239.1.1.1' }));
+    expect(red(it).change!.other).toMatchObject({ mode: 'multicast', group: '239.1.1.1' });
+    it.do(advance(red(it)));
+    it.do(advance(red(it)));
+    it.do(change({ mode: 'flood' }));
+    it.do(advance(red(it)));
+    expect(red(it).group).toBeUndefined();
+    expect(red(it).change!.other.group).toBe('239.1.1.1');
+  });
+
   it('ends each phase once, however often that is asked for', () => {
     const it = inUse();
     it.do(change({ mode: 'flood' }));
@@ -85,7 +101,7 @@ describe('a change of a running network', () => {
 describe('a change is refused', () => {
   it.each([
     [{ network: 'blue', mode: 'flood' }, ['absent', 'network "blue": there is no such network; known: red']],
-    [{}, ['invalid', 'change "nothing": says not what to change; give a mode, port, mtu or ttl']],
+    [{}, ['invalid', 'change "nothing": says not what to change; give a mode, port, mtu, ttl or group']],
     [{ mode: 'magic' }, ['invalid', expect.stringContaining('mode "magic": is not known; choose one of')]],
     [
       { port: 0, mtu: 10, ttl: 256 },
@@ -122,6 +138,21 @@ describe('a change is refused', () => {
     const before = red(it);
     expect(sentences(it.try(change(words)))).toEqual(expected);
     expect(red(it)).toBe(before);
+  });
+
+  it('of a group where there is none, and of three hosts to a tunnel of two', () => {
+    const it = inUse();
+    expect(sentences(it.try(change({ group: '239.1.1.1' })))).toEqual([
+      'invalid',
+      'group "239.1.1.1": makes no sense in mode proxy; give --mode multicast, or leave it out',
+    ]);
+    expect(sentences(it.ask(change({ mode: 'p2p' })))).toEqual(['admitted']);
+    it.host('h3');
+    it.endpoint('red', 'h3', 'c');
+    expect(sentences(it.try(change({ mode: 'p2p' })))).toEqual([
+      'conflict',
+      'mode "p2p": joins two hosts, and network red is on h1, h2 and h3; choose another mode, or detach the containers of the others',
+    ]);
   });
 
   it('while another is under way', () => {

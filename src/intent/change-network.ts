@@ -2,7 +2,7 @@ import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { familyOf } from '#model/ip.ts';
 import { type Network, put, type Tunnel } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { ADOPTING_MODES, TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { ADOPTING_MODES, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import type { ChangeNetwork } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { tunnelOf } from './advance-change.ts';
@@ -10,10 +10,12 @@ import { hindrance, innerMtu } from './encapsulation.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
 import { findNetwork } from './find-record.ts';
 import { listSome } from './list-some.ts';
+import { chooseGroup, readGroup } from './multicast-group.ts';
 import { readMtu } from './network-mtu.ts';
 import { noticesOfHindrance } from './network-underlay.ts';
 import { readChoice, readWholeNumber } from './read-field.ts';
 import { readPort } from './read-port.ts';
+import { checkTwoHosts } from './two-hosts.ts';
 
 /**
  * Another tunnel for a network. With endpoints in it this only begins the change (see advance-change.ts); without
@@ -24,6 +26,7 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
   const network = findNetwork(faults, snapshot, wish.network);
   if (network) refuseSecond(faults, wish, network);
   const tunnel = network && readTunnel(faults, wish, network, snapshot);
+  if (network && tunnel) checkTwoHosts(faults, 'mode', tunnel.mode, network, tunnel.mode, snapshot);
   const found = complete(faults, { network, tunnel });
   if (isRejection(found)) return found;
   const { tunnel: to, network: from } = found;
@@ -53,25 +56,44 @@ function readTunnel(
   network: Network,
   snapshot: SnapshotView,
 ): Tunnel | undefined {
-  const { mode, port, mtu, ttl } = wish;
-  if ([mode, port, mtu, ttl].every((field) => field === undefined))
+  const { port, mtu, ttl } = wish;
+  if ([wish.mode, wish.group, port, mtu, ttl].every((field) => field === undefined))
     faults.invalid.push(
-      fault('change', 'nothing', 'says not what to change', 'give a mode, port, mtu or ttl'),
+      fault('change', 'nothing', 'says not what to change', 'give a mode, port, mtu, ttl or group'),
     );
   if (network.adopts) refuseAdopting(faults, wish);
   const was = tunnelOf(network);
+  const mode = wish.mode === undefined ? was.mode : readNewMode(faults, wish.mode, network, snapshot);
+  const asked = readGroup(faults, wish.group, mode, network.underlay);
+  const group =
+    mode === 'multicast' ? (asked ?? was.group ?? chooseGroup(network.vni, network.underlay)) : undefined;
   const tunnel = {
-    mode:
-      mode === undefined
-        ? was.mode
-        : readChoice(faults, 'mode', mode, network.adopts ? ADOPTING_MODES : TUNNEL_MODES),
+    mode,
     port: port === undefined ? was.port : readPort(faults, port, [...snapshot.hosts.values()]),
     mtu: mtu === undefined ? was.mtu : readNewMtu(faults, mtu, network, snapshot),
     ttl: ttl === undefined ? was.ttl : readWholeNumber(faults, 'ttl', ttl, 1, 255),
   };
   const isSamePort = (tunnel.port ?? was.port) === was.port;
   const device = isSamePort ? was.device : 1 - (was.device ?? 0);
-  return Object.values(tunnel).includes(undefined) ? undefined : ({ ...tunnel, device } as Tunnel);
+  return Object.values(tunnel).includes(undefined) ? undefined : ({ ...tunnel, group, device } as Tunnel);
+}
+
+/** Two hosts have one tunnel: a third would be in nobody's. */
+function readNewMode(
+  faults: Faults,
+  value: string,
+  network: Network,
+  snapshot: SnapshotView,
+): TunnelMode | undefined {
+  const mode = readChoice(faults, 'mode', value, network.adopts ? ADOPTING_MODES : TUNNEL_MODES);
+  const members = [...snapshot.inNetwork(network.id).endpointCount.keys()];
+  if (mode !== 'p2p' || members.length <= 2) return mode;
+  const names = members.map((id) => snapshot.hosts.get(id)?.name ?? id).sort();
+  const problem = `joins two hosts, and network ${network.name} is on ${listSome(names)}`;
+  faults.conflict.push(
+    fault('mode', value, problem, 'choose another mode, or detach the containers of the others'),
+  );
+  return undefined;
 }
 
 /** What is in a bridge of somebody else's is as that bridge is, and alone there. */

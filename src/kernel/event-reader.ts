@@ -6,7 +6,7 @@ import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
 import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
-import { keepFdb } from './fdb.ts';
+import { isDefaultRow, keepFdb } from './fdb.ts';
 import type { KernelEvent } from './kernel.ts';
 import { keepNeighbour } from './neighbour.ts';
 
@@ -53,6 +53,7 @@ export class EventReader {
     // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
     if (!isTunnelName(name) && !(isFdb && !(ROW.flags & NTF.SELF))) return undefined;
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
+    if (isFdb && isDefaultRow(ROW)) return { dirty: 'namespace', ns };
     const row = isFdb ? fdbOf(ns, name, ROW) : neighbourOf(ns, name, ROW);
     if (!row || (row.kind === 'fdb' && row.table === 'master' && row.mac === mac)) return undefined;
     return { dirty: 'row', row, gone };

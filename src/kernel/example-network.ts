@@ -70,6 +70,7 @@ export function exampleNetwork(
     master: BRIDGE_NAME,
     detail: {
       type: 'vxlan',
+      remote: '',
       vni: (0x100000 + index) as Vni,
       port: 4789,
       local: underlay,

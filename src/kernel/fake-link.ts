@@ -102,10 +102,12 @@ function change(
     return master.index;
   };
   const refusals: unknown[] = [];
-  for (const request of linkChanges(wished, was, indexOf))
+  const names = new Map<number, string>();
+  const hostIndex = (name: string) => names.set(names.size + 1, name).size;
+  for (const request of linkChanges(wished, was, indexOf, hostIndex))
     try {
       if (!device) throw new FakeRefusal('ENODEV');
-      setLink(devices, device, request);
+      setLink(devices, device, request, names);
     } catch (refusal) {
       refusals.push(refusal);
     }
@@ -114,9 +116,14 @@ function change(
 }
 
 /** RTM_NEWLINK of a link that is there, in the order of net/core/rtnetlink.c. */
-function setLink(devices: FakeDevices, device: FakeDevice, request: LinkRequest): void {
+function setLink(
+  devices: FakeDevices,
+  device: FakeDevice,
+  request: LinkRequest,
+  names: ReadonlyMap<number, string>,
+): void {
   const { vxlan, bridge, port, mtu, mac, group, master, up, arp, addrGenMode } = request;
-  if (vxlan) changeVxlan(device, vxlan);
+  if (vxlan) changeVxlan(device, vxlan, names);
   if (bridge) changeBridge(device, bridge);
   if (port) {
     if (device.link.master === '') throw new FakeRefusal('EOPNOTSUPP');
@@ -139,15 +146,33 @@ function setLink(devices: FakeDevices, device: FakeDevice, request: LinkRequest)
 }
 
 /** drivers/net/vxlan/vxlan_core.c, vxlan_nl2conf: these are refused, even with the value that they have. */
-function changeVxlan(device: FakeDevice, { id, port, proxy, l2miss, l3miss, ...changes }: Vxlan): void {
+function changeVxlan(
+  device: FakeDevice,
+  { id, port, proxy, l2miss, l3miss, ...changes }: Vxlan,
+  names: ReadonlyMap<number, string>,
+): void {
   if (id !== undefined) throw new FakeRefusal('EOPNOTSUPP', 'Cannot change VNI');
   if (port !== undefined) throw new FakeRefusal('EOPNOTSUPP', 'Cannot change port');
   if ([proxy, l2miss, l3miss].some((flag) => flag !== undefined))
     throw new FakeRefusal('EOPNOTSUPP', 'Flag is not supported for changelink');
   const detail = device.link.detail as VxlanDetail;
+  const { remote = detail.remote, link } = changes;
+  const via = link === undefined ? detail.device : names.get(link);
   const { ttl = detail.ttl, learning = detail.learning, local = detail.local } = changes;
-  device.link = { ...device.link, detail: { ...detail, ttl, learning, local: local as Ip } };
+  device.link = {
+    ...device.link,
+    detail: {
+      ...detail,
+      ttl,
+      learning,
+      local: local as Ip,
+      remote: (isAny(remote) ? '' : remote) as Ip,
+      device: isAny(remote) ? undefined : via,
+    },
+  };
 }
+
+const isAny = (ip: string | undefined): boolean => ip === '0.0.0.0' || ip === '::';
 
 function changeBridge(device: FakeDevice, { stp, mcastSnooping }: Bridge): void {
   device.link = {

@@ -22,10 +22,16 @@ export function keepFdb(fdb: RowTable<Fdb>, ns: NamespaceName, dev: string, row:
   if (row.macAt < 0 || row.hasVlan) return;
   const table = row.flags & NTF.SELF ? 'self' : 'master';
   const { bytes, macAt, dstAt, dstBytes } = row;
-  // One more copy to a VTEP that has one: nothing tells it from the proper row but the detour.
-  if (row.hasDetour && isZeroMac(bytes, macAt)) return;
+  if (isDefaultRow(row)) return;
   fdb.addBytes({ ns, dev, table }, stateOf(row), bytes, macAt, dstAt, dstBytes);
 }
+
+/**
+ * The row that the kernel makes for a device's group: it goes by a device of its own. Or a stranger's, one more copy
+ * to a VTEP that has one: nothing tells it from the proper row but the detour.
+ */
+export const isDefaultRow = ({ hasDetour, bytes, macAt }: NeighbourRow): boolean =>
+  hasDetour && macAt >= 0 && isZeroMac(bytes, macAt);
 
 const isZeroMac = (bytes: Uint8Array, at: number): boolean =>
   bytes.subarray(at, at + 6).every((byte) => byte === 0);

@@ -6,8 +6,14 @@ import { linkChanges } from './link-request.ts';
 
 const container = { path: '/run/netns/c', dev: 1, inode: 2, cookie: '3' };
 const net = exampleNetwork('00000000', '192.0.2.1' as Ip, container);
-const BRIDGE_INDEX = 7;
-const changes = (wished: Link, was: Partial<Link>) => linkChanges(wished, was, () => BRIDGE_INDEX);
+const [BRIDGE_INDEX, UNDERLAY_INDEX] = [7, 2];
+const changes = (wished: Link, was: Partial<Link>) =>
+  linkChanges(
+    wished,
+    was,
+    () => BRIDGE_INDEX,
+    () => UNDERLAY_INDEX,
+  );
 
 describe('the messages that change a link', () => {
   it('are none when nothing differs', () => {

@@ -1,3 +1,4 @@
+import { familyOf, type Ip } from '#model/ip.ts';
 import type { BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
 import { BR_STATE, type BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
 import type { LinkRequest } from '#netlink/route/link.ts';
@@ -8,6 +9,7 @@ export function linkChanges(
   wished: Link,
   was: Partial<Link>,
   masterIndex: (name: string) => number,
+  hostIndex: (name: string) => number,
 ): LinkRequest[] {
   const { name, up, port } = wished;
   const basics: LinkRequest = {
@@ -28,8 +30,27 @@ export function linkChanges(
   if (up !== was.up) last.up = up;
   // Not with `mtu`: a VXLAN device takes that for a change of kind and refuses it.
   const detail: LinkRequest = { name, ...detailChange(wished.detail, was.detail) };
-  return [detail, basics, quiet, last].filter(isNeeded);
+  return [detail, ...groupChange(wished, was, hostIndex), basics, quiet, last].filter(isNeeded);
 }
+
+/**
+ * The kernel makes its all-zero row only for another group than before: the old one goes first, so that the row is
+ * made also after somebody deleted it, and by a new interface (vxlan_changelink() in vxlan_core.c).
+ */
+function groupChange(
+  { name, detail }: Link,
+  { detail: was }: Partial<Link>,
+  hostIndex: (name: string) => number,
+): LinkRequest[] {
+  if (detail.type !== 'vxlan' || was?.type !== 'vxlan' || detail.remote === undefined) return [];
+  const { remote, device = '', local } = detail;
+  if (remote === was.remote && (remote === '' || device === was.device)) return [];
+  const none: LinkRequest = { name, kind: 'vxlan', vxlan: { remote: anyOf(local) } };
+  if (remote === '') return [none];
+  return [none, { name, kind: 'vxlan', vxlan: { remote, link: hostIndex(device) } }];
+}
+
+const anyOf = (ip: Ip): string => (familyOf(ip) === 4 ? '0.0.0.0' : '::');
 
 const changed = <T>(wished: T | undefined, was: T | undefined): T | undefined =>
   wished === was ? undefined : wished;

@@ -47,7 +47,12 @@ function changeLink(out: Outbox, wished: Link, was: Link): void {
 
 function sendChanges(out: Outbox, wished: Link, was: Partial<Link>): void {
   const visit = out.visit(wished.ns);
-  for (const change of linkChanges(wished, was, (master) => out.index(visit, master)))
+  for (const change of linkChanges(
+    wished,
+    was,
+    (master) => out.index(visit, master),
+    (name) => out.index(out.visit(HOST_NAMESPACE), name),
+  ))
     out.send(visit, encodeSetLink(change), (error) => (isQuietAnyway(change, error) ? undefined : error));
 }
 
@@ -76,6 +81,9 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
     // Made from the host's namespace straight into its own, so that its UDP socket is the host's:
     // `ip link add vxlan0 netns weft-… type vxlan id …`.
     request.netnsFd = visit.netnsFd;
+    const { remote, device } = detail;
+    if (remote)
+      request.vxlan = { ...request.vxlan, remote, link: out.index(out.visit(HOST_NAMESPACE), device ?? '') };
     out.send(out.visit(HOST_NAMESPACE), encodeNewLink(request), settle);
   } else out.send(visit, encodeNewLink(request), settle);
   sendChanges(out, wished, { mac, group, detail, mtu: request.mtu, master: '', up: false, arp: true });
@@ -102,7 +110,12 @@ function settleExisting(out: Outbox, wished: Link, error: NetlinkError): Netlink
   const visit = out.visit(wished.ns);
   const there = readLink(out, wished);
   if (!there || !isSameLink(there, wished)) return error;
-  const changes = linkChanges(wished, there, (master) => visit.indexOf(master));
+  const changes = linkChanges(
+    wished,
+    there,
+    (master) => visit.indexOf(master),
+    (device) => out.visit(HOST_NAMESPACE).indexOf(device),
+  );
   const outcomes = visit.conversation.batch(changes.map(encodeSetLink));
   return outcomes.find((outcome, i) => outcome && !isQuietAnyway(changes[i]!, outcome));
 }

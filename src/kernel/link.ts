@@ -31,6 +31,16 @@ export const linkFrom = (ns: NamespaceName, row: NetlinkLink, rows: LinkRows, ve
   port: row.port && portFrom(row.port, isRunningPort(row, rows)),
 });
 
+/** A VXLAN device with the name of the host's interface that it sends to its group by: the number is the host's. */
+export function withDevice(
+  link: Link,
+  { vxlan }: NetlinkLink,
+  nameInHost: (index: number) => string | undefined,
+): Link {
+  if (link.detail.type !== 'vxlan' || !link.detail.remote || !vxlan?.link) return link;
+  return { ...link, detail: { ...link.detail, device: nameInHost(vxlan.link) } };
+}
+
 const WITHOUT_IPV6 = { disabled: false, acceptRa: false };
 
 /** A device without IPv6 (an MTU below 1280, `ipv6.disable=1`) makes no address either. */
@@ -63,6 +73,7 @@ const vxlanFrom = (vxlan: Vxlan): LinkDetail => ({
   // Without one the kernel takes the route's source address.
   local: (vxlan.local ?? '0.0.0.0') as Ip,
   ttl: vxlan.ttl ?? 0,
+  remote: (vxlan.remote ?? '') as Ip | '',
   learning: vxlan.learning ?? false,
   proxy: vxlan.proxy ?? false,
   l2miss: vxlan.l2miss ?? false,

@@ -41,9 +41,8 @@ export function readHost(
   if (guards || own.length + bridges.length > 0) readGuards(state, visit);
   if (reach === 'none' || own.length === 0) return;
   const device = new Map(own.map(({ index, name = '' }) => [index, name]));
-  const sums = own.map(({ index }) =>
-    readTables(visit, device, [], reach === 'sums' ? undefined : state, index),
-  );
+  const tables = reach === 'sums' ? undefined : state;
+  const sums = own.map(({ index }) => readTables(visit, device, [], tables, index).sum);
   state.rowSums.set(HOST_NAMESPACE, sums.join());
 }
 

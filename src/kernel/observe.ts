@@ -17,7 +17,7 @@ import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
 import type { Observed, Scope } from './kernel.ts';
-import { type LinkNames, type LinkRows, linkFrom } from './link.ts';
+import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
 import { readHost } from './observe-host.ts';
 import { readTables } from './read-tables.ts';
 import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
@@ -35,8 +35,9 @@ export async function observe(scope: Scope, visits: Visits, guards = true): Prom
   };
   readHost(state, visits.to(HOST_NAMESPACE), scope, guards);
   const ports = new Ports();
+  const nameInHost = (index: number) => visits.to(HOST_NAMESPACE).nameOf(index);
   for (const ns of overlayNamespaces(scope)) {
-    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows));
+    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows, nameInHost));
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
@@ -59,19 +60,40 @@ function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => voi
   }
 }
 
-function readOverlay(state: MutableObserved, visit: Visit, ports: Ports, reach: Scope['rows']): void {
+function readOverlay(
+  state: MutableObserved,
+  visit: Visit,
+  ports: Ports,
+  reach: Scope['rows'],
+  nameInHost: (index: number) => string | undefined,
+): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
   const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
   addKernelObject(state, { kind: 'namespace', ns });
   for (const row of rows) {
-    addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth' }));
+    addKernelObject(state, withDevice(linkFrom(ns, row, byIndex, { type: 'veth' }), row, nameInHost));
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
-  state.rowSums.set(ns, readTables(visit, names, tunnels, reach === 'sums' ? undefined : state));
+  const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);
+  state.rowSums.set(ns, sum);
+  if (reach === undefined) noteLostDefaults(state, ns, defaults);
+}
+
+/** A device whose all-zero row somebody deleted has joined its group, but sends nothing there. */
+function noteLostDefaults(
+  state: MutableKernelTables,
+  ns: NamespaceName,
+  defaults: ReadonlySet<string>,
+): void {
+  for (const [key, link] of state.link) {
+    if (link.ns !== ns || link.detail.type !== 'vxlan' || !link.detail.remote || defaults.has(link.name))
+      continue;
+    state.link.set(key, { ...link, detail: { ...link.detail, remote: '' } });
+  }
 }
 
 /** Those of the named devices. */

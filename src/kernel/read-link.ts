@@ -1,6 +1,6 @@
-import type { Link, LinkDetail } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, type Link, type LinkDetail } from '#model/kernel-state.ts';
 import { decodeLink, encodeGetLink, type LinkTarget, type Link as NetlinkLink } from '#netlink/route/link.ts';
-import { linkFrom } from './link.ts';
+import { linkFrom, withDevice } from './link.ts';
 import type { Outbox } from './outbox.ts';
 import { isPair } from './veth-pair.ts';
 import { isAbsent, type Visit } from './visit.ts';
@@ -12,7 +12,11 @@ export function readLink(out: Outbox, wished: Link): Link | undefined {
   if (!row) return undefined;
   const master = row.master === undefined ? undefined : get(visit, { index: row.master });
   const rows = new Map(master ? [[master.index, master]] : []);
-  return linkFrom(wished.ns, row, rows, vethDetail(out, visit, row, wished.detail));
+  return withDevice(
+    linkFrom(wished.ns, row, rows, vethDetail(out, visit, row, wished.detail)),
+    row,
+    (index) => get(out.visit(HOST_NAMESPACE), { index })?.name,
+  );
 }
 
 function vethDetail(out: Outbox, visit: Visit, port: NetlinkLink, wished: LinkDetail): LinkDetail {

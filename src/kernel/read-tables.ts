@@ -8,7 +8,7 @@ import {
   type NeighbourRow,
   readNeighbourRow,
 } from '#netlink/route/neighbour.ts';
-import { keepFdb } from './fdb.ts';
+import { isDefaultRow, keepFdb } from './fdb.ts';
 import type { LinkNames } from './link.ts';
 import { keepNeighbour } from './neighbour.ts';
 import { RowSum } from './row-sum.ts';
@@ -16,7 +16,8 @@ import type { Visit } from './visit.ts';
 
 /**
  * Reads the forwarding rows of a namespace and the neighbours of its VXLAN devices (`tunnels`), which can be a hundred
- * thousand: into `tables`, unless only their sum is asked for. Of one device alone with its index in `only`.
+ * thousand: into `tables`, unless only their sum is asked for. `defaults` are the devices with the kernel's own all-zero
+ * row, when the rows are read. Of one device alone with its index in `only`.
  */
 export function readTables(
   visit: Visit,
@@ -24,7 +25,7 @@ export function readTables(
   tunnels: readonly number[],
   tables?: Pick<MutableKernelTables, 'fdb' | 'neighbour'>,
   only?: number,
-): string {
+): { readonly sum: string; readonly defaults: ReadonlySet<string> } {
   const { ns } = visit;
   const sums = tunnels.flatMap((ifindex) =>
     [AF_INET, AF_INET6].map((family) =>
@@ -33,11 +34,14 @@ export function readTables(
       ),
     ),
   );
+  const defaults = new Set<string>();
   const sum = readTable(visit, AF_BRIDGE, only, tables?.fdb, (row, fdb) => {
     const dev = names.get(row.ifindex);
-    if (dev !== undefined) keepFdb(fdb, ns, dev, row);
+    if (dev === undefined) return;
+    if (isDefaultRow(row)) defaults.add(dev);
+    else keepFdb(fdb, ns, dev, row);
   });
-  return [...sums, sum].join();
+  return { sum: [...sums, sum].join(), defaults };
 }
 
 const ROW = emptyNeighbourRow();

@@ -41,6 +41,16 @@ export class Visit {
     return index;
   }
 
+  /** Name of a device; undefined without it. */
+  nameOf(index: number): string | undefined {
+    try {
+      return decodeLink(this.conversation.request(encodeGetLink({ index }))!).name;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
   /** Whether the index needs no asking. */
   knows(name: string): boolean {
     return this.#indexes.has(name);

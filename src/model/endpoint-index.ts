@@ -38,10 +38,20 @@ export class EndpointIndex {
 
   /** The id must not be there yet. A MAC or an address is the newest holder's. */
   add(endpoint: Endpoint, member: Member): void {
-    const row = this.rows.add(endpoint, member);
+    this.enter(this.rows.add(endpoint, member));
+  }
+
+  /** A row that is there already, of a member that it is chained to. */
+  adopt(row: number, member: Member): void {
+    this.rows.members[row] = member;
+    this.enter(row);
+  }
+
+  private enter(row: number): void {
     this.ids.set(row);
     this.macs.set(row);
-    for (let slot = 0; slot < endpoint.addresses.length; slot++) this.ips.set(numberOf(row, slot));
+    for (let slot = 0; slot < ADDRESSES; slot++)
+      if (this.rows.addressForm(row, slot)) this.ips.set(numberOf(row, slot));
   }
 
   /** A MAC or an address that has a newer holder stays that one's. */

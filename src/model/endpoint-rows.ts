@@ -31,21 +31,33 @@ const FIRST_ROOM = 16;
 
 const NO_ALIASES: readonly string[] = [];
 
+/** What is no number, by row. */
+interface Texts {
+  readonly runtime: Endpoint['runtime'][];
+  readonly interface: string[];
+  readonly name: string[];
+  readonly containerId: string[];
+  readonly aliases: (readonly string[])[];
+}
+
+/** All rows, as they can be kept in a file: of no use to a program that lays them out otherwise. */
+export interface PackedRows {
+  readonly words: Uint32Array;
+  readonly texts: Texts;
+  readonly firstFree: number;
+}
+
 /**
  * Endpoints as rows of words and texts: a cluster can have a hundred thousand, and an object with strings of its own
  * for each would take three times the memory. Row 0 is a draft, for what is looked for; the others are added and freed.
  */
 export class EndpointRows {
-  words = new Uint32Array(WORDS * FIRST_ROOM);
+  words: Uint32Array = new Uint32Array(WORDS * FIRST_ROOM);
   /** Undefined for a row that is free. */
   readonly members: (Member | undefined)[] = [undefined];
-  private readonly runtime: Endpoint['runtime'][] = [];
-  private readonly interface: string[] = [];
-  private readonly name: string[] = [];
-  private readonly containerId: string[] = [];
-  private readonly aliases: (readonly string[])[] = [];
-  /** Interfaces have few names, and each record a copy of its own. */
-  private readonly interfaces = new Map<string, string>();
+  private texts: Texts = { runtime: [], interface: [], name: [], containerId: [], aliases: [] };
+  /** Runtimes and interfaces have few names, and each record a copy of its own. */
+  private readonly known = new Map<string, string>();
   private firstFree = 0;
 
   /** Fills a row and puts it at the end of its member's chain. */
@@ -57,31 +69,47 @@ export class EndpointRows {
     this.setMac(row, endpoint.mac);
     for (let slot = 0; slot < ADDRESSES; slot++) this.setAddress(row, slot, addresses[slot]);
     this.words[row * WORDS + GENERATION] = endpoint.generation;
-    this.runtime[row] = endpoint.runtime;
-    this.interface[row] = this.interned(endpoint.interface);
-    this.name[row] = endpoint.name;
-    this.containerId[row] = endpoint.containerId;
-    this.aliases[row] = aliases.length === 0 ? NO_ALIASES : aliases;
+    const { texts } = this;
+    texts.runtime[row] = this.interned(endpoint.runtime);
+    texts.interface[row] = this.interned(endpoint.interface);
+    texts.name[row] = endpoint.name;
+    texts.containerId[row] = endpoint.containerId;
+    texts.aliases[row] = aliases.length === 0 ? NO_ALIASES : aliases;
     this.chain(row, member);
     return row;
   }
 
   read(row: number): Endpoint {
     const { network, host } = this.members[row]!;
+    const { texts } = this;
     return {
       kind: 'endpoint',
       id: this.id(row),
       network: network.id,
       host,
-      runtime: this.runtime[row]!,
-      containerId: this.containerId[row]!,
-      interface: this.interface[row]!,
-      name: this.name[row]!,
-      aliases: this.aliases[row]!,
+      runtime: texts.runtime[row]!,
+      containerId: texts.containerId[row]!,
+      interface: texts.interface[row]!,
+      name: texts.name[row]!,
+      aliases: texts.aliases[row]!,
       mac: this.mac(row),
       addresses: this.addresses(row),
       generation: this.words[row * WORDS + GENERATION]!,
     };
+  }
+
+  /** Not a copy: to be written down before anything changes. */
+  pack(): PackedRows {
+    const { texts, firstFree } = this;
+    return { words: this.words.subarray(0, this.members.length * WORDS), texts, firstFree };
+  }
+
+  /** Instead of what is in it; whose rows they are must be said by `members`. */
+  unpack({ words, texts, firstFree }: PackedRows): void {
+    this.words = words;
+    this.texts = { ...texts, aliases: texts.aliases.map((names) => (names?.length ? names : NO_ALIASES)) };
+    this.firstFree = firstFree;
+    this.members.length = words.length / WORDS;
   }
 
   /** Takes it out of its member's chain. */
@@ -167,10 +195,10 @@ export class EndpointRows {
     member.last = row;
   }
 
-  private interned(name: string): string {
-    const known = this.interfaces.get(name);
-    if (known === undefined) this.interfaces.set(name, name);
-    return known ?? name;
+  private interned<T extends string>(name: T): T {
+    const known = this.known.get(name);
+    if (known === undefined) this.known.set(name, name);
+    return (known ?? name) as T;
   }
 }
 

@@ -1,7 +1,12 @@
 import { EndpointIndex } from './endpoint-index.ts';
+import type { PackedRows } from './endpoint-rows.ts';
 import type { Id } from './id.ts';
-import { NetworkEndpoints } from './network-endpoints.ts';
+import { NetworkEndpoints, type PackedMember } from './network-endpoints.ts';
 import type { Endpoint } from './records.ts';
+
+export interface PackedEndpoints extends PackedRows {
+  readonly members: readonly PackedMember[];
+}
 
 /** All endpoints, packed: as a map by id, of which each look gives an object of its own. */
 export class EndpointTable {
@@ -57,6 +62,23 @@ export class EndpointTable {
     this.inNetwork(network.id).delete(row);
     this.size--;
     return { network: network.id, host };
+  }
+
+  /** Not a copy: to be written down before anything changes. */
+  pack(): PackedEndpoints {
+    const members = [...this.networks.values()].flatMap((network) => network.pack());
+    return { ...this.index.rows.pack(), members };
+  }
+
+  /** Into an empty table. Says how many are whose. */
+  unpack(packed: PackedEndpoints): { network: Id; host: Id; count: number }[] {
+    this.index.rows.unpack(packed);
+    return packed.members.map((member) => {
+      const { network, host } = member;
+      const count = this.inNetwork(network).adopt(member);
+      this.size += count;
+      return { network, host, count };
+    });
   }
 
   clear(): void {

@@ -84,6 +84,10 @@ export interface VxlanDetail {
   readonly port: number;
   readonly local: Ip;
   readonly ttl: number;
+  /** Where the kernel itself sends frames for nobody known, by an all-zero row of its own: a group; '' is nowhere. */
+  readonly remote?: Ip | '';
+  /** The host's interface that a group is joined on and sent to. */
+  readonly device?: string;
   readonly learning: boolean;
   readonly proxy: boolean;
   readonly l2miss: boolean;

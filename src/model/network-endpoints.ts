@@ -9,6 +9,11 @@ import { RowLookup } from './row-lookup.ts';
 /** What leads frames to an endpoint. */
 export type TunnelEnd = Pick<Endpoint, 'host' | 'mac' | 'addresses'>;
 
+/** Whose rows a chain has. */
+export interface PackedMember extends Pick<Member, 'host' | 'first' | 'last'> {
+  readonly network: Id;
+}
+
 /** The endpoints of one network, packed, with the look-ups that admission and planning ask for. */
 export class NetworkEndpoints {
   readonly id: Id;
@@ -83,6 +88,27 @@ export class NetworkEndpoints {
     this.index.add(endpoint, member);
     this.names?.add(endpoint);
     this.size++;
+  }
+
+  /** A chain of rows as it was packed; gives how many they are. */
+  adopt({ host, first, last }: PackedMember): number {
+    const member = { network: this, host, first, last };
+    this.members.set(host, member);
+    const before = this.size;
+    for (const row of this.rowsOf(member)) {
+      this.index.adopt(row, member);
+      this.size++;
+    }
+    return this.size - before;
+  }
+
+  pack(): PackedMember[] {
+    return Array.from(this.members.values(), ({ host, first, last }) => ({
+      network: this.id,
+      host,
+      first,
+      last,
+    }));
   }
 
   delete(row: number): void {

@@ -67,8 +67,9 @@ const bridgeWords = ({ stp, multicastSnooping }: Extract<LinkDetail, { type: 'br
 
 function vxlanWords(detail: VxlanDetail): Words {
   const flags = (['proxy', 'l2miss', 'l3miss'] as const).filter((flag) => detail[flag]);
-  const { vni, port, local, ttl, learning } = detail;
+  const { vni, port, local, ttl, learning, remote, device: via } = detail;
   const device: Words = ['id', vni, 'dstport', port, 'local', local, 'ttl', ttl];
+  if (remote) device.push('group', remote, 'dev', via ?? '');
   return [...device, learning ? 'learning' : 'nolearning', ...flags];
 }
 
@@ -81,6 +82,10 @@ function detailChange(wanted: LinkDetail, was: LinkDetail): Words {
   if (wanted.type !== 'vxlan' || was.type !== 'vxlan') return [];
   const words: Words = [];
   if (wanted.local !== was.local) words.push('local', wanted.local);
+  // The kernel looks for the interface in the host's namespace; ip(8) only in the device's own, and refuses.
+  if (wanted.remote === '' && was.remote) words.push('group', 'none');
+  else if (wanted.remote && (wanted.remote !== was.remote || wanted.device !== was.device))
+    words.push('group', wanted.remote, 'dev', wanted.device ?? '');
   if (wanted.ttl !== was.ttl) words.push('ttl', wanted.ttl);
   if (wanted.learning !== was.learning) words.push(wanted.learning ? 'learning' : 'nolearning');
   return words;

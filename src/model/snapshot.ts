@@ -1,4 +1,4 @@
-import { EndpointTable } from './endpoint-table.ts';
+import { EndpointTable, type PackedEndpoints } from './endpoint-table.ts';
 import type { Id } from './id.ts';
 import { foldName } from './name.ts';
 import type { NetworkEndpoints } from './network-endpoints.ts';
@@ -17,7 +17,7 @@ import type {
 /** The records of one network, with the look-ups that admission and planning ask for. */
 export interface NetworkRecords {
   readonly blocks: ReadonlyMap<Id, Block>;
-  readonly endpoints: Omit<NetworkEndpoints, 'add' | 'delete'>;
+  readonly endpoints: Omit<NetworkEndpoints, 'add' | 'adopt' | 'delete'>;
   readonly endpointByIp: NetworkEndpoints['byIp'];
   readonly endpointByMac: NetworkEndpoints['byMac'];
   readonly adoptions: ReadonlyMap<Id, Adoption>;
@@ -47,15 +47,15 @@ function deleteIfEqual<K, V>(index: Map<K, V>, key: K, value: V): void {
   if (index.get(key) === value) index.delete(key);
 }
 
-function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: 1 | -1): void {
+function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: number): void {
   const count = (endpointCount.get(host) ?? 0) + more;
   if (count > 0) endpointCount.set(host, count);
   else endpointCount.delete(host);
 }
 
 /** Read-only face of {@link Snapshot}: what pure functions take. */
-export interface SnapshotView extends Omit<Snapshot, 'apply' | 'clear' | 'endpoints'> {
-  readonly endpoints: Omit<EndpointTable, 'add' | 'delete' | 'forget' | 'clear'>;
+export interface SnapshotView extends Omit<Snapshot, 'apply' | 'unpackEndpoints' | 'clear' | 'endpoints'> {
+  readonly endpoints: Omit<EndpointTable, 'add' | 'delete' | 'forget' | 'unpack' | 'clear'>;
 }
 
 /**
@@ -104,10 +104,14 @@ export class Snapshot {
   }
 
   *records(): Generator<StoredRecord> {
+    yield* this.recordsButEndpoints();
+    yield* this.endpoints.values();
+  }
+
+  *recordsButEndpoints(): Generator<StoredRecord> {
     yield* this.hosts.values();
     yield* this.networks.values();
     yield* this.blocks.values();
-    yield* this.endpoints.values();
     yield* this.adoptions.values();
   }
 
@@ -119,6 +123,12 @@ export class Snapshot {
       else this.delete(change.ref);
     }
     this.revision = revision;
+  }
+
+  /** Endpoints as `endpoints.pack()` gave them; there must be none yet. */
+  unpackEndpoints(packed: PackedEndpoints): void {
+    for (const { network, host, count } of this.endpoints.unpack(packed))
+      countMember(this.recordsOf(network), host, count);
   }
 
   clear(): void {

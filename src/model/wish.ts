@@ -94,6 +94,7 @@ export interface ChangeNetwork {
   readonly network: string;
   readonly mode?: string;
   readonly port?: number;
+  readonly group?: string;
   readonly mtu?: number;
   readonly ttl?: number;
   /** Goes on without hosts that are away. */

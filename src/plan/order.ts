@@ -10,19 +10,28 @@ export interface RankedOp {
   readonly reason: string;
 }
 
-/** Arranges ops by step (step.ts), within a step by key: the same ops give the same list however they came. */
+/**
+ * Arranges ops by step (step.ts), within a step by key, so that the same ops give the same list however they came. Rows
+ * of tables stay as they came: none depends on another, and there can be a hundred thousand.
+ */
 export function order(ops: readonly KernelOp[]): RankedOp[] {
   const needed = heldByNew(ops);
-  const bySteps = Array.from({ length: STEP_COUNT }, () => [] as { key: string; ranked: RankedOp }[]);
+  const bySteps = Array.from({ length: STEP_COUNT }, () => [] as RankedOp[]);
   for (const op of ops) {
     const step = stepOf(op, needed);
     const rank = rankOf(step);
-    bySteps[rank]!.push({ key: kernelKey(op.object), ranked: { op, rank, reason: reasonOf(step) } });
+    bySteps[rank]!.push({ op, rank, reason: reasonOf(step) });
   }
-  return bySteps.flatMap((entries) =>
-    entries.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ ranked }) => ranked),
-  );
+  return bySteps.flatMap((ranked) => (ranked.every(isRow) ? ranked : sortByKey(ranked)));
 }
+
+const isRow = ({ op }: RankedOp): boolean => op.object.kind === 'fdb' || op.object.kind === 'neighbour';
+
+const sortByKey = (all: readonly RankedOp[]): RankedOp[] =>
+  all
+    .map((ranked) => ({ ranked, key: kernelKey(ranked.op.object) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ ranked }) => ranked);
 
 /** Names and numbers that the objects to be made will hold. */
 function heldByNew(ops: readonly KernelOp[]): Set<string> {

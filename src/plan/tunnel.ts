@@ -1,6 +1,7 @@
-import type { BridgePort, Fdb, Link, Neighbour } from '#model/kernel-state.ts';
+import type { Ip } from '#model/ip.ts';
+import type { BridgePort, Fdb, Link, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
-import type { Network, Tunnel } from '#model/records.ts';
+import type { Host, Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { flood } from './tunnel-flood.ts';
@@ -87,10 +88,24 @@ export function* tunnelLinks({ network, vteps, host, ns, nameOf }: PlaceView): G
         port: tunnel.port,
         local,
         ttl: tunnel.ttl,
+        ...groupOf(tunnel, network, host, local),
         ...MODES[tunnel.mode].flags,
       },
       port,
     };
+}
+
+/** While the network changes to or from a group, its hosts are in it. */
+function groupOf(
+  { group: own, port }: Tunnel,
+  { change }: Network,
+  host: Host,
+  local: Ip,
+): Pick<VxlanDetail, 'remote' | 'device'> {
+  const group = own ?? (change?.other.port === port ? change.other.group : undefined);
+  if (group === undefined) return { remote: '' };
+  // None is known of a host with an earlier agent; the kernel's refusal is what `status` shows then.
+  return { remote: group, device: host.facts.underlayInterfaces[host.underlay.indexOf(local)] ?? '' };
 }
 
 /** What is written into them beforehand. */

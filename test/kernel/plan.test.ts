@@ -5,7 +5,7 @@ import type { Id } from '#model/id.ts';
 import type { KernelState } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { overlayNamespace, portName } from '#model/own.ts';
-import type { StoredRecord } from '#model/records.ts';
+import type { Host, StoredRecord } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import { desired, type HostRuntimeFacts } from '#plan/desired.ts';
@@ -27,7 +27,8 @@ afterAll(() => leave());
 
 const ENDPOINT = testEndpoint(11, 1, 1);
 const PORT = portName(ENDPOINT.id);
-const HOST = testHost(1, { underlay: [UNDERLAY] });
+const BARE = testHost(1, { underlay: [UNDERLAY] });
+const HOST: Host = { ...BARE, facts: { ...BARE.facts, underlayInterfaces: ['lo'] } };
 
 const records = (mode: TunnelMode): StoredRecord[] => [
   HOST,
@@ -89,6 +90,29 @@ describe('plan and the real kernel', () => {
       expect(lines.length === 0).toBe(kernelMode(from) === kernelMode(to));
     },
   );
+
+  it('are in a group that has lost its row, or another row for it, as before', async () => {
+    await settle(wish('multicast'));
+    const rows = () =>
+      bridgeJson('-n', ns, 'fdb', 'show', 'dev', 'vxlan0').flatMap(({ mac, dst }) =>
+        mac === '00:00:00:00:00:00' ? [dst] : [],
+      );
+    const joined = () => execFileSync('ip', ['maddr', 'show', 'dev', 'lo'], { encoding: 'utf8' });
+    const written = rows();
+    expect(written).toEqual(['239.1.0.1']);
+    expect(joined()).toContain('239.1.0.1');
+    for (const blow of [
+      ['fdb', 'del', '00:00:00:00:00:00', 'dev', 'vxlan0'],
+      ['fdb', 'append', '00:00:00:00:00:00', 'dev', 'vxlan0', 'dst', '239.1.0.9'],
+    ]) {
+      execFileSync('bridge', ['-n', ns, ...blow]);
+      expect(rows()).not.toEqual(written);
+      await settle(wish('multicast'));
+      expect(rows()).toEqual(written);
+    }
+    await settle(wish('flood'));
+    expect(joined()).not.toContain('239.1.0.1');
+  });
 
   it('take a network away at once', async () => {
     await settle(wish('proxy'));

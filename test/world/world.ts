@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseView } from '#agent/view-format.ts';
 import {
   call,
   callOk,
@@ -148,11 +149,8 @@ export class World {
   /** The agent writes its view down now and then; before, a kill would leave it with an older one, or none. */
   async untilViewKept(host: string): Promise<void> {
     const { revision } = await this.records();
-    const file = path.join(this.rootOf(host), 'var/lib/weft/agent/view.json');
-    await until(
-      `${host} has kept its view`,
-      async () => JSON.parse(readFileSync(file, 'utf8')).revision >= revision,
-    );
+    const file = path.join(this.rootOf(host), 'var/lib/weft/agent/view');
+    await until(`${host} has kept its view`, async () => parseView(readFileSync(file)).revision >= revision);
   }
 
   async untilConnected(host: string): Promise<void> {

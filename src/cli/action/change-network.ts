@@ -11,6 +11,7 @@ import { takeNumbers } from './numbers.ts';
 export interface ChangeNetworkOptions extends SessionOptions {
   readonly mode?: string;
   readonly port?: string;
+  readonly group?: string;
   readonly mtu?: string;
   readonly ttl?: string;
   readonly force?: boolean;
@@ -19,19 +20,22 @@ export interface ChangeNetworkOptions extends SessionOptions {
   readonly wait?: boolean;
 }
 
+/** Of commands for one reason; `--dry-run` shows all. */
+const MOST_ALIKE = 2;
+
 /** Shows what it is going to do, does it, waits for all hosts, and tells what was lost. */
 export async function changeNetwork(
   world: World,
   options: ChangeNetworkOptions,
   nameOrId: string,
 ): Promise<void> {
-  const { mode, force = false, dryRun = false, wait = true, json } = options;
-  const words = { mode, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
+  const { mode, group, force = false, dryRun = false, wait = true, json } = options;
+  const words = { mode, group, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
   await withController(world, options, async (clients, call) => {
     const request = { network: nameOrId, force, ...words };
     const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);
     const plans = preview.changes.length > 0 ? preview.plans : [];
-    if (!json) printPreview(world, plans);
+    if (!json) printPreview(world, plans, dryRun ? undefined : MOST_ALIKE);
     const begun = dryRun ? preview : await clients.controller.changeNetwork(request, call);
     const { id, name } = begun.subject!.record.value as Network;
     const say = (outcome: Outcome, hosts: readonly HostChange[] = []) => {
@@ -65,8 +69,8 @@ function isAsWished(network: Network, words: Readonly<Record<string, unknown>>):
   return Object.entries(words).every(([field, value]) => value === undefined || is[field] === value);
 }
 
-function printPreview(world: World, plans: readonly HostPlan[]): void {
-  printPlans(world, plans);
+function printPreview(world: World, plans: readonly HostPlan[], most?: number): void {
+  printPlans(world, plans, most);
   const lossy = plans.filter(({ loss }) => loss);
   const lines = lossy.map(({ host, loss }) => `# expected to be lost on ${host}: ${loss}`);
   world.stdout.write(`${lines.map(printable).join('\n') || '# nothing is expected to be lost'}\n`);

@@ -86,7 +86,8 @@ export function networkCommand(world: World): Command {
       .command('set-mode')
       .description('Change how VTEPs are found, while traffic flows')
       .argument('<network>', 'name or id')
-      .argument('<mode>', 'proxy, static or flood')
+      .argument('<mode>', 'p2p, multicast, flood, static, proxy or on-demand')
+      .option('--group <address>', 'multicast group of mode multicast; chosen by the VNI when left out')
       .addHelpText(
         'after',
         examples(
@@ -108,7 +109,8 @@ export function networkCommand(world: World): Command {
       .command('set')
       .description('Change the tunnel of a network, while traffic flows')
       .argument('<network>', 'name or id')
-      .option('--mode <mode>', 'proxy, static or flood')
+      .option('--mode <mode>', 'p2p, multicast, flood, static, proxy or on-demand')
+      .option('--group <address>', 'multicast group of mode multicast')
       .option('--port <number>', 'UDP port of the tunnels; nothing is lost')
       .option('--mtu <bytes>', 'of the containers')
       .option('--ttl <hops>', 'of the outer header')

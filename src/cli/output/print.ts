@@ -1,5 +1,5 @@
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
-import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
+import type { HostPlan, PlanStep } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Notice } from '#model/notice.ts';
 import type { World } from '../world.ts';
 import { printable } from './printable.ts';
@@ -43,25 +43,49 @@ export function printNotices(world: World, notices: readonly Notice[]): void {
   }
 }
 
-/** Plans read as a shell script: commands plain, everything else a comment. */
-export function formatPlans(plans: readonly HostPlan[], style: Style): string {
+/**
+ * Plans read as a shell script: commands plain, everything else a comment. `most` cuts short what is done many times
+ * for one reason.
+ */
+export function formatPlans(
+  plans: readonly HostPlan[],
+  style: Style,
+  most = Number.POSITIVE_INFINITY,
+): string {
   return plans
     .map(({ host, steps }) => {
       const count = steps.reduce((sum, { commands }) => sum + commands.length, 0);
       const title = count === 0 ? 'nothing to do' : `${count} command${count === 1 ? '' : 's'}`;
-      const lines = steps.flatMap(({ commands, reason }) => [
-        ...(reason ? [style.dim(`# ${printable(reason)}`)] : []),
-        ...commands.map(printable),
-      ]);
+      const lines = byReason(steps).flatMap(({ reason, commands }) => {
+        const more = commands.length - most;
+        return [
+          ...(reason ? [style.dim(`# ${printable(reason)}`)] : []),
+          ...commands.slice(0, most).map(printable),
+          ...(more > 0 ? [style.dim(`# … and ${more} more like ${most === 1 ? 'it' : 'these'}`)] : []),
+        ];
+      });
       return `${[style.bold(`# ${printable(host)}: ${title}`), ...lines].join('\n')}\n`;
     })
     .join('\n');
 }
 
+/** What is done one after the other for the same reason gives that reason once. */
+function byReason(
+  steps: readonly Pick<PlanStep, 'reason' | 'commands'>[],
+): { reason: string; commands: string[] }[] {
+  const groups: { reason: string; commands: string[] }[] = [];
+  for (const { reason, commands } of steps) {
+    const last = groups.at(-1);
+    if (last?.reason === reason) last.commands.push(...commands);
+    else groups.push({ reason, commands: [...commands] });
+  }
+  return groups;
+}
+
 /** What each host's kernel would be told. */
-export const printPlans = (world: World, plans: readonly HostPlan[]): void =>
+export const printPlans = (world: World, plans: readonly HostPlan[], most?: number): void =>
   void world.stdout.write(
     plans.length > 0
-      ? formatPlans(plans, styleFor(world.stdout, world.env))
+      ? formatPlans(plans, styleFor(world.stdout, world.env), most)
       : '# no host has anything to do\n',
   );
