@@ -3,7 +3,7 @@ import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from '.
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { keepJournalAgain } from './keep-journal.ts';
-import { hearKernel } from './mend.ts';
+import { hearAgain, hearKernel } from './mend.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { reportStatus } from './report.ts';
@@ -23,7 +23,13 @@ import { beginTurn, endTurn, failLook, markUrgent, retryTurn, takeLook } from '.
  */
 export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Moment): AgentEffect[] {
   state.nowMs = nowMs;
-  return [...react(state, event), ...grantWaiting(state, chance), ...settle(state), ...beginTurn(state)];
+  return [
+    ...react(state, event),
+    ...grantWaiting(state, chance),
+    ...settle(state),
+    ...hearAgain(state),
+    ...beginTurn(state),
+  ];
 }
 
 /** Between turns: answers everybody whose wish the kernel now fulfils. */

@@ -1,7 +1,7 @@
 import type { KernelEvent } from '#kernel/kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey, type NamespaceName } from '#model/kernel-state.ts';
-import { overlayNamespace } from '#model/own.ts';
+import { overlayNamespace, portName } from '#model/own.ts';
 import type { Network } from '#model/records.ts';
 import { mendRow, type RowGround } from '#plan/mend-row.ts';
 import type { AgentEffect } from './event.ts';
@@ -23,6 +23,8 @@ export function hearKernel(state: AgentState, changes: readonly KernelEvent[]): 
   );
   if (changes.some(({ dirty }) => dirty === 'all') || rows.size > MANY_ROWS) return markDirty(state);
   if (rows.size < changes.length) markStirred(state);
+  // What a look makes of it is known when it has ended.
+  if (isLooking(state.turn)) return keepForLater(state, [...rows.values()]);
   const grounds = new Map<NamespaceName, RowGround | undefined>();
   const ops: KernelOp[] = [];
   for (const { row, gone } of rows.values()) {
@@ -36,9 +38,24 @@ export function hearKernel(state: AgentState, changes: readonly KernelEvent[]): 
   return ops.length === 0 ? [] : [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: {} }];
 }
 
+function keepForLater(state: AgentState, rows: readonly KernelEvent[]): AgentEffect[] {
+  const { turn } = state;
+  turn.heard.push(...rows);
+  if (turn.heard.length <= MANY_ROWS) return [];
+  turn.heard = [];
+  return markDirty(state);
+}
+
+/** A look has ended: now what was heard meanwhile can be judged. */
+export function hearAgain(state: AgentState): AgentEffect[] {
+  const { turn } = state;
+  if (turn.heard.length === 0 || isLooking(turn)) return [];
+  return hearKernel(state, turn.heard.splice(0));
+}
+
 /** Only where all is in place, and nothing is deleted that an old view may not know of yet. */
 const mayMend = (state: AgentState, { id }: Network, { verb }: KernelOp): boolean =>
-  state.turn.complete.has(id) && !isLooking(state.turn) && (verb !== 'delete' || state.confirmed);
+  state.turn.complete.has(id) && (verb !== 'delete' || state.confirmed);
 
 /** Undefined for a namespace of which nothing is wished. */
 function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
@@ -46,5 +63,6 @@ function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
   const here = thisHost(state);
   if (!here || wishesNothing) return undefined;
   const network = [...view.networks.values()].find(({ vni }) => overlayNamespace(here.hostTag, vni) === ns);
-  return network && { here, snapshot: view, network, connected: runtimeFacts(state).containers };
+  const ports = new Set([...runtimeFacts(state).containers.keys()].map(portName));
+  return network && { here, snapshot: view, network, ports };
 }

@@ -5,11 +5,12 @@ import type { AgentState, Turn } from './state.ts';
 const GLANCE_INTERVAL_MS = 4_000;
 /** … and within thirty what is in tables. */
 const SWEEP_INTERVAL_MS = 24_000;
-/** Events can come in any number: turns that they cause take no more than this share of the time. */
-const BUSY_SHARE = 1 / 10;
+/** Events can come in any number: turns that they cause take no more than a share of the time. */
+const LOOK_SHARE = 1 / 10;
+const GLANCE_SHARE = 1 / 4;
 const SHORTEST_DISTANCE_MS = 50;
 /** Mending is not put off for longer. */
-const LONGEST_GLANCE_DISTANCE_MS = 500;
+const LONGEST_GLANCE_DISTANCE_MS = 300;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
@@ -34,9 +35,9 @@ export function wakeInTime({ turn, nowMs }: AgentState): AgentEffect[] {
 
 /** A turn has ended: when are the next ones? */
 export function noteEnd({ turn, nowMs }: AgentState): void {
-  const distanceMs = Math.max(SHORTEST_DISTANCE_MS, (nowMs - turn.lastLookMs) / BUSY_SHARE);
-  if (turn.reach === 'look') turn.nextLookMs = nowMs + distanceMs;
-  turn.nextGlanceMs = nowMs + Math.min(distanceMs, LONGEST_GLANCE_DISTANCE_MS);
+  const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, (nowMs - turn.lastLookMs) / share);
+  if (turn.reach === 'look') turn.nextLookMs = nowMs + distance(LOOK_SHARE);
+  turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
   turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
   if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
 }

@@ -11,6 +11,8 @@ import type { AgentState, Attaching } from './state.ts';
 
 /** A runtime waits for the answer; CNI and Docker give up later than this. */
 const ATTACH_LIMIT_MS = 30_000;
+/** On a full disk, and without a controller. */
+const REFUSAL_LIMIT_MS = 5_000;
 /** An interface that goes just now still holds its name: only one that stays is in the way. */
 const NAME_TAKEN_AFTER_MS = 1_000;
 
@@ -19,8 +21,7 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of state.attaching) {
     const { phase, endpoint, revision, ask, refusal } = attaching;
-    if (refusal && state.unwritten.get(endpoint!.id) !== 'writing')
-      effects.push(...answerAttach(state, request, refusal));
+    if (refusal && isTakenBack(state, attaching)) effects.push(...answerAttach(state, request, refusal));
     if (phase !== 'settling' || !endpoint) continue;
     if (!isPromised(state, endpoint)) {
       effects.push(...answerAttach(state, request, overtaken(endpoint)));
@@ -46,7 +47,10 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
   return effects;
 }
 
-/** Who is told no is told so when the journal has it: an agent that is killed then does not hold on to the promise. */
+/**
+ * Who is told no is told so when the journal has it, or the controller: an agent that is killed then does not hold on
+ * to the promise.
+ */
 function takeBack(
   state: AgentState,
   request: number,
@@ -55,9 +59,15 @@ function takeBack(
 ): AgentEffect[] {
   const { endpoint, stood } = attaching;
   if (!endpoint || stood) return answerAttach(state, request, refusal);
-  state.attaching.set(request, { ...attaching, phase: 'refused', refusal });
+  state.attaching.set(request, { ...attaching, phase: 'refused', refusal, sinceMs: state.nowMs });
   return dropAttachment(state, endpoint.id);
 }
+
+const isTakenBack = (
+  { unwritten, attachments, nowMs }: AgentState,
+  { endpoint, sinceMs }: Attaching,
+): boolean =>
+  !unwritten.has(endpoint!.id) || !attachments.has(endpoint!.id) || nowMs - sinceMs > REFUSAL_LIMIT_MS;
 
 /** Others who asked for the same may be refused from now on, but nothing is taken back for that. */
 function noteStanding({ attaching }: AgentState, { id }: Endpoint): void {

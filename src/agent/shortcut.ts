@@ -89,9 +89,7 @@ function rowsOf(state: AgentState, endpoint: Endpoint): (Fdb | Neighbour)[] | un
 /** A VTEP has other endpoints; a MAC or IP may be another's by now. */
 function isStillWanted(state: AgentState, id: Id, row: Fdb | Neighbour): boolean {
   const [here, network] = [thisHost(state), state.view.networks.get(id)];
-  return Boolean(
-    here && network && wishFor({ here, snapshot: state.view, network, connected: new Map() }, row),
-  );
+  return Boolean(here && network && wishFor({ here, snapshot: state.view, network, ports: new Set() }, row));
 }
 
 const addAll = (objects: readonly KernelObject[]): KernelOp[] =>

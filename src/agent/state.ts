@@ -1,4 +1,4 @@
-import type { Scope } from '#kernel/kernel.ts';
+import type { KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus, Outage } from '#model/host-status.ts';
@@ -122,6 +122,8 @@ export interface Turn {
   urgent: boolean;
   /** Something happened that a glance will find. */
   stirred: boolean;
+  /** Rows that changed while a look was under way. */
+  heard: KernelEvent[];
   /** Without urgency, turns keep a distance that grows with what they cost. */
   nextLookMs: number;
   nextGlanceMs: number;
@@ -215,6 +217,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     dirty: true,
     urgent: true,
     stirred: false,
+    heard: [],
     nextLookMs: 0,
     nextGlanceMs: 0,
     idleGlanceMs: 0,

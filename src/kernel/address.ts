@@ -1,5 +1,13 @@
 import { constants } from 'node:os';
-import { cidrFamily, type InterfaceAddress, interfaceAddress, ipOf, prefixLengthOf } from '#model/cidr.ts';
+import {
+  type Cidr,
+  cidrFamily,
+  cidrOf,
+  type InterfaceAddress,
+  interfaceAddress,
+  ipOf,
+  prefixLengthOf,
+} from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Address, NamespaceName } from '#model/kernel-state.ts';
@@ -13,23 +21,37 @@ import {
   IFA_F,
   type Address as NetlinkAddress,
 } from '#netlink/route/address.ts';
+import { encodeNewRoute, type RouteRequest, RTPROT } from '#netlink/route/route.ts';
 import type { Outbox } from './outbox.ts';
 import type { Visit } from './visit.ts';
 
 /** `inet 10.1.0.5/24 … eth0`, as `ip addr show` has it. */
-export const addressFrom = (ns: NamespaceName, dev: string, row: NetlinkAddress): Address => ({
+export const addressFrom = (
+  ns: NamespaceName,
+  dev: string,
+  row: NetlinkAddress,
+  isRouted: (subnet: Cidr) => boolean = () => true,
+): Address => ({
   kind: 'address',
   ns,
   dev,
   address: addressOf(row),
   nodad: row.address.includes(':') ? (row.flags & IFA_F.NODAD) !== 0 : undefined,
+  ...(isAlone(row) || isRouted(subnetOf(addressOf(row))) ? {} : { unrouted: true }),
 });
+
+/** An address without a subnet: the kernel makes no route with it. */
+const isAlone = ({ address, prefixLength }: NetlinkAddress): boolean =>
+  prefixLength === (address.includes(':') ? 128 : 32);
+
+const subnetOf = (address: InterfaceAddress): Cidr => cidrOf(ipOf(address), prefixLengthOf(address));
 
 const addressOf = ({ address, prefixLength }: NetlinkAddress): InterfaceAddress =>
   interfaceAddress(address as Ip, prefixLength);
 
 /** `ip addr add fd00::5/64 dev eth0 nodad` */
-export function writeAddress(out: Outbox, verb: KernelOp['verb'], wished: Address): void {
+export function writeAddress(out: Outbox, op: KernelOp, wished: Address): void {
+  const { verb } = op;
   const visit = out.visit(wished.ns);
   const request: AddressRequest = {
     ifindex: out.index(visit, wished.dev),
@@ -38,9 +60,25 @@ export function writeAddress(out: Outbox, verb: KernelOp['verb'], wished: Addres
     flags: wished.nodad ? IFA_F.NODAD : undefined,
   };
   if (verb === 'delete') out.send(visit, encodeDeleteAddress(request));
-  else if (verb === 'change') out.send(visit, encodeNewAddress(request, 'replace'));
-  else out.send(visit, encodeNewAddress(request, 'add'), (error) => settle(visit, request, wished, error));
+  else if (op.verb === 'change') {
+    out.send(visit, encodeNewAddress(request, 'replace'));
+    if ((op.was as Address).unrouted) out.send(visit, encodeNewRoute(subnetRoute(request), 'add'), routed);
+  } else out.send(visit, encodeNewAddress(request, 'add'), (error) => settle(visit, request, wished, error));
 }
+
+/** As the kernel made it with the address; with the address it goes. */
+const subnetRoute = ({ ifindex, address, prefixLength }: AddressRequest): RouteRequest => ({
+  ...{ dst: ipOf(subnetOf(interfaceAddress(address as Ip, prefixLength!))), dstLength: prefixLength },
+  ...{ oif: ifindex, protocol: RTPROT.KERNEL },
+  ...(address.includes(':') ? { priority: IP6_RT_PRIO_ADDRCONF } : { prefSource: address }),
+});
+
+/** linux/ipv6_route.h */
+const IP6_RT_PRIO_ADDRCONF = 256;
+
+/** A link that came up has its routes again. */
+const routed = (error: NetlinkError): NetlinkError | undefined =>
+  error.errno === constants.errno.EEXIST ? undefined : error;
 
 /** IPv6 knows an address by itself alone: what is there may have another prefix length, and then has to go first. */
 function settle(visit: Visit, request: AddressRequest, wished: Address, error: NetlinkError) {

@@ -116,7 +116,7 @@ export class Application implements Outbox {
     const { verb, object } = op;
     if (object.kind === 'link' && op.verb !== 'delete') writeLink(this, op, object, this.#dresses);
     else if (object.kind === 'guard') writeGuard(this, verb, object);
-    else if (object.kind === 'address') writeAddress(this, verb, object);
+    else if (object.kind === 'address') writeAddress(this, op, object);
     else if (object.kind === 'route') writeRoute(this, verb, object);
     else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
     else if (object.kind === 'fdb') writeFdb(this, verb, object);

@@ -6,6 +6,7 @@ import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
 import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
+import { decodeRoute, RT_TABLE, RTPROT } from '#netlink/route/route.ts';
 import { isDefaultRow, keepFdb } from './fdb.ts';
 import type { KernelEvent } from './kernel.ts';
 import { keepNeighbour } from './neighbour.ts';
@@ -32,6 +33,7 @@ export class EventReader {
   read(ns: NamespaceName, message: Message): KernelEvent | undefined {
     const { type } = message;
     if (type === RTM.NEWNEIGH || type === RTM.DELNEIGH) return this.#readRow(ns, message);
+    if (type === RTM.DELROUTE) return isSubnetRoute(message) ? { dirty: 'namespace', ns } : undefined;
     if (type === RTM.NEWLINK || type === RTM.DELLINK) this.#noteDevice(ns, message);
     return { dirty: 'namespace', ns };
   }
@@ -40,7 +42,8 @@ export class EventReader {
     const devices = this.#devices.get(ns);
     if (!devices) return;
     const link = decodeLink(message);
-    if (message.type === RTM.DELLINK) devices.delete(link.index);
+    // One that only leaves its bridge is told to be deleted, too, by that: its rows' end comes after it.
+    if (message.type === RTM.DELLINK && message.body[0] !== AF_BRIDGE) devices.delete(link.index);
     else devices.set(link.index, link);
   }
 
@@ -59,6 +62,12 @@ export class EventReader {
     return { dirty: 'row', row, gone };
   }
 }
+
+/** One of those that belong to an address. */
+const isSubnetRoute = (message: Message): boolean => {
+  const { protocol, table } = decodeRoute(message);
+  return protocol === RTPROT.KERNEL && table === RT_TABLE.MAIN;
+};
 
 type Device = Pick<Link, 'name' | 'mac'>;
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { bornIpv6 } from '#model/born-ipv6.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { HOST_NAMESPACE, kernelKey, type Link } from '#model/kernel-state.ts';
 import { NetlinkError, unencodable } from '#netlink/netlink-error.ts';
@@ -23,7 +24,7 @@ export function writeLink(
   // Born with its port, or with its namespace: "adding" only dresses it.
   else if (type === 'veth-peer' || type === 'loopback') sendChanges(out, wished, {});
   else addLink(out, wished, dresses);
-  writeIpv6(out, wished, op.verb === 'change' ? (op.was as Link).ipv6 : undefined);
+  writeIpv6(out, wished, op.verb === 'change' ? (op.was as Link).ipv6 : bornIpv6(wished));
 }
 
 /** `sysctl -w net.ipv6.conf.eth0.disable_ipv6=0`, which netlink cannot. */

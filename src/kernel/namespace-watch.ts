@@ -12,6 +12,8 @@ import { Post } from './post.ts';
 
 /** Misses are asked, not told; nothing has changed by them. */
 const MISSES = [RTM.GETNEIGH];
+/** A container may keep any routes of its own; only the loss of one can be damage. */
+const NEW_ROUTES = [RTM.NEWROUTE];
 const ROWS = [RTM.NEWNEIGH, RTM.DELNEIGH, RTM.GETNEIGH];
 
 /**
@@ -84,7 +86,8 @@ export class NamespaceWatch {
     const onEvent = (event: RouteEvent, names: Iterable<NamespaceName>) => this.#onRoute(event, names);
     this.#overlays = new Post(['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'], onEvent);
     this.#overlays.drop(MISSES);
-    this.#containers = new Post(['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR'], onEvent);
+    this.#containers = new Post(['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR', 'IPV4_ROUTE', 'IPV6_ROUTE'], onEvent);
+    this.#containers.drop(NEW_ROUTES);
     for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
     this.watchBridges(this.#bridges);
   }

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
+import type { Cidr } from '#model/cidr.ts';
 import {
   addKernelObject,
   emptyKernelState,
@@ -20,7 +21,7 @@ import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
 import { readHost } from './observe-host.ts';
 import { readTables } from './read-tables.ts';
-import { dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
+import { destinationOf, dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
 
@@ -97,10 +98,19 @@ function noteLostDefaults(
 }
 
 /** Those of the named devices. */
-function readAddresses(state: MutableKernelTables, { ns, conversation }: Visit, names: LinkNames): void {
+function readAddresses(
+  state: MutableKernelTables,
+  { ns, conversation }: Visit,
+  names: LinkNames,
+  isRouted: (index: number, subnet: Cidr) => boolean = () => true,
+): void {
   for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress)) {
     const dev = names.get(row.ifindex);
-    if (dev !== undefined) addKernelObject(state, addressFrom(ns, dev, row));
+    if (dev === undefined) continue;
+    addKernelObject(
+      state,
+      addressFrom(ns, dev, row, (subnet) => isRouted(row.ifindex, subnet)),
+    );
   }
 }
 
@@ -125,8 +135,13 @@ function readContainer(
     addKernelObject(state, linkFrom(ns, row, byIndex, detail));
     if (name !== 'lo') looked.set(index, name);
   }
-  readAddresses(state, visit, looked);
-  for (const row of dumpMainRoutes(conversation)) {
+  const routes = dumpMainRoutes(conversation);
+  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
+  // One that is down has none.
+  const isRouted = (index: number, subnet: Cidr) =>
+    !byIndex.get(index)!.up || subnets.has(`${index} ${subnet}`);
+  readAddresses(state, visit, looked, isRouted);
+  for (const row of routes) {
     const dev = looked.get(row.oif ?? 0);
     if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
   }

@@ -148,6 +148,8 @@ export interface Address {
   readonly address: InterfaceAddress;
   /** IFA_F_NODAD: usable at once, no neighbour solicitation first. Only IPv6. */
   readonly nodad?: boolean;
+  /** Seen only: the route to its subnet, which the kernel made with it, has been taken away. */
+  readonly unrouted?: true;
 }
 
 export interface Route {

@@ -1,5 +1,7 @@
+import { cidrOf, ipOf, prefixLengthOf } from './cidr.ts';
 import { commandLine } from './command-line.ts';
 import { guardChains, guardMatches } from './guard-match.ts';
+import { familyOf } from './ip.ts';
 import type { KernelOp } from './kernel-op.ts';
 import type { Address, Fdb, Guard, KernelObject, Link, Namespace, Neighbour, Route } from './kernel-state.ts';
 import { ZERO_MAC } from './mac.ts';
@@ -21,7 +23,7 @@ export function renderOp(op: KernelOp): string[] {
     case 'guard':
       return renderGuard(verb, object);
     case 'address':
-      return [renderAddress(verb, object)];
+      return [renderAddress(verb, object), ...renderSubnetRoute(op)];
     case 'route':
       return [renderRoute(verb, object)];
     case 'neighbour':
@@ -68,6 +70,16 @@ function renderAddress(verb: Verb, { ns, dev, address, nodad }: Address): string
   const how = { add: 'add', change: 'replace', delete: 'del' }[verb];
   const flags = nodad && verb !== 'delete' ? ['nodad'] : [];
   return commandLine('ip', ns, 'addr', how, address, 'dev', dev, ...flags);
+}
+
+/** As the kernel makes it with the address. */
+function renderSubnetRoute(op: KernelOp): string[] {
+  if (op.verb !== 'change' || !(op.was as Address).unrouted) return [];
+  const { ns, dev, address } = op.object as Address;
+  const ip = ipOf(address);
+  const from = familyOf(ip) === 4 ? ['scope', 'link', 'src', ip] : ['metric', 256];
+  const subnet = cidrOf(ip, prefixLengthOf(address));
+  return [commandLine('ip', ns, 'route', 'add', subnet, 'dev', dev, 'proto', 'kernel', ...from)];
 }
 
 function renderRoute(verb: Verb, { ns, destination, via, dev, protocol }: Route): string {

@@ -1,3 +1,4 @@
+import { bornIpv6 } from './born-ipv6.ts';
 import { commandLine, namespaceWord } from './command-line.ts';
 import {
   type BridgePort,
@@ -106,7 +107,7 @@ function dress(link: Link, was?: Link): string[] {
   if (rules.length > 0) lines.push(commandLine('bridge', link.ns, 'link', 'set', 'dev', link.name, ...rules));
   if (was && link.arp !== undefined && link.arp !== was.arp) lines.push(set(link, 'arp', onOff(link.arp)));
   if (was ? link.up !== was.up : link.up) lines.push(set(link, link.up ? 'up' : 'down'));
-  return [...lines, ...ipv6Lines(link, was?.ipv6)];
+  return [...lines, ...ipv6Lines(link, was ? was.ipv6 : bornIpv6(link))];
 }
 
 function ipv6Lines({ ns, name, ipv6 = {} }: Link, was: Link['ipv6'] = {}): string[] {

@@ -1,18 +1,18 @@
 import { ipOf } from '#model/cidr.ts';
 import type { Address } from '#model/kernel-state.ts';
-import type { KindRules } from './kind.ts';
+import { agrees, type KindRules } from './kind.ts';
 import { isOnOurLink } from './link.ts';
 
 /*
  * Key: namespace, device and address with prefix length.
- * Equal: key, and NODAD where wished.
+ * Equal: key, NODAD where wished, and that the subnet is still routed to its device.
  * Ours: on a device of ours.
  * Before it: its device, up (the kernel makes the subnet's route then).
  * Gone first: the same address with another prefix length (IPv6: EEXIST).
  * If we die right here: the container is reachable at the addresses it has so far.
  */
 export const addressRules: KindRules<Address> = {
-  equal: (wanted, seen) => wanted.nodad === undefined || wanted.nodad === seen.nodad,
+  equal: (wanted, seen) => agrees(wanted, seen) && !seen.unrouted,
   isOurs: ({ ns, dev }, sight) => isOnOurLink(ns, dev, sight),
   isDrift: (seen, sight) => addressRules.isOurs(seen, sight),
   step: ({ verb }) => (verb === 'delete' ? 'stale address' : 'address'),

@@ -38,6 +38,7 @@ export function* containerObjects(
     name: port,
     mtu: carriedMtu(network),
     master: BRIDGE_NAME,
+    ipv6: { disabled: false },
     detail: { type: 'veth', peer: { ns: container, name: dev } },
     port: CONTAINER_PORT,
   };

@@ -92,7 +92,7 @@ function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObjec
       mtu: carriedMtu(network),
       addrGenMode: 'none',
       // Else a container's router advertisement would give the bridge an address among the containers.
-      ipv6: { acceptRa: false },
+      ipv6: { disabled: false, acceptRa: false },
       detail: { type: 'bridge', stp: false, multicastSnooping: false },
     },
   ];

@@ -1,8 +1,7 @@
-import type { Id } from '#model/id.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type Fdb, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
-import { overlayNamespace, portName } from '#model/own.ts';
+import { BRIDGE_NAME, isTunnelName, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
 import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
 import { rowsTowards, type ThisHost } from './endpoint-objects.ts';
@@ -16,8 +15,8 @@ export interface RowGround {
   readonly here: ThisHost;
   readonly snapshot: SnapshotView;
   readonly network: Network;
-  /** Endpoints of this host that have their port. */
-  readonly connected: ReadonlyMap<Id, unknown>;
+  /** Of this host's endpoints. */
+  readonly ports: ReadonlySet<string>;
 }
 
 /**
@@ -31,14 +30,19 @@ export function mendRow(
   gone: boolean,
 ): KernelOp | 'look' | undefined {
   const wished = wishFor(ground, row);
-  if (wished) {
+  if (wished && tableOf(wished) === tableOf(row)) {
     const isThere = !gone && kernelKey(wished) === kernelKey(row) && rulesOf(row.kind).equal(wished, row);
     return isThere ? undefined : { verb: 'add', object: wished };
   }
   if (gone || isKernels(row, ground.network)) return undefined;
   // Behind a port there may be what was plugged in just now.
-  return row.kind === 'fdb' && row.table === 'master' ? 'look' : { verb: 'delete', object: row };
+  return tableOf(row) === 'self' || isOurPort(ground, row.dev) ? { verb: 'delete', object: row } : 'look';
 }
+
+const tableOf = (row: Fdb | Neighbour): Fdb['table'] => (row.kind === 'fdb' ? row.table : 'self');
+
+const isOurPort = ({ ports }: RowGround, dev: string): boolean =>
+  dev === BRIDGE_NAME || isTunnelName(dev) || ports.has(dev);
 
 /** Learned by a device that is to learn, or the kernel's own multicast. */
 const isKernels = (row: Fdb | Neighbour, network: Network): boolean =>
@@ -79,11 +83,12 @@ function zeroRow({ here, snapshot, network }: RowGround, { endpointCount }: Netw
 
 /** Where the bridge is to find an endpoint of this host: a row elsewhere has taken it from there. */
 function portRow(
-  { here, network, connected }: RowGround,
+  { here, network, ports }: RowGround,
   { id, mac }: Endpoint,
   row: Fdb | Neighbour,
 ): Fdb | undefined {
-  if (row.kind !== 'fdb' || row.table !== 'master' || !connected.has(id)) return undefined;
+  const dev = portName(id);
+  if (tableOf(row) !== 'master' || !ports.has(dev)) return undefined;
   const ns = overlayNamespace(here.hostTag, network.vni);
-  return { kind: 'fdb', ns, dev: portName(id), table: 'master', mac, state: 'static' };
+  return { kind: 'fdb', ns, dev, table: 'master', mac, state: 'static' };
 }

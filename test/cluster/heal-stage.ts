@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { call, type EndpointJson } from '../world/api.ts';
+import { until, World } from '../world/world.ts';
+import { PROGRAM } from './lab-cli.ts';
+import { readKernel } from './read-kernel.ts';
+
+const run = promisify(execFile);
+
+/** One container on each of two hosts, in a network of their own: what is struck here stands nowhere else. */
+export interface Site {
+  readonly mode: string;
+  /** Undamaged, by `lookAt`. */
+  readonly whole: string;
+  /** What a blow may name, as variables of the shell. */
+  readonly words: Readonly<Record<string, string>>;
+  /** Of the container on the second host. */
+  readonly remoteAddresses: readonly string[];
+}
+
+/** A controller and two agents as processes. The witnesses of what the first host's kernel holds are `ip` and `bridge`. */
+export class HealStage {
+  readonly world = new World({ program: PROGRAM, hosts: ['h1', 'h2'] });
+  /** Those that nobody is striking. */
+  readonly #free: Site[] = [];
+
+  /** So many sites in each of the modes. */
+  static async up(modes: readonly string[], count: number): Promise<HealStage> {
+    const stage = new HealStage();
+    await stage.world.startAll();
+    for (const mode of modes)
+      for (let number = 1; number <= count; number++) stage.#free.push(await stage.#build(mode, number));
+    return stage;
+  }
+
+  down(): Promise<void> {
+    return this.world.remove();
+  }
+
+  /** With a site that nobody else has meanwhile. Throws when none is free: fewer blows at once, or more sites. */
+  async onSite(mode: string, work: (site: Site) => Promise<void>): Promise<void> {
+    const site = this.#free.find((each) => each.mode === mode);
+    if (!site) throw new Error(`no site in ${mode} is free`);
+    this.#free.splice(this.#free.indexOf(site), 1);
+    try {
+      await work(site);
+    } finally {
+      this.#free.push(site);
+    }
+  }
+
+  async #build(mode: string, number: number): Promise<Site> {
+    const { world } = this;
+    const name = `${mode}${number}`;
+    const subnets = [`10.70.${number}.0/24`, `fd70:${number}::/64`];
+    const { ok, body } = await call(world.controllerSocket, 'ControllerService/CreateNetwork', {
+      ...{ name, mode, subnets },
+    });
+    if (!ok) throw new Error(JSON.stringify(body));
+    const [near, far] = [await this.#join('h1', name), await this.#join('h2', name)];
+    const { networks } = await world.records();
+    const { vni } = networks.find((network) => network.name === name)!;
+    const site: Omit<Site, 'whole'> = {
+      mode,
+      remoteAddresses: far.addresses,
+      words: {
+        NET: `${world.overlaysOf('h1')}${vni.toString(16)}`,
+        C: near.containerId,
+        DEV: near.interface,
+        PORT: `p${near.id.slice(-12).toLowerCase()}`,
+        MAC: near.mac,
+        CIDR4: subnets[0]!,
+        CIDR6: subnets[1]!,
+        IP4: `${near.addresses[0]}/24`,
+        IP6: `${near.addresses[1]}/64`,
+        RMAC: far.mac,
+        NONE4: `10.70.${number}.99`,
+        RIP4: far.addresses[0]!,
+        RIP6: far.addresses[1]!,
+      },
+    };
+    await untilReached(site);
+    return { ...site, whole: await lookAt(site) };
+  }
+
+  async #join(host: string, network: string): Promise<EndpointJson> {
+    const container = `${network}${host}`;
+    this.world.addNamespace(container);
+    const { ok, body } = await this.world.attachTo(host, container, network);
+    if (!ok) throw new Error(JSON.stringify(body));
+    return body.endpoint;
+  }
+}
+
+/** Runs a line in a shell; throws what it complained about. */
+export async function strike(line: string, { words }: Site): Promise<void> {
+  await run('sh', ['-ec', line], { env: { ...process.env, ...words } });
+}
+
+/** What the first host's kernel holds of it, and its container: equal as text when nothing differs. */
+export const lookAt = ({ words: { NET = '', C = '', DEV = '' } }: Pick<Site, 'words'>): Promise<string> =>
+  readKernel(NET, C, DEV);
+
+/** What a look takes on a machine that has nothing else to do than this test, some of them at once. */
+const LOOK_COSTS_MS = 50;
+
+/**
+ * The first look that says so must begin within this time, or so much later as this machine is slower just now. Gives
+ * what differs by then.
+ */
+export async function untilHealed(site: Site, withinMs: number): Promise<string[]> {
+  const struckMs = performance.now();
+  for (let looks = 1; ; looks++) {
+    const beganMs = performance.now();
+    const now = await lookAt(site);
+    if (now === site.whole) return [];
+    const slowness = (performance.now() - struckMs) / looks / LOOK_COSTS_MS;
+    if (beganMs - struckMs < withinMs * Math.max(1, slowness)) continue;
+    const [was, is] = [site.whole.split('\n'), now.split('\n')];
+    return [
+      ...was.filter((line) => !is.includes(line)).map((line) => `- ${line}`),
+      ...is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`),
+    ];
+  }
+}
+
+/** The container on the other host answers, in both families. */
+export async function untilReached({
+  words,
+  remoteAddresses,
+}: Pick<Site, 'words' | 'remoteAddresses'>): Promise<void> {
+  const ping = (address: string) =>
+    run('nsenter', [`--net=/run/netns/${words.C}`, 'ping', '-n', '-c', '1', '-W', '1', address]);
+  await until(`${remoteAddresses} answer`, () => Promise.all(remoteAddresses.map(ping)), 5_000);
+}
