@@ -1,4 +1,4 @@
-import { ADDRESSES, EndpointRows, idAt, ipAt, type Member, macAt } from './endpoint-rows.ts';
+import { ADDRESSES, EndpointRows, idAt, ipAt, type Member, macAt, type PackedRows } from './endpoint-rows.ts';
 import type { Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
 import { finishHash, mixHash, NumberIndex } from './number-index.ts';
@@ -39,6 +39,15 @@ export class EndpointIndex {
   /** The id must not be there yet. A MAC or an address is the newest holder's. */
   add(endpoint: Endpoint, member: Member): void {
     this.enter(this.rows.add(endpoint, member));
+  }
+
+  /** Rows that were packed. Each must be adopted. */
+  unpack(packed: PackedRows): void {
+    this.rows.unpack(packed);
+    const count = this.rows.members.length;
+    this.ids.reserve(count);
+    this.macs.reserve(count);
+    this.ips.reserve(count * ADDRESSES);
   }
 
   /** A row that is there already, of a member that it is chained to. */

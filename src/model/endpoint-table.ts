@@ -72,7 +72,7 @@ export class EndpointTable {
 
   /** Into an empty table. Says how many are whose. */
   unpack(packed: PackedEndpoints): { network: Id; host: Id; count: number }[] {
-    this.index.rows.unpack(packed);
+    this.index.unpack(packed);
     return packed.members.map((member) => {
       const { network, host } = member;
       const count = this.inNetwork(network).adopt(member);

@@ -74,20 +74,25 @@ export const formatIpv4 = (n: number): Ip =>
 
 /** Eight groups of 16 bits. */
 export function formatIpv6(groups: readonly number[]): Ip {
-  const run = longestZeroRun(groups);
-  const hex = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
-  if (run.length < 2) return hex(groups) as Ip;
-  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}` as Ip;
+  const { start, length } = longestZeroRun(groups);
+  if (length < 2) return hexGroups(groups, 0, 8) as Ip;
+  return `${hexGroups(groups, 0, start)}::${hexGroups(groups, start + length, 8)}` as Ip;
+}
+
+function hexGroups(groups: readonly number[], from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++) text += i > from ? `:${groups[i]!.toString(16)}` : groups[i]!.toString(16);
+  return text;
 }
 
 /** RFC 5952, 4.2: the longest run of zero groups is shortened, the first among equals. */
 function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
-  let best = { start: 0, length: 0 };
+  let [start, length] = [0, 0];
   for (let i = 0; i < groups.length; i++) {
     let end = i;
     while (end < groups.length && groups[end] === 0) end++;
-    if (end - i > best.length) best = { start: i, length: end - i };
+    if (end - i > length) [start, length] = [i, end - i];
     if (end > i) i = end;
   }
-  return best;
+  return { start, length };
 }

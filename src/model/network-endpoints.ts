@@ -1,8 +1,9 @@
 import type { EndpointIndex } from './endpoint-index.ts';
 import { EndpointNames } from './endpoint-names.ts';
-import { ADDRESSES, type Member } from './endpoint-rows.ts';
+import { ADDRESSES, type EndpointRows, type Member } from './endpoint-rows.ts';
 import type { Id } from './id.ts';
 import type { Ip } from './ip.ts';
+import type { Mac } from './mac.ts';
 import type { Endpoint } from './records.ts';
 import { RowLookup } from './row-lookup.ts';
 
@@ -136,7 +137,7 @@ export class NetworkEndpoints {
     const { rows } = this.index;
     for (const host of hosts)
       for (let row = this.members.get(host)?.first ?? 0; row > 0; row = rows.next(row))
-        yield { host, mac: rows.mac(row), addresses: rows.addresses(row) };
+        yield new PackedTunnelEnd(host, row, rows);
   }
 
   private *eachAddress(): Generator<[Ip, number]> {
@@ -149,5 +150,26 @@ export class NetworkEndpoints {
 
   private *eachMac(): Generator<[string, number]> {
     for (const row of this.rows()) if (this.index.holdsMac(row)) yield [this.index.rows.mac(row), row];
+  }
+}
+
+/** Not every mode asks for the addresses. */
+class PackedTunnelEnd implements TunnelEnd {
+  readonly host: Id;
+  private readonly row: number;
+  private readonly rows: EndpointRows;
+
+  constructor(host: Id, row: number, rows: EndpointRows) {
+    this.host = host;
+    this.row = row;
+    this.rows = rows;
+  }
+
+  get mac(): Mac {
+    return this.rows.mac(this.row);
+  }
+
+  get addresses(): Ip[] {
+    return this.rows.addresses(this.row);
   }
 }

@@ -18,6 +18,11 @@ export class NumberIndex {
     this.keys = keys;
   }
 
+  /** Makes room for so many, which then come more quickly. */
+  reserve(count: number): void {
+    while (count * 2 > this.places.length) this.grow();
+  }
+
   /** The number with the same key as this one; 0 if there is none. */
   find(like: number): number {
     return this.places[this.placeOf(like)]!;

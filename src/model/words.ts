@@ -82,10 +82,11 @@ function readIpv6(ip: string, words: Uint32Array, at: number): void {
   }
 }
 
+const numbers: number[] = new Array(8).fill(0);
+
 export function ipFromWords(form: number, words: Uint32Array, at: number): Ip | undefined {
   if (form === NO_IP) return undefined;
   if (form === IPV4) return formatIpv4(words[at]!);
-  return formatIpv6(
-    Array.from({ length: 8 }, (_, i) => (words[at + (i >> 1)]! >>> (i & 1 ? 0 : 16)) & 0xffff),
-  );
+  for (let i = 0; i < 8; i++) numbers[i] = (words[at + (i >> 1)]! >>> (i & 1 ? 0 : 16)) & 0xffff;
+  return formatIpv6(numbers);
 }

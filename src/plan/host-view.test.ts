@@ -12,7 +12,10 @@ const networks = [testNetwork(1), testNetwork(2)];
 /** Remote endpoints have no order. */
 function viewOf(records: readonly StoredRecord[]) {
   const view = testView(records);
-  const sorted = (ends: Iterable<TunnelEnd>) => [...ends].sort((a, b) => (a.mac < b.mac ? -1 : 1));
+  const sorted = (ends: Iterable<TunnelEnd>) =>
+    Array.from(ends, ({ host, mac, addresses }) => ({ host, mac, addresses })).sort((a, b) =>
+      a.mac < b.mac ? -1 : 1,
+    );
   return { ...view, networks: view.networks.map((each) => ({ ...each, remote: sorted(each.remote) })) };
 }
 
