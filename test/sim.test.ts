@@ -46,6 +46,8 @@ const MUST_HAPPEN = [
   'phase prepare',
   'phase switch',
   'changed',
+  'ask',
+  'answer',
 ];
 
 it(`holds through ${seeds.length} seed(s)`, async () => {

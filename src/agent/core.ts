@@ -2,8 +2,11 @@ import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled }
 import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
+import { dropIdle, findIdle } from './idle-rows.ts';
 import { keepJournalAgain } from './keep-journal.ts';
 import { hearAgain, hearKernel } from './mend.ts';
+import { forgetAllowances } from './miss-limit.ts';
+import { answerLate, answerMisses, hearMisses } from './misses.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { reportStatus } from './report.ts';
@@ -12,9 +15,11 @@ import { wake } from './rest.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
+import { forgetStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { endPublishStations, publishStations } from './stations.ts';
 import { beginTurn, endTurn, failLook, markUrgent, retryTurn, takeLook } from './turn.ts';
+import { forgetVain } from './vain-questions.ts';
 
 /**
  * What the agent decides, without a clock, a socket, a file or a kernel of its own: an event goes in, effects come
@@ -65,14 +70,19 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       giveUpHandBack(state, event.key);
       return failJournal(state, event.key, event.rejection);
     case 'heard':
-      return hear(state, event.message);
+      return [...hear(state, event.message), ...answerLate(state, event.message)];
     case 'view-kept':
       state.session.keptRevision = event.revision;
       return [];
     case 'disconnected':
       return loseSession(state, event.reason);
     case 'kernel-changed':
+      forgetStanding(state, event.changes);
       return hearKernel(state, event.changes);
+    case 'missed':
+      return hearMisses(state, event.misses);
+    case 'found-idle':
+      return dropIdle(state, event.rows);
     case 'observed':
       return takeLook(state, event.state);
     case 'observe-failed':
@@ -80,7 +90,9 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'applied':
       return endTurn(state, event.results);
     case 'shortcut-ended':
-      return endShortcut(state, event.purpose, event.results);
+      return event.purpose.answers
+        ? answerMisses(state, event.purpose.answers, event.results)
+        : endShortcut(state, event.purpose, event.results);
     case 'tick':
       return beat(state);
   }
@@ -89,6 +101,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
 /** What time alone brings. */
 function beat(state: AgentState): AgentEffect[] {
   wake(state);
+  forgetAllowances(state);
+  forgetVain(state);
   return [
     ...watchSession(state),
     ...timeOutAttaches(state),
@@ -98,6 +112,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
     ...handBack(state),
+    ...findIdle(state),
     ...retryTurn(state),
     ...reportStatus(state),
   ];

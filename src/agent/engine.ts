@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal } from '#store/journal.ts';
@@ -54,6 +55,7 @@ export class Engine {
   start(): void {
     const tick = setInterval(() => this.dispatch({ event: 'tick' }), TICK_INTERVAL_MS);
     this.stops.push(() => clearInterval(tick));
+    this.parts.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     this.stops.push(this.parts.kernel.watch((change) => this.noteKernelChange(change)));
     void this.connect(0);
   }
@@ -175,6 +177,15 @@ export class Engine {
         );
         return;
       }
+      case 'send-frames':
+        for (const { to, frame } of effect.frames) this.parts.kernel.sendFrame(to, frame);
+        return;
+      case 'mute-misses':
+        this.parts.kernel.muteMisses(effect.source, effect.forMs);
+        return;
+      case 'find-idle':
+        void this.findIdle(effect.overlays, effect.idleMs);
+        return;
       case 'report-status':
         void uplink.reportStatus(effect.status);
         return;
@@ -205,6 +216,16 @@ export class Engine {
       if (!(error instanceof NetlinkError)) throw error;
       this.parts.log.error({ error: error.message }, 'cannot look at the kernel');
       this.dispatch({ event: 'observe-failed', text: error.message });
+    }
+  }
+
+  private async findIdle(overlays: readonly NamespaceName[], idleMs: number): Promise<void> {
+    try {
+      const rows = await this.parts.kernel.idleRows(overlays, idleMs);
+      this.dispatch({ event: 'found-idle', rows });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.parts.log.warn({ error: error.message }, 'cannot look for idle rows');
     }
   }
 

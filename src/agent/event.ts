@@ -1,10 +1,11 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Chance } from '#intent/admitted.ts';
-import type { KernelEvent, Observed, Scope } from '#kernel/kernel.ts';
+import type { KernelEvent, Miss, MissSource, Observed, Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Network, Revision, Station } from '#model/records.ts';
@@ -75,12 +76,21 @@ export type AgentEvent =
       readonly purpose: ShortcutPurpose;
       readonly results: readonly OpResult[];
     }
+  | { readonly event: 'missed'; readonly misses: readonly Miss[] }
+  | { readonly event: 'found-idle'; readonly rows: readonly Fdb[] }
   | { readonly event: 'tick' };
 
-/** Why a shortcut was taken: for an attach, or to come up to a revision. */
+/** Why a shortcut was taken: for an attach, to come up to a revision, or for those who asked; they hear it then. */
 export interface ShortcutPurpose {
   readonly request?: number;
   readonly revision?: Revision;
+  readonly answers?: readonly FrameOut[];
+}
+
+/** A frame for the container behind a port. */
+export interface FrameOut {
+  readonly to: Required<MissSource>;
+  readonly frame: Uint8Array;
 }
 
 export interface AttachGrant {
@@ -115,6 +125,9 @@ export type AgentEffect =
       readonly scope: Scope;
       readonly purpose: ShortcutPurpose;
     }
+  | { readonly effect: 'send-frames'; readonly frames: readonly FrameOut[] }
+  | { readonly effect: 'mute-misses'; readonly source: MissSource; readonly forMs: number }
+  | { readonly effect: 'find-idle'; readonly overlays: readonly NamespaceName[]; readonly idleMs: number }
   | { readonly effect: 'report-status'; readonly status: HostStatus }
   | { readonly effect: 'answer'; readonly request: number; readonly answer: Answer | Rejection };
 

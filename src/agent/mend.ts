@@ -1,12 +1,12 @@
 import type { KernelEvent } from '#kernel/kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey, type NamespaceName } from '#model/kernel-state.ts';
-import { overlayNamespace, portName } from '#model/own.ts';
+import { portName } from '#model/own.ts';
 import type { Network } from '#model/records.ts';
 import { mendRow, type RowGround } from '#plan/mend-row.ts';
 import type { AgentEffect } from './event.ts';
+import { placeOf } from './place-of.ts';
 import { runtimeFacts, scopeOf } from './scope.ts';
-import { thisHost } from './shortcut.ts';
 import type { AgentState } from './state.ts';
 import { isLooking, markDirty, markStirred } from './turn.ts';
 
@@ -57,12 +57,7 @@ export function hearAgain(state: AgentState): AgentEffect[] {
 const mayMend = (state: AgentState, { id }: Network, { verb }: KernelOp): boolean =>
   state.turn.complete.has(id) && (verb !== 'delete' || state.confirmed);
 
-/** Undefined for a namespace of which nothing is wished. */
 function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
-  const { view, wishesNothing } = state;
-  const here = thisHost(state);
-  if (!here || wishesNothing) return undefined;
-  const network = [...view.networks.values()].find(({ vni }) => overlayNamespace(here.hostTag, vni) === ns);
-  const ports = new Set([...runtimeFacts(state).containers.keys()].map(portName));
-  return network && { here, snapshot: view, network, ports };
+  const place = placeOf(state, ns);
+  return place && { ...place, ports: new Set([...runtimeFacts(state).containers.keys()].map(portName)) };
 }

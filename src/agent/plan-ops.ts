@@ -1,10 +1,14 @@
 import type { Observed } from '#kernel/kernel.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
 import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { allowedFor, type RowPlace } from '#plan/asked-rows.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
+import type { PlanContext } from '#plan/kind.ts';
 import { order, type RankedOp } from '#plan/order.ts';
+import { placeOf } from './place-of.ts';
 import { runtimeFacts } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -14,13 +18,23 @@ export function planOps(
   observed: Observed,
   { nothing = state.wishesNothing, rows = true } = {},
 ): RankedOp[] {
-  const context = { hostTag: hostTag(state.host) };
+  const context = { hostTag: hostTag(state.host), allowed: nothing ? undefined : allowedIn(state) };
   const view = nothing ? undefined : hostView(state.view, state.host);
   const wished = view
     ? desired(view, { ...runtimeFacts(state), bridges: observed.bridges }, { rows })
     : emptyKernelState();
   const ops = order(diff(wished, observed, context));
   return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
+}
+
+/** Rows that somebody has asked for may stay. */
+function allowedIn(state: AgentState): PlanContext['allowed'] {
+  const places = new Map<NamespaceName, RowPlace | undefined>();
+  return (row) => {
+    if (!places.has(row.ns)) places.set(row.ns, placeOf(state, row.ns));
+    const place = places.get(row.ns);
+    return place && allowedFor(place, row);
+  };
 }
 
 /**

@@ -1,14 +1,16 @@
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type Fdb, type KernelObject, kernelKey, type Neighbour } from '#model/kernel-state.ts';
-import { hostTag } from '#model/own.ts';
 import type { Change, Endpoint, Revision } from '#model/records.ts';
-import { localObjects, remoteObjects, type ThisHost } from '#plan/endpoint-objects.ts';
+import { localObjects, rowsTowards } from '#plan/endpoint-objects.ts';
+import { rulesOf } from '#plan/kinds.ts';
 import { wishFor } from '#plan/mend-row.ts';
 import { order } from '#plan/order.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
+import { thisHost } from './place-of.ts';
 import { scopeOf } from './scope.ts';
+import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { isLooking, markDirty, markUrgent } from './turn.ts';
 
@@ -67,7 +69,23 @@ function opsFor(state: AgentState, change: Change, before: Endpoint | undefined)
   const surplus = gone.filter(
     (row) => !kept.has(kernelKey(row)) && !isStillWanted(state, before!.network, row),
   );
-  return [...surplus.map((object) => ({ verb: 'delete', object }) as const), ...addAll(come)];
+  return [...deleteAll(surplus), ...addAll(come), ...opsForAsked(state, before, after)];
+}
+
+/**
+ * Rows that somebody may have asked for. They go with the endpoint, and lead where it has moved to: whether they were
+ * there is not known without a look, and one too many goes when nobody uses it.
+ */
+function opsForAsked(state: AgentState, before?: Endpoint, after?: Endpoint): KernelOp[] {
+  const was = before ? (rowsOf(state, before, 'asked') ?? []) : [];
+  const is = new Map((after ? (rowsOf(state, after, 'asked') ?? []) : []).map((row) => [keyOf(row), row]));
+  const moved = was.flatMap((row) => {
+    const now = is.get(keyOf(row));
+    return now && !rulesOf(row.kind).equal(now, row) ? now : [];
+  });
+  const gone = deleteAll(was.filter((row) => !is.has(keyOf(row))));
+  noteStanding(state, gone);
+  return [...gone, ...addAll(moved)];
 }
 
 /** The controller's echo of what this host has done itself. */
@@ -76,14 +94,14 @@ const isAtRest = ({ attachments }: AgentState, after: Endpoint | undefined): boo
   return attachment?.state === 'attached' && attachment.endpoint.generation === after?.generation;
 };
 
-function rowsOf(state: AgentState, endpoint: Endpoint): (Fdb | Neighbour)[] | undefined {
+function rowsOf(state: AgentState, endpoint: Endpoint, when?: 'asked'): (Fdb | Neighbour)[] | undefined {
   const network = state.view.networks.get(endpoint.network);
   const peer = state.view.hosts.get(endpoint.host);
   const host = thisHost(state);
   if (!network || !peer || !host || !state.turn.complete.has(network.id)) return undefined;
   // Out of it by now: the next turn takes the whole network away.
   if (!state.view.inNetwork(network.id).endpointCount.has(state.host)) return undefined;
-  return remoteObjects(host, network, endpoint, peer);
+  return rowsTowards(host, network, peer, [endpoint], when);
 }
 
 /** A VTEP has other endpoints; a MAC or IP may be another's by now. */
@@ -92,14 +110,13 @@ function isStillWanted(state: AgentState, id: Id, row: Fdb | Neighbour): boolean
   return Boolean(here && network && wishFor({ here, snapshot: state.view, network, ports: new Set() }, row));
 }
 
-const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
-  order(objects.map((object) => ({ verb: 'add', object }))).map(({ op }) => op);
+const keyOf = (row: Fdb | Neighbour): string => `${row.kind} ${kernelKey(row)}`;
 
-/** Undefined before this host is known to be registered. */
-export function thisHost({ view, host }: AgentState): ThisHost | undefined {
-  const record = view.hosts.get(host);
-  return record && { host: record, hostTag: hostTag(host) };
-}
+export const deleteAll = (objects: readonly KernelObject[]): KernelOp[] =>
+  order(objects.map((object) => ({ verb: 'delete', object }))).map(({ op }) => op);
+
+export const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
+  order(objects.map((object) => ({ verb: 'add', object }))).map(({ op }) => op);
 
 /** Written, or not: then a turn finds out what is wrong. */
 export function endShortcut(

@@ -12,6 +12,7 @@ import type { RankedOp } from '#plan/order.ts';
 import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
+import { createMissState, type MissState } from './misses.ts';
 import { keepOwnWord } from './own-word.ts';
 import type { KnownStations } from './stations.ts';
 
@@ -64,6 +65,8 @@ export interface AgentState {
   wishesNothing: boolean;
   /** Requests that wait until nothing of ours is left, and since when. */
   readonly resetting: Map<number, number>;
+  /** Of networks that ask on demand. */
+  readonly misses: MissState;
   readonly turn: Turn;
   status?: HostStatus;
 }
@@ -211,6 +214,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   outages: new Map(),
   wishesNothing: false,
   resetting: new Map(),
+  misses: createMissState(),
   turn: {
     phase: 'idle',
     reach: 'look',

@@ -2,6 +2,7 @@ import type { Granted } from '#controller/event.ts';
 import { TestController } from '#controller/test-controller.ts';
 import { registerHost } from '#intent/test-world.ts';
 import { FakeKernel } from '#kernel/fake-kernel.ts';
+import type { MissSource } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
@@ -60,6 +61,8 @@ export class TestAgent {
   readonly held: AgentEffect[] = [];
   /** Whether the wire to the controller is whole. */
   connected = true;
+  /** Whose misses were not to be heard any more. */
+  readonly muted: MissSource[] = [];
   private readonly cluster: TestCluster;
   private keptView: Snapshot | undefined;
   private effects: AgentEffect[] = [];
@@ -252,6 +255,16 @@ export class TestAgent {
           purpose,
           results: await this.kernel.apply(ops, scope),
         });
+      }
+      case 'send-frames':
+        for (const { to, frame } of effect.frames) this.kernel.sendFrame(to, frame);
+        return;
+      case 'mute-misses':
+        this.muted.push(effect.source);
+        return;
+      case 'find-idle': {
+        const rows = await this.kernel.idleRows(effect.overlays, effect.idleMs);
+        return this.dispatch({ event: 'found-idle', rows });
       }
       case 'report-status':
         return this.connected

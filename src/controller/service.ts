@@ -21,8 +21,10 @@ import { wishFromWire } from '#api/wire-wishes.ts';
 import { auditAddresses } from '#intent/audit-addresses.ts';
 import { allExhaustionNotices } from '#intent/exhaustion.ts';
 import { isRejection } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
 import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
+import { unansweredNotices } from '#plan/unanswered-notices.ts';
 import type { Store } from '#store/store.ts';
 import { authorizeHost, refuseHost } from './authorize.ts';
 import type { Engine } from './engine.ts';
@@ -123,6 +125,12 @@ async function audit(engine: Engine, store: Store, principal: Principal): Promis
   return create(AuditAddressesResponseSchema, { revision: BigInt(snapshot.revision), findings });
 }
 
+/** What a host said last, and what nobody is there to say. */
+const asItIsNow = (engine: Engine, status: HostStatus): HostStatus =>
+  engine.isFollowed(status.host)
+    ? status
+    : { ...status, notices: [...status.notices, ...unansweredNotices(engine.snapshot, status.host)] };
+
 async function listHostStatus(engine: Engine, store: Store): Promise<ListHostStatusResponse> {
   const statuses = await readStatuses(store);
   return create(ListHostStatusResponseSchema, {
@@ -130,7 +138,7 @@ async function listHostStatus(engine: Engine, store: Store): Promise<ListHostSta
     hosts: statuses
       .filter(({ status }) => engine.snapshot.hosts.has(status.host))
       .map(({ status, reportedAtMs }) => ({
-        status: statusToWire(status),
+        status: statusToWire(asItIsNow(engine, status)),
         reportedAtMs: BigInt(reportedAtMs),
         connected: engine.isFollowed(status.host),
       })),

@@ -16,7 +16,7 @@ const ROW = emptyNeighbourRow();
 /** What the kernel's messages say. Of rows it tells each by itself, so that nobody need read a whole table for one. */
 export class EventReader {
   /** The devices of overlay namespaces: rows come with their numbers. */
-  readonly #devices = new Map<NamespaceName, Map<number, Device>>();
+  readonly #devices = new Map<NamespaceName, Map<number, Link>>();
 
   /** To be called once a namespace is heard; what changes afterwards is heard. */
   learnDevices(ns: NamespaceName, netnsFd: number): void {
@@ -27,6 +27,11 @@ export class EventReader {
     } finally {
       conversation.close();
     }
+  }
+
+  /** Those of an overlay namespace that is heard. */
+  linksOf(ns: NamespaceName): readonly Link[] {
+    return [...(this.#devices.get(ns)?.values() ?? [])];
   }
 
   /** Undefined when nothing that Weft looks at has changed. */
@@ -40,10 +45,10 @@ export class EventReader {
 
   #noteDevice(ns: NamespaceName, message: Message): void {
     const devices = this.#devices.get(ns);
-    if (!devices) return;
+    // A bridge tells of its ports in the same words: not what they are, and that one is deleted which only leaves it.
+    if (!devices || message.body[0] === AF_BRIDGE) return;
     const link = decodeLink(message);
-    // One that only leaves its bridge is told to be deleted, too, by that: its rows' end comes after it.
-    if (message.type === RTM.DELLINK && message.body[0] !== AF_BRIDGE) devices.delete(link.index);
+    if (message.type === RTM.DELLINK) devices.delete(link.index);
     else devices.set(link.index, link);
   }
 
@@ -68,8 +73,6 @@ const isSubnetRoute = (message: Message): boolean => {
   const { protocol, table } = decodeRoute(message);
   return protocol === RTPROT.KERNEL && table === RT_TABLE.MAIN;
 };
-
-type Device = Pick<Link, 'name' | 'mac'>;
 
 function fdbOf(ns: NamespaceName, dev: string, row: NeighbourRow): Fdb | undefined {
   const table = fdbTable();

@@ -14,13 +14,13 @@ import {
   type NamespaceName,
   type Neighbour,
 } from '#model/kernel-state.ts';
-import type { Mac } from '#model/mac.ts';
+import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
-import type { Kernel, KernelEvent, Observed, Scope } from './kernel.ts';
+import type { Kernel, KernelEvent, Miss, MissSource, Observed, Scope } from './kernel.ts';
 import { opError } from './op-error.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
@@ -39,6 +39,11 @@ export class FakeKernel implements Kernel {
   readonly #host = new FakeHost();
   readonly #containers = new Map<NamespaceName, NamespaceRef>();
   readonly #watchers = new Set<(event: KernelEvent) => void>();
+  #onMisses: (misses: readonly Miss[]) => void = () => {};
+  /** Who is told of the frames that are handed to containers. */
+  onFrame: (to: Required<MissSource>, frame: Uint8Array) => void = () => {};
+  /** Which rows no frame has used for long. */
+  idle: (row: Fdb) => boolean = () => false;
   #failures: InjectedFailure[] = [];
   #cookies = 0;
 
@@ -153,6 +158,34 @@ export class FakeKernel implements Kernel {
     return () => void this.#watchers.delete(onEvent);
   }
 
+  watchMisses(onMisses: (misses: readonly Miss[]) => void): void {
+    this.#onMisses = onMisses;
+  }
+
+  /** A container's question, or a frame of its for a MAC, in a network whose device tells its misses. */
+  miss(miss: Miss): void {
+    const devices = [...(this.#host.namespaces.get(miss.ns)?.values() ?? [])];
+    if (this.#watchers.size > 0 && devices.some(tellsMisses)) this.#onMisses([miss]);
+  }
+
+  /** Time does not pass here: nothing is muted. */
+  muteMisses(): void {}
+
+  sendFrame(to: Required<MissSource>, frame: Uint8Array): void {
+    this.onFrame(to, frame);
+  }
+
+  /** As `idle` says; all of them when no time is to have passed. */
+  async idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]> {
+    const devices = overlays.flatMap((ns) => [...(this.#host.namespaces.get(ns)?.values() ?? [])]);
+    const rows = devices
+      .filter(({ link }) => link.detail.type === 'vxlan')
+      .flatMap(({ fdb }) => [...fdb.values()]);
+    return rows.filter(
+      (row) => row.table === 'self' && row.mac !== ZERO_MAC && (idleMs === 0 || this.idle(row)),
+    );
+  }
+
   async close(): Promise<void> {
     this.#watchers.clear();
   }
@@ -183,6 +216,9 @@ export class FakeKernel implements Kernel {
     for (const watcher of [...this.#watchers]) watcher(event);
   }
 }
+
+const tellsMisses = ({ link: { detail } }: FakeDevice): boolean =>
+  detail.type === 'vxlan' && (detail.l2miss || detail.l3miss);
 
 const isRow = (object: KernelObject): object is Fdb | Neighbour =>
   object.kind === 'neighbour' || object.kind === 'fdb';

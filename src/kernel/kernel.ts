@@ -1,6 +1,7 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, KernelState, NamespaceName, Neighbour } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 
 /** What to look at. Overlay namespaces of the host are always found by their name. */
@@ -39,6 +40,24 @@ export type KernelEvent =
   /** Events were lost. */
   | { readonly dirty: 'all' };
 
+/** What a container's frame was meant for, and no row of a VXLAN device told that tells its misses. */
+export type Miss =
+  /** An ARP request or neighbour solicitation, as it came in at a port; nobody knows yet whether a row answers it. */
+  | {
+      readonly missed: 'question';
+      readonly ns: NamespaceName;
+      readonly port: number;
+      readonly frame: Uint8Array;
+    }
+  /** A frame for a MAC without a row was dropped: `l2miss`. */
+  | { readonly missed: 'mac'; readonly ns: NamespaceName; readonly mac: Mac };
+
+/** Where misses come from: a port by its ifindex, or without one the VXLAN device that knows no MAC. */
+export interface MissSource {
+  readonly ns: NamespaceName;
+  readonly port?: number;
+}
+
 /**
  * The Linux kernel as a value: looked at whole, changed by a list of ops. One contract suite
  * (`kernel.contract.ts`) holds for the real one and for the fake.
@@ -61,6 +80,21 @@ export interface Kernel {
    * last in a scope. Returns the way to stop.
    */
   watch(onEvent: (event: KernelEvent) => void): () => void;
+
+  /**
+   * Calls back with the misses of networks that ask on demand, until `watch` is stopped, and only while it watches.
+   * Some may be lost: who waits for an answer asks again.
+   */
+  watchMisses(onMisses: (misses: readonly Miss[]) => void): void;
+
+  /** Hears no misses from there for some time. */
+  muteMisses(source: MissSource, forMs: number): void;
+
+  /** Hands a frame to the container behind a port; one that is gone gets none. */
+  sendFrame(to: Required<MissSource>, frame: Uint8Array): void;
+
+  /** The unicast rows of these overlays' VXLAN devices by which no frame was sent for so long. */
+  idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]>;
 
   /** Lets go of sockets and workers; the kernel's state stays as it is. */
   close(): Promise<void>;

@@ -2,12 +2,13 @@ import { type FSWatcher, mkdirSync, watch } from 'node:fs';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { RouteEvent } from '#netlink/events.ts';
 import { close } from '#netlink/libc.ts';
-import { RTM } from '#netlink/message.ts';
+import { type Message, RTM } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { EventReader } from './event-reader.ts';
 import { HostWatch } from './host-watch.ts';
 import type { KernelEvent } from './kernel.ts';
+import { MissWatch } from './miss-watch.ts';
 import { Post } from './post.ts';
 
 /** Misses are asked, not told; nothing has changed by them. */
@@ -24,6 +25,7 @@ export class NamespaceWatch {
   readonly #visited = new Map<NamespaceName, OpenNamespace['cookie']>();
   readonly #listeners = new Set<(event: KernelEvent) => void>();
   readonly #reader = new EventReader();
+  readonly misses = new MissWatch();
   #overlays: Post | undefined;
   /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
   #containers: Post | undefined;
@@ -37,7 +39,10 @@ export class NamespaceWatch {
     const post = isContainer(ns) ? this.#containers : this.#overlays;
     if (post && !post.hears(ns, cookie)) {
       post.hear(ns, cookie, fd);
-      if (post === this.#overlays) this.#reader.learnDevices(ns, fd);
+      if (post === this.#overlays) {
+        this.#reader.learnDevices(ns, fd);
+        this.misses.know(ns, cookie, this.#reader.linksOf(ns));
+      }
     }
     this.#visited.set(ns, cookie);
   }
@@ -73,6 +78,7 @@ export class NamespaceWatch {
 
   close(): void {
     this.#listeners.clear();
+    this.misses.close();
     this.#directory?.close();
     this.#overlays?.close();
     this.#containers?.close();
@@ -105,10 +111,13 @@ export class NamespaceWatch {
       for (const ns of names) {
         const told = this.#reader.read(ns, event.message);
         if (told) this.#tell(told);
+        if (isAboutLink(event.message) && !isContainer(ns))
+          this.misses.know(ns, this.#visited.get(ns) ?? '', this.#reader.linksOf(ns));
       }
   }
 
   #onName(name: string | null): void {
+    if (name !== null) this.misses.check(name);
     if (name === null) this.#tell({ dirty: 'all' });
     else if (this.#visited.has(name)) this.#tell({ dirty: 'namespace', ns: name });
   }
@@ -118,4 +127,5 @@ export class NamespaceWatch {
   }
 }
 
+const isAboutLink = ({ type }: Message): boolean => type === RTM.NEWLINK || type === RTM.DELLINK;
 const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');

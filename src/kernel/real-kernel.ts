@@ -1,6 +1,8 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import { Application } from './apply.ts';
-import type { Kernel, KernelEvent, Observed, Scope } from './kernel.ts';
+import { idleRows } from './idle-rows.ts';
+import type { Kernel, KernelEvent, Miss, MissSource, Observed, Scope } from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
 import { Visits } from './visit.ts';
@@ -45,6 +47,24 @@ export class RealKernel implements Kernel {
   /** Our own writes are told too, as anybody's. Keeps the process running until stopped. */
   watch(onEvent: (event: KernelEvent) => void): () => void {
     return this.#watch.listen(onEvent);
+  }
+
+  watchMisses(onMisses: (misses: readonly Miss[]) => void): void {
+    this.#watch.misses.listen(onMisses);
+  }
+
+  muteMisses(source: MissSource, forMs: number): void {
+    this.#watch.misses.mute(source, forMs);
+  }
+
+  sendFrame(to: Required<MissSource>, frame: Uint8Array): void {
+    this.#watch.misses.send(to, frame);
+  }
+
+  /** Throws NetlinkError. */
+  idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]> {
+    const scope = { hostTag: '', containers: [] };
+    return this.#visiting(scope, async (visits) => idleRows(overlays, idleMs, visits));
   }
 
   async close(): Promise<void> {

@@ -10,8 +10,8 @@ import { rulesOf } from './kinds.ts';
  * ours. What goes with a deleted object gets no op of its own, and counts as missing if it is wished. In no
  * particular order: see order.ts.
  */
-export function diff(desired: KernelState, observed: KernelState, { hostTag }: PlanContext): KernelOp[] {
-  const sight: Sight = { hostTag, desired, observed };
+export function diff(desired: KernelState, observed: KernelState, context: PlanContext): KernelOp[] {
+  const sight: Sight = { ...context, desired, observed };
   const fate = foresee(sight);
   const ops: KernelOp[] = [];
   for (const kind of SMALL_KINDS) {
@@ -68,8 +68,12 @@ function addRows(ops: KernelOp[], kind: 'neighbour' | 'fdb', sight: Sight, fate:
     ops.push(was ? { verb: 'change', object, was } : { verb: 'add', object });
   });
   if (known === observed.size) return;
-  for (const seen of observed.without(wished))
-    if (fate.keepsRows(seen) && rules.isDrift(seen, sight)) ops.push({ verb: 'delete', object: seen });
+  for (const seen of observed.without(wished)) {
+    if (!fate.keepsRows(seen) || !rules.isDrift(seen, sight)) continue;
+    const allowed = sight.allowed?.(seen);
+    if (!allowed) ops.push({ verb: 'delete', object: seen });
+    else if (!rules.equal(allowed, seen)) ops.push({ verb: 'change', object: allowed, was: seen });
+  }
 }
 
 type Row = KernelObjectOf<'neighbour' | 'fdb'>;

@@ -12,26 +12,20 @@ export interface ThisHost {
 }
 
 /**
- * What a host's kernel holds for one remote endpoint of a network, its VTEP's all-zero row included: the same rows
- * that `desired` gives for the whole network, without going through it. Empty when no tunnel leads there.
+ * What a host's kernel holds for these endpoints of another host, and for the host itself: the same rows that `desired`
+ * gives for the whole network, without going through it; or else what it may hold of them once somebody asks. Empty
+ * when no tunnel leads there.
  */
-export const remoteObjects = (
-  here: ThisHost,
-  network: Network,
-  endpoint: Endpoint,
-  peer: Host,
-): (Fdb | Neighbour)[] => rowsTowards(here, network, peer, [endpoint]);
-
-/** What it holds for these endpoints of another host, and for the host itself. */
 export function rowsTowards(
   { host, hostTag }: ThisHost,
   network: Network,
   peer: Host,
   endpoints: readonly Endpoint[],
+  when?: Parameters<typeof tunnelRows>[1],
 ): (Fdb | Neighbour)[] {
   const [own, remote] = [vtepOf(host, network.underlay), vtepOf(peer, network.underlay)];
   if (!own || !remote) return [];
-  const rows = tunnelRows({
+  const place = {
     network,
     host,
     ns: overlayNamespace(hostTag, network.vni),
@@ -42,7 +36,8 @@ export function rowsTowards(
       [host.id, own],
       [peer.id, remote],
     ]),
-  });
+  };
+  const rows = tunnelRows(place, when);
   return [...rows].flatMap((each) => [...each]);
 }
 

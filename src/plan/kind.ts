@@ -1,10 +1,12 @@
 import type { KernelOp } from '#model/kernel-op.ts';
-import type { KernelObject, KernelState } from '#model/kernel-state.ts';
+import type { Fdb, KernelObject, KernelState, Neighbour } from '#model/kernel-state.ts';
 import type { Step } from './step.ts';
 
 /** Whose plan it is. */
 export interface PlanContext {
   readonly hostTag: string;
+  /** What may be in the place of a row that nobody wishes; by default nothing. */
+  readonly allowed?: (row: Fdb | Neighbour) => Fdb | Neighbour | undefined;
 }
 
 /** All that a judgement about one observed object may look at. */

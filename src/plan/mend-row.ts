@@ -3,18 +3,15 @@ import { type Fdb, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { BRIDGE_NAME, isTunnelName, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
-import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
-import { rowsTowards, type ThisHost } from './endpoint-objects.ts';
+import type { NetworkRecords } from '#model/snapshot.ts';
+import { allowedFor, endpointOf, type RowPlace, whomOf } from './asked-rows.ts';
+import { rowsTowards } from './endpoint-objects.ts';
 import { vtepOf } from './host-view.ts';
 import { rulesOf } from './kinds.ts';
-import { macOfLinkLocal } from './link-local.ts';
 import { learns } from './tunnel.ts';
 
 /** What is known of a network when one of its rows is judged. */
-export interface RowGround {
-  readonly here: ThisHost;
-  readonly snapshot: SnapshotView;
-  readonly network: Network;
+export interface RowGround extends RowPlace {
   /** Of this host's endpoints. */
   readonly ports: ReadonlySet<string>;
 }
@@ -29,7 +26,7 @@ export function mendRow(
   row: Fdb | Neighbour,
   gone: boolean,
 ): KernelOp | 'look' | undefined {
-  const wished = wishFor(ground, row);
+  const wished = wishFor(ground, row) ?? (gone ? undefined : allowedFor(ground, row));
   if (wished && tableOf(wished) === tableOf(row)) {
     const isThere = !gone && kernelKey(wished) === kernelKey(row) && rulesOf(row.kind).equal(wished, row);
     return isThere ? undefined : { verb: 'add', object: wished };
@@ -54,23 +51,13 @@ export function wishFor(ground: RowGround, row: Fdb | Neighbour): Fdb | Neighbou
   const records = snapshot.inNetwork(network.id);
   if (!records.endpointCount.has(here.host.id)) return undefined;
   if (row.kind === 'fdb' && row.mac === ZERO_MAC) return zeroRow(ground, records, row);
-  const endpoint = endpointOf(records, row);
+  const endpoint = endpointOf(records, whomOf(row));
   if (endpoint?.host === here.host.id) return portRow(ground, endpoint, row);
   const peer = endpoint && snapshot.hosts.get(endpoint.host);
   return (
     peer &&
     rowsTowards(here, network, peer, [endpoint]).find((wished) => kernelKey(wished) === kernelKey(row))
   );
-}
-
-/** Whom a row is about. */
-function endpointOf(records: NetworkRecords, row: Fdb | Neighbour): Endpoint | undefined {
-  const { endpoints, endpointByIp, endpointByMac } = records;
-  const id =
-    row.kind === 'fdb'
-      ? endpointByMac.get(row.mac)
-      : (endpointByIp.get(row.ip) ?? endpointByMac.get(macOfLinkLocal(row.ip) ?? ''));
-  return id && endpoints.get(id);
 }
 
 /** The row of a member's VTEP, in modes that have such. */

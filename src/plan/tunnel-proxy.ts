@@ -16,7 +16,7 @@ export const proxy: TunnelRules = {
 };
 
 /** `ip neigh replace 10.1.0.3 lladdr 02:… dev vxlan0 nud permanent`, both families and the link-local. */
-function* neighbourRows({ ns, dev, remote }: TunnelView): Generator<Neighbour> {
+export function* neighbourRows({ ns, dev, remote }: TunnelView): Generator<Neighbour> {
   for (const { mac, addresses } of remote) {
     for (const ip of addresses) yield neighbour(ns, dev, ip, mac);
     yield neighbour(ns, dev, linkLocalOf(mac), mac);

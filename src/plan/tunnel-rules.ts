@@ -7,8 +7,12 @@ export type TunnelFlags = Pick<VxlanDetail, 'learning' | 'proxy' | 'l2miss' | 'l
 /** What a tunnel mode decides: the flags of the VXLAN device and the rows written into it beforehand. */
 export interface TunnelRules {
   readonly flags: TunnelFlags;
-  readonly rows: readonly ((tunnel: TunnelView) => Iterable<Fdb | Neighbour>)[];
+  readonly rows: readonly RowMaker[];
+  /** Rows that are written only when somebody asks for them: nobody misses one, and one that is right may stay. */
+  readonly asked?: readonly RowMaker[];
 }
+
+export type RowMaker = (tunnel: TunnelView) => Iterable<Fdb | Neighbour>;
 
 /** One network as seen from one VXLAN device of one host. */
 export interface TunnelView extends PlaceView {

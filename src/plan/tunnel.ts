@@ -9,7 +9,7 @@ import { multicast } from './tunnel-multicast.ts';
 import { onDemand } from './tunnel-on-demand.ts';
 import { p2p } from './tunnel-p2p.ts';
 import { proxy } from './tunnel-proxy.ts';
-import type { PlaceView, TunnelRules } from './tunnel-rules.ts';
+import type { PlaceView, RowMaker, TunnelRules } from './tunnel-rules.ts';
 import { staticRows } from './tunnel-static.ts';
 
 const MODES: { readonly [M in TunnelMode]: TunnelRules } = {
@@ -108,14 +108,25 @@ function groupOf(
   return { remote: group, device: host.facts.underlayInterfaces[host.underlay.indexOf(local)] ?? '' };
 }
 
-/** What is written into them beforehand. */
-export function* tunnelRows(place: PlaceView): Generator<Iterable<Fdb | Neighbour>> {
+/** What is written into them beforehand, or else for somebody who asks. */
+export function* tunnelRows(
+  place: PlaceView,
+  when: 'beforehand' | 'asked' = 'beforehand',
+): Generator<Iterable<Fdb | Neighbour>> {
   const { network, vteps, host } = place;
   if (!vteps.has(host.id)) return;
   for (const { tunnel } of tunnelsOf(network))
-    for (const rows of network.change ? EVERY_ROW : MODES[tunnel.mode].rows)
+    for (const rows of when === 'asked' ? askedOf(network) : beforehandOf(network, tunnel))
       yield rows({ ...place, tunnel, dev: place.nameOf(tunnel.device) });
 }
+
+const beforehandOf = (network: Network, { mode }: Tunnel): readonly RowMaker[] =>
+  network.change ? EVERY_ROW : MODES[mode].rows;
+
+const askedOf = ({ change, mode }: Network): readonly RowMaker[] => (!change && MODES[mode].asked) || [];
+
+/** Whether rows are written only for somebody who asks. */
+export const isOnDemand = (network: Network): boolean => askedOf(network).length > 0;
 
 /** Whether the device finds out by itself where a MAC is. */
 export const learns = (network: Network, dev: string): boolean =>

@@ -2,6 +2,7 @@ import type { Principal } from '#api/principal.ts';
 import type { Wish } from '#model/wish.ts';
 import type { ControllerProcess } from './controller-process.ts';
 import type { Machine } from './machine.ts';
+import * as questions from './questions.ts';
 import type { Action } from './scenario.ts';
 import type { Users } from './users.ts';
 import { vandalise } from './vandal.ts';
@@ -40,6 +41,8 @@ export async function act(world: World, users: Users, action: Action): Promise<v
       const { network, mode, port, mtu, force } = action;
       return ask({ wish: 'change-network', network: `n${network}`, mode, port, mtu, force }, false);
     }
+    case 'ask':
+      return questions.ask(world, machine!, `n${action.network}`, action.choice, action.by);
     case 'remove network':
       return ask({ wish: 'remove-network', network: `n${action.network}` }, action.rival);
     case 'kill agent':
@@ -97,6 +100,7 @@ export function calm({ controller, rival, machines, store }: World): void {
     machine.refusals = undefined;
     machine.amid = undefined;
     machine.badLooks = 0;
+    machine.kernel.idle = () => false;
   }
 }
 

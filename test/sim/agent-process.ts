@@ -54,6 +54,7 @@ export class AgentProcess {
     const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
     const view = disk.view && new cores.Snapshot(records, revision);
     this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
+    machine.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     this.#unwatch = machine.kernel.watch((change) => this.#hearKernel(change));
     this.#tick();
     this.#connect(0);
@@ -152,6 +153,18 @@ export class AgentProcess {
         this.#write(effect, (results) => this.dispatch({ event: 'shortcut-ended', purpose, results }));
         break;
       }
+      case 'send-frames':
+        for (const { to, frame } of effect.frames) this.#machine.kernel.sendFrame(to, frame);
+        break;
+      case 'mute-misses':
+        this.#machine.kernel.muteMisses();
+        break;
+      case 'find-idle':
+        this.#after(0.2, 3, async () => {
+          const rows = await this.#machine.kernel.idleRows(effect.overlays, effect.idleMs);
+          this.dispatch({ event: 'found-idle', rows });
+        });
+        break;
       case 'report-status': {
         const { controller } = this.#world;
         this.#machine.applied = Math.max(this.#machine.applied, effect.status.appliedRevision);

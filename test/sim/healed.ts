@@ -1,8 +1,10 @@
 import type { Attachment } from '#agent/attachment.ts';
 import type { Id } from '#model/id.ts';
-import { emptyKernelState } from '#model/kernel-state.ts';
+import { emptyKernelState, type Fdb, type Neighbour } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { overlayNamespace } from '#model/own.ts';
 import { renderOp } from '#model/render-kernel.ts';
+import { allowedFor } from '#plan/asked-rows.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
@@ -77,7 +79,14 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
   const wished = view ? desired(view, { hostTag: machine.tag, containers }) : emptyKernelState();
   const scopes = [...machine.containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
   const seen = await machine.kernel.observe({ hostTag: machine.tag, containers: scopes });
-  const ops = diff(wished, seen, { hostTag: machine.tag });
+  const allowed = (row: Fdb | Neighbour) => {
+    const network = view?.networks.find(
+      ({ network: { vni } }) => overlayNamespace(machine.tag, vni) === row.ns,
+    );
+    const here = view && { host: view.host, hostTag: machine.tag };
+    return here && network && allowedFor({ here, snapshot: store.head, network: network.network }, row);
+  };
+  const ops = diff(wished, seen, { hostTag: machine.tag, allowed });
   if (ops.length > 0)
     throw new Violation(
       'the kernel is as wished',

@@ -1,9 +1,10 @@
 import type { Id } from '#model/id.ts';
 import type { Fdb, Neighbour } from '#model/kernel-state.ts';
-import { hostTag } from '#model/own.ts';
+import { hostTag, overlayNamespace, tunnelName } from '#model/own.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
 import { hostView } from '#plan/host-view.ts';
+import { tunnelRows } from '#plan/tunnel.ts';
 
 /** Tunnel rows that some view of a host asked for: any other points where no view ever said. */
 export class KnownRows {
@@ -19,6 +20,11 @@ export class KnownRows {
     if (!view) return;
     const { fdb, neighbour } = desired(view, { hostTag: hostTag(this.#host), containers: new Map() });
     for (const rows of [fdb, neighbour]) for (const row of rows.values()) this.#rows.add(textOf(row));
+    for (const network of view.networks) {
+      const ns = overlayNamespace(hostTag(this.#host), network.network.vni);
+      for (const rows of tunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName }, 'asked'))
+        for (const row of rows) this.#rows.add(textOf(row));
+    }
   }
 
   has(row: Fdb | Neighbour): boolean {

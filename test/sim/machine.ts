@@ -9,6 +9,7 @@ import type { RegisterHost } from '#model/wish.ts';
 import { AgentProcess } from './agent-process.ts';
 import { Disk } from './disk.ts';
 import { KnownRows } from './known-rows.ts';
+import { checkAnswer } from './questions.ts';
 import type { Random } from './random.ts';
 import { plantStrangers } from './strangers.ts';
 import { Wire } from './wire.ts';
@@ -78,6 +79,8 @@ export class Machine {
   async boot(): Promise<void> {
     this.#boots++;
     this.kernel = new FakeKernel();
+    this.kernel.onFrame = ({ ns }, frame) => checkAnswer(this.#world, this, ns, frame);
+    if (this.#world.timeline.nowMs < this.#world.calmAtMs) this.kernel.idle = () => this.#random.chance(0.3);
     this.refusals = undefined;
     for (const errno of ERRNOS) this.#listenAtEachOp(errno);
     await plantStrangers(this.kernel);

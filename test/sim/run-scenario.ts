@@ -5,6 +5,7 @@ import { checkHealed } from './healed.ts';
 import { Ledger } from './ledger.ts';
 import { Machine } from './machine.ts';
 import { Phases } from './phases.ts';
+import { checkQuestions } from './questions.ts';
 import { Random } from './random.ts';
 import { RestCheck } from './rest-check.ts';
 import type { Scenario } from './scenario.ts';
@@ -60,6 +61,7 @@ async function play(world: World, users: Users, { actions, calmAtMs }: Scenario)
   machines.forEach((machine, index) => {
     if (machine.writes !== writes[index]) throw new Violation('rest is rest', `${machine.name} still writes`);
   });
+  await checkQuestions(world);
 }
 
 function createWorld(

@@ -1,3 +1,4 @@
+import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { Random } from './random.ts';
 
 /** What happens to a run from outside: what users do, and what goes wrong. */
@@ -25,16 +26,23 @@ export type Action = { readonly atMs: number } & (
   | {
       readonly do: 'create network';
       readonly network: number;
-      readonly mode: 'flood' | 'static' | 'proxy';
+      readonly mode: TunnelMode;
       readonly rival: boolean;
     }
   | {
       readonly do: 'change network';
       readonly network: number;
-      readonly mode?: 'flood' | 'static' | 'proxy';
+      readonly mode?: TunnelMode;
       readonly port?: number;
       readonly mtu?: number;
       readonly force: boolean;
+    }
+  | {
+      readonly do: 'ask';
+      readonly host: number;
+      readonly network: number;
+      readonly choice: number;
+      readonly by: 'ip' | 'mac';
     }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
   | {
@@ -218,5 +226,25 @@ export function drawScenario(seed: number): Scenario {
     )
       draw(kind, atMs, how);
   }
-  return { ...shape, actions: actions.sort((a, b) => a.atMs - b.atMs) };
+  const asking = new Random(seed).fork('asking');
+  const all = [...actions.map((action) => askOnDemand(asking, action)), ...drawQuestions(asking, shape)];
+  return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
+}
+
+/** Some networks ask on demand, always or for a while. */
+const askOnDemand = (random: Random, action: Action): Action =>
+  'mode' in action && random.chance(0.3) ? { ...action, mode: 'on-demand' } : action;
+
+function drawQuestions(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
+  const questions: Action[] = [];
+  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(10, 2_000))
+    questions.push({
+      atMs: Math.floor(atMs),
+      do: 'ask',
+      host: random.below(hosts),
+      network: random.below(networks),
+      choice: random.below(100),
+      by: random.chance(0.2) ? 'mac' : 'ip',
+    });
+  return questions;
 }

@@ -1,0 +1,20 @@
+import type { NamespaceName } from '#model/kernel-state.ts';
+import { hostTag, overlayNamespace } from '#model/own.ts';
+import type { RowPlace } from '#plan/asked-rows.ts';
+import type { ThisHost } from '#plan/endpoint-objects.ts';
+import type { AgentState } from './state.ts';
+
+/** The network of a namespace; undefined where nothing is wished. */
+export function placeOf(state: AgentState, ns: NamespaceName): RowPlace | undefined {
+  const { view, wishesNothing } = state;
+  const here = thisHost(state);
+  if (!here || wishesNothing) return undefined;
+  const network = [...view.networks.values()].find(({ vni }) => overlayNamespace(here.hostTag, vni) === ns);
+  return network && { here, snapshot: view, network };
+}
+
+/** Undefined before this host is known to be registered. */
+export function thisHost({ view, host }: AgentState): ThisHost | undefined {
+  const record = view.hosts.get(host);
+  return record && { host: record, hostTag: hostTag(host) };
+}
