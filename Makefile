@@ -58,7 +58,8 @@ system-bench: system-lab
 	@tools/install-packages.sh 'gcc=gcc libc6-dev' iperf3=iperf3 ethtool=ethtool
 
 system-test: system-lab
-	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl
+	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl nft=nftables iptables=iptables
+	@tools/fetch-docker.sh .cache/docker
 
 root:
 	@test "$$(id -u)" = 0 || { echo 'This needs root, for network namespaces: sudo make $(MAKECMDGOALS). Without root: make check, make lab.' >&2; exit 1; }

@@ -25,6 +25,11 @@ export class Daemon {
     closeSync(log);
   }
 
+  get pid(): number {
+    if (!this.isRunning) throw new Error(`${this.log} is of a process that does not run`);
+    return this.child!.pid!;
+  }
+
   get isRunning(): boolean {
     return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
   }

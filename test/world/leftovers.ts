@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseJournal } from '#store/journal-line.ts';
+import { removeCgroups } from './cgroups.ts';
 import { ip, namespacesWith } from './namespaces.ts';
 
 /*
@@ -39,6 +40,7 @@ export function removeWorld(world: string): void {
   }
   for (const name of namespacesWith(`${world}-`)) ip('netns', 'del', name);
   for (const mount of mountsBelow(directory)) execFileSync('umount', [mount]);
+  removeCgroups(`${world}-`);
   rmSync(directory, { recursive: true, force: true });
 }
 

@@ -87,14 +87,18 @@ export function lookAtHost(host: string): string[] {
       'fdb',
       kernelJson<{ state?: string }>('bridge', host, 'fdb').filter(({ state }) => state === 'permanent'),
     ),
-    ...nft(host, 'list', 'ruleset').split('\n'),
+    ...nft(host, '--stateless', 'list', 'ruleset').split('\n'),
   ].sort();
 }
 
 const settled = (key: string, value: unknown): unknown => (VOLATILE.test(key) ? undefined : value);
 
 export const nft = (host: string, ...words: readonly string[]): string =>
-  execFileSync('nsenter', [`--net=/run/netns/${host}`, 'nft', ...words], { encoding: 'utf8' });
+  execFileSync('nsenter', [`--net=/run/netns/${host}`, 'nft', ...words], {
+    encoding: 'utf8',
+    // It warns of rules that are iptables's.
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
 
 /** Throws with the lines that only one of them has. */
 export function expectSame(now: readonly string[], then: readonly string[]): void {

@@ -1,0 +1,145 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DockerHost, fetchDocker } from '../world/docker-host.ts';
+import { kernelJson } from '../world/namespaces.ts';
+import { expectSame, lookAtHost } from '../world/strange-bridge.ts';
+import { until, World } from '../world/world.ts';
+import { buildIfStale, outcomeOf, PROGRAM, startCommand } from './lab-cli.ts';
+
+/**
+ * Two real Docker engines, each on a host of its own, that know nothing of each other. Their user-defined networks
+ * have the same subnet and gateway; with their bridges adopted, their containers are on one network.
+ */
+
+let world: World;
+const engines = new Map<string, DockerHost>();
+const before = new Map<string, string[]>();
+const networks = new Map<string, string>();
+const bridges = new Map<string, string>();
+const HOSTS = ['h1', 'h2'] as const;
+/** By Docker's `--ip`, apart. */
+const CONTAINERS = { h1: { name: 'c1', ip: '172.18.0.2' }, h2: { name: 'c2', ip: '172.18.0.3' } } as const;
+
+beforeAll(async () => {
+  buildIfStale();
+  fetchDocker();
+  world = new World({ program: PROGRAM, hosts: HOSTS });
+  for (const host of HOSTS)
+    engines.set(host, new DockerHost({ namespace: world.containerOf(host), directory: world.directory }));
+  await Promise.all([world.startAll(), ...HOSTS.map((host) => engine(host).start())]);
+  for (const host of HOSTS) {
+    const { name, ip } = CONTAINERS[host];
+    await engine(host).docker('network', 'create', '--subnet', '172.18.0.0/16', 'shared');
+    await engine(host).run(name, '--network', 'shared', '--ip', ip);
+    await engine(host).run(`${name}-alone`);
+    bridges.set(host, await engine(host).bridgeOf('shared'));
+    networks.set(host, await networksOf(host));
+  }
+  for (const host of HOSTS) {
+    await until(`${host} is at rest`, async () => isAtRest(host));
+    before.set(host, lookAtHost(world.containerOf(host)));
+  }
+}, 180_000);
+afterAll(async () => {
+  for (const each of engines.values()) await each.remove();
+  await world?.remove();
+});
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const each of engines.values()) console.error(`── ${each.name}\n${each.log()}`);
+});
+
+const engine = (host: string): DockerHost => engines.get(host)!;
+const reaches = (from: (typeof HOSTS)[number], to: string, ...flags: readonly string[]): Promise<boolean> =>
+  engine(from).pings(CONTAINERS[from].name, to, ...flags);
+
+/** As Docker itself sees its networks; who is in them among it. */
+const networksOf = (host: string): Promise<string> =>
+  engine(host).docker('network', 'inspect', 'shared', 'bridge', 'host', 'none');
+
+/** Docker's own links have got the link-local addresses that the kernel makes for them. */
+const isAtRest = (host: string): boolean =>
+  kernelJson<{ addr_info?: readonly object[] }>(
+    'ip',
+    world.containerOf(host),
+    'address',
+    'show',
+    'tentative',
+  ).every(({ addr_info = [] }) => addr_info.length === 0);
+
+async function weft(host: string, ...words: readonly string[]): Promise<string> {
+  const command = [process.execPath, PROGRAM, ...words, '--root', world.rootOf(host)];
+  const { code, stdout, stderr } = await outcomeOf(startCommand(command));
+  if (code !== 0) throw new Error(`weft ${words.join(' ')}: ${code}\n${stderr}${stdout}${world.logs()}`);
+  return `${stdout}${stderr}`;
+}
+
+async function expectUntouched(): Promise<void> {
+  for (const host of HOSTS) expect(await networksOf(host)).toBe(networks.get(host));
+}
+
+describe.sequential.each(['static', 'flood'])('in mode %s', (mode) => {
+  test('containers of the two engines do not reach each other', async () => {
+    expect(await reaches('h1', CONTAINERS.h2.ip)).toBe(false);
+    expect(await reaches('h2', CONTAINERS.h1.ip)).toBe(false);
+  });
+
+  test('with both bridges adopted they do', async () => {
+    for (const host of HOSTS) {
+      const said = await weft(
+        host,
+        'network',
+        'adopt',
+        bridges.get(host)!,
+        '--network',
+        mode,
+        '--mode',
+        mode,
+      );
+      expect(said).toContain('adopted-mtu');
+    }
+    await until('c1 reaches c2', () => reaches('h1', CONTAINERS.h2.ip));
+    await until('c2 reaches c1', () => reaches('h2', CONTAINERS.h1.ip));
+    expect(await reaches('h1', CONTAINERS.h2.ip, '-s', '1472')).toBe(true);
+    await expectUntouched();
+  });
+
+  test('each keeps its own gateway, and docker0 stays apart', async () => {
+    for (const host of HOSTS) expect(await reaches(host, '172.18.0.1')).toBe(true);
+    const alone = (host: string) =>
+      engine(host).docker('inspect', '-f', ADDRESS, `${CONTAINERS.h2.name}-alone`);
+    expect(await reaches('h1', await alone('h2'))).toBe(false);
+  });
+
+  test('an agent that is killed takes nothing along', async () => {
+    await world.agent('h1').stop('SIGKILL');
+    expect(await reaches('h1', CONTAINERS.h2.ip)).toBe(true);
+    await expectUntouched();
+    world.agent('h1').start();
+    await world.untilConnected('h1');
+    expect(await reaches('h2', CONTAINERS.h1.ip)).toBe(true);
+    await expectUntouched();
+  });
+
+  test('disowned, hosts and engines are as they were', async () => {
+    for (const host of HOSTS) await weft(host, 'network', 'disown', bridges.get(host)!);
+    for (const host of HOSTS)
+      await until(`${host} is as it was`, async () => {
+        expectSame(lookAtHost(world.containerOf(host)), before.get(host)!);
+        return true;
+      });
+    await expectUntouched();
+    expect(await reaches('h1', CONTAINERS.h2.ip)).toBe(false);
+  });
+});
+
+test('an engine that starts anew finds its bridge, and Weft the bridge', async () => {
+  for (const host of HOSTS) await weft(host, 'network', 'adopt', bridges.get(host)!, '--network', 'again');
+  await until('c1 reaches c2', () => reaches('h1', CONTAINERS.h2.ip));
+  await engine('h2').stopEngine('SIGTERM');
+  await engine('h2').startEngine();
+  await engine('h2').docker('start', CONTAINERS.h2.name);
+  await until('c1 reaches c2 again', () => reaches('h1', CONTAINERS.h2.ip));
+  for (const host of HOSTS) await weft(host, 'network', 'disown', bridges.get(host)!);
+});
+
+const ADDRESS = '{{.NetworkSettings.IPAddress}}';
