@@ -1,6 +1,7 @@
 import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace } from '#model/own.ts';
+import { isSendingTunnel } from '#plan/tunnel.ts';
 import type { AgentState } from './state.ts';
 
 /** Takes down for how long the networks' tunnels were away that were made anew in this turn. */
@@ -23,7 +24,7 @@ function durationsOf(results: readonly OpResult[]): Map<NamespaceName, number> {
     const { verb, object } = result.op;
     if (!result.ok || result.atMs === undefined || object.kind !== 'link') continue;
     const device = `${object.ns} ${object.name}`;
-    if (verb === 'delete') deletedAt.set(device, result.atMs);
+    if (verb === 'delete' && isSendingTunnel(object)) deletedAt.set(device, result.atMs);
     const since = deletedAt.get(device);
     if (verb === 'add' && since !== undefined) durations.set(object.ns, roundToTenth(result.atMs - since));
   }

@@ -66,6 +66,13 @@ const hostSchema = z.object({
   }),
 });
 
+const vni = z.number().transform((value, context) => {
+  const result = parseVni(value);
+  if (result.ok) return result.value;
+  context.addIssue({ code: 'custom', message: result.problem });
+  return z.NEVER;
+});
+
 const tunnel = {
   port,
   mode: z.enum(TUNNEL_MODES),
@@ -73,11 +80,13 @@ const tunnel = {
   mtu: count,
   ttl: count,
   device: z.number().int().min(0).max(1).optional(),
+  transitVni: vni.optional(),
 };
 
 const changeSchema = z.object({
   phase: z.enum(['prepare', 'switch']),
   other: z.object(tunnel),
+  next: z.object(tunnel).optional(),
   since: z.number().int().min(0),
 });
 
@@ -85,12 +94,7 @@ const networkSchema = z.object({
   id,
   name,
   ...tunnel,
-  vni: z.number().transform((value, context) => {
-    const result = parseVni(value);
-    if (result.ok) return result.value;
-    context.addIssue({ code: 'custom', message: result.problem });
-    return z.NEVER;
-  }),
+  vni,
   underlay: z.enum(UNDERLAY_FAMILIES),
   subnets: z.array(z.object({ cidr, gateway: ip })).max(2),
   change: changeSchema.optional(),

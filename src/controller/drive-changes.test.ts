@@ -52,7 +52,7 @@ function pass(controller: TestController, ms: number): void {
 test('each phase ends when every host of the network has taken it', () => {
   const controller = twoMembers();
   controller.grant(change());
-  for (const next of ['switch', 'flood']) {
+  for (const next of ['switch', 'prepare', 'switch', 'flood']) {
     const before = phase(controller);
     report(controller, 'h1');
     report(controller, 'h3');
@@ -76,9 +76,11 @@ test('a controller that is started anew goes on where the last one was', () => {
   for (const name of ['h1', 'h2']) second.follow(HOSTS.indexOf(name), name);
   pass(second, 6_000);
   expect(phase(second)).toBe('switch');
-  report(second, 'h1');
-  report(second, 'h2');
-  expect(phase(second)).toBe('flood');
+  for (const next of ['prepare', 'switch', 'flood']) {
+    report(second, 'h1');
+    report(second, 'h2');
+    expect(phase(second)).toBe(next);
+  }
 });
 
 test('while a host is away it is refused, unless it is to be left behind', () => {
@@ -93,9 +95,11 @@ test('while a host is away it is refused, unless it is to be left behind', () =>
   expect(phase(controller)).toBe('prepare');
   pass(controller, 12_000);
   expect(phase(controller)).toBe('switch');
-  report(controller, 'h1');
-  pass(controller, 12_000);
-  expect(phase(controller)).toBe('flood');
+  // Once is enough.
+  for (const next of ['prepare', 'switch', 'flood']) {
+    report(controller, 'h1');
+    expect(phase(controller)).toBe(next);
+  }
 });
 
 test('a host that goes away meanwhile is waited for a while', () => {

@@ -7,7 +7,7 @@ import type { Wish } from '#model/wish.ts';
 import { followingHosts } from './ask-others.ts';
 import type { Petition } from './event.ts';
 import { NOBODY } from './free-blocks.ts';
-import type { ControllerState } from './state.ts';
+import type { ControllerState, Phase } from './state.ts';
 
 /*
  * A change of a running network goes on when every host of it has taken the phase (see TunnelChange). A host that is
@@ -26,8 +26,13 @@ export function driveChanges(state: ControllerState, nowMs: number): Petition[] 
   return [...snapshot.networks.values()].flatMap((network) => {
     const { id, change } = network;
     if (!change) return [];
-    if (phases.get(id)?.since !== change.since) phases.set(id, { since: change.since, seenMs: nowMs });
-    const verdict = judge(state, network, nowMs - phases.get(id)!.seenMs);
+    const last = phases.get(id);
+    const phase =
+      last?.since === change.since
+        ? last
+        : { since: change.since, seenMs: nowMs, left: last?.left ?? new Set<Id>() };
+    phases.set(id, phase);
+    const verdict = judge(state, network, phase, nowMs - phase.seenMs);
     if (verdict === 'wait') return [];
     const wish: Wish = {
       wish: 'advance-change',
@@ -40,16 +45,25 @@ export function driveChanges(state: ControllerState, nowMs: number): Petition[] 
 }
 
 /** What one host cannot take is taken back everywhere while nothing depends on it yet. */
-function judge(state: ControllerState, network: Network, waitedMs: number): 'go on' | 'wait' | 'undo' {
+function judge(
+  state: ControllerState,
+  network: Network,
+  { left }: Phase,
+  waitedMs: number,
+): 'go on' | 'wait' | 'undo' {
   const members = [...state.snapshot.inNetwork(network.id).endpointCount.keys()];
   const behind = members.filter((host) => !hasTaken(state, network, host));
   if (behind.length === 0) return 'go on';
   const following = followingHosts(state);
   // Perhaps another controller has them.
   if (!members.some((host) => following.has(host))) return 'wait';
-  if (!behind.some((host) => following.has(host))) return waitedMs < AWAY_LIMIT_MS ? 'wait' : 'go on';
-  if (waitedMs < STUCK_LIMIT_MS) return 'wait';
-  return network.change?.phase === 'prepare' ? 'undo' : 'go on';
+  if (behind.some((host) => following.has(host))) {
+    if (waitedMs < STUCK_LIMIT_MS) return 'wait';
+    return network.change?.phase === 'prepare' && network.transitVni === undefined ? 'undo' : 'go on';
+  }
+  if (waitedMs < AWAY_LIMIT_MS && !behind.every((host) => left.has(host))) return 'wait';
+  for (const host of behind) left.add(host);
+  return 'go on';
 }
 
 function hasTaken({ statuses }: ControllerState, { vni, change }: Network, host: Id): boolean {

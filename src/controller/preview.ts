@@ -1,7 +1,13 @@
 import { advanceChange } from '#intent/advance-change.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
-import { HOST_NAMESPACE, type KernelState, kernelObjects, kernelStateOf } from '#model/kernel-state.ts';
+import {
+  HOST_NAMESPACE,
+  type KernelState,
+  kernelKey,
+  kernelObjects,
+  kernelStateOf,
+} from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
 import type { Change } from '#model/records.ts';
@@ -11,6 +17,7 @@ import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { type HostView, hostView } from '#plan/host-view.ts';
 import { order, type RankedOp } from '#plan/order.ts';
+import { isSendingTunnel } from '#plan/tunnel.ts';
 
 /** What one host's kernel would be told, as a person would type it. */
 export interface HostPlan {
@@ -39,9 +46,9 @@ interface Stage {
 }
 
 const TITLES = {
-  prepare: '1 of 3: makes ready for both ways',
-  switch: '2 of 3: goes over, when every host has done the above',
-  done: '3 of 3: removes what is of no use any more, when every host has gone over',
+  prepare: 'makes ready for both ways',
+  switch: 'goes over',
+  done: 'removes what is of no use any more',
 };
 
 function stagesOf(snapshot: SnapshotView, changes: readonly Change[]): Stage[] {
@@ -53,7 +60,9 @@ function stagesOf(snapshot: SnapshotView, changes: readonly Change[]): Stage[] {
     const after = new Snapshot(before.records(), before.revision);
     after.apply(next, before.revision + 1);
     const change = id && after.networks.get(id)?.change;
-    stages.push({ before, after, title: id && TITLES[change?.phase ?? 'done'] });
+    const when = stages.length > 0 ? ', when every host has done the above' : '';
+    const title = `${stages.length + 1}: ${TITLES[change?.phase ?? 'done']}${when}`;
+    stages.push({ before, after, title: id && title });
     if (!change) return stages;
     const advanced = advanceChange(
       { wish: 'advance-change', network: id, since: change.since, undo: false },
@@ -86,12 +95,12 @@ function previewHost(id: Id, host: string, stages: readonly Stage[]): HostPlan {
 
 const REBUILT = 'up to 100 ms of what goes to and comes from other hosts: the VXLAN device is made anew';
 
+/** Whether the only device that sends goes and comes. */
 function isTunnelRebuilt(ops: readonly RankedOp[]): boolean {
-  const tunnels = ops.flatMap(({ op: { verb, object } }) =>
-    object.kind === 'link' && object.detail.type === 'vxlan' ? [`${verb} ${object.ns} ${object.name}`] : [],
-  );
-  return tunnels.some(
-    (each) => each.startsWith('delete ') && tunnels.includes(each.replace('delete', 'add')),
+  const added = new Set(ops.map(({ op: { verb, object } }) => `${verb} ${object.kind} ${kernelKey(object)}`));
+  return ops.some(
+    ({ op: { verb, object } }) =>
+      verb === 'delete' && isSendingTunnel(object) && added.has(`add link ${kernelKey(object)}`),
   );
 }
 

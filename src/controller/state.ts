@@ -15,10 +15,19 @@ export interface ControllerState {
   underWay?: { readonly petition: Petition; readonly granted: Granted };
   /** What each host said last. */
   readonly statuses: Map<Id, HostStatus>;
-  /** Of networks that are being changed: which phase was seen first when. */
-  readonly phases: Map<Id, { readonly since: Revision; readonly seenMs: number }>;
+  /** Of networks that are being changed (see drive-changes.ts). */
+  readonly phases: Map<Id, Phase>;
   /** Wishes that other hosts must make room for first. */
   readonly asking: Asking[];
+}
+
+/** A phase of a change, as this controller sees it. */
+export interface Phase {
+  readonly since: Revision;
+  /** When it was seen first. */
+  readonly seenMs: number;
+  /** Hosts that an earlier phase did not wait for any longer. */
+  readonly left: Set<Id>;
 }
 
 /** A wish that waits until other hosts have settled (see ask-others.ts). */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Network } from '#model/records.ts';
 import type { AdvanceChange, ChangeNetwork } from '#model/wish.ts';
-import { sentences, World } from './test-world.ts';
+import { createNetwork, sentences, World } from './test-world.ts';
 
 const change = (words: Partial<ChangeNetwork> = {}): ChangeNetwork => ({
   wish: 'change-network',
@@ -25,6 +25,9 @@ function inUse(): World {
   it.endpoint('red', 'h1', 'a');
   it.endpoint('red', 'h2', 'b');
   return it;
+}
+function finish(it: World): void {
+  while (red(it).change) it.do(advance(red(it)));
 }
 const red = ({ snapshot }: World): Network => snapshot.networkNamed('red')!;
 
@@ -54,17 +57,44 @@ describe('a change of a running network', () => {
   it('to multicast has a group, and from it none', () => {
     const it = inUse();
     it.do(change({ mode: 'multicast' }));
-    it.do(advance(red(it)));
+    finish(it);
     expect(red(it)).toMatchObject({ mode: 'multicast', group: '239.16.0.0' });
-    it.do(advance(red(it)));
     it.do(change({ group: '239.1.1.1' }));
     expect(red(it).change!.other).toMatchObject({ mode: 'multicast', group: '239.1.1.1' });
-    it.do(advance(red(it)));
-    it.do(advance(red(it)));
+    finish(it);
     it.do(change({ mode: 'flood' }));
     it.do(advance(red(it)));
     expect(red(it).group).toBeUndefined();
     expect(red(it).change!.other.group).toBe('239.1.1.1');
+  });
+
+  it('across the device flags goes by a VNI that nobody has, and ends with its own', () => {
+    const it = inUse();
+    const before = red(it);
+    it.do(change({ mode: 'flood' }));
+    const { vni } = before;
+    const after = { port: 4789, mode: 'flood', mtu: 1400, ttl: 64 };
+    const half = { ...after, transitVni: vni + 1, device: 1 };
+    expect(red(it).change).toMatchObject({ phase: 'prepare', other: half, next: after });
+    expect(sentences(it.ask(createNetwork('blue', { vni: vni + 1 })))[1]).toContain(
+      'is taken by network red',
+    );
+    expect(it.network('green').vni).toBe(vni + 2);
+    it.do(advance(red(it)));
+    expect(red(it)).toMatchObject({ ...half, change: { phase: 'switch', next: after } });
+    it.do(advance(red(it)));
+    expect(red(it)).toMatchObject({ ...half, change: { phase: 'prepare', other: after } });
+    expect(red(it).change!.next).toBeUndefined();
+    finish(it);
+    expect(red(it)).toEqual({ ...before, ...after });
+    expect(it.network('yellow').vni).toBe(vni + 1);
+  });
+
+  it('together with the UDP port needs no other VNI', () => {
+    const it = inUse();
+    it.do(change({ mode: 'flood', port: 4790 }));
+    expect(red(it).change!.other.transitVni).toBeUndefined();
+    expect(red(it).change!.next).toBeUndefined();
   });
 
   it('ends each phase once, however often that is asked for', () => {
@@ -151,7 +181,7 @@ describe('a change is refused', () => {
     it.endpoint('red', 'h3', 'c');
     expect(sentences(it.try(change({ mode: 'p2p' })))).toEqual([
       'conflict',
-      'mode "p2p": joins two hosts, and network red is on h1, h2 and h3; choose another mode, or detach the containers of the others',
+      'mode "p2p": has two ends, and network red has h1, h2 and h3; choose another mode, or detach what is on the other hosts',
     ]);
   });
 

@@ -1,11 +1,12 @@
 import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { familyOf } from '#model/ip.ts';
-import { type Network, put, type Tunnel } from '#model/records.ts';
+import { type Network, put, type Tunnel, type TunnelChange } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { ADOPTING_MODES, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { ADOPTING_MODES, isInPlace, TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import type { ChangeNetwork } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { tunnelOf } from './advance-change.ts';
+import { allocateVni } from './allocate-vni.ts';
 import { hindrance, innerMtu } from './encapsulation.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
 import { findNetwork } from './find-record.ts';
@@ -32,17 +33,30 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
   const { tunnel: to, network: from } = found;
   const fields = Object.keys(to) as (keyof Tunnel)[];
   if (fields.every((field) => to[field] === from[field])) return admitted([], from);
-  const since = snapshot.revision + 1;
   const changed: Network =
     snapshot.inNetwork(from.id).endpointCount.size === 0
       ? { ...from, ...to }
-      : { ...from, change: { phase: 'prepare', other: to, since } };
+      : { ...from, change: { phase: 'prepare', since: snapshot.revision + 1, ...wayTo(to, from, snapshot) } };
   return admitted(
     [put(changed)],
     changed,
     noticesOfHindrance({ ...from, ...to }, [...snapshot.hosts.values()]),
   );
 }
+
+/**
+ * A host cannot have two devices of the same VNI and UDP port. Where the mode asks for another device and the port
+ * stays, the way leads over one with a VNI that is free, so that nothing is lost while the first is made anew. With
+ * all VNIs taken it is made anew in one go.
+ */
+function wayTo(to: Tunnel, from: Network, snapshot: SnapshotView): Pick<TunnelChange, 'other' | 'next'> {
+  const transitVni =
+    isInPlace(from.mode, to.mode) || to.port !== from.port ? undefined : allocateVni(snapshot);
+  if (transitVni === undefined) return { other: to };
+  return { other: { ...to, transitVni, device: otherDevice(from) }, next: to };
+}
+
+const otherDevice = ({ device = 0 }: Tunnel): number => 1 - device;
 
 function refuseSecond(faults: Faults, { network: value }: ChangeNetwork, { change }: Network): void {
   if (!change) return;
@@ -63,7 +77,8 @@ function readTunnel(
     );
   if (network.adopts) refuseAdopting(faults, wish);
   const was = tunnelOf(network);
-  const mode = wish.mode === undefined ? was.mode : readNewMode(faults, wish.mode, network, snapshot);
+  const modes = network.adopts ? ADOPTING_MODES : TUNNEL_MODES;
+  const mode = wish.mode === undefined ? was.mode : readChoice(faults, 'mode', wish.mode, modes);
   const asked = readGroup(faults, wish.group, mode, network.underlay);
   const group =
     mode === 'multicast' ? (asked ?? was.group ?? chooseGroup(network.vni, network.underlay)) : undefined;
@@ -74,26 +89,8 @@ function readTunnel(
     ttl: ttl === undefined ? was.ttl : readWholeNumber(faults, 'ttl', ttl, 1, 255),
   };
   const isSamePort = (tunnel.port ?? was.port) === was.port;
-  const device = isSamePort ? was.device : 1 - (was.device ?? 0);
+  const device = isSamePort ? was.device : otherDevice(was);
   return Object.values(tunnel).includes(undefined) ? undefined : ({ ...tunnel, group, device } as Tunnel);
-}
-
-/** Two hosts have one tunnel: a third would be in nobody's. */
-function readNewMode(
-  faults: Faults,
-  value: string,
-  network: Network,
-  snapshot: SnapshotView,
-): TunnelMode | undefined {
-  const mode = readChoice(faults, 'mode', value, network.adopts ? ADOPTING_MODES : TUNNEL_MODES);
-  const members = [...snapshot.inNetwork(network.id).endpointCount.keys()];
-  if (mode !== 'p2p' || members.length <= 2) return mode;
-  const names = members.map((id) => snapshot.hosts.get(id)?.name ?? id).sort();
-  const problem = `joins two hosts, and network ${network.name} is on ${listSome(names)}`;
-  faults.conflict.push(
-    fault('mode', value, problem, 'choose another mode, or detach the containers of the others'),
-  );
-  return undefined;
 }
 
 /** What is in a bridge of somebody else's is as that bridge is, and alone there. */

@@ -14,7 +14,7 @@ import { FIRST_AUTOMATIC_VNI, MAX_VNI, parseVni, type Vni } from '#model/vni.ts'
 import type { CreateNetwork } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { allocateSubnet } from './allocate-subnet.ts';
-import { allocateVni } from './allocate-vni.ts';
+import { allocateVni, vnisOf } from './allocate-vni.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
 import { chooseGroup, readGroup } from './multicast-group.ts';
 import { chooseMtu, readMtu } from './network-mtu.ts';
@@ -117,7 +117,7 @@ function readVni(faults: Faults, value: number, snapshot: SnapshotView): Vni | u
   const vni = take(faults.invalid, 'vni', value, parseVni(value));
   if (vni === undefined) return undefined;
   for (const network of snapshot.networks.values()) {
-    if (network.vni !== vni) continue;
+    if (!vnisOf(network).includes(vni)) continue;
     const problem = `is taken by network ${network.name}`;
     faults.conflict.push(fault('vni', value, problem, 'choose another VNI, or leave it out'));
   }

@@ -69,8 +69,10 @@ export interface Tunnel {
   readonly mtu: number;
   /** TTL of the outer header. */
   readonly ttl: number;
-  /** Number in the VXLAN device's name, 0 or 1 (absent is 0): for a new UDP port the next device is made beside it. */
+  /** Number in the VXLAN device's name, 0 or 1 (absent is 0): of two beside each other, each has its own. */
   readonly device?: number;
+  /** On the wire instead of the network's own, while that is free for the device that is to have it. */
+  readonly transitVni?: Vni;
 }
 
 /**
@@ -81,6 +83,8 @@ export interface TunnelChange {
   /** `prepare`: the network is as it was, `other` is what comes. `switch`: it is as it will be, `other` is what was. */
   readonly phase: 'prepare' | 'switch';
   readonly other: Tunnel;
+  /** Where it goes on to, when this is only half the way. */
+  readonly next?: Tunnel;
   /** The revision at which the phase began: it ends when every host of the network has applied that. */
   readonly since: Revision;
 }

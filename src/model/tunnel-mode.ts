@@ -20,6 +20,14 @@ export const TUNNEL_MODES: readonly TunnelMode[] = [
 ];
 export const DEFAULT_TUNNEL_MODE: TunnelMode = 'proxy';
 
+/** Whether a live VXLAN device can go from one mode to the other: `proxy` and the miss flags are for its whole life. */
+export const isInPlace = (from: TunnelMode, to: TunnelMode): boolean =>
+  (LIFELONG_FLAGS[from] ?? '') === (LIFELONG_FLAGS[to] ?? '');
+const LIFELONG_FLAGS: { readonly [M in TunnelMode]?: string } = {
+  proxy: 'proxy',
+  'on-demand': 'proxy l2miss l3miss',
+};
+
 /** For adopted bridges: who is behind them is never known in full, so whom nobody knows must stay reachable. */
 export const ADOPTING_MODES: readonly TunnelMode[] = ['static', 'flood'];
 export const DEFAULT_ADOPTING_MODE: TunnelMode = 'static';

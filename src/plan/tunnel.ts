@@ -1,5 +1,5 @@
 import type { Ip } from '#model/ip.ts';
-import type { BridgePort, Fdb, Link, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { BridgePort, Fdb, KernelObject, Link, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
 import type { Host, Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
@@ -53,15 +53,17 @@ const LISTENING_PORT: BridgePort = {
 };
 
 /**
- * One VXLAN device; while the UDP port changes two, of which one sends: a host listens on the new port before any
- * sends there, and on the old one until none does.
+ * One VXLAN device; while the UDP port or the VNI on the wire changes two, of which one sends: a host listens with the
+ * new one before any sends to it, and with the old one until none does.
  */
 function* tunnelsOf(network: Network): Generator<{ tunnel: Tunnel; port: BridgePort }> {
   const other = network.change?.other;
-  const beside = other !== undefined && other.port !== network.port;
+  const beside = other !== undefined && !isOfDevice(other, network);
   yield { tunnel: network, port: beside ? SENDING_PORT : TUNNEL_PORT };
   if (beside) yield { tunnel: other, port: LISTENING_PORT };
 }
+
+const isOfDevice = (tunnel: Tunnel, { device = 0 }: Tunnel): boolean => (tunnel.device ?? 0) === device;
 
 /**
  * The VXLAN devices of a network. None while this host has no VTEP of the underlay's family: its own containers still
@@ -84,7 +86,7 @@ export function* tunnelLinks({ network, vteps, host, ns, nameOf }: PlaceView): G
       ipv6: { disabled: false },
       detail: {
         type: 'vxlan',
-        vni: network.vni,
+        vni: tunnel.transitVni ?? network.vni,
         port: tunnel.port,
         local,
         ttl: tunnel.ttl,
@@ -97,12 +99,12 @@ export function* tunnelLinks({ network, vteps, host, ns, nameOf }: PlaceView): G
 
 /** While the network changes to or from a group, its hosts are in it. */
 function groupOf(
-  { group: own, port }: Tunnel,
+  tunnel: Tunnel,
   { change }: Network,
   host: Host,
   local: Ip,
 ): Pick<VxlanDetail, 'remote' | 'device'> {
-  const group = own ?? (change?.other.port === port ? change.other.group : undefined);
+  const group = tunnel.group ?? (change && isOfDevice(change.other, tunnel) ? change.other.group : undefined);
   if (group === undefined) return { remote: '' };
   // None is known of a host with an earlier agent; the kernel's refusal is what `status` shows then.
   return { remote: group, device: host.facts.underlayInterfaces[host.underlay.indexOf(local)] ?? '' };
@@ -127,6 +129,10 @@ const askedOf = ({ change, mode }: Network): readonly RowMaker[] => (!change && 
 
 /** Whether rows are written only for somebody who asks. */
 export const isOnDemand = (network: Network): boolean => askedOf(network).length > 0;
+
+/** Whether it is a VXLAN device that frames leave by. */
+export const isSendingTunnel = (object: KernelObject): boolean =>
+  object.kind === 'link' && object.detail.type === 'vxlan' && object.port?.unicastFlood !== false;
 
 /** Whether the device finds out by itself where a MAC is. */
 export const learns = (network: Network, dev: string): boolean =>

@@ -1,14 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import { call } from '../world/api.ts';
 import { ChangingNetwork } from '../world/changing-network.ts';
+import type { FlowReport } from '../world/flow.ts';
 import { buildIfStale } from './lab-cli.ts';
 
 /** The tunnel of a running network is changed under 1,000 datagrams a second, each of which comes back. */
-
-/** Changes among these are made in place; across the others' device flags the device is made anew. */
-const IN_PLACE: ReadonlySet<TunnelMode> = new Set<TunnelMode>(['p2p', 'flood', 'static']);
-const LONGEST_GAP_MS = 100;
 
 /** A way over every ordered pair, each once. */
 function circle(modes: readonly TunnelMode[]): TunnelMode[] {
@@ -25,7 +22,12 @@ function circle(modes: readonly TunnelMode[]): TunnelMode[] {
   }
   return back;
 }
-const WAY = circle(['p2p', 'flood', 'static', 'proxy']);
+const WAY = circle(TUNNEL_MODES.filter((mode) => mode !== 'on-demand'));
+
+/** What another's flood pushed out of the machine's queues is not ours; where nobody floods that is nothing. */
+function expectNoLoss(seen: readonly FlowReport[], overflow: number): void {
+  for (const { lost } of seen) expect(lost).toBeLessThanOrEqual(Math.min(overflow, 5));
+}
 
 let net: ChangingNetwork;
 beforeAll(async () => {
@@ -35,30 +37,27 @@ beforeAll(async () => {
 afterAll(() => net?.remove());
 
 describe.sequential('every ordered pair of modes', () => {
-  test.each(WAY.slice(1).map((to, i) => [WAY[i]!, to] as const))('%s → %s', async (from, to) => {
-    const { end, seen } = await net.change('set-mode', 'red', to);
+  test.each(WAY.slice(1).map((to, i) => [WAY[i]!, to] as const))('%s → %s', async (_, to) => {
+    const { end, seen, overflow } = await net.change('set-mode', 'red', to);
     expect(end.outcome).toBe('changed');
     expect(end.hosts.map(({ host, state }) => [host, state])).toEqual([
       ['h1', 'done'],
       ['h2', 'done'],
     ]);
     for (const { sent } of seen) expect(sent).toBeGreaterThan(500);
-    if (IN_PLACE.has(from) && IN_PLACE.has(to)) {
-      expect(seen.map(({ lost }) => lost)).toEqual([0, 0]);
-      expect(end.longestLossMs).toBe(0);
-    } else {
-      for (const { longestMs } of seen) expect(longestMs).toBeLessThanOrEqual(LONGEST_GAP_MS);
-      for (const { lostMs } of end.hosts) expect(lostMs).toBeGreaterThan(0);
-    }
+    expectNoLoss(seen, overflow);
+    expect(end.longestLossMs).toBe(0);
+    for (const host of ['h1', 'h2'])
+      expect(net.tunnelsOn(host).map(({ linkinfo }) => linkinfo.info_data.id)).toEqual([0x100000]);
   });
 });
 
 describe.sequential('without loss', () => {
   test('the UDP port, there and back', async () => {
     for (const port of [4790, 4789]) {
-      const { end, seen } = await net.change('set', 'red', '--port', `${port}`);
+      const { end, seen, overflow } = await net.change('set', 'red', '--port', `${port}`);
       expect(end).toMatchObject({ outcome: 'changed', longestLossMs: 0 });
-      expect(seen.map(({ lost }) => lost)).toEqual([0, 0]);
+      expectNoLoss(seen, overflow);
       for (const host of ['h1', 'h2'])
         expect(net.tunnelsOn(host).map(({ linkinfo }) => linkinfo.info_data.port)).toEqual([port]);
     }
@@ -67,22 +66,22 @@ describe.sequential('without loss', () => {
   test('the mode, together with the UDP port', async () => {
     const { mode: from } = (await net.record()) as unknown as { mode: TunnelMode };
     const to = from === 'proxy' ? 'flood' : 'proxy';
-    const { end, seen } = await net.change('set', 'red', '--mode', to, '--port', '4791');
+    const { end, seen, overflow } = await net.change('set', 'red', '--mode', to, '--port', '4791');
     expect(end).toMatchObject({ outcome: 'changed', longestLossMs: 0 });
-    expect(seen.map(({ lost }) => lost)).toEqual([0, 0]);
+    expectNoLoss(seen, overflow);
   });
 
   test('the MTU, smaller and larger', async () => {
     for (const mtu of [1400, 1450]) {
-      const { seen } = await net.change('set', 'red', '--mtu', `${mtu}`);
-      expect(seen.map(({ lost }) => lost)).toEqual([0, 0]);
+      const { seen, overflow } = await net.change('set', 'red', '--mtu', `${mtu}`);
+      expectNoLoss(seen, overflow);
       expect(net.tunnelsOn('h1').map((link) => link.mtu)).toEqual([mtu]);
     }
   });
 
   test('the TTL', async () => {
-    const { seen } = await net.change('set', 'red', '--ttl', '9');
-    expect(seen.map(({ lost }) => lost)).toEqual([0, 0]);
+    const { seen, overflow } = await net.change('set', 'red', '--ttl', '9');
+    expectNoLoss(seen, overflow);
     expect(net.tunnelsOn('h2').map(({ linkinfo }) => linkinfo.info_data.ttl)).toEqual([9]);
   });
 });
@@ -94,10 +93,9 @@ describe.sequential('what is not done', () => {
     const { code, stdout } = await net.command('set-mode', 'red', 'proxy', '--dry-run');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^# h1: \d+ commands$/m);
-    expect(stdout).toMatch(/# 2 of 3: goes over.*\n(.*\n)*ip -n weft-\S+ link del dev vxlan\d/);
-    expect(stdout).toContain('# expected to be lost on h2: up to 100 ms');
-    const flood = await net.command('set-mode', 'red', 'flood', '--dry-run');
-    expect(flood.stdout).toContain('# nothing is expected to be lost');
+    expect(stdout).toMatch(/# 2: goes over, when every host has done the above\n(.*\n)*# 3: makes ready/);
+    expect(stdout).toMatch(/^ip -n weft-\S+ link del dev vxlan0$/m);
+    expect(stdout).toContain('# nothing is expected to be lost');
     expect({ ...(await net.record()), mode: '' }).toEqual({ ...before, mode: '' });
   });
 

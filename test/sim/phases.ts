@@ -2,6 +2,7 @@ import type { Id } from '#model/id.ts';
 import type { Revision } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
 import type { Batch } from '#store/store.ts';
+import type { Machine } from './machine.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
@@ -11,6 +12,8 @@ const AWAY_LIMIT_MS = 10_000;
 /** A change of a network goes on before its time only when every host has taken the phase. */
 export class Phases {
   readonly #began = new Map<Id, { readonly since: Revision; readonly atMs: number }>();
+  /** By network: hosts that an earlier phase of its change did not wait for any longer. */
+  readonly #left = new Map<Id, Set<Machine>>();
 
   check(
     { machines, timeline, count, store }: World,
@@ -26,15 +29,25 @@ export class Phases {
       const began = this.#began.get(id);
       if (is) this.#began.set(id, { since: is.since, atMs: timeline.nowMs });
       count(is ? `phase ${is.phase}` : 'changed');
-      if (!was || began?.since !== was.since || timeline.nowMs - began.atMs >= AWAY_LIMIT_MS) continue;
-      // Who came since then has made its devices as the phase wants them.
-      const members = [store.at(was.since)!, before].map((each) => each.inNetwork(id).endpointCount);
-      for (const machine of machines)
-        if (members.every((those) => those.has(machine.id)) && machine.applied < was.since)
-          throw new Violation(
-            'no phase begins before every host has taken the last one',
-            `${machine.name} is at ${machine.applied}, ${was.phase} began at ${was.since}`,
-          );
+      if (was && began?.since === was.since) {
+        // Who came since then has made its devices as the phase wants them.
+        const members = [store.at(was.since)!, before].map((each) => each.inNetwork(id).endpointCount);
+        const behind = machines.filter(
+          (machine) => members.every((those) => those.has(machine.id)) && machine.applied < was.since,
+        );
+        this.#judge(id, behind, timeline.nowMs - began.atMs);
+      }
+      if (!is) this.#left.delete(id);
+    }
+  }
+
+  #judge(network: Id, behind: readonly Machine[], afterMs: number): void {
+    const left = this.#left.get(network) ?? new Set();
+    this.#left.set(network, left);
+    for (const machine of behind) {
+      if (afterMs < AWAY_LIMIT_MS && !left.has(machine))
+        throw new Violation('no phase begins before every host has taken the last one', machine.name);
+      left.add(machine);
     }
   }
 }

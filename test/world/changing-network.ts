@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { type Outcome, PROGRAM, weft } from '../cluster/lab-cli.ts';
 import { callOk, type NetworkJson } from './api.ts';
@@ -17,6 +18,13 @@ interface TunnelJson {
   readonly mtu: number;
   readonly linkinfo: { readonly info_data: Readonly<Record<string, unknown>> };
 }
+
+/** Frames that did not fit into the queues that all of this machine's namespaces share (net.core.netdev_max_backlog). */
+const overflows = (): number =>
+  readFileSync('/proc/net/softnet_stat', 'utf8')
+    .trim()
+    .split('\n')
+    .reduce((sum, line) => sum + Number.parseInt(line.split(' ')[1]!, 16), 0);
 
 /** Two hosts with a container each in the network `red`, that talk in both families while the network is changed. */
 export class ChangingNetwork {
@@ -57,12 +65,16 @@ export class ChangingNetwork {
     return weft(['network', ...args, '--root', this.world.rootOf('h1')]);
   }
 
-  /** Does it; gives what the command says of it, and what the flows have seen meanwhile. */
-  async change(...args: readonly string[]): Promise<{ end: End; seen: FlowReport[] }> {
+  /**
+   * Does it; gives what the command says of it, what the flows have seen meanwhile, and how many frames the machine
+   * itself had no room for.
+   */
+  async change(...args: readonly string[]): Promise<{ end: End; seen: FlowReport[]; overflow: number }> {
     await this.seen();
+    const before = overflows();
     const { code, stdout, stderr } = await this.command(...args, '--json');
     if (code !== 0) throw new Error(`exit code ${code}: ${stderr}${stdout}${this.world.logs()}`);
-    return { end: JSON.parse(stdout), seen: await this.seen() };
+    return { end: JSON.parse(stdout), seen: await this.seen(), overflow: overflows() - before };
   }
 
   /** By the flows, since they were asked last. */
