@@ -22,7 +22,7 @@ function circle(modes: readonly TunnelMode[]): TunnelMode[] {
   }
   return back;
 }
-const WAY = circle(TUNNEL_MODES.filter((mode) => mode !== 'on-demand'));
+const WAY = circle(TUNNEL_MODES);
 
 /** What another's flood pushed out of the machine's queues is not ours; where nobody floods that is nothing. */
 function expectNoLoss(seen: readonly FlowReport[], overflow: number): void {
@@ -69,6 +69,16 @@ describe.sequential('without loss', () => {
     const { end, seen, overflow } = await net.change('set', 'red', '--mode', to, '--port', '4791');
     expect(end).toMatchObject({ outcome: 'changed', longestLossMs: 0 });
     expectNoLoss(seen, overflow);
+  });
+
+  test('the multicast group', async () => {
+    await net.change('set-mode', 'red', 'multicast', '--group', '239.1.1.1');
+    const { end, seen, overflow } = await net.change('set', 'red', '--group', '239.1.1.2');
+    expect(end).toMatchObject({ outcome: 'changed', longestLossMs: 0 });
+    expectNoLoss(seen, overflow);
+    for (const host of ['h1', 'h2'])
+      expect(net.tunnelsOn(host).map(({ linkinfo }) => linkinfo.info_data.group)).toEqual(['239.1.1.2']);
+    expect((await net.command('set-mode', 'red', 'flood', '--group', '239.1.1.3')).code).toBe(2);
   });
 
   test('the MTU, smaller and larger', async () => {

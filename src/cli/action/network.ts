@@ -7,6 +7,7 @@ import {
   HostSchema,
   type Network,
   NetworkSchema,
+  type TunnelChange,
 } from '#api/gen/weft/v1/records_pb.ts';
 import { exhaustionNotices } from '#intent/exhaustion.ts';
 import { subnetUses } from '#intent/subnet-use.ts';
@@ -188,12 +189,13 @@ function noticesOf(records: Records, id: Id): Notice[] {
 }
 
 function printNetwork(world: World, network: Network): void {
-  const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets } = network;
+  const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets, change } = network;
   world.stdout.write(
     formatPairs(
       `Network ${name}`,
       [
         ['id', id],
+        ...(change ? [['is being changed', describeChange(network, change)] as const] : []),
         ['mode', `${mode} (${MODE_MEANING[mode] ?? 'of a newer Weft'})`],
         ['multicast group', group ?? '-'],
         ['vni', `${vni} (0x${vni.toString(16)})`],
@@ -205,6 +207,13 @@ function printNetwork(world: World, network: Network): void {
       styleFor(world.stdout, world.env),
     ),
   );
+}
+
+/** How far it is, and what it will be. */
+function describeChange(network: Network, { phase, other, next }: TunnelChange): string {
+  const { mode, port, mtu, ttl, group } = next ?? (phase === 'prepare' ? other : network) ?? network;
+  const tunnel = [mode, ...(group ? [group] : []), `port ${port}`, `mtu ${mtu}`, `ttl ${ttl}`];
+  return `phase ${phase}, to ${tunnel.join(', ')}`;
 }
 
 const MODE_MEANING: Readonly<Record<string, string>> = {
