@@ -37,6 +37,9 @@ export function recipe({ network, local, remotes, behind }: Place): string[] {
       return [`${device} nolearning`, up, ...everyVtep, ...everyMac];
     case 'proxy':
       return [`${device} nolearning proxy`, up, ...everyVtep, ...everyMac, ...everyNeighbour];
+    // The rest is typed as `ip monitor` shows what is missed.
+    case 'on-demand':
+      return [`${device} nolearning proxy l2miss l3miss`, up];
     default:
       throw new Error(`no recipe for ${mode}`);
   }

@@ -57,6 +57,14 @@ export async function pingAll(ns: string, addresses: readonly string[]): Promise
   return silent.flat();
 }
 
+/** What the first echo takes, in ms; none comes back: undefined. */
+export async function firstPing(ns: string, ip: string): Promise<number | undefined> {
+  const words = ['netns', 'exec', ns, 'ping', '-c1', '-W4', '-n', ip];
+  const { stdout } = await promisify(execFile)('ip', words).catch(() => ({ stdout: '' }));
+  const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
+  return time === undefined ? undefined : Number(time);
+}
+
 export const ping = (ns: string, ip: string, ...flags: readonly string[]): Promise<boolean> =>
   promisify(execFile)('ip', ['netns', 'exec', ns, 'ping', '-c1', '-W2', '-n', ...flags, ip]).then(
     () => true,
