@@ -12,7 +12,7 @@ help:
 	@echo 'make test     everything that CI runs; ends with "N passed, N failed, N skipped"'
 	@echo 'make check    types, lint and unit tests; needs no root'
 	@echo 'make kernel   the tests that speak with the real kernel'
-	@echo 'make faults   kill, cut off, evict and reboot for minutes; not yet part of make test'
+	@echo 'make faults   the same faults as make test, at every point and with more seeds'
 	@echo 'make bench    measure, next to what the kernel itself takes (ARGS="--json")'
 	@echo 'make clean    remove what make made'
 	@echo
@@ -32,6 +32,9 @@ check: $(INSTALLED)
 
 kernel: root system-test build
 	@npm run --silent test:kernel
+
+faults: root system-test build
+	@CRASH_POINTS=all SEEDS=5000 LIVES=60 npm run --silent test:faults
 
 bench: root system-bench build
 	@npm run --silent bench -- all $(ARGS)

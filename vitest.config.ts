@@ -1,21 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
 /** Unit tests need no root and run in parallel; the others share the one real kernel and run one by one. */
-const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 60_000, hookTimeout: 120_000 };
+const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 180_000, hookTimeout: 300_000 };
 
-const steady = [
-  'adopt',
-  'adopt-docker',
-  'bad-input',
-  'healing',
-  'lab',
-  'lab-unprivileged',
-  'modes',
-  'ping-matrix',
-  'set-mode',
-].map((name) => `test/cluster/${name}.test.ts`);
-/** Minutes of killing, cutting off and evicting, real and simulated: `make faults`. Not yet part of `make test`. */
-const faults = { include: ['test/cluster/**/*.test.ts', 'test/sim*.test.ts'], exclude: steady };
+/** Killing, cutting off, evicting, booting anew and filling up, real and simulated. */
+const FAULTS = [
+  'test/sim*.test.ts',
+  ...['controller-away', 'crash-points', 'full-disk', 'host-reboot', 'ipam', 'store-killed'].map(
+    (name) => `test/cluster/${name}.test.ts`,
+  ),
+];
 
 export default defineConfig({
   test: {
@@ -28,8 +22,15 @@ export default defineConfig({
         },
       },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...serial } },
-      { test: { name: 'cluster', include: steady, ...serial } },
-      { test: { name: 'faults', ...faults, ...serial } },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          exclude: FAULTS,
+          ...serial,
+        },
+      },
+      { test: { name: 'faults', include: FAULTS, ...serial } },
     ],
   },
 });

@@ -91,7 +91,7 @@ function smoke(node) {
 title('types and lint');
 step('types', run('npm', ['run', '--silent', 'typecheck']));
 step('lint', run('npm', ['run', '--silent', 'lint']));
-for (const project of ['unit', 'kernel', 'cluster']) {
+for (const project of ['unit', 'kernel', 'cluster', 'faults']) {
   title(`${project} tests, Node ${process.versions.node}`);
   runProject(project);
 }

@@ -16,6 +16,9 @@ export function point(name: string): void {
   if (passed === at) process.kill(process.pid, 'SIGKILL');
 }
 
+/** Whether it is one of the system calls that parts/libc.ts stands around; all others are events and effects. */
+export const isOfKernel = (name: string): boolean => /RTM_|mount|unshare/.test(name);
+
 function readPlan(): number | undefined {
   try {
     return file === undefined ? undefined : Number(readFileSync(file, 'utf8'));

@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs';
 import type { EndpointJson, Records } from './api.ts';
-import { kernelJson, namespacesWith } from './namespaces.ts';
+import { namespacesWith, readKernels } from './namespaces.ts';
 
 /*
  * One host's kernel as sorted lines, twice: as the records ask for it, by rules written down here anew, and as ip(8)
@@ -86,27 +85,41 @@ interface NeighbourJson {
   readonly state: readonly string[];
 }
 
-/** Of the host's own namespace, of all overlay namespaces that bear its tag, and of its containers. */
+/** Of the host's own namespace, of all overlay namespaces that bear its tag, and of its containers that are there. */
 export function actualLines(
   hostNamespace: string,
   overlays: string,
   containers: readonly string[],
 ): string[] {
-  const host = linksIn(hostNamespace).map(({ ifname }) => `host link ${ifname}`);
-  const inside = namespacesWith(overlays).flatMap(overlayLines);
-  return [...host, ...inside, ...containers.flatMap(interfaceLines)].sort();
+  const inside = namespacesWith(overlays);
+  const running = containers.filter((container) => namespacesWith(container).includes(container));
+  const answers = readKernels([
+    ['ip', hostNamespace, 'address'],
+    ...running.map((container) => ['ip', container, 'address'] as const),
+    ...inside.flatMap((ns) => [
+      ['ip', ns, 'address'] as const,
+      ['bridge', ns, 'fdb'] as const,
+      ['ip', ns, 'neighbour'] as const,
+    ]),
+  ]);
+  const links = () => (answers.shift() as LinkJson[]).filter(isNoFallback);
+  const host = links().map(({ ifname }) => `host link ${ifname}`);
+  const ends = running.flatMap((container) => interfaceLines(container, links()));
+  const overlay = inside.flatMap((ns) => [
+    ...linkLines(ns, links()),
+    ...fdbLines(ns, answers.shift() as FdbJson[]),
+    ...neighbourLines(ns, answers.shift() as NeighbourJson[]),
+  ]);
+  return [...host, ...overlay, ...ends].sort();
 }
 
 /** The kernel's own fallback devices come with every namespace. */
-const linksIn = (namespace: string): LinkJson[] =>
-  kernelJson<LinkJson>('ip', namespace, 'address').filter(
-    ({ ifname }) => !/^(sit|gre|erspan|tunl|ip6)/.test(ifname),
-  );
+const isNoFallback = ({ ifname }: LinkJson): boolean => !/^(sit|gre|erspan|tunl|ip6)/.test(ifname);
 
 const isUp = ({ flags }: LinkJson): string => (flags.includes('UP') ? 'up' : 'down');
 
-function overlayLines(ns: string): string[] {
-  const links = linksIn(ns).map((link) => {
+const linkLines = (ns: string, links: readonly LinkJson[]): string[] =>
+  links.map((link) => {
     const { ifname, mtu, master, linkinfo, addr_info } = link;
     if (ifname === 'lo') return `${ns} link lo`;
     const { id, local, port, proxy } = linkinfo?.info_data ?? {};
@@ -116,24 +129,23 @@ function overlayLines(ns: string): string[] {
     const joined = master ? ` ${master}` : '';
     return `${ns} ${ifname} ${linkinfo?.info_kind}${vxlan} mtu ${mtu}${joined} ${isUp(link)}${addresses}`;
   });
-  // The devices' own addresses and multicast groups are `permanent` and without a destination.
-  const rows = kernelJson<FdbJson>('bridge', ns, 'fdb')
+
+/** The devices' own addresses and multicast groups are `permanent` and without a destination. */
+const fdbLines = (ns: string, rows: readonly FdbJson[]): string[] =>
+  rows
     .filter(({ dst, state }) => dst || state !== 'permanent')
     .map(({ mac, ifname, dst, master }) => `${ns} fdb ${mac} ${ifname} ${dst ?? (master && 'master')}`);
-  const neighbours = kernelJson<NeighbourJson>('ip', ns, 'neighbour').map(({ dst, lladdr, state }) =>
+
+const neighbourLines = (ns: string, rows: readonly NeighbourJson[]): string[] =>
+  rows.map(({ dst, lladdr, state }) =>
     state.includes('PERMANENT') ? `${ns} neigh ${dst} ${lladdr}` : `${ns} neigh ${dst} ${lladdr} ${state}`,
   );
-  return [...links, ...rows, ...neighbours];
-}
 
-/** Of a container; none once it is gone. */
-function interfaceLines(container: string): string[] {
-  if (!readdirSync('/run/netns').includes(container)) return [];
-  return linksIn(container)
+const interfaceLines = (container: string, links: readonly LinkJson[]): string[] =>
+  links
     .filter(({ ifname }) => ifname !== 'lo')
     .map((link) => {
       const addresses = link.addr_info.map(({ local, tentative }) => (tentative ? `${local}?` : local));
       const all = addresses.sort().join(' ');
       return `${container} ${link.ifname} ${link.address} mtu ${link.mtu} ${isUp(link)}: ${all}`;
     });
-}
