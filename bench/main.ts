@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import('./memory.ts')).memory,
   dataplane: async () => (await import('./dataplane.ts')).dataplane,
   idle: async () => (await import('./idle.ts')).idle,
+  misses: async () => (await import('./misses.ts')).misses,
   plan: async () => (await import('./plan.ts')).plan,
 };
 

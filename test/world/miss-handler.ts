@@ -7,7 +7,10 @@ import { bridge, ip } from './namespaces.ts';
  * The manual answer to misses, as a script does it: `ip monitor` tells what the VXLAN device of a namespace misses, and
  * the rows are typed. The question itself is lost.
  */
-export function handleMisses(ns: string, behind: readonly (EndpointJson & { vtep: string })[]): ChildProcess {
+export function handleMisses(
+  ns: string,
+  behind: readonly (Pick<EndpointJson, 'mac' | 'addresses'> & { vtep: string })[],
+): ChildProcess {
   const monitor = spawn('ip', ['-n', ns, 'monitor', 'neigh'], { stdio: ['ignore', 'pipe', 'inherit'] });
   createInterface({ input: monitor.stdout }).on('line', (line) => {
     const [, lladdr, missed] = /^miss (lladdr )?(\S+) /.exec(line.replace('dev vxlan0 ', '')) ?? [];
