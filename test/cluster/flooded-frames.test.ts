@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import type { EndpointJson } from '../world/api.ts';
 import { ip } from '../world/namespaces.ts';
 import { ping } from '../world/talk.ts';
@@ -14,7 +14,6 @@ import { buildIfStale } from './lab-cli.ts';
  * After a change: `UPDATE_DOCS=1 npx vitest run --project cluster test/cluster/flooded-frames.test.ts`.
  */
 
-const MODES: readonly TunnelMode[] = ['p2p', 'multicast', 'flood', 'static', 'proxy'];
 const DOCUMENT = path.resolve(import.meta.dirname, '../../docs/tunnel-modes.md');
 const [BEGIN, END] = ['<!-- captured: begin -->', '<!-- captured: end -->'];
 
@@ -96,7 +95,7 @@ async function rowOf(mode: TunnelMode): Promise<string> {
 
 test('the documented copies of a frame are those that are captured', async () => {
   const rows = [];
-  for (const mode of MODES) rows.push(await rowOf(mode));
+  for (const mode of TUNNEL_MODES) rows.push(await rowOf(mode));
   const table = [
     `| mode | hosts | ${SCENES.map(({ title }) => title).join(' | ')} |`,
     `|---|---|${SCENES.map(() => '---|').join('')}`,

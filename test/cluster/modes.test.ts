@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { UnderlayFamily } from '#model/records.ts';
-import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import type { EndpointJson, NetworkJson } from '../world/api.ts';
 import { wireTogether } from '../world/namespaces.ts';
 import { type Place, recipe, runIn, tablesOf } from '../world/recipe.ts';
@@ -12,9 +12,8 @@ import { buildIfStale } from './lab-cli.ts';
 
 /** Every tunnel mode between real hosts: who hears whom, and that the kernel holds what people would type. */
 
-const MODES: readonly TunnelMode[] = ['p2p', 'multicast', 'flood', 'static', 'proxy'];
 const CASES = (['ipv4', 'ipv6'] as const).flatMap((underlay) =>
-  MODES.map((mode): [TunnelMode, UnderlayFamily] => [mode, underlay]),
+  TUNNEL_MODES.map((mode): [TunnelMode, UnderlayFamily] => [mode, underlay]),
 );
 const vtep = (host: string, underlay: UnderlayFamily): string =>
   underlay === 'ipv4' ? `10.99.0.${host.slice(1)}` : `fd99::${host.slice(1)}`;
