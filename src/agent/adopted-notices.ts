@@ -1,6 +1,6 @@
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
-import { clashNotices, missingBridgeNotice } from '#plan/adopted-notices.ts';
+import { clashNotices, filteredNotices, missingBridgeNotice } from '#plan/adopted-notices.ts';
 import { clashesOf } from '#plan/stations.ts';
 import { ownAdoptions } from './scope.ts';
 import type { AgentState } from './state.ts';
@@ -19,6 +19,7 @@ export function adoptedNotices(state: AgentState): Notice[] {
     if (!network) return [];
     return [
       ...(bridges.has(adoption.bridge) ? [] : [missingBridgeNotice(network, adoption, host)]),
+      ...filteredNotices(adoption.bridge, state.survey?.filters ?? [], host),
       ...lastingClashes(state, network),
     ];
   });

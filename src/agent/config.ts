@@ -7,6 +7,8 @@ export interface AgentConfig {
   readonly controller: string;
   /** An address of this host or an interface's name; absent: the source address of the route to the controller. */
   readonly underlay?: string;
+  /** Where Docker's engine listens, if there is one. */
+  readonly dockerSocket: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Paths of PEM files; needed for an https:// controller. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };

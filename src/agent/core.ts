@@ -4,6 +4,7 @@ import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { dropIdle, findIdle } from './idle-rows.ts';
 import { keepJournalAgain } from './keep-journal.ts';
+import { survey, takeSurvey } from './look-around.ts';
 import { hearAgain, hearKernel } from './mend.ts';
 import { forgetAllowances } from './miss-limit.ts';
 import { answerLate, answerMisses, hearMisses } from './misses.ts';
@@ -62,6 +63,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return markUrgent(state);
     case 'asked-reset':
       return beginReset(state, event.request);
+    case 'surveyed':
+      return takeSurvey(state, event.survey);
     case 'stations-published':
       return endPublishStations(state, event.adoption);
     case 'journaled':
@@ -109,6 +112,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...keepJournalAgain(state),
     ...publishAll(state),
     ...publishStations(state),
+    ...survey(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
     ...handBack(state),

@@ -4,6 +4,7 @@ import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
+import type { Survey } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal } from '#store/journal.ts';
 import { StoreError } from '#store/store-error.ts';
@@ -30,6 +31,8 @@ export interface AgentParts {
   readonly viewFile: (onKept: (revision: Revision) => void) => ViewFile;
   /** What to register, read anew at each try: addresses change. */
   readonly hostWords: () => Promise<HostWords>;
+  /** Looks around adopted bridges. */
+  readonly survey: (bridges: readonly string[]) => Promise<Survey>;
   readonly moment: () => Moment;
   readonly log: Logger;
 }
@@ -150,6 +153,9 @@ export class Engine {
           .then((outcome) => this.dispatch({ event: 'stations-published', adoption, outcome }));
         return;
       }
+      case 'survey':
+        void this.parts.survey(effect.bridges).then((survey) => this.dispatch({ event: 'surveyed', survey }));
+        return;
       case 'journal-put':
         void this.journal(effect.key, effect.entry);
         return;

@@ -9,6 +9,7 @@ import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Network, Revision, Station } from '#model/records.ts';
+import type { Survey } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { JournalEntry } from './attachment.ts';
 
@@ -63,6 +64,7 @@ export type AgentEvent =
       /** At which the controller has them, or why it does not take them. */
       readonly outcome: Revision | Rejection;
     }
+  | { readonly event: 'surveyed'; readonly survey: Survey }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
@@ -112,6 +114,8 @@ export type AgentEffect =
       readonly adoption: Id;
       readonly stations: readonly Station[];
     }
+  /** Look around these adopted bridges. */
+  | { readonly effect: 'survey'; readonly bridges: readonly string[] }
   | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
   | { readonly effect: 'journal-delete'; readonly key: string }
   | { readonly effect: 'keep-view' }

@@ -27,6 +27,7 @@ import { planOps } from './plan-ops.ts';
 import { scopeOf } from './scope.ts';
 import { agentRoutes } from './service.ts';
 import { type AgentState, createAgentState } from './state.ts';
+import { readSurvey } from './survey.ts';
 import { type HostWords, Uplink } from './uplink.ts';
 import { readView, ViewFile } from './view-file.ts';
 
@@ -132,6 +133,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     uplink: new Uplink(own, config.controller, log),
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
+    survey: (bridges) => readSurvey(bridges, config.dockerSocket),
     moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
     log,
   });

@@ -8,6 +8,7 @@ import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
+import type { Survey } from '#model/survey.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
@@ -54,6 +55,9 @@ export interface AgentState {
   readonly idleSince: Map<Id, number>;
   /** Who is behind this host's adopted bridges, by adoption (see stations.ts). */
   readonly stations: Map<Id, KnownStations>;
+  /** What was found around adopted bridges last, and when the next is due; Infinity while one is under way. */
+  survey?: Survey;
+  surveyAtMs: number;
   /** Since when two hosts have the same, by network and what it is. */
   readonly clashes: Map<string, number>;
   /** Adopted bridges that the last turn saw; none before the first. */
@@ -209,6 +213,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
   stations: new Map(),
+  surveyAtMs: 0,
   clashes: new Map(),
   detaching: new Map(),
   outages: new Map(),

@@ -45,8 +45,11 @@ export function noteStations(state: AgentState, bridges: ReadonlyMap<string, Bri
   for (const id of state.stations.keys()) if (!wanted.has(id)) state.stations.delete(id);
   for (const adoption of adoptions) {
     const stations = stationsOf(state, adoption);
-    for (const seen of bridges.get(adoption.bridge)?.stations ?? [])
-      noteSeen(state, adoption, stations, seen);
+    const told = state.survey?.addresses.get(adoption.bridge);
+    for (const { mac, addresses } of bridges.get(adoption.bridge)?.stations ?? []) {
+      const known = [...new Set([...addresses, ...(told?.get(mac) ?? [])])].sort();
+      noteSeen(state, adoption, stations, { mac, addresses: known });
+    }
     stations.lastLookMs = state.nowMs;
   }
 }

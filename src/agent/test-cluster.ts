@@ -230,6 +230,8 @@ export class TestAgent {
         const outcome = isRejection(answer) ? answer : answer.revision;
         return this.dispatch({ event: 'stations-published', adoption, outcome });
       }
+      case 'survey':
+        return this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } });
       case 'journal-put':
         this.journal.set(effect.key, effect.entry);
         return this.dispatch({ event: 'journaled', key: effect.key, entry: effect.entry });

@@ -3,7 +3,9 @@ import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Adoption, Host, Network } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
+import type { BridgedFilter } from '#model/survey.ts';
 import { adoptedMtu } from './adopted.ts';
+import { forwardDrop } from './forward-drop.ts';
 import type { Clash } from './stations.ts';
 
 /** Bytes around an inner IP packet: outer IP, UDP 8, VXLAN 8, inner Ethernet 14. */
@@ -32,6 +34,25 @@ export function fragmentNotices(network: Network, bridge: string, facts: BridgeF
       next: `give the containers MTU ${fits} (docker network create -o com.docker.network.driver.mtu=${fits}), or the underlay ${mtu + overhead}.`,
     },
   ];
+}
+
+/** What the host's own firewall drops on the way through the bridge, though it is no router there. */
+export function filteredNotices(bridge: string, filters: readonly BridgedFilter[], host: Host): Notice[] {
+  return filters.flatMap(({ family, rules }) => {
+    const rule = forwardDrop(rules, bridge);
+    if (rule === undefined) return [];
+    const [command, setting] =
+      family === 4 ? ['iptables', 'bridge-nf-call-iptables'] : ['ip6tables', 'bridge-nf-call-ip6tables'];
+    const chain = rules.includes('-N DOCKER-USER') ? 'DOCKER-USER' : 'FORWARD';
+    return [
+      {
+        code: 'adopted-filtered',
+        title: 'The host’s firewall drops what crosses the bridge',
+        sentence: `On ${host.name} bridged IPv${family} frames pass ${command} (net.bridge.${setting} is 1), and \`${rule}\` drops what goes from one port of ${bridge} to another, the tunnel among them.`,
+        next: `${command} -I ${chain} -i ${bridge} -o ${bridge} -j ACCEPT; or, if nothing else needs it, sysctl net.bridge.${setting}=0.`,
+      },
+    ];
+  });
 }
 
 /** The same MAC or address on several hosts of which this is one. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { DockerHost, fetchDocker } from '../world/docker-host.ts';
+import { call } from '../world/api.ts';
+import { DockerHost, dockerSocket, fetchDocker } from '../world/docker-host.ts';
 import { kernelJson } from '../world/namespaces.ts';
 import { expectSame, lookAtHost } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
@@ -22,7 +23,11 @@ const CONTAINERS = { h1: { name: 'c1', ip: '172.18.0.2' }, h2: { name: 'c2', ip:
 beforeAll(async () => {
   buildIfStale();
   fetchDocker();
-  world = new World({ program: PROGRAM, hosts: HOSTS });
+  world = new World({
+    program: PROGRAM,
+    hosts: HOSTS,
+    wrap: (made, host) => ['env', `WEFT_DOCKER_SOCKET=${socketOf(made, host)}`],
+  });
   for (const host of HOSTS)
     engines.set(host, new DockerHost({ namespace: world.containerOf(host), directory: world.directory }));
   await Promise.all([world.startAll(), ...HOSTS.map((host) => engine(host).start())]);
@@ -48,6 +53,8 @@ afterEach(({ task }) => {
   for (const each of engines.values()) console.error(`── ${each.name}\n${each.log()}`);
 });
 
+const socketOf = (made: World, host: string): string =>
+  dockerSocket({ namespace: made.containerOf(host), directory: made.directory });
 const engine = (host: string): DockerHost => engines.get(host)!;
 const reaches = (from: (typeof HOSTS)[number], to: string, ...flags: readonly string[]): Promise<boolean> =>
   engine(from).pings(CONTAINERS[from].name, to, ...flags);
@@ -103,6 +110,18 @@ describe.sequential.each(['static', 'flood'])('in mode %s', (mode) => {
     await expectUntouched();
   });
 
+  test('who is behind them is known, with the addresses that Docker gave', async () => {
+    await until('both are known', async () => {
+      const { body } = await call(world.controllerSocket, 'ControllerService/ListRecords');
+      const adoptions = body.records.flatMap((record: { adoption?: Adopted }) => record.adoption ?? []);
+      const known = adoptions.flatMap(({ stations = [] }: Adopted) =>
+        stations.map(({ addresses }) => addresses),
+      );
+      expect(known.sort()).toEqual([[CONTAINERS.h1.ip], [CONTAINERS.h2.ip]]);
+      return true;
+    });
+  });
+
   test('each keeps its own gateway, and docker0 stays apart', async () => {
     for (const host of HOSTS) expect(await reaches(host, '172.18.0.1')).toBe(true);
     const alone = (host: string) =>
@@ -141,5 +160,9 @@ test('an engine that starts anew finds its bridge, and Weft the bridge', async (
   await until('c1 reaches c2 again', () => reaches('h1', CONTAINERS.h2.ip));
   for (const host of HOSTS) await weft(host, 'network', 'disown', bridges.get(host)!);
 });
+
+interface Adopted {
+  readonly stations?: readonly { readonly addresses: readonly string[] }[];
+}
 
 const ADDRESS = '{{.NetworkSettings.IPAddress}}';

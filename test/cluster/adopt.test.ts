@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../world/api.ts';
 import { bridge, ip, kernelJson } from '../world/namespaces.ts';
@@ -142,6 +143,23 @@ describe.sequential.each(['static', 'flood'])('in mode %s', (mode) => {
         2000,
       );
     }
+  });
+
+  test('a firewall that drops what crosses the bridge is named, with the rule', async () => {
+    if (mode !== 'static') return;
+    const inside = (...words: readonly string[]) =>
+      execFileSync('nsenter', [`--net=/run/netns/${world.containerOf('h1')}`, ...words]);
+    const says = async () => JSON.stringify(await world.status('h1')).includes('adopted-filtered');
+    inside('sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=1');
+    inside('iptables', '-P', 'FORWARD', 'DROP');
+    await until('it is said', says, 30_000);
+    expect(await reaches('a1', v4('b1'))).toBe(false);
+    // As the notice has it.
+    inside('iptables', '-I', 'FORWARD', '-i', 'strange0', '-o', 'strange0', '-j', 'ACCEPT');
+    expect(await reaches('a1', v4('b1'))).toBe(true);
+    await until('it is said no more', async () => !(await says()), 30_000);
+    inside('sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0');
+    inside('nft', 'delete', 'table', 'ip', 'filter');
   });
 
   test('one who moves to the other host is reached there', async () => {

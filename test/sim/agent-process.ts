@@ -142,6 +142,11 @@ export class AgentProcess {
       case 'observe':
         this.#after(0.2, 3, () => this.#observe(effect.scope));
         break;
+      case 'survey':
+        this.#after(1, 20, () =>
+          this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } }),
+        );
+        break;
       case 'wake':
         this.#after(effect.afterMs, effect.afterMs + 3, () => this.dispatch({ event: 'tick' }));
         break;

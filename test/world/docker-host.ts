@@ -28,6 +28,10 @@ export interface DockerHostOptions {
   readonly flags?: readonly string[];
 }
 
+/** Known before there is an engine. */
+export const dockerSocket = ({ namespace, directory }: DockerHostOptions): string =>
+  path.join(directory, `docker-${namespace}`, 'docker.sock');
+
 /**
  * A Docker engine on a host that is a network namespace, with mounts and processes of its own: all that it starts,
  * containers and their shims among it, ends with it, and it ends with the test, however that ends.
@@ -41,8 +45,8 @@ export class DockerHost {
 
   constructor({ namespace, directory, flags = [] }: DockerHostOptions) {
     this.name = namespace;
-    this.directory = path.join(directory, `docker-${namespace}`);
-    this.socket = path.join(this.directory, 'docker.sock');
+    this.socket = dockerSocket({ namespace, directory });
+    this.directory = path.dirname(this.socket);
     mkdirSync(path.join(this.directory, 'cgroup'), { recursive: true });
     const dockerd = [
       ...['dockerd', '--data-root', path.join(this.directory, 'data'), '--exec-root', '/run/docker'],

@@ -1,5 +1,7 @@
 import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import {
+  type Adoption,
+  AdoptionSchema,
   BlockSchema,
   type Endpoint,
   EndpointSchema,
@@ -102,8 +104,8 @@ const describeNetwork = ({ mode, group, vni, port, mtu, subnets }: Network): str
   ].join(', ');
 
 export async function listNetworks(world: World, options: SessionOptions): Promise<void> {
-  const { networks, endpoints } = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'endpoint']),
+  const { networks, endpoints, adoptions } = await withController(world, options, (clients, call) =>
+    readRecords(clients, call, ['network', 'endpoint', 'adoption']),
   );
   if (options.json)
     return printJson(
@@ -113,7 +115,8 @@ export async function listNetworks(world: World, options: SessionOptions): Promi
   if (networks.length === 0) return printEmpty(world, 'No networks yet. Make one: weft network create web');
   const inNetwork = countBy(endpoints, ({ network }) => network);
   const hosts = (id: string) =>
-    new Set(endpoints.filter(({ network }) => network === id).map(({ host }) => host)).size;
+    new Set([...endpoints, ...adoptions].filter(({ network }) => network === id).map(({ host }) => host))
+      .size;
   printTable<Network>(
     world,
     [
@@ -132,12 +135,13 @@ export async function listNetworks(world: World, options: SessionOptions): Promi
 
 export async function inspectNetwork(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
   const records = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'host', 'block', 'endpoint']),
+    readRecords(clients, call, ['network', 'host', 'block', 'endpoint', 'adoption']),
   );
   const network = findRecord('network', records.networks, nameOrId);
   const blocks = records.blocks.filter((block) => block.network === network.id);
   const endpoints = records.endpoints.filter((endpoint) => endpoint.network === network.id);
-  const members = new Set([...endpoints, ...blocks].map(({ host }) => host));
+  const adoptions = records.adoptions.filter((adoption) => adoption.network === network.id);
+  const members = new Set([...endpoints, ...blocks, ...adoptions].map(({ host }) => host));
   const hosts = records.hosts.filter(({ id }) => members.has(id));
   const notices = noticesOf(records, network.id as Id);
   if (options.json)
@@ -146,6 +150,7 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
       hosts: hosts.map((host) => messageJson(HostSchema, host)),
       blocks: blocks.map((block) => messageJson(BlockSchema, block)),
       endpoints: endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
+      adoptions: adoptions.map((adoption) => messageJson(AdoptionSchema, adoption)),
       notices,
     });
   printNetwork(world, network);
@@ -165,6 +170,11 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
     'Hosts',
   );
   const hostName = namesById(records.hosts);
+  if (network.adopts) {
+    printAdoptions(world, adoptions, hostName);
+    printNotices(world, notices);
+    return;
+  }
   printTable<Endpoint>(
     world,
     [
@@ -178,6 +188,33 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
     'Endpoints',
   );
   printNotices(world, notices);
+}
+
+/** Whose bridges they are, and who is behind them. */
+function printAdoptions(
+  world: World,
+  adoptions: readonly Adoption[],
+  hostName: (id: string) => string,
+): void {
+  const stations = adoptions.flatMap(({ host, bridge, stations: behind }) =>
+    behind.map(({ mac, addresses }) => ({ host, bridge, mac, addresses })),
+  );
+  printTable(
+    world,
+    [
+      { title: 'BRIDGE', cell: ({ bridge }) => bridge },
+      { title: 'HOST', cell: ({ host }) => hostName(host) },
+      { title: 'MAC', cell: ({ mac }) => mac },
+      { title: 'ADDRESSES', cell: ({ addresses }) => addresses },
+    ],
+    [
+      ...stations,
+      ...adoptions
+        .filter((adoption) => adoption.stations.length === 0)
+        .map(({ host, bridge }) => ({ host, bridge, mac: 'nobody has spoken yet', addresses: [] })),
+    ],
+    'Adopted bridges and who is behind them',
+  );
 }
 
 /** Of addresses that run out. */

@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
 import type { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Block, Endpoint, Host, Network } from '#api/gen/weft/v1/records_pb.ts';
+import type { Adoption, Block, Endpoint, Host, Network } from '#api/gen/weft/v1/records_pb.ts';
 import type { RecordKind } from '#model/records.ts';
 import { notFound } from '../cli-error.ts';
 import type { CallOptions } from '../session.ts';
@@ -12,6 +12,7 @@ export interface Records {
   readonly networks: readonly Network[];
   readonly blocks: readonly Block[];
   readonly endpoints: readonly Endpoint[];
+  readonly adoptions: readonly Adoption[];
 }
 
 export async function readRecords(
@@ -30,6 +31,7 @@ export async function readRecords(
     networks: of('network').sort(byName),
     blocks: of('block'),
     endpoints: of('endpoint').sort(byName),
+    adoptions: of('adoption'),
   };
 }
 

@@ -4,7 +4,14 @@ import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 import type { Records } from './records.ts';
 
 /** The records as admission sees them, so that both judge alike. What only a newer Weft understands is left out. */
-export function snapshotOf({ revision, hosts, networks, blocks, endpoints }: Records): SnapshotView {
+export function snapshotOf({
+  revision,
+  hosts,
+  networks,
+  blocks,
+  endpoints,
+  adoptions,
+}: Records): SnapshotView {
   const read = (kind: RecordKind, messages: readonly object[]): StoredRecord[] =>
     messages.flatMap((message) => tryRead(kind, message));
   const records = [
@@ -12,6 +19,7 @@ export function snapshotOf({ revision, hosts, networks, blocks, endpoints }: Rec
     ...read('network', networks),
     ...read('block', blocks),
     ...read('endpoint', endpoints),
+    ...read('adoption', adoptions),
   ];
   return new Snapshot(records, Number(revision));
 }

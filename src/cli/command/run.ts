@@ -40,6 +40,10 @@ export function agentCommand(world: World): Command {
     .option('--name <name>', "the host's name, a DNS label (default: the machine's)")
     .option('--controller <url>', "whom to follow (default: the controller's socket on this machine)")
     .option('--underlay <address|interface>', 'where tunnels end (default: as the route to the controller)')
+    .option(
+      '--docker-socket <path>',
+      'of this host, asked who is behind an adopted bridge (default: /var/run/docker.sock)',
+    )
     .option('--label <key=value>', 'may be repeated', collect)
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');
   tlsOptions(agent);
