@@ -64,7 +64,7 @@ describe.sequential('without loss', () => {
   });
 
   test('the mode, together with the UDP port', async () => {
-    const { mode: from } = (await net.record()) as unknown as { mode: TunnelMode };
+    const { mode: from } = await net.record();
     const to = from === 'proxy' ? 'flood' : 'proxy';
     const { end, seen, overflow } = await net.change('set', 'red', '--mode', to, '--port', '4791');
     expect(end).toMatchObject({ outcome: 'changed', longestLossMs: 0 });
@@ -125,7 +125,7 @@ describe.sequential('what is not done', () => {
   });
 
   test('what is so already', async () => {
-    const { mode } = (await net.record()) as unknown as { mode: TunnelMode };
+    const { mode } = await net.record();
     expect(await net.command('set-mode', 'red', mode)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('is so already'),

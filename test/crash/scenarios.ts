@@ -119,14 +119,13 @@ const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
 };
 
 /** Containers talk across it all the while, and none of their pings may be lost. */
-const changePort = (port: number) => (world: CrashWorld) =>
-  call(world.controllerSocket, 'ControllerService/ChangeNetwork', { network: 'red', port });
-const changingPort: Omit<Scenario, 'victim'> = {
-  name: 'changing the UDP port of a network',
-  act: changePort(4790),
-  repeat: must(changePort(4790)),
-  undo: must(changePort(4789)),
-};
+function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
+  const change = (words: object) => (world: CrashWorld) =>
+    call(world.controllerSocket, 'ControllerService/ChangeNetwork', { network: 'red', ...words });
+  return { name, act: change(to), repeat: must(change(to)), undo: must(change(back)) };
+}
+const changingPort = changing('changing the UDP port of a network', { port: 4790 }, { port: 4789 });
+const changingMode = changing('changing a mode with its device', { mode: 'static' }, { mode: 'proxy' });
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -140,6 +139,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort },
   { victim: 'controller', ...changingPort },
+  { victim: 'h1', ...changingMode },
+  { victim: 'controller', ...changingMode },
   { victim: 'controller', ...attach('attach, granted by the controller', attachA3('blue', MAC)) },
   { victim: 'controller', ...attach('attach, granted by the agent and published', attachA3('red')) },
   { victim: 'controller', ...detach('detach', 'red') },

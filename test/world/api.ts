@@ -18,6 +18,7 @@ export interface NetworkJson {
   readonly name: string;
   readonly vni: number;
   readonly port: number;
+  readonly mode: string;
   readonly mtu: number;
   /** Of its VXLAN device; JSON leaves out what is 0. */
   readonly device?: number;

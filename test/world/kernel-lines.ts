@@ -6,7 +6,7 @@ import { namespacesWith, readKernels } from './namespaces.ts';
  * and bridge(8) see it. What is equal is right; what is extra has leaked.
  */
 
-/** What must be there, and nothing else. In the mode `proxy`, over IPv4. */
+/** What must be there, and nothing else. In the modes `proxy` and `static`, over IPv4. */
 export function expectedLines(records: Records, hostName: string, overlays: string): string[] {
   const host = records.hosts.find(({ name }) => name === hostName)!;
   const lines = ['host link eth0', 'host link lo'];
@@ -19,7 +19,8 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
     lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up`);
     const dev = `vxlan${network.device ?? 0}`;
     const wire = `${network.vni} ${vtep} port ${network.port}`;
-    lines.push(`${ns} ${dev} vxlan ${wire} proxy mtu ${network.mtu} br0 up`);
+    const flags = network.mode === 'proxy' ? ' proxy' : '';
+    lines.push(`${ns} ${dev} vxlan ${wire}${flags} mtu ${network.mtu} br0 up`);
     for (const { id, mac } of local) {
       const port = `p${id.slice(-12).toLowerCase()}`;
       lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
@@ -30,6 +31,7 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
       lines.push(`${ns} fdb 00:00:00:00:00:00 ${dev} ${vtepOf(id)}`);
     for (const endpoint of remote) {
       lines.push(`${ns} fdb ${endpoint.mac} ${dev} ${vtepOf(endpoint.host)}`);
+      if (network.mode !== 'proxy') continue;
       for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
         lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
     }
