@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ChangingNetwork } from '../world/changing-network.ts';
+import { spawnMortal } from '../world/spawn-mortal.ts';
 import { until } from '../world/world.ts';
 import { buildIfStale } from './lab-cli.ts';
 
@@ -103,3 +104,27 @@ describe.sequential('a host that is away', () => {
     await untilChanged();
   });
 });
+
+test('what a host’s kernel refuses is taken back everywhere', async () => {
+  const before = await net.record();
+  const holder = spawnMortal(
+    [
+      ...['nsenter', `--net=/run/netns/${net.world.containerOf('h2')}`, process.execPath, '-e'],
+      "require('dgram').createSocket('udp4').bind(4799, () => console.log('bound'))",
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await new Promise((resolve) => holder.stdout!.once('data', resolve));
+  const { code, stdout } = await net.command('set', 'red', '--port', '4799');
+  holder.kill('SIGKILL');
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining('is as it was: a host could not take the change'),
+  ]);
+  expect(stdout).toMatch(/^h2 refused: ip .* vxlan.*\(EADDRINUSE\)$/m);
+  expect(await net.record()).toEqual(before);
+  await until('nothing of it is left', async () =>
+    ['h1', 'h2'].every((host) => net.tunnelsOn(host).length === 1),
+  );
+  await until('all traffic flows', async () => (await net.seen()).every(({ lost }) => lost === 0));
+}, 120_000);

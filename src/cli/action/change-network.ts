@@ -61,7 +61,7 @@ const SENTENCES: { readonly [outcome in Outcome]: string } = {
   unchanged: 'is so already',
   begun: 'is being changed: weft network inspect shows how far it is',
   changed: 'changed',
-  'taken back': 'is as it was: a host could not take the change (weft status shows why)',
+  'taken back': 'is as it was: a host could not take the change',
 };
 
 function isAsWished(network: Network, words: Readonly<Record<string, unknown>>): boolean {
@@ -95,6 +95,9 @@ function printEnd(world: World, name: string, outcome: Outcome, hosts: readonly 
     hosts,
     'Hosts',
   );
+  for (const { host, refusal } of hosts)
+    if (refusal && outcome === 'taken back')
+      world.stdout.write(`${printable(`${host} refused: ${refusal}`)}\n`);
 }
 
 const endJson = (

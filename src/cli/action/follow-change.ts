@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectError } from '@connectrpc/connect';
 import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Network } from '#api/gen/weft/v1/records_pb.ts';
+import type { Id } from '#model/id.ts';
+import { hostTag, overlayNamespace } from '#model/own.ts';
+import type { Vni } from '#model/vni.ts';
 import type { Clients } from '#transport/client.ts';
 import type { CallOptions } from '../session.ts';
 import { byHost } from './host.ts';
@@ -10,7 +13,9 @@ import { findRecord, readRecords } from './records.ts';
 /** One host of a network that is being changed. */
 export interface HostChange {
   readonly host: string;
-  readonly state: 'done' | 'behind' | 'away';
+  readonly state: 'done' | 'behind' | 'refused' | 'away';
+  /** What its kernel refused, while it waited. */
+  readonly refusal?: string;
   /** For how long its tunnel carried nothing: 0 if it was not made anew, undefined if its agent was not there to see. */
   readonly lostMs?: number;
 }
@@ -36,17 +41,17 @@ export async function followChange(
   tell: (text: string) => void,
 ): Promise<ChangeLook> {
   let told = '';
+  const refusals = new Map<string, string>();
   let overAtMs: number | undefined;
   for (;;) {
-    const look = await patiently(() => lookAtChange(clients, call, id, revision, plans));
-    const { network, hosts } = look;
-    const behind = hosts
-      .filter(({ state }) => state !== 'done')
-      .map(({ host, state }) => `${host} (${state})`);
+    const { network, hosts } = await patiently(() => lookAtChange(clients, call, id, revision, plans));
+    for (const { host, refusal } of hosts) if (refusal && network.change) refusals.set(host, refusal);
+    const behind = hosts.filter(({ state }) => state !== 'done').map(describeBehind);
     if (!network.change) {
       overAtMs ??= Date.now();
-      const here = hosts.every(({ state }) => state !== 'behind');
-      if (here || Date.now() - overAtMs > TELL_LIMIT_MS) return look;
+      const here = hosts.every(({ state }) => state === 'done' || state === 'away');
+      if (here || Date.now() - overAtMs > TELL_LIMIT_MS)
+        return { network, hosts: hosts.map((each) => ({ ...each, refusal: refusals.get(each.host) })) };
     } else {
       const text = `${network.change.phase}: ${behind.length > 0 ? `waits for ${behind.join(', ')}` : 'every host is done'}`;
       if (text !== told) tell(text);
@@ -55,6 +60,9 @@ export async function followChange(
     await sleep(LOOK_INTERVAL_MS);
   }
 }
+
+const describeBehind = ({ host, state, refusal }: HostChange): string =>
+  `${host} (${refusal ? `refused: ${refusal}` : state})`;
 
 /** The change goes on without whoever looks on. */
 async function patiently<T>(look: () => Promise<T>): Promise<T> {
@@ -90,11 +98,14 @@ async function lookAtChange(
       // Once the change is over the host has it all when it is behind in nothing.
       const goal = network.change ? since : (status?.headRevision ?? since);
       const done = status !== undefined && status.appliedRevision >= goal && status.appliedRevision >= since;
+      const ns = overlayNamespace(hostTag(host as Id), network.vni as Vni);
+      const refused = status?.failing.find(({ command }) => command.includes(ns));
       const outage = status?.outages.find((each) => each.network === id && each.revision >= Number(begun));
       const isLossy = plans.some((plan) => plan.host === name && plan.loss !== '');
       return {
         host: name,
-        state: !connected ? 'away' : done ? 'done' : 'behind',
+        state: !connected ? 'away' : refused ? 'refused' : done ? 'done' : 'behind',
+        refusal: refused && `${refused.command}: ${refused.text} (${refused.errno})`,
         lostMs: outage?.durationMs ?? (isLossy ? undefined : 0),
       };
     }),
