@@ -2,8 +2,10 @@ import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Link, NamespaceName } from '#model/kernel-state.ts';
+import { BATCH_SIZE } from '#netlink/conversation.ts';
 import type { Request } from '#netlink/message.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
+import { type PlainNeighbour, packNewNeighbour } from '#netlink/route/neighbour.ts';
 import { writeAddress } from './address.ts';
 import { deleteLinks } from './delete-links.ts';
 import { writeFdb } from './fdb.ts';
@@ -41,17 +43,19 @@ const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kin
 export class Application implements Outbox {
   readonly #ops: readonly KernelOp[];
   readonly #visits: Visits;
-  readonly #batchSize: number | undefined;
+  readonly #batchSize: number;
   readonly #dresses: ReadonlyMap<string, Link>;
   readonly #refused = new RefusedInterfaces();
   readonly #results: OpResult[];
   #waiting: Letter[] = [];
   #waitingFor: Visit | undefined;
+  /** The ops of the rows that wait. Rows wait by themselves: all goes out in the order of the ops. */
+  #rows: number[] = [];
   /** The op that is being written. */
   #index = 0;
   #written = 0;
 
-  constructor(ops: readonly KernelOp[], visits: Visits, batchSize?: number) {
+  constructor(ops: readonly KernelOp[], visits: Visits, batchSize = BATCH_SIZE) {
     this.#ops = ops;
     this.#visits = visits;
     this.#batchSize = batchSize;
@@ -82,9 +86,22 @@ export class Application implements Outbox {
   }
 
   send(visit: Visit, request: Request, recovery?: Recovery): void {
-    if (this.#waitingFor !== visit) this.flush();
+    if (this.#waitingFor !== visit || this.#rows.length > 0) this.flush();
     this.#waitingFor = visit;
     this.#waiting.push({ index: this.#index, request, recovery });
+    this.#written++;
+  }
+
+  sendRow(visit: Visit, row: PlainNeighbour, mode: 'replace' | 'append'): void {
+    const isFull = this.#rows.length >= this.#batchSize;
+    if (this.#waitingFor !== visit || this.#waiting.length > 0 || isFull) this.flush();
+    const { packed } = visit.conversation;
+    if (!packNewNeighbour(packed, row, mode)) {
+      this.flush();
+      packNewNeighbour(packed, row, mode);
+    }
+    this.#waitingFor = visit;
+    this.#rows.push(this.#index);
     this.#written++;
   }
 
@@ -101,7 +118,8 @@ export class Application implements Outbox {
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#try(() => this.#encode(op));
     // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
-    if (op.verb === 'add' && !isRow(op)) this.flush();
+    if (isRow(op)) return;
+    if (op.verb === 'add') this.flush();
     this.#noteTime(this.#index, performance.now());
   }
 
@@ -132,11 +150,15 @@ export class Application implements Outbox {
 
   /** Sends what waits, and takes down what became of it. */
   flush(): void {
-    const letters = this.#waiting;
-    const visit = this.#waitingFor;
+    const [letters, rows, visit] = [this.#waiting, this.#rows, this.#waitingFor];
     this.#waiting = [];
+    this.#rows = [];
     this.#waitingFor = undefined;
     if (!visit) return;
+    if (rows.length > 0) {
+      for (const [place, refusal] of visit.conversation.sendPacked()) this.#settle(rows[place]!, refusal);
+      return;
+    }
     const requests = letters.map(({ request }) => request);
     const outcomes = visit.conversation.batch(requests, { batchSize: this.#batchSize });
     outcomes.forEach((outcome, i) => {

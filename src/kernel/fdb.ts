@@ -5,13 +5,7 @@ import { ZERO_MAC } from '#model/mac.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
 import type { RowTable } from '#model/row-table.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
-import {
-  encodeDeleteNeighbour,
-  encodeNewNeighbour,
-  type NeighbourRow,
-  NTF,
-  NUD,
-} from '#netlink/route/neighbour.ts';
+import { encodeDeleteNeighbour, type NeighbourRow, NTF, NUD } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
 
 /**
@@ -56,7 +50,7 @@ export function writeFdb(out: Outbox, verb: KernelOp['verb'], wished: Fdb): void
     // A bridge has rows of its own in its own table: to the kernel they are its `self`.
     flags: wished.table === 'self' || wished.dev === BRIDGE_NAME ? NTF.SELF : NTF.MASTER,
   };
-  if (verb !== 'delete') out.send(visit, encodeNewNeighbour(entry, mac === ZERO_MAC ? 'append' : 'replace'));
+  if (verb !== 'delete') out.sendRow(visit, entry, mac === ZERO_MAC ? 'append' : 'replace');
   // A device that has left its bridge has no rows in it: EOPNOTSUPP.
   else
     out.send(visit, encodeDeleteNeighbour(entry), (error) =>

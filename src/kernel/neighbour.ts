@@ -3,12 +3,7 @@ import type { NamespaceName, Neighbour, NeighbourState } from '#model/kernel-sta
 import { PROTOCOL } from '#model/own.ts';
 import type { RowTable } from '#model/row-table.ts';
 import { unencodable } from '#netlink/netlink-error.ts';
-import {
-  encodeDeleteNeighbour,
-  encodeNewNeighbour,
-  type NeighbourRow,
-  NUD,
-} from '#netlink/route/neighbour.ts';
+import { encodeDeleteNeighbour, type NeighbourRow, NUD } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
 
 const STATES = new Map<number, NeighbourState>([
@@ -43,6 +38,5 @@ export function writeNeighbour(out: Outbox, verb: KernelOp['verb'], wished: Neig
   }
   const state = NUMBERS.get(wished.state);
   if (state === undefined) throw unencodable(`a neighbour cannot be made "${wished.state}"`);
-  const entry = { ifindex, dst: wished.ip, mac: wished.mac, state, protocol: PROTOCOL };
-  out.send(visit, encodeNewNeighbour(entry, 'replace'));
+  out.sendRow(visit, { ifindex, dst: wished.ip, mac: wished.mac, state, protocol: PROTOCOL }, 'replace');
 }

@@ -1,6 +1,7 @@
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Request } from '#netlink/message.ts';
 import type { NetlinkError } from '#netlink/netlink-error.ts';
+import type { PlainNeighbour } from '#netlink/route/neighbour.ts';
 import type { Visit } from './visit.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface Outbox {
   index(visit: Visit, dev: string): number;
   /** Messages go out in this order, whatever became of those before. */
   send(visit: Visit, request: Request, recovery?: Recovery): void;
+  /** The same for a row, of which there are thousands. */
+  sendRow(visit: Visit, row: PlainNeighbour, mode: 'replace' | 'append'): void;
   /** Waits until the kernel has what was sent: for what is no message and comes after. */
   flush(): void;
 }

@@ -2,6 +2,7 @@ import { readAcknowledgement } from './acknowledgement.ts';
 import { type Message, messageTypeName, NLM_F, NLMSG, type Request, readMessages } from './message.ts';
 import { encodeTransactionBegin, encodeTransactionEnd } from './netfilter/message.ts';
 import { NetlinkError } from './netlink-error.ts';
+import { PackedRequests, SEND_BYTES } from './packed-requests.ts';
 import { openSocket, type Protocol, type Transport } from './socket.ts';
 
 /** What became of one message of a batch: undefined when the kernel took it, else why not. */
@@ -24,6 +25,10 @@ export interface Conversation {
    * for bytes that are no netlink. When the socket itself fails, the messages without a verdict get that error.
    */
   batch(requests: readonly Request[], options?: { batchSize?: number }): Outcome[];
+  /** For rows, of which there are thousands: messages are put here, and nothing else is sent before `sendPacked`. */
+  readonly packed: PackedRequests;
+  /** Sends what is there, at once, and empties it. Gives the refusals by the place of their message. */
+  sendPacked(): ReadonlyMap<number, NetlinkError>;
   /**
    * The same with the kernel's work done on another thread, for what makes it sleep (deletes). Until it is done the
    * conversation must not be used otherwise.
@@ -38,8 +43,7 @@ export interface Conversation {
 }
 
 /** Messages per send. 64 to 128 is fastest; a thousand is slower than one by one. */
-const BATCH_SIZE = 100;
-const SEND_BYTES = 32 * 1024;
+export const BATCH_SIZE = 100;
 /** The kernel sizes a dump's datagrams after the reader's buffer, up to 32 KiB; single answers can be larger. */
 const RECEIVE_BYTES = 64 * 1024;
 const DUMP_ATTEMPTS = 5;
@@ -53,7 +57,8 @@ export function openConversation(netnsFd?: number, protocol?: Protocol): Convers
 /** A conversation over any transport. Not reentrant: `decode` must not use the same conversation. */
 export function converse(transport: Transport): Conversation {
   const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
-  const sending = Buffer.allocUnsafeSlow(SEND_BYTES);
+  const packed = new PackedRequests();
+  const sending = packed.bytes;
   let sequence = 0;
 
   /** Never 0: that is the sequence number of the kernel's own events. */
@@ -150,6 +155,35 @@ export function converse(transport: Transport): Conversation {
     return outcomes;
   }
 
+  function sendPacked(): Map<number, NetlinkError> {
+    const refusals = new Map<number, NetlinkError>();
+    const { count } = packed;
+    const firstSequence = firstOf(count);
+    sequence += count;
+    packed.stamp(firstSequence);
+    try {
+      transport.send(packed.bytes, packed.length);
+      listen(firstSequence, sequence, (message) => {
+        if (message.type !== NLMSG.ERROR) return false;
+        const index = message.sequence - firstSequence;
+        const refusal = readAcknowledgement(message, packed.get(index));
+        if (refusal) refusals.set(index, refusal);
+        return index === count - 1;
+      });
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      for (let i = 0; i < count; i++) if (!refusals.has(i)) refusals.set(i, error);
+    }
+    packed.clear();
+    return refusals;
+  }
+
+  /** A chunk's numbers are consecutive: starts again rather than wrap within. */
+  function firstOf(count: number): number {
+    if (sequence + count > 0xffffffff) sequence = 0;
+    return sequence + 1;
+  }
+
   async function batchInBackground(requests: readonly Request[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = new Array(requests.length).fill(undefined);
     for (const chunk of chunksOf(requests, BATCH_SIZE)) {
@@ -168,9 +202,7 @@ export function converse(transport: Transport): Conversation {
   function prepare({ requests }: Chunk): { bytes: Buffer; length: number; firstSequence: number } {
     const single = requests.length === 1;
     const bytes = single ? Buffer.from(requests[0]!) : sending;
-    // A chunk's numbers are consecutive: start again rather than wrap within.
-    if (sequence + requests.length > 0xffffffff) sequence = 0;
-    const firstSequence = sequence + 1;
+    const firstSequence = firstOf(requests.length);
     let length = 0;
     requests.forEach((message, i) => {
       if (!single) bytes.set(message, length);
@@ -209,7 +241,16 @@ export function converse(transport: Transport): Conversation {
     if (refused) throw refused;
   }
 
-  return { request, dump, batch, batchInBackground, transact, close: () => transport.close() };
+  return {
+    request,
+    dump,
+    batch,
+    packed,
+    sendPacked,
+    batchInBackground,
+    transact,
+    close: () => transport.close(),
+  };
 }
 
 /** Where the flags of the message before the last are. */

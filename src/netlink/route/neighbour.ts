@@ -14,9 +14,11 @@ import {
   type ValuesOf,
   writeFields,
 } from '../attributes.ts';
-import { familyOf } from '../ip-text.ts';
+import { familyOf, writeIp } from '../ip-text.ts';
+import { writeMac } from '../mac-text.ts';
 import { type Message, NLM_F, type Request, RTM, requireBody } from '../message.ts';
-import { writer } from '../message-writer.ts';
+import { HEADER_BYTES, writer } from '../message-writer.ts';
+import type { PackedRequests } from '../packed-requests.ts';
 import { AF_BRIDGE } from './bridge-port.ts';
 
 /** struct ndmsg, linux/neighbour.h: u8 family, pad, s32 ifindex @4, u16 state @8, u8 flags @10, u8 type @11. */
@@ -74,6 +76,7 @@ const NDA_VLAN = 5;
 const NDA_PORT = 6;
 const NDA_VNI = 7;
 const NDA_IFINDEX = 8;
+const NDA_PROTOCOL = 12;
 const NDA_NH_ID = 13;
 const neighbourFields = defineFields({
   /** The MAC: the key of an FDB entry, the answer of a neighbour. */
@@ -90,7 +93,7 @@ const neighbourFields = defineFields({
   linkNetnsId: field(10, s32),
   sourceVni: field(11, u32),
   /** Who made the entry, like a route's protocol; not kept by FDBs. */
-  protocol: field(12, u8),
+  protocol: field(NDA_PROTOCOL, u8),
   nexthopId: field(NDA_NH_ID, u32),
   flagsExt: field(15, u32),
   cache: field(3, cacheInfo),
@@ -133,6 +136,54 @@ const MODE_FLAGS: Record<NeighbourMode, number> = {
 export function encodeNewNeighbour(entry: NeighbourRequest, mode: NeighbourMode): Request {
   return encode(RTM.NEWNEIGH, MODE_FLAGS[mode], entry, entry.state ?? NUD.PERMANENT);
 }
+
+/** What most rows are made of. */
+export type PlainNeighbour = Pick<
+  NeighbourRequest,
+  'family' | 'ifindex' | 'state' | 'flags' | 'mac' | 'dst' | 'protocol'
+>;
+/** Header, MAC, IPv6 address and protocol. */
+const MOST_PLAIN_BYTES = HEADER_BYTES + NDMSG_BYTES + 12 + 20 + 8;
+
+/** The same message as {@link encodeNewNeighbour} makes, put behind others. False when there is no room. */
+export function packNewNeighbour(
+  packed: PackedRequests,
+  entry: PlainNeighbour,
+  mode: Exclude<NeighbourMode, 'add'>,
+): boolean {
+  if (!packed.hasRoom(MOST_PLAIN_BYTES)) return false;
+  const { bytes, words } = packed;
+  const { mac, dst, protocol } = entry;
+  const start = packed.length;
+  let word = start >> 2;
+  words[word + 1] = RTM.NEWNEIGH | (MODE_FLAGS[mode] << 16);
+  words[word + 3] = 0;
+  words[word + 4] = familyOfEntry(entry);
+  words[word + 5] = entry.ifindex;
+  words[word + 6] = (entry.state ?? NUD.PERMANENT) | ((entry.flags ?? 0) << 16);
+  word += 7;
+  if (mac !== undefined) {
+    words[word] = 10 | (NDA_LLADDR << 16);
+    words[word + 2] = 0;
+    writeMac(mac, bytes, (word + 1) * 4);
+    word += 3;
+  }
+  if (dst !== undefined) {
+    const count = writeIp(dst, bytes, (word + 1) * 4);
+    words[word] = (4 + count) | (NDA_DST << 16);
+    word += 1 + count / 4;
+  }
+  if (protocol !== undefined) {
+    words[word] = 5 | (NDA_PROTOCOL << 16);
+    words[word + 1] = protocol;
+    word += 2;
+  }
+  packed.end(word * 4 - start);
+  return true;
+}
+
+const familyOfEntry = ({ family, dst }: PlainNeighbour): number =>
+  family ?? (dst === undefined ? AF_BRIDGE : familyOf(dst));
 
 /** ENOENT when absent. A MAC with several destinations loses the one given; if it has not that one, all is well. */
 export function encodeDeleteNeighbour(entry: NeighbourRequest): Request {
@@ -208,7 +259,7 @@ export function readNeighbourRow(message: Message, row: NeighbourRow): void {
 
 function encode(type: number, flags: number, entry: NeighbourRequest, state: number): Request {
   const body = writer.start(type, flags, NDMSG_BYTES);
-  writer.bytes[body] = entry.family ?? (entry.dst === undefined ? AF_BRIDGE : familyOf(entry.dst));
+  writer.bytes[body] = familyOfEntry(entry);
   writer.bytes.writeInt32LE(entry.ifindex, body + 4);
   writer.bytes.writeUInt16LE(state, body + 8);
   writer.bytes[body + 10] = entry.flags ?? 0;
