@@ -34,7 +34,7 @@ interface Letter {
 }
 
 /** Of these there are thousands. */
-const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kind === 'neighbour';
+export const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kind === 'neighbour';
 
 /**
  * One run through a list of ops. Messages wait in a batch for as long as the next ones are for the same namespace and
@@ -44,7 +44,8 @@ export class Application implements Outbox {
   readonly #ops: readonly KernelOp[];
   readonly #visits: Visits;
   readonly #batchSize: number;
-  readonly #dresses: ReadonlyMap<string, Link>;
+  /** Sought when the first link is written. */
+  #dresses: ReadonlyMap<string, Link> | undefined;
   readonly #refused = new RefusedInterfaces();
   readonly #results: OpResult[];
   #waiting: Letter[] = [];
@@ -59,7 +60,6 @@ export class Application implements Outbox {
     this.#ops = ops;
     this.#visits = visits;
     this.#batchSize = batchSize;
-    this.#dresses = peerDresses(ops);
     this.#results = ops.map((op) => ({ ok: true, op }));
   }
 
@@ -81,7 +81,9 @@ export class Application implements Outbox {
   }
 
   index(visit: Visit, dev: string): number {
-    if (!visit.knows(dev)) this.flush();
+    const known = visit.knownIndexOf(dev);
+    if (known !== undefined) return known;
+    this.flush();
     return visit.indexOf(dev);
   }
 
@@ -116,7 +118,7 @@ export class Application implements Outbox {
     const op = this.#ops[this.#index]!;
     const error = this.#refused.refusalOf(op);
     if (error) this.#results[this.#index] = { ok: false, op, error };
-    else this.#try(() => this.#encode(op));
+    else this.#encode(op);
     // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
     if (isRow(op)) return;
     if (op.verb === 'add') this.flush();
@@ -132,17 +134,15 @@ export class Application implements Outbox {
 
   #encode(op: KernelOp): void {
     const { verb, object } = op;
-    if (object.kind === 'link' && op.verb !== 'delete') writeLink(this, op, object, this.#dresses);
-    else if (object.kind === 'guard') writeGuard(this, verb, object);
-    else if (object.kind === 'address') writeAddress(this, op, object);
-    else if (object.kind === 'route') writeRoute(this, verb, object);
-    else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
-    else if (object.kind === 'fdb') writeFdb(this, verb, object);
-  }
-
-  #try(write: () => void): void {
     try {
-      write();
+      if (object.kind === 'fdb') writeFdb(this, verb, object);
+      else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
+      else if (object.kind === 'link' && op.verb !== 'delete') {
+        this.#dresses ??= peerDresses(this.#ops);
+        writeLink(this, op, object, this.#dresses);
+      } else if (object.kind === 'guard') writeGuard(this, verb, object);
+      else if (object.kind === 'address') writeAddress(this, op, object);
+      else if (object.kind === 'route') writeRoute(this, verb, object);
     } catch (error) {
       this.#settle(this.#index, error);
     }

@@ -1,6 +1,6 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
-import { Application } from './apply.ts';
+import { Application, isRow } from './apply.ts';
 import { idleRows } from './idle-rows.ts';
 import type { Kernel, KernelEvent, Miss, MissSource, Observed, Scope } from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
@@ -39,9 +39,7 @@ export class RealKernel implements Kernel {
 
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
-    const rows = ops.filter(({ object: { kind } }) => kind === 'fdb' || kind === 'neighbour');
-    if (rows.length < MANY_ROWS) return run();
-    return this.#watch.withoutRows(run);
+    return hasManyRows(ops) ? this.#watch.withoutRows(run) : run();
   }
 
   /** Our own writes are told too, as anybody's. Keeps the process running until stopped. */
@@ -79,4 +77,9 @@ export class RealKernel implements Kernel {
       visits.close();
     }
   }
+}
+
+function hasManyRows(ops: readonly KernelOp[]): boolean {
+  let rows = 0;
+  return ops.length >= MANY_ROWS && ops.some((op) => isRow(op) && ++rows === MANY_ROWS);
 }

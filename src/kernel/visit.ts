@@ -52,8 +52,8 @@ export class Visit {
   }
 
   /** Whether the index needs no asking. */
-  knows(name: string): boolean {
-    return this.#indexes.has(name);
+  knownIndexOf(name: string): number | undefined {
+    return this.#indexes.get(name);
   }
 
   forgetIndexes(): void {
