@@ -1,17 +1,27 @@
+import { statSync } from 'node:fs';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { close } from '#netlink/libc.ts';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
+import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import type { Link } from '#netlink/route/link.ts';
 import type { Miss, MissSource } from './kernel.ts';
 import { MissTap } from './miss-tap.ts';
+
+const CHECK_INTERVAL_MS = 300;
+
+/** A namespace and the tap that keeps it in being: meanwhile no other has its inode. */
+interface Tapped extends Pick<OpenNamespace, 'cookie' | 'dev' | 'inode'> {
+  readonly tap: MissTap;
+}
 
 /**
  * Hears the misses of the overlay namespaces whose VXLAN device tells them. Its sockets keep a namespace in being, so
  * they go with the device, and with the namespace's name.
  */
 export class MissWatch {
-  readonly #taps = new Map<NamespaceName, { readonly cookie: string; readonly tap: MissTap }>();
+  readonly #taps = new Map<NamespaceName, Tapped>();
+  /** That a name has lost its mount no event tells, and no device can go that would: we keep them. */
+  #checking: NodeJS.Timeout | undefined;
   #onMisses: ((misses: readonly Miss[]) => void) | undefined;
 
   listen(onMisses: (misses: readonly Miss[]) => void): void {
@@ -32,7 +42,8 @@ export class MissWatch {
   /** Its name may be another's by now, or nobody's. */
   check(ns: NamespaceName): void {
     const known = this.#taps.get(ns);
-    if (known && openAs(ns, known.cookie, () => true) !== true) this.#forget(ns);
+    const named = known && statSync(namedNamespacePath(ns), { throwIfNoEntry: false });
+    if (known && (named?.dev !== known.dev || named.ino !== known.inode)) this.#forget(ns);
   }
 
   mute({ ns, port }: MissSource, forMs: number): void {
@@ -49,24 +60,27 @@ export class MissWatch {
   }
 
   #open(ns: NamespaceName, cookie: string, deaf: readonly number[]): void {
-    const onMisses = (misses: readonly Miss[]) => this.#onMisses?.(misses);
-    const tap = openAs(ns, cookie, (fd) => new MissTap(ns, fd, deaf, onMisses));
-    if (tap) this.#taps.set(ns, { cookie, tap });
+    const opened = openNamespace(namedNamespacePath(ns));
+    if (typeof opened === 'string') return;
+    const { fd, dev, inode } = opened;
+    try {
+      if (opened.cookie !== cookie) return;
+      const tap = new MissTap(ns, fd, deaf, (misses) => this.#onMisses?.(misses));
+      this.#taps.set(ns, { cookie, dev, inode, tap });
+      this.#checking ??= setInterval(() => this.#checkAll(), CHECK_INTERVAL_MS).unref();
+    } finally {
+      close(fd);
+    }
+  }
+
+  #checkAll(): void {
+    for (const ns of [...this.#taps.keys()]) this.check(ns);
   }
 
   #forget(ns: NamespaceName): void {
     this.#taps.get(ns)?.tap.close();
-    this.#taps.delete(ns);
-  }
-}
-
-/** Undefined when the name is not that namespace's. */
-function openAs<T>(ns: NamespaceName, cookie: string, use: (fd: number) => T): T | undefined {
-  const opened = openNamespace(namedNamespacePath(ns));
-  if (typeof opened === 'string') return undefined;
-  try {
-    return opened.cookie === cookie ? use(opened.fd) : undefined;
-  } finally {
-    close(opened.fd);
+    if (!this.#taps.delete(ns) || this.#taps.size > 0) return;
+    clearInterval(this.#checking);
+    this.#checking = undefined;
   }
 }
