@@ -6,9 +6,15 @@ const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 180_000, ho
 /** Killing, cutting off, evicting, booting anew and filling up, real and simulated. */
 const FAULTS = [
   'test/sim*.test.ts',
-  ...['controller-away', 'crash-points', 'full-disk', 'host-reboot', 'ipam', 'store-killed'].map(
-    (name) => `test/cluster/${name}.test.ts`,
-  ),
+  ...[
+    'controller-away',
+    'crash-points',
+    'full-disk',
+    'host-reboot',
+    'ipam',
+    'set-mode-faults',
+    'store-killed',
+  ].map((name) => `test/cluster/${name}.test.ts`),
 ];
 
 export default defineConfig({

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { type KernelState, kernelObjects, kernelStateOf } from '#model/kernel-state.ts';
+import { type KernelState, kernelObjects, kernelStateOf, type Link } from '#model/kernel-state.ts';
 import { hostTag } from '#model/own.ts';
 import type { Network, StoredRecord, Tunnel, TunnelChange } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
-import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { isInPlace, TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import type { Vni } from '#model/vni.ts';
 import { desired } from './desired.ts';
 import { diff } from './diff.ts';
+import { needsRebuild } from './link.ts';
 import { order } from './order.ts';
 import { applyToModel } from './test-kernel.ts';
 import { testEndpoint, testFacts, testHost, testId, testNetwork, testView } from './test-world.ts';
+import { isSendingTunnel } from './tunnel.ts';
 
 /* What each phase of a change asks of one host's kernel, as command lines. */
 
@@ -91,6 +94,35 @@ describe('a change of a running network', () => {
         [...link.values()].filter((each) => name.test(each.name)).map(({ mtu }) => mtu!);
       expect(Math.max(...mtuOf(/^eth/))).toBeLessThanOrEqual(Math.min(...mtuOf(/^(br|vxlan|p)/)));
     }
+  });
+
+  it.each(TUNNEL_MODES.flatMap((from) => TUNNEL_MODES.map((to) => [from, to] as const)))(
+    'from %s to %s needs another device exactly when the kernel refuses the change on a live one',
+    (from, to) => {
+      const [was, is] = [from, to].map(
+        (mode) => wishedOf({ ...testNetwork(1), ...BEFORE, mode }).link.get(`${NS} vxlan0`)!,
+      );
+      expect(needsRebuild(is!, was!)).toBe(!isInPlace(from, to));
+    },
+  );
+
+  it('by another VNI deletes no device that sends, until another does', () => {
+    const half: Tunnel = { ...BEFORE, mode: 'flood', transitVni: 1_048_700 as Vni, device: 1 };
+    const end: Tunnel = { ...BEFORE, mode: 'flood' };
+    const [, first, second] = phasesOf(BEFORE, half);
+    const states = [...[first!, second!], ...phasesOf(half, end).slice(1)].map(wishedOf);
+    const steps = states.slice(1).map((state, i) => opsBetween(states[i]!, state));
+    const deleted = steps.map((ops) =>
+      ops.filter(({ verb, object }) => verb === 'delete' && object.kind === 'link'),
+    );
+    expect(deleted.map((ops) => ops.map(({ object }) => (object as Link).name))).toEqual([
+      [],
+      ['vxlan0'],
+      [],
+      ['vxlan1'],
+    ]);
+    expect(deleted.flat().filter(({ object }) => isSendingTunnel(object))).toEqual([]);
+    expect([...states.at(-1)!.link.keys()]).toContain(`${NS} vxlan0`);
   });
 
   it.each(TUNNEL_MODES.flatMap((from) => TUNNEL_MODES.map((to) => [from, to] as const)))(

@@ -94,6 +94,12 @@ describe.sequential('a host that is away', () => {
     ]);
     net.world.agent('h2').start();
     await untilChanged();
+    // It missed the way that loses nothing, and says for how long its tunnel was away.
+    const { id } = await net.record();
+    await until('h2 tells', async () => {
+      const [outage] = (await net.world.status('h2')).status?.outages ?? [];
+      return outage?.network === id && outage.durationMs > 0;
+    });
   });
 
   test('and goes amid a change does not hold it up for ever', async () => {

@@ -46,6 +46,7 @@ export interface StatusJson {
   readonly status?: {
     readonly drift?: readonly object[];
     readonly failing?: readonly object[];
+    readonly outages?: readonly { readonly network: string; readonly durationMs: number }[];
     readonly appliedRevision?: string;
     readonly headRevision?: string;
   };
