@@ -1,5 +1,5 @@
-import { addressAt, type Cidr, cidrContains, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
-import { FAMILY_BITS, type Ip, ipFromNumber, ipToNumber } from '#model/ip.ts';
+import { addressAt, addressesIn, type Cidr, cidrContains, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
+import { FAMILY_BITS, type Ip } from '#model/ip.ts';
 import type { Subnet } from '#model/records.ts';
 
 /** Fewer addresses leave nothing for endpoints beside the reserved ones: /30 and /126 are the smallest subnets. */
@@ -48,13 +48,7 @@ export function findFreeAddress(
   order: 'lowest' | 'highest' = 'lowest',
 ): Ip | undefined {
   const reserved = reservedAddresses(cidr);
-  const family = cidrFamily(range);
-  const first = ipToNumber(ipOf(range));
-  const last = first + cidrSize(range) - 1n;
-  const step = order === 'lowest' ? 1n : -1n;
-  for (let n = order === 'lowest' ? first : last; n >= first && n <= last; n += step) {
-    const ip = ipFromNumber(n, family);
+  for (const ip of addressesIn(range, order))
     if (ip !== gateway && !reserved.has(ip) && !isTaken(ip)) return ip;
-  }
   return undefined;
 }

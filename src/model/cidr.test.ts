@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   addressAt,
+  addressesIn,
   type Cidr,
   cidrContains,
   cidrFamily,
@@ -99,4 +100,19 @@ it.each([
 ])('%s and %s overlap: %s', (a, b, overlap) => {
   expect(cidrsOverlap(a as Cidr, b as Cidr)).toBe(overlap);
   expect(cidrsOverlap(b as Cidr, a as Cidr)).toBe(overlap);
+});
+
+it.each([
+  '10.1.0.0/28',
+  '10.1.2.250/31',
+  '10.1.252.0/22',
+  'fd00::1:fff0/124',
+  'fd00::/118',
+  'fd00:0:1::/120',
+  'fd00::4/126',
+])('the addresses in %s are those at its offsets, in either order', (text) => {
+  const cidr = text as Cidr;
+  const all = Array.from({ length: Number(cidrSize(cidr)) }, (_, i) => addressAt(cidr, BigInt(i)));
+  expect([...addressesIn(cidr)]).toEqual(all);
+  expect([...addressesIn(cidr, 'highest')]).toEqual(all.reverse());
 });

@@ -60,6 +60,29 @@ export const cidrSize = (cidr: Cidr): bigint =>
 export const addressAt = (cidr: Cidr, offset: bigint): Ip =>
   ipFromNumber(ipToNumber(ipOf(cidr)) + offset, cidrFamily(cidr));
 
+/** How many low bits of an address its last written group has, and to what base it is written. */
+const LAST_GROUP = { 4: { bits: 8n, radix: 10 }, 6: { bits: 16n, radix: 16 } } as const;
+
+/** All addresses of a subnet in that order, each made when asked for; in a group of text only its end is new. */
+export function* addressesIn(cidr: Cidr, order: 'lowest' | 'highest' = 'lowest'): Generator<Ip> {
+  const family = cidrFamily(cidr);
+  const { bits, radix } = LAST_GROUP[family];
+  const first = ipToNumber(ipOf(cidr));
+  const last = first + cidrSize(cidr) - 1n;
+  const step = order === 'lowest' ? 1 : -1;
+  for (let at = order === 'lowest' ? first : last; at >= first && at <= last; ) {
+    const base = (at >> bits) << bits;
+    const end = base + (1n << bits) - 1n;
+    const low = first > base ? Number(first - base) : 0;
+    const high = Number((last < end ? last : end) - base);
+    // However the zeros before it are written, they are for every last group but 0.
+    const stem = ipFromNumber(base + 1n, family).slice(0, -1);
+    for (let n = Number(at - base); n >= low && n <= high; n += step)
+      yield n === 0 ? ipFromNumber(base, family) : ((stem + n.toString(radix)) as Ip);
+    at = order === 'lowest' ? end + 1n : base - 1n;
+  }
+}
+
 /** The offset of an address from the subnet's first; negative or too large when it is outside. */
 export const offsetIn = (cidr: Cidr, ip: Ip): bigint => ipToNumber(ip) - ipToNumber(ipOf(cidr));
 
