@@ -11,6 +11,7 @@ import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
+import { letGoFirst } from './pace.ts';
 import { publish } from './publish.ts';
 import { isResting } from './rest.ts';
 import { plug } from './shortcut.ts';
@@ -20,6 +21,7 @@ import { markDirty, markUrgent } from './turn.ts';
 /** Every attach waits its turn (see {@link grantWaiting}). */
 export function beginAttach(state: AgentState, request: number, ask: AttachAsk): AgentEffect[] {
   state.wishesNothing = false;
+  letGoFirst(state);
   state.attaching.set(request, { ask, sinceMs: state.nowMs, phase: 'waiting', revision: 0, notices: [] });
   return [];
 }
@@ -94,7 +96,9 @@ const isGranting = ({ attaching }: AgentState): boolean =>
 /** Whether the controller knows all that this host gave and took: what it grants then cannot collide. */
 const isSettled = (state: AgentState): boolean =>
   state.releasing.size === 0 &&
-  ownWords(state).every(({ published, state: is }) => published && is === 'attached');
+  ownWords(state).every(({ published, state: is, endpoint }) =>
+    is === 'attached' ? published : state.told.has(endpoint.id),
+  );
 
 export function endAttachGrant(
   state: AgentState,

@@ -113,6 +113,7 @@ describe('detach', () => {
       notices: [],
     });
     expect(await rowsFor(h2, endpoint)).toBe(0);
+    await cluster.settle(500);
     expect((await objectsOf(h1)).filter(({ kind }) => kind === 'namespace')).toEqual([]);
     expect(h1.journal.has(endpoint.id)).toBe(false);
   });

@@ -1,5 +1,6 @@
+import type { Id } from '#model/id.ts';
 import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
-import { askAgainToDetach, beginDetach, endDetachGrant, settleDetaches } from './detach.ts';
+import { askAgainToDetach, beginDetach, endDetachGrant, forgetDetached, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { dropIdle, findIdle } from './idle-rows.ts';
@@ -20,6 +21,7 @@ import { forgetStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { endPublishStations, publishStations } from './stations.ts';
 import { beginTurn, endTurn, failLook, markUrgent, retryTurn, takeLook } from './turn.ts';
+import { endUnplug, unplugWaiting } from './unplug.ts';
 import { forgetVain } from './vain-questions.ts';
 
 /**
@@ -32,8 +34,10 @@ export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Mo
   return [
     ...react(state, event),
     ...grantWaiting(state, chance),
+    ...settleDetaches(state),
     ...settle(state),
     ...hearAgain(state),
+    ...unplugWaiting(state),
     ...beginTurn(state),
   ];
 }
@@ -41,7 +45,7 @@ export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Mo
 /** Between turns: answers everybody whose wish the kernel now fulfils. */
 function settle(state: AgentState): AgentEffect[] {
   if (state.turn.phase !== 'idle') return [];
-  return [...settleAttaches(state), ...settleDetaches(state), ...settleResets(state)];
+  return [...settleAttaches(state), ...settleResets(state)];
 }
 
 function react(state: AgentState, event: AgentEvent): AgentEffect[] {
@@ -68,7 +72,11 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'stations-published':
       return endPublishStations(state, event.adoption);
     case 'journaled':
-      return [...noteJournaled(state, event.key, event.entry), ...noteHandBackJournaled(state, event.key)];
+      return [
+        ...noteJournaled(state, event.key, event.entry),
+        ...forgetDetached(state, event.key as Id),
+        ...noteHandBackJournaled(state, event.key),
+      ];
     case 'journal-failed':
       giveUpHandBack(state, event.key);
       return failJournal(state, event.key, event.rejection);
@@ -96,6 +104,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return event.purpose.answers
         ? answerMisses(state, event.purpose.answers, event.results)
         : endShortcut(state, event.purpose, event.results);
+    case 'unplugged':
+      return endUnplug(state, event.endpoints, event.results);
     case 'tick':
       return beat(state);
   }

@@ -7,9 +7,10 @@ import type { AgentEffect, DetachAsk } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { keepOwnWord, keepOwnWords } from './own-word.ts';
+import { letGoFirst } from './pace.ts';
 import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
-import { markUrgent } from './turn.ts';
+import { markDirty, markUrgent } from './turn.ts';
 
 /** Longer than this nobody waits for a controller that hears and does not answer. */
 const TELL_LIMIT_MS = 5_000;
@@ -22,10 +23,11 @@ const TOLD_LATER: Notice = {
   next: 'nothing to do: the agent tells the controller as soon as it is back.',
 };
 
-/** Takes endpoints out of the kernel and tells the controller. Detaching what is not there is success. */
+/** Tells the controller, and takes endpoints out of the kernel (unplug.ts). Detaching what is not there is success. */
 export function beginDetach(state: AgentState, request: number, ask: DetachAsk): AgentEffect[] {
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
+  letGoFirst(state);
   state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs });
   return found.flatMap((endpoint) => dropAttachment(state, endpoint.id));
 }
@@ -68,7 +70,7 @@ const FIXES = {
 const refuse = (reason: keyof typeof FIXES, wanted: string, problem: string): Rejection =>
   reject(reason, fault('endpoint', wanted, problem, FIXES[reason]));
 
-/** Marks an endpoint as going: remembered first, then taken out of the kernel, then told. Idempotent. */
+/** Marks an endpoint as going: remembered, taken out of the kernel, and told. Idempotent. */
 export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   const attachment = state.attachments.get(id);
   const endpoint = attachment?.endpoint ?? state.view.endpoints.get(id);
@@ -76,11 +78,12 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   if (!attachment) return release(state, endpoint);
   const entry = { ...attachment, state: 'detaching' } as const;
   state.attachments.set(id, entry);
+  state.unplugging.set(id, 'waiting');
   keepOwnWord(state, entry);
   rest(state, endpoint);
   // A publication under way must not overtake the detach: it is told after that has ended.
   const tell = state.publishing.has(id) ? [] : askToDetach(state, endpoint);
-  return [...keepJournal(state, id), ...tell, ...markUrgent(state)];
+  return [...keepJournal(state, id), ...tell, ...markDirty(state)];
 }
 
 /** Gives back what the journal knows nothing of. */
@@ -99,34 +102,43 @@ export function askToDetach({ session, telling }: AgentState, { id, generation }
 
 /** A session began, or time has passed: what could not be told before is told now. */
 export function askAgainToDetach(state: AgentState): AgentEffect[] {
-  const { attachments, publishing, releasing } = state;
+  const { attachments, publishing, releasing, told } = state;
   const detaching = [...attachments.values()].filter(
-    ({ state: is, endpoint }) => is === 'detaching' && !publishing.has(endpoint.id),
+    ({ state: is, endpoint: { id } }) => is === 'detaching' && !publishing.has(id) && !told.has(id),
   );
   const untold = [...detaching.map(({ endpoint }) => endpoint), ...releasing.values()];
   return untold.flatMap((endpoint) => askToDetach(state, endpoint));
 }
 
-/** The controller has taken note, or says it never will: either way nothing is left to remember. */
+/** The controller has taken note, or says it never will: either way nobody is left to be told. */
 export function endDetachGrant(state: AgentState, endpoint: Id, refused?: Rejection): AgentEffect[] {
   state.telling.delete(endpoint);
   // Unreachable: remembered, and told again.
   if (refused?.reason === 'unavailable') return [];
   state.releasing.delete(endpoint);
   if (state.attachments.get(endpoint)?.state !== 'detaching') return [];
-  // The journal still says the opposite, for a full disk perhaps: asked once more when it no longer does.
-  if (state.untoldOnDisk.has(endpoint)) return [];
-  state.attachments.delete(endpoint);
-  return keepJournal(state, endpoint);
+  state.told.add(endpoint);
+  return forgetDetached(state, endpoint);
 }
 
-/** Answers the detaches whose endpoints are out of the kernel and, while there is a session, known to be gone. */
+/** Once it is told and out of the kernel nothing is left to remember. */
+export function forgetDetached(state: AgentState, id: Id): AgentEffect[] {
+  const { attachments, told, unplugging } = state;
+  if (attachments.get(id)?.state !== 'detaching' || !isTold(state, id) || unplugging.has(id)) return [];
+  attachments.delete(id);
+  told.delete(id);
+  return keepJournal(state, id);
+}
+
+/** For good: not while the journal still says the opposite, for a full disk perhaps. */
+const isTold = ({ attachments, told, untoldOnDisk }: AgentState, id: Id): boolean =>
+  !attachments.has(id) || (told.has(id) && !untoldOnDisk.has(id));
+
+/** Answers the detaches that, while there is a session, the controller has taken note of; else the journal has. */
 export function settleDetaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
-  // Something is still to be done in the kernel.
-  if (state.turn.urgent) return effects;
   for (const [request, { endpoints, sinceMs }] of state.detaching) {
-    const told = endpoints.every(({ id }) => !state.attachments.has(id) && !state.releasing.has(id));
+    const told = endpoints.every(({ id }) => isTold(state, id) && !state.releasing.has(id));
     const isPatient = state.nowMs - sinceMs < TELL_LIMIT_MS;
     if (!told && state.session.connected && isPatient) continue;
     // What nobody else knows must be remembered here.

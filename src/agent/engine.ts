@@ -77,11 +77,11 @@ export class Engine {
   }
 
   /** Leaves the data plane as it is. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.stopped = true;
     for (const stop of this.stops) stop();
     this.parts.uplink.disconnect('the agent stops');
-    this.viewFile.close();
+    await this.viewFile.close();
   }
 
   attach(ask: AttachAsk): Promise<Answer | Rejection> {
@@ -192,6 +192,14 @@ export class Engine {
       case 'find-idle':
         void this.findIdle(effect.overlays, effect.idleMs);
         return;
+      case 'unplug': {
+        const { ops, scope, endpoints } = effect;
+        // After what was begun before, but nothing waits for it.
+        void this.applying
+          .then(() => this.parts.kernel.apply(ops, scope))
+          .then((results) => this.dispatch({ event: 'unplugged', endpoints, results }));
+        return;
+      }
       case 'report-status':
         void uplink.reportStatus(effect.status);
         return;

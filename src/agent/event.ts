@@ -80,6 +80,7 @@ export type AgentEvent =
     }
   | { readonly event: 'missed'; readonly misses: readonly Miss[] }
   | { readonly event: 'found-idle'; readonly rows: readonly Fdb[] }
+  | { readonly event: 'unplugged'; readonly endpoints: readonly Id[]; readonly results: readonly OpResult[] }
   | { readonly event: 'tick' };
 
 /** Why a shortcut was taken: for an attach, to come up to a revision, or for those who asked; they hear it then. */
@@ -132,6 +133,13 @@ export type AgentEffect =
   | { readonly effect: 'send-frames'; readonly frames: readonly FrameOut[] }
   | { readonly effect: 'mute-misses'; readonly source: MissSource; readonly forMs: number }
   | { readonly effect: 'find-idle'; readonly overlays: readonly NamespaceName[]; readonly idleMs: number }
+  /** Deletes ports, which takes long: nothing that comes after waits for it. */
+  | {
+      readonly effect: 'unplug';
+      readonly endpoints: readonly Id[];
+      readonly ops: readonly KernelOp[];
+      readonly scope: Scope;
+    }
   | { readonly effect: 'report-status'; readonly status: HostStatus }
   | { readonly effect: 'answer'; readonly request: number; readonly answer: Answer | Rejection };
 

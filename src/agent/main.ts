@@ -152,7 +152,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   engine.start();
   await aborted(signal);
   log.info('stopping; the data plane stays as it is');
-  engine.stop();
+  await engine.stop();
   await server.close();
   for (const clients of [own, operator]) clients.close();
 }

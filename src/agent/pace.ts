@@ -11,6 +11,9 @@ const GLANCE_SHARE = 1 / 4;
 const SHORTEST_DISTANCE_MS = 50;
 /** Mending is not put off for longer. */
 const LONGEST_GLANCE_DISTANCE_MS = 300;
+/** Requests come in bursts: a turn that nobody waits for lets them go first, but not for longer than the other time. */
+const QUIET_MS = 25;
+const LONGEST_COURTESY_MS = 500;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
@@ -40,6 +43,13 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
   turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
   if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
+}
+
+/** Somebody asks for something: turns wait a little. */
+export function letGoFirst({ turn, nowMs }: AgentState): void {
+  const untilMs = Math.min(nowMs + QUIET_MS, turn.lastLookMs + LONGEST_COURTESY_MS);
+  turn.nextLookMs = Math.max(turn.nextLookMs, untilMs);
+  turn.nextGlanceMs = Math.max(turn.nextGlanceMs, untilMs);
 }
 
 /** Whether a glance is due though nothing is known to have happened. */

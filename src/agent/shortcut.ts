@@ -7,12 +7,14 @@ import { rulesOf } from '#plan/kinds.ts';
 import { wishFor } from '#plan/mend-row.ts';
 import { order } from '#plan/order.ts';
 import { answerAttach, isPromised } from './answer.ts';
+import type { Attachment } from './attachment.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { thisHost } from './place-of.ts';
 import { scopeOf } from './scope.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { isLooking, markDirty, markUrgent } from './turn.ts';
+import { isNameLeaving } from './unplug.ts';
 
 /*
  * A turn looks at everything, which is slow where there is much. What one endpoint's coming or going means for the
@@ -23,7 +25,7 @@ import { isLooking, markDirty, markUrgent } from './turn.ts';
 /** An endpoint of this host is promised: its port and interface are written at once. Empty when a turn must do it. */
 export function plug(state: AgentState, request: number): AgentEffect[] {
   const { attachment, stood } = state.attaching.get(request) ?? {};
-  if (!attachment || stood) return [];
+  if (!attachment || stood || isNameLeaving(state, attachment)) return [];
   const { endpoint, namespace } = attachment;
   const network = state.view.networks.get(endpoint.network);
   const host = thisHost(state);
@@ -88,10 +90,15 @@ function opsForAsked(state: AgentState, before?: Endpoint, after?: Endpoint): Ke
   return [...gone, ...addAll(moved)];
 }
 
-/** The controller's echo of what this host has done itself. */
-const isAtRest = ({ attachments }: AgentState, after: Endpoint | undefined): boolean => {
-  const attachment = after && attachments.get(after.id);
-  return attachment?.state === 'attached' && attachment.endpoint.generation === after?.generation;
+/** The controller's echo of what this host has done itself, or is about to do. */
+const isAtRest = ({ attachments, attaching }: AgentState, after: Endpoint | undefined): boolean => {
+  const isIt = (attachment: Attachment | undefined) =>
+    attachment?.state === 'attached' &&
+    attachment.endpoint.id === after?.id &&
+    attachment.endpoint.generation === after.generation;
+  return (
+    isIt(after && attachments.get(after.id)) || [...attaching.values()].some((each) => isIt(each.attachment))
+  );
 };
 
 function rowsOf(state: AgentState, endpoint: Endpoint, when?: 'asked'): (Fdb | Neighbour)[] | undefined {

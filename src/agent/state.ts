@@ -46,6 +46,10 @@ export interface AgentState {
   readonly releasing: Map<Id, Endpoint>;
   /** Endpoints of which the controller is being told that they are detached. */
   readonly telling: Set<Id>;
+  /** Endpoints that are detached, of which the controller has taken note. */
+  readonly told: Set<Id>;
+  /** Detached endpoints whose ports are to be deleted, or being deleted (see unplug.ts). */
+  readonly unplugging: Map<Id, 'waiting' | 'going'>;
   /** Endpoints that the controller took away since this process began. */
   readonly revoked: Map<Id, Endpoint>;
   /** Addresses given back here (`network address`), and until when nobody gets them. */
@@ -208,6 +212,12 @@ const emptyState = (start: AgentStart): AgentState => ({
   orphansPossible: true,
   releasing: new Map(),
   telling: new Set(),
+  told: new Set(),
+  unplugging: new Map(
+    [...start.attachments].flatMap(({ endpoint, state: is }) =>
+      is === 'detaching' ? [[endpoint.id, 'waiting']] : [],
+    ),
+  ),
   revoked: new Map(),
   resting: new Map(),
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),

@@ -268,6 +268,12 @@ export class TestAgent {
         const rows = await this.kernel.idleRows(effect.overlays, effect.idleMs);
         return this.dispatch({ event: 'found-idle', rows });
       }
+      case 'unplug': {
+        const { endpoints, ops, scope } = effect;
+        this.ops.push(...ops);
+        const results = await this.kernel.apply(ops, scope);
+        return this.dispatch({ event: 'unplugged', endpoints, results });
+      }
       case 'report-status':
         return this.connected
           ? this.cluster.controller.dispatch({ event: 'status-reported', status: effect.status })

@@ -25,7 +25,9 @@ export class ViewFile {
   private readonly view: SnapshotView;
   private readonly log: Logger;
   private readonly onKept: (revision: Revision) => void;
+  private due = false;
   private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | undefined;
 
   constructor(file: string, view: SnapshotView, log: Logger, onKept: (revision: Revision) => void) {
     this.file = file;
@@ -35,20 +37,31 @@ export class ViewFile {
   }
 
   keepSoon(): void {
-    this.timer ??= setTimeout(() => this.keepNow(), WRITE_DELAY_MS);
+    this.due = true;
+    if (!this.writing) this.timer ??= setTimeout(() => this.begin(), WRITE_DELAY_MS);
   }
 
   /** A write that is due happens now. */
-  close(): void {
-    if (this.timer) this.keepNow();
+  async close(): Promise<void> {
+    await this.writing;
+    clearTimeout(this.timer);
+    if (this.due) await this.keep();
   }
 
-  private keepNow(): void {
-    clearTimeout(this.timer);
+  private begin(): void {
     this.timer = undefined;
+    this.writing = this.keep().then(() => {
+      this.writing = undefined;
+      if (this.due) this.keepSoon();
+    });
+  }
+
+  /** As it is now; the disk takes its time beside all else. */
+  private async keep(): Promise<void> {
+    this.due = false;
     const { revision } = this.view;
     try {
-      writeWhole(this.file, formatView(this.view));
+      await writeWhole(this.file, Buffer.concat(formatView(this.view)));
       this.onKept(revision);
     } catch (error) {
       this.log.warn({ file: this.file, error: String(error) }, 'the view cannot be kept');
@@ -56,14 +69,14 @@ export class ViewFile {
   }
 }
 
-function writeWhole(file: string, parts: readonly Uint8Array[]): void {
+async function writeWhole(file: string, bytes: Buffer): Promise<void> {
   const draft = path.join(path.dirname(file), `.${path.basename(file)}.new`);
-  const fd = fs.openSync(draft, 'w', 0o600);
+  const handle = await fs.promises.open(draft, 'w', 0o600);
   try {
-    fs.writeFileSync(fd, Buffer.concat(parts));
-    fs.fdatasyncSync(fd);
+    await handle.writeFile(bytes);
+    await handle.datasync();
   } finally {
-    fs.closeSync(fd);
+    await handle.close();
   }
-  fs.renameSync(draft, file);
+  await fs.promises.rename(draft, file);
 }

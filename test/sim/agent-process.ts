@@ -170,6 +170,9 @@ export class AgentProcess {
           this.dispatch({ event: 'found-idle', rows });
         });
         break;
+      case 'unplug':
+        this.#unplug(effect);
+        break;
       case 'report-status': {
         const { controller } = this.#world;
         this.#machine.applied = Math.max(this.#machine.applied, effect.status.appliedRevision);
@@ -255,6 +258,20 @@ export class AgentProcess {
       const results = await this.#machine.apply(write.ops, write.scope);
       this.#after(0, 2, () => done(results));
     });
+  }
+
+  /** After what was begun before, and beside all that comes after. */
+  #unplug({ endpoints, ops, scope }: Extract<AgentEffect, { effect: 'unplug' }>): void {
+    const { timeline, random } = this.#world;
+    checkOps(this.#world, this.#machine, this, ops);
+    timeline.at(
+      Math.max(this.#lastWriteMs, timeline.nowMs + random.between(1, random.chance(0.1) ? 300 : 50)),
+      async () => {
+        if (!this.isAlive) return;
+        const results = await this.#machine.kernel.apply(ops, scope);
+        this.#after(0, 2, () => this.dispatch({ event: 'unplugged', endpoints, results }));
+      },
+    );
   }
 
   #hearKernel(change: KernelEvent): void {

@@ -101,8 +101,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a detach is not written down',
     file: 'agent/detach.ts',
-    find: 'return [...keepJournal(state, id), ...tell, ...markUrgent(state)];',
-    become: 'return [...tell, ...markUrgent(state)];',
+    find: 'return [...keepJournal(state, id), ...tell, ...markDirty(state)];',
+    become: 'return [...tell, ...markDirty(state)];',
   },
   {
     name: 'a detach that nobody heard is not told again',

@@ -1,0 +1,57 @@
+import type { Id } from '#model/id.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import { localObjects } from '#plan/endpoint-objects.ts';
+import type { Attachment } from './attachment.ts';
+import { forgetDetached } from './detach.ts';
+import type { AgentEffect } from './event.ts';
+import { scopeOf } from './scope.ts';
+import { thisHost } from './shortcut.ts';
+import type { AgentState } from './state.ts';
+import { markDirty, markUrgent } from './turn.ts';
+
+/*
+ * The kernel takes some 16 ms to delete a port, and hardly more for many of one network. Nobody waits for it: those
+ * that are to go gather while others go. Until they are gone the journal says `detaching`: a killed agent begins again.
+ */
+
+/** Deletes all ports that are to go, one list at a time; each takes its container's interface along. */
+export function unplugWaiting(state: AgentState): AgentEffect[] {
+  const { unplugging, attachments } = state;
+  if (unplugging.size === 0 || [...unplugging.values()].includes('going')) return [];
+  const endpoints = [...unplugging.keys()];
+  for (const id of endpoints) unplugging.set(id, 'going');
+  const ops = endpoints.flatMap((id) => deletePort(state, attachments.get(id)));
+  return [{ effect: 'unplug', endpoints, ops, scope: scopeOf(state) }];
+}
+
+/** Nothing where not even the network is known: what may be left of it a look will find. */
+function deletePort(state: AgentState, attachment: Attachment | undefined): KernelOp[] {
+  const network = attachment && state.view.networks.get(attachment.endpoint.network);
+  const host = thisHost(state);
+  if (!network || !host) return [];
+  const { endpoint, namespace } = attachment;
+  return localObjects(host, network, endpoint, namespace.path)
+    .filter((object) => object.kind === 'link' && object.detail.type === 'veth')
+    .map((object) => ({ verb: 'delete', object }));
+}
+
+/** Gone, or not: then a turn finds out what is wrong. The next one takes away what the last port of a network leaves. */
+export function endUnplug(
+  state: AgentState,
+  endpoints: readonly Id[],
+  results: readonly OpResult[],
+): AgentEffect[] {
+  for (const id of endpoints) state.unplugging.delete(id);
+  const mark = results.every(({ ok }) => ok) ? markDirty : markUrgent;
+  return [...mark(state), ...endpoints.flatMap((id) => forgetDetached(state, id))];
+}
+
+/** Whether the interface of another endpoint, which has the same name in the same container, is still to go. */
+export const isNameLeaving = (
+  { unplugging, attachments }: AgentState,
+  { endpoint, namespace }: Attachment,
+): boolean =>
+  [...unplugging.keys()].some((id) => {
+    const other = attachments.get(id);
+    return other?.endpoint.interface === endpoint.interface && other.namespace.path === namespace.path;
+  });
