@@ -1,4 +1,4 @@
-import { admitLocally } from '#intent/admit-locally.ts';
+import { admitLocally, exhaustedSubnets } from '#intent/admit-locally.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
@@ -16,7 +16,7 @@ import { publish } from './publish.ts';
 import { isResting } from './rest.ts';
 import { plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
-import { markDirty, markUrgent } from './turn.ts';
+import { markUrgent } from './turn.ts';
 
 /** Every attach waits its turn (see {@link grantWaiting}). */
 export function beginAttach(state: AgentState, request: number, ask: AttachAsk): AgentEffect[] {
@@ -50,7 +50,8 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
     } else if (!hasTried(state)) break;
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
-      effects.push({ effect: 'ask-attach', request, wish });
+      const newBlockIn = exhaustedSubnets(wish, state.host, state.view, isResting(state));
+      effects.push({ effect: 'ask-attach', request, wish: { ...wish, newBlockIn } });
     } else if (!state.session.connected) {
       effects.push(...answerAttach(state, request, untold(attaching.ask)));
     } else {
@@ -180,7 +181,6 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
     const plugged = plug(state, request);
     effects.push(...plugged, ...publish(state, key as Id));
     if (plugged.length === 0) markUrgent(state);
-    else markDirty(state);
   }
   return effects;
 }

@@ -6,7 +6,7 @@ import type { Network } from '#model/records.ts';
 import { mendRow, type RowGround } from '#plan/mend-row.ts';
 import type { AgentEffect } from './event.ts';
 import { placeOf } from './place-of.ts';
-import { runtimeFacts, scopeOf } from './scope.ts';
+import { isPlugged, scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
 import { isLooking, markDirty, markStirred } from './turn.ts';
 
@@ -59,5 +59,6 @@ const mayMend = (state: AgentState, { id }: Network, { verb }: KernelOp): boolea
 
 function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
   const place = placeOf(state, ns);
-  return place && { ...place, ports: new Set([...runtimeFacts(state).containers.keys()].map(portName)) };
+  const plugged = [...state.attachments.keys()].filter((id) => isPlugged(state, id));
+  return place && { ...place, ports: new Set(plugged.map(portName)) };
 }

@@ -1,4 +1,4 @@
-import { type Endpoint, put, remove } from '#model/records.ts';
+import { type Change, type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -38,11 +38,28 @@ export function ownWords({ attachments, attaching }: AgentState): Attachment[] {
   return [...attachments.values(), ...begun];
 }
 
-/** After the controller has spoken. */
-export function keepOwnWords(state: AgentState): void {
+/** Ids, addresses and MACs that a word of the controller is about. */
+export const subjectsOf = (
+  changes: readonly Change[],
+  before: readonly (Endpoint | undefined)[],
+): Set<string> => {
+  const after = changes.flatMap((change) =>
+    change.verb === 'put' && change.record.kind === 'endpoint' ? change.record : [],
+  );
+  const endpoints = [...before, ...after].flatMap((endpoint) => endpoint ?? []);
+  const ids = changes.map((change) => (change.verb === 'put' ? change.record.id : change.ref.id));
+  return new Set([...ids, ...endpoints.flatMap(({ mac, addresses }) => [mac, ...addresses])]);
+};
+
+const isAbout = (subjects: ReadonlySet<string>, { id, network, mac, addresses }: Endpoint): boolean =>
+  [id, network, mac, ...addresses].some((subject) => subjects.has(subject));
+
+/** After the controller has spoken: of everything, or of those subjects. */
+export function keepOwnWords(state: AgentState, subjects?: ReadonlySet<string>): void {
   for (const id of state.releasing.keys())
     state.view.apply([remove({ kind: 'endpoint', id })], state.view.revision);
-  for (const attachment of ownWords(state)) keepOwnWord(state, attachment);
+  for (const attachment of ownWords(state))
+    if (!subjects || isAbout(subjects, attachment.endpoint)) keepOwnWord(state, attachment);
 }
 
 /**

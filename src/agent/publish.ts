@@ -4,7 +4,7 @@ import type { Revision } from '#model/records.ts';
 import { askToDetach, dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
-import { keepOwnWords } from './own-word.ts';
+import { keepOwnWord } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
 /** Tells the controller of an endpoint that this host admitted itself; nothing if it knows, or is being told. */
@@ -35,7 +35,8 @@ export function endPublish(
   if (attachment.endpoint.generation !== generation) return publish(state, id);
   // Out of reach: told again later. Otherwise the network is gone, or the address another's: it cannot stand.
   if (isRejection(outcome)) return outcome.reason === 'unavailable' ? [] : dropAttachment(state, id);
-  state.attachments.set(id, { ...attachment, published: true, since: outcome });
-  keepOwnWords(state);
+  const entry = { ...attachment, published: true, since: outcome };
+  state.attachments.set(id, entry);
+  keepOwnWord(state, entry);
   return keepJournal(state, id);
 }

@@ -51,6 +51,13 @@ export function noteLive({ turn }: AgentState, observed: KernelState): void {
 const loopbackOf = (ns: string): string =>
   kernelKey({ kind: 'link', ns, name: 'lo', up: false, detail: { type: 'loopback' } });
 
+/** Whether there should be a port, as far as can be told without looking at the others. */
+export function isPlugged({ attachments, bootId, turn }: AgentState, id: Id): boolean {
+  const attachment = attachments.get(id);
+  if (attachment?.state !== 'attached' || attachment.bootId !== bootId) return false;
+  return !turn.dead.has(namespaceKey(attachment.namespace));
+}
+
 /** What planning must know that only this host does. What was not looked for yet is taken to be there. */
 export function runtimeFacts(state: AgentState): HostRuntimeFacts {
   const keysOf = (scope?: Scope) =>

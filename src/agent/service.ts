@@ -99,6 +99,7 @@ async function previewAttach(
     ...words,
     aliases: [...words.aliases],
     addresses: [...words.addresses],
+    newBlockIn: [],
     host: engine.state.name,
     runtime: 'netns',
     dryRun: true,

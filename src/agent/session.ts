@@ -3,7 +3,7 @@ import type { Id } from '#model/id.ts';
 import { type Change, put, type Revision, remove } from '#model/records.ts';
 import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect } from './event.ts';
-import { dropRevoked, keepOwnWords } from './own-word.ts';
+import { dropRevoked, keepOwnWords, subjectsOf } from './own-word.ts';
 import { publishAll } from './publish.ts';
 import { rest } from './rest.ts';
 import { endpointsBefore, followDelta } from './shortcut.ts';
@@ -51,7 +51,7 @@ function hearDelta(
   const before = endpointsBefore(state, changes);
   view.apply(changes, revision);
   view.apply(forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), revision);
-  keepOwnWords(state);
+  keepOwnWords(state, forgottenNetworks.length > 0 ? undefined : subjectsOf(changes, before));
   if (forgottenNetworks.length > 0) markUrgent(state);
   return [{ effect: 'keep-view' }, ...dropRevoked(state), ...followDelta(state, changes, before)];
 }

@@ -1,6 +1,7 @@
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type Fdb, type KernelObject, kernelKey, type Neighbour } from '#model/kernel-state.ts';
+import { hostTag } from '#model/own.ts';
 import type { Change, Endpoint, Revision } from '#model/records.ts';
 import { localObjects, rowsTowards } from '#plan/endpoint-objects.ts';
 import { rulesOf } from '#plan/kinds.ts';
@@ -10,16 +11,15 @@ import { answerAttach, isPromised } from './answer.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { thisHost } from './place-of.ts';
-import { scopeOf } from './scope.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
-import { isLooking, markDirty, markUrgent } from './turn.ts';
+import { isLooking, markDirty, markStirred, markUrgent } from './turn.ts';
 import { isNameLeaving } from './unplug.ts';
 
 /*
  * A turn looks at everything, which is slow where there is much. What one endpoint's coming or going means for the
- * kernel needs no look: it is written at once, and the next turn, in no hurry, sees whether it came out right. Only
- * in networks that the last turn found complete, and only what the kernel takes in any order.
+ * kernel needs no look: it is written at once, and the kernel says whether it took it. Only in networks that the last
+ * turn found complete, and only what the kernel takes in any order.
  */
 
 /** An endpoint of this host is promised: its port and interface are written at once. Empty when a turn must do it. */
@@ -31,7 +31,8 @@ export function plug(state: AgentState, request: number): AgentEffect[] {
   const host = thisHost(state);
   if (!network || !host || !state.turn.complete.has(network.id)) return [];
   const ops = addAll(localObjects(host, network, endpoint, namespace.path));
-  return [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: { request } }];
+  const scope = { hostTag: host.hostTag, containers: [{ namespace, interfaces: [endpoint.interface] }] };
+  return [{ effect: 'shortcut', ops, scope, purpose: { request } }];
 }
 
 /** What is known of remote endpoints before a delta is taken into the view, to tell what it changes. */
@@ -54,7 +55,8 @@ export function followDelta(
   if (!covered) markUrgent(state);
   if (ops.length === 0) return covered ? markApplied(state, state.view.revision) : [];
   const revision = covered ? state.view.revision : undefined;
-  return [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: { revision } }, ...markDirty(state)];
+  const scope = { hostTag: hostTag(state.host), containers: [] };
+  return [{ effect: 'shortcut', ops, scope, purpose: { revision } }];
 }
 
 /** The writes that one change asks for; undefined when only a turn can tell. */
@@ -141,7 +143,7 @@ export function endShortcut(
   if (!network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
-    ...markDirty(state),
+    ...markStirred(state),
   ];
 }
 

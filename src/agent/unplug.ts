@@ -4,8 +4,8 @@ import { localObjects } from '#plan/endpoint-objects.ts';
 import type { Attachment } from './attachment.ts';
 import { forgetDetached } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { thisHost } from './place-of.ts';
 import { scopeOf } from './scope.ts';
-import { thisHost } from './shortcut.ts';
 import type { AgentState } from './state.ts';
 import { markDirty, markUrgent } from './turn.ts';
 

@@ -81,9 +81,9 @@ export class Uplink {
 
   async attach({ wish, ...words }: AttachEndpoint): Promise<AttachGrant | Rejection> {
     return this.ask('network', words.network, async () => {
-      const { addresses, aliases } = words;
+      const { addresses, aliases, newBlockIn = [] } = words;
       const answer = await this.clients.controller.attachEndpoint(
-        { ...words, addresses: [...addresses], aliases: [...aliases] },
+        { ...words, addresses: [...addresses], aliases: [...aliases], newBlockIn: [...newBlockIn] },
         PATIENCE,
       );
       const endpoint = recordFromWire(answer.subject);

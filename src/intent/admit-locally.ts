@@ -1,10 +1,11 @@
-import { cidrContains } from '#model/cidr.ts';
+import { type Cidr, cidrContains } from '#model/cidr.ts';
 import { isRejection } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
 import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
-import type { IsBarred } from './allocate-address.ts';
+import { addressFromOwnBlocks, type IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { ownBlocks } from './own-blocks.ts';
 
@@ -31,6 +32,20 @@ export function admitLocally(
   const network = view.networks.get(endpoint.network)!;
   const host = view.hosts.get(endpoint.host)!;
   return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
+}
+
+/** Subnets of the network in which the host can give nothing now: it would need a new block. */
+export function exhaustedSubnets(
+  { network: text }: AttachEndpoint,
+  hostId: Id,
+  view: SnapshotView,
+  isBarred: IsBarred,
+): Cidr[] {
+  const network = view.networks.get(text as Id) ?? view.networkNamed(text);
+  const host = view.hosts.get(hostId);
+  if (!network || !host) return [];
+  const lacks = (subnet: Subnet) => !addressFromOwnBlocks(subnet, network, host, view, isBarred);
+  return network.subnets.filter(lacks).map(({ cidr }) => cidr);
 }
 
 /** Whether the endpoint's address in that subnet is the host's own to give. */

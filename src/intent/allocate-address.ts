@@ -4,7 +4,7 @@ import type { Ip } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
-import { allocateBlock } from './allocate-block.ts';
+import { allocateBlocks } from './allocate-block.ts';
 import { isInUse, ownBlocks } from './own-blocks.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
@@ -13,14 +13,15 @@ export type IsBarred = (network: Id, ip: Ip, host: Id) => boolean;
 
 export interface AllocatedAddress {
   readonly ip: Ip;
-  /** The block that the host acquires with it. */
-  readonly block?: Block;
+  /** The blocks that the host acquires with it. */
+  readonly blocks?: readonly Block[];
 }
 
 /**
  * A free address of the subnet for an endpoint on the host: the lowest in the host's own blocks, else the lowest in
  * a new block, else (all blocks are owned, or the subnet has none) a single one. Undefined: the subnet is full.
  * Costs O(the host's addresses here) from an own block, O(blocks) more for a new one, O(endpoints) for a single one.
+ * A host that needs a new block (`newBlockIn`) lets addresses rest that it had: in its own blocks those lie low.
  */
 export function allocateAddress(
   subnet: Subnet,
@@ -29,20 +30,50 @@ export function allocateAddress(
   snapshot: SnapshotView,
   chance: Chance,
   isBarred: IsBarred,
+  newBlockIn: readonly string[] = [],
 ): AllocatedAddress | undefined {
   const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
   const isTaken = (ip: Ip) => endpointByIp.has(ip);
   const isHeld = (ip: Ip) => isTaken(ip) || isBarred(network.id, ip, host.id);
-  for (const block of ownBlocks(blocks.values(), subnet, host)) {
-    const ip = findFreeAddress(subnet, block.cidr, (each) => isHeld(each) || block.except.includes(each));
-    if (ip) return { ip };
-  }
-  const block = allocateBlock(subnet, network, host, snapshot, chance);
-  if (block) return { ip: findFreeAddress(subnet, block.cidr, isTaken)!, block };
+  const own = () =>
+    addressFromOwnBlocks(
+      subnet,
+      network,
+      host,
+      snapshot,
+      isBarred,
+      newBlockIn.length > 0 ? 'highest' : 'lowest',
+    );
+  const hasNothing = newBlockIn.includes(subnet.cidr);
+  const ownIp = hasNothing ? undefined : own();
+  if (ownIp) return { ip: ownIp };
+  const [block, ...more] = allocateBlocks(subnet, network, host, snapshot, chance);
+  if (block) return { ip: findFreeAddress(subnet, block.cidr, isTaken)!, blocks: [block, ...more] };
+  const restingIp = hasNothing ? own() : undefined;
+  if (restingIp) return { ip: restingIp };
   const resting = [...blocks.values()].filter((each) => !isInUse(each));
   const rests = (ip: Ip) => resting.some(({ cidr }) => cidrContains(cidr, ip));
   // What is left lies in other hosts' blocks, and they give their lowest first: the highest stays out of their way.
   const order = blocks.size > 0 ? 'highest' : 'lowest';
   const ip = findFreeAddress(subnet, subnet.cidr, (each) => isHeld(each) || rests(each), order);
   return ip && { ip };
+}
+
+/** One that the host may give without asking anybody, or undefined. */
+export function addressFromOwnBlocks(
+  subnet: Subnet,
+  network: Network,
+  host: Host,
+  snapshot: SnapshotView,
+  isBarred: IsBarred,
+  order: 'lowest' | 'highest' = 'lowest',
+): Ip | undefined {
+  const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
+  for (const block of ownBlocks(blocks.values(), subnet, host)) {
+    const isHeld = (ip: Ip) =>
+      endpointByIp.has(ip) || isBarred(network.id, ip, host.id) || block.except.includes(ip);
+    const ip = findFreeAddress(subnet, block.cidr, isHeld, order);
+    if (ip) return ip;
+  }
+  return undefined;
 }

@@ -6,6 +6,7 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { heldByOthers } from './exceptions.ts';
 import { freeRanges } from './free-ranges.ts';
+import { ownBlocks } from './own-blocks.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
 /** In subnets of at most this prefix length, blocks have their full size: 4096 of them or more. */
@@ -41,27 +42,36 @@ export function blockPrefixLength(subnet: Cidr): number | undefined {
   return Math.min(bits - 2, wide.block + Math.floor((beyond * rise) / run));
 }
 
+/** A host that needs many addresses asks seldom: it gets as many blocks at once as it has … */
+const MOST_AT_ONCE = 16;
+/** … while the subnet has plenty. */
+const PLENTY = 1 / 4;
+
 /**
- * A new block of the subnet for the host: the lowest that overlaps no other and still has an address to give (fixed
- * addresses may sit in it already: the host does not give those). Undefined when there is none, or the subnet has no blocks.
- * Costs O(blocks of the network) and, for each block filled up by fixed addresses, O(block).
+ * New blocks of the subnet for the host: the lowest that overlap no other and still have an address to give (fixed
+ * addresses may sit in them already: the host does not give those). None when there are none, or the subnet has no
+ * blocks. Costs O(blocks of the network) and, for each block filled up by fixed addresses, O(block).
  */
-export function allocateBlock(
+export function allocateBlocks(
   subnet: Subnet,
   network: Network,
   host: Host,
   snapshot: SnapshotView,
   chance: Chance,
-): Block | undefined {
+): Block[] {
   const prefixLength = blockPrefixLength(subnet.cidr);
-  if (prefixLength === undefined) return undefined;
+  if (prefixLength === undefined) return [];
   const records = snapshot.inNetwork(network.id);
   const { blocks, endpointByIp } = records;
   const owned = Array.from(blocks.values(), (block) => block.cidr);
+  const all = 2 ** (prefixLength - prefixLengthOf(subnet.cidr));
+  const most =
+    owned.length < all * PLENTY ? Math.min(ownBlocks(blocks.values(), subnet, host).length, MOST_AT_ONCE) : 1;
+  const found: Block[] = [];
   for (const cidr of freeRanges(subnet.cidr, prefixLength, owned)) {
     if (findFreeAddress(subnet, cidr, (ip) => endpointByIp.has(ip)) === undefined) continue;
     const id = createId(chance.now, chance.entropy);
-    return {
+    found.push({
       kind: 'block',
       id,
       network: network.id,
@@ -70,7 +80,8 @@ export function allocateBlock(
       epoch: host.epoch,
       except: heldByOthers(cidr, host, records),
       retired: 0,
-    };
+    });
+    if (found.length >= most) break;
   }
-  return undefined;
+  return found;
 }

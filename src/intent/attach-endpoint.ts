@@ -63,7 +63,10 @@ export function attachEndpoint(
     containerId: request.containerId,
     name: request.name,
     interface: chooseInterface(faults, request.interface, siblings, snapshot),
-    given: network && host && giveAddresses(faults, request, network, host, snapshot, chance, isBarred),
+    given:
+      network &&
+      host &&
+      giveAddresses(faults, request, network, host, snapshot, chance, isBarred, wish.newBlockIn),
     network,
     host,
   });
@@ -154,14 +157,17 @@ function giveAddresses(
   snapshot: SnapshotView,
   chance: Chance,
   isBarred: IsBarred,
+  newBlockIn: readonly string[] | undefined,
 ): Given {
   const addresses: Ip[] = [];
   const blocks: Block[] = [];
   for (const subnet of network.subnets) {
     const asked = request.addresses.get(familyOf(subnet.cidr));
-    const given = asked ? { ip: asked } : allocateAddress(subnet, network, host, snapshot, chance, isBarred);
+    const given = asked
+      ? { ip: asked }
+      : allocateAddress(subnet, network, host, snapshot, chance, isBarred, newBlockIn);
     if (given) addresses.push(given.ip);
-    if (given && 'block' in given && given.block) blocks.push(given.block);
+    if (given && 'blocks' in given && given.blocks) blocks.push(...given.blocks);
     if (given) continue;
     faults.exhausted.push(nothingLeft(subnet, network, snapshot));
   }

@@ -13,8 +13,9 @@ export function endpointsOfContainer(
   host: Host,
   snapshot: SnapshotView,
 ): Endpoint[] {
-  return [...snapshot.endpoints.on(host.id)].filter(
-    (endpoint) => endpoint.containerId === containerId && endpoint.runtime === runtime,
+  if (containerId === undefined) return [];
+  return [...snapshot.endpoints.ofContainer(host.id, containerId)].filter(
+    (endpoint) => endpoint.runtime === runtime,
   );
 }
 

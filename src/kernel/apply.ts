@@ -36,6 +36,9 @@ interface Letter {
 /** Of these there are thousands. */
 export const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kind === 'neighbour';
 
+/** On which nothing builds, and which are not in each other's way. */
+const isLeaf = (op: KernelOp): boolean => isRow(op) || op.object.kind === 'address';
+
 /**
  * One run through a list of ops. Messages wait in a batch for as long as the next ones are for the same namespace and
  * need nothing that the waiting ones make.
@@ -116,12 +119,14 @@ export class Application implements Outbox {
   /** Writes the messages of the op whose turn it is. */
   #write(): void {
     const op = this.#ops[this.#index]!;
+    // The one that may build on an address.
+    if (op.object.kind === 'route') this.flush();
     const error = this.#refused.refusalOf(op);
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#encode(op);
-    // What is there already may have to be looked at and mended, before anything builds on it. Rows are overwritten.
     if (isRow(op)) return;
-    if (op.verb === 'add') this.flush();
+    // What is there already may have to be looked at and mended, before anything builds on it.
+    if (op.verb === 'add' && !isLeaf(op)) this.flush();
     this.#noteTime(this.#index, performance.now());
   }
 

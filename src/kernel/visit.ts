@@ -1,12 +1,14 @@
 import { constants } from 'node:os';
 import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { type Conversation, converse, openConversation } from '#netlink/conversation.ts';
+import { interfaceIndex } from '#netlink/interface-index.ts';
 import { close } from '#netlink/libc.ts';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
 import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
+import { openSocket } from '#netlink/socket.ts';
 import type { Scope } from './kernel.ts';
 
 const { ENOENT, ENODEV } = constants.errno;
@@ -17,13 +19,16 @@ export class Visit {
   /** Of the host's own namespace there is none. */
   readonly netnsFd: number | undefined;
   readonly conversation: Conversation;
+  readonly #socket: number;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
 
   constructor(ns: NamespaceName, netnsFd?: number) {
     this.ns = ns;
     this.netnsFd = netnsFd;
-    this.conversation = openConversation(netnsFd);
+    const socket = openSocket(netnsFd);
+    this.#socket = socket.fd;
+    this.conversation = converse(socket);
   }
 
   /** With nf_tables of this namespace. */
@@ -36,7 +41,7 @@ export class Visit {
   indexOf(name: string): number {
     const known = this.#indexes.get(name);
     if (known !== undefined) return known;
-    const { index } = decodeLink(this.conversation.request(encodeGetLink({ name }))!);
+    const index = interfaceIndex(this.#socket, name);
     this.#indexes.set(name, index);
     return index;
   }

@@ -112,6 +112,10 @@ export class EndpointRows {
     this.members.length = words.length / WORDS;
   }
 
+  isOfContainer(row: number, containerId: string): boolean {
+    return this.texts.containerId[row] === containerId;
+  }
+
   /** Takes it out of its member's chain. */
   free(row: number): void {
     const { words } = this;

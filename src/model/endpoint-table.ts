@@ -33,6 +33,11 @@ export class EndpointTable {
     for (const network of this.networks.values()) yield* network.on(host);
   }
 
+  /** Those of one container of the host. */
+  *ofContainer(host: Id, containerId: string): Generator<Endpoint> {
+    for (const network of this.networks.values()) yield* network.ofContainer(host, containerId);
+  }
+
   /** The part in one network; it stays the same until it is forgotten. */
   inNetwork(network: Id): NetworkEndpoints {
     let part = this.networks.get(network);

@@ -71,6 +71,13 @@ export class NetworkEndpoints {
     for (const row of this.rowsOf(this.members.get(host))) yield this.index.rows.read(row);
   }
 
+  /** Those of one container of the host. */
+  *ofContainer(host: Id, containerId: string): Generator<Endpoint> {
+    const { rows } = this.index;
+    for (const row of this.rowsOf(this.members.get(host)))
+      if (rows.isOfContainer(row, containerId)) yield rows.read(row);
+  }
+
   /** Those of some hosts, as far as a tunnel asks for them, at each iteration anew. */
   tunnelEnds(hosts: readonly Id[]): Iterable<TunnelEnd> {
     return { [Symbol.iterator]: () => this.eachTunnelEnd(hosts) };

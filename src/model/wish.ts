@@ -130,6 +130,8 @@ export interface AttachEndpoint {
   readonly aliases: readonly string[];
   readonly mac?: string;
   readonly addresses: readonly string[];
+  /** Subnets in which the host's own blocks have nothing to give now: what is free there rests. */
+  readonly newBlockIn?: readonly string[];
 }
 
 /** A host tells of an endpoint that it admitted from its own blocks. Publishing the same again is success. */

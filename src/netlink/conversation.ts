@@ -49,17 +49,22 @@ const RECEIVE_BYTES = 64 * 1024;
 const DUMP_ATTEMPTS = 5;
 const EINTR = 4;
 
+/** One for all of this thread's conversations: what is in it lasts only until the call ends. */
+const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+const sending = Buffer.allocUnsafeSlow(SEND_BYTES);
+
 /** Speaks rtnetlink, or another part's, in the namespace behind `netnsFd` (default: this thread's). Synchronous; close it. */
 export function openConversation(netnsFd?: number, protocol?: Protocol): Conversation {
   return converse(openSocket(netnsFd, protocol));
 }
 
-/** A conversation over any transport. Not reentrant: `decode` must not use the same conversation. */
+/** A conversation over any transport. Not reentrant: `decode` must not use any conversation. */
 export function converse(transport: Transport): Conversation {
-  const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
-  const packed = new PackedRequests();
-  const sending = packed.bytes;
+  let rows: PackedRequests | undefined;
   let sequence = 0;
+
+  /** Made when there are any: most conversations are short. */
+  const packedRows = (): PackedRequests => (rows ??= new PackedRequests());
 
   /** Never 0: that is the sequence number of the kernel's own events. */
   function nextSequence(): number {
@@ -157,6 +162,7 @@ export function converse(transport: Transport): Conversation {
 
   function sendPacked(): Map<number, NetlinkError> {
     const refusals = new Map<number, NetlinkError>();
+    const packed = packedRows();
     const { count } = packed;
     const firstSequence = firstOf(count);
     sequence += count;
@@ -188,7 +194,7 @@ export function converse(transport: Transport): Conversation {
     const outcomes: Outcome[] = new Array(requests.length).fill(undefined);
     for (const chunk of chunksOf(requests, BATCH_SIZE)) {
       try {
-        const { bytes, length, firstSequence } = prepare(chunk);
+        const { bytes, length, firstSequence } = prepare(chunk, Buffer.allocUnsafeSlow(SEND_BYTES));
         await transport.sendInBackground(bytes, length);
         collect(chunk, firstSequence, outcomes);
       } catch (error) {
@@ -199,9 +205,12 @@ export function converse(transport: Transport): Conversation {
   }
 
   /** Only the last message asks for an acknowledgement: refusals are told anyway, and all come before it. */
-  function prepare({ requests }: Chunk): { bytes: Buffer; length: number; firstSequence: number } {
+  function prepare(
+    { requests }: Chunk,
+    into = sending,
+  ): { bytes: Buffer; length: number; firstSequence: number } {
     const single = requests.length === 1;
-    const bytes = single ? Buffer.from(requests[0]!) : sending;
+    const bytes = single ? Buffer.from(requests[0]!) : into;
     const firstSequence = firstOf(requests.length);
     let length = 0;
     requests.forEach((message, i) => {
@@ -245,7 +254,9 @@ export function converse(transport: Transport): Conversation {
     request,
     dump,
     batch,
-    packed,
+    get packed() {
+      return packedRows();
+    },
     sendPacked,
     batchInBackground,
     transact,

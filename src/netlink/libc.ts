@@ -78,6 +78,9 @@ export const flock = bind<[fd: number, operation: number]>('int flock(int, int)'
 export const fstatfs = bind<[fd: number, statfs: Bytes]>('int fstatfs(int, void*)');
 export const ioctl = bind<[fd: number, request: number, argument: number]>('int ioctl(int, ulong, int)');
 
+/** For requests whose argument is a struct. */
+export const ioctlWith = bind<[fd: number, request: number, argument: Bytes]>('int ioctl(int, ulong, void*)');
+
 /** Ends the process at once, from worker threads too (where `process.abort` is refused). */
 export const abort = library.func('void abort()') as unknown as () => never;
 
