@@ -64,12 +64,16 @@ function isSame(path: string, { dev, inode }: { dev: number; inode: number }): b
   return there?.dev === dev && there.ino === inode;
 }
 
-/** Of any host: several can share a machine. */
-function overlayNames(): string[] {
-  try {
-    return readdirSync(NAMESPACE_DIRECTORY).filter(isOverlayNamespace);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+/** How coarse a file's times are: what changes within it looks unchanged. */
+const MTIME_GRAIN_MS = 50;
+let listed: { readonly mtimeMs: number; readonly names: readonly string[] } | undefined;
+
+/** Of any host: several can share a machine. Read anew only when a name has come or gone, as there can be many. */
+function overlayNames(): readonly string[] {
+  const mtimeMs = statSync(NAMESPACE_DIRECTORY, { throwIfNoEntry: false })?.mtimeMs;
+  if (mtimeMs === undefined) return [];
+  if (listed?.mtimeMs === mtimeMs) return listed.names;
+  const names = readdirSync(NAMESPACE_DIRECTORY).filter(isOverlayNamespace);
+  listed = Date.now() - mtimeMs > MTIME_GRAIN_MS ? { mtimeMs, names } : undefined;
+  return names;
 }
