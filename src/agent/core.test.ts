@@ -19,6 +19,7 @@ beforeEach(async () => {
   await cluster.settle();
   cluster.controller.grant(createNetwork('app'));
   cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
+  cluster.controller.grant(createNetwork('tight', { subnets: ['10.9.0.0/28'] }));
 });
 
 async function attached(agent: TestAgent, network: string, path: string): Promise<Endpoint> {
@@ -116,6 +117,53 @@ describe('detach', () => {
     await cluster.settle(500);
     expect((await objectsOf(h1)).filter(({ kind }) => kind === 'namespace')).toEqual([]);
     expect(h1.journal.has(endpoint.id)).toBe(false);
+  });
+
+  test('is answered before the ports are deleted, all that have gathered at once; until then the journal knows', async () => {
+    const [first, ...others] = [
+      await attached(h1, 'app', '/c1'),
+      await attached(h1, 'app', '/c2'),
+      await attached(h1, 'app', '/c3'),
+    ] as [Endpoint, ...Endpoint[]];
+    h1.holding = 'unplug';
+    const request = h1.detach({ endpoint: first.id });
+    for (const { id } of others) h1.detach({ endpoint: id });
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ answer: 'detached', notices: [] });
+    expect(h1.journal.get(first.id)).toMatchObject({ state: 'detaching' });
+    expect(h1.held).toMatchObject([{ endpoints: [first.id] }]);
+    h1.letGo();
+    const { ops } = h1;
+    ops.length = 0;
+    await cluster.settle();
+    const deleted = ops.flatMap(({ verb, object }) =>
+      verb === 'delete' && object.kind === 'link' ? object.name : [],
+    );
+    expect(deleted.slice(0, 3)).toEqual([first, ...others].map(({ id }) => portName(id)));
+    for (const { id } of [first, ...others]) expect(h1.journal.has(id)).toBe(false);
+  });
+
+  test('that was answered by a process that died before it deleted the port is carried on', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    await attached(h1, 'app', '/c2');
+    h1.holding = 'unplug';
+    h1.detach({ endpoint: endpoint.id });
+    await cluster.settle();
+    h1.connected = false;
+    h1.restart();
+    await cluster.settle();
+    const links = (await objectsOf(h1)).flatMap((object) => (object.kind === 'link' ? object.name : []));
+    expect(links).not.toContain(portName(endpoint.id));
+  });
+
+  test('lets the addresses rest: the controller gives from a new block meanwhile', async () => {
+    const given: Endpoint[] = [];
+    for (let i = 0; i < 3; i++) {
+      given.push(await attached(h1, 'tight', `/c${i}`));
+      h1.detach({ namespacePath: `/c${i}` });
+      await cluster.settle();
+    }
+    expect(new Set(given.map(({ addresses }) => addresses[0])).size).toBe(3);
   });
 
   test('of a namespace can be narrowed to a network', async () => {

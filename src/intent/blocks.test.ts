@@ -25,6 +25,41 @@ function world() {
   return { it, network, first, second, block, attach, detach };
 }
 
+describe('a host whose own blocks have nothing to give', () => {
+  const blocksOf = (it: World) => [...it.snapshot.blocks.values()].map(({ cidr }) => cidr);
+  const fill = (it: World, count: number) => {
+    for (let i = 0; i < count; i++) it.endpoint('red', 'h1', `c${i}`);
+  };
+
+  it('gets as many again as it has, so that it asks seldom', () => {
+    const it = new World();
+    it.host('h1');
+    it.network('red', { subnets: ['10.1.0.0/16'] });
+    fill(it, 14);
+    expect(blocksOf(it)).toHaveLength(1);
+    fill(it, 14 + 16 + 1);
+    expect(blocksOf(it)).toHaveLength(4);
+  });
+
+  it('gets one by one where blocks are few', () => {
+    const it = new World();
+    it.host('h1');
+    it.network('red', { subnets: ['10.1.0.0/28'] });
+    fill(it, 7);
+    expect(blocksOf(it)).toEqual(['10.1.0.0/30', '10.1.0.4/30', '10.1.0.8/30']);
+  });
+
+  it('gets a new block while what is free in its own rests, and rather what rests than nothing', () => {
+    const it = new World();
+    it.host('h1');
+    it.network('red', { subnets: ['10.1.0.0/28'] });
+    const ask = (container: string) =>
+      it.endpoint('red', 'h1', container, { newBlockIn: ['10.1.0.0/28'] }).addresses[0];
+    expect(['a', 'b', 'c', 'd'].map(ask)).toEqual(['10.1.0.2', '10.1.0.4', '10.1.0.8', '10.1.0.12']);
+    expect(ask('e')).toBe('10.1.0.3');
+  });
+});
+
 describe('an address taken out of a block', () => {
   it('is not given by its owner, and goes back with the endpoint', () => {
     const { it, block, attach, detach } = world();
