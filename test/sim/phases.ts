@@ -16,7 +16,7 @@ export class Phases {
   readonly #left = new Map<Id, Set<Machine>>();
 
   check(
-    { machines, timeline, count, store }: World,
+    { machines, timeline, count, store, controller }: World,
     before: Snapshot,
     { changes }: Batch,
     after: Snapshot,
@@ -35,10 +35,18 @@ export class Phases {
         const behind = machines.filter(
           (machine) => members.every((those) => those.has(machine.id)) && machine.applied < was.since,
         );
-        this.#judge(id, behind, timeline.nowMs - began.atMs);
+        const afterMs = timeline.nowMs - began.atMs;
+        this.#judge(id, behind, afterMs);
+        if (afterMs >= AWAY_LIMIT_MS) this.#leave(id, machines, controller.state?.sessions.values() ?? []);
       }
       if (!is) this.#left.delete(id);
     }
+  }
+
+  /** Of who is not there, a controller that has just begun does not know what it has taken. */
+  #leave(network: Id, machines: readonly Machine[], sessions: Iterable<{ readonly host: Id }>): void {
+    const following = new Set([...sessions].map(({ host }) => host));
+    for (const machine of machines) if (!following.has(machine.id)) this.#left.get(network)!.add(machine);
   }
 
   #judge(network: Id, behind: readonly Machine[], afterMs: number): void {
