@@ -65,6 +65,22 @@ describe('attach', () => {
     expect(left.filter((object) => object.kind === 'namespace')).toEqual([]);
   });
 
+  test('that the kernel refuses is refused when the journal has it: an agent killed before holds to nothing', async () => {
+    await attached(h1, 'app', '/c0');
+    h1.cut();
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    h1.kernel.addForeignInterface('/c1', 'eth0');
+    const request = h1.attach('app', '/c1', { interface: 'eth0' });
+    await cluster.settle();
+    h1.holding = 'journal-put';
+    await cluster.settle(2_000);
+    expect(h1.held.length).toBe(1);
+    expect(h1.answers.has(request)).toBe(false);
+    h1.letGo();
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ reason: 'conflict' });
+  });
+
   test('with the controller away is refused, not half done', async () => {
     h1.cut();
     const request = h1.attach('app', '/c1');

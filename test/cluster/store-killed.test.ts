@@ -1,5 +1,7 @@
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../world/api.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, PROGRAM } from './lab-cli.ts';
@@ -103,4 +105,36 @@ test('no acknowledged write is lost, over the wire too', async () => {
   }
   await startAndCompare();
   console.log(`${told().length} acknowledged writes in ${LIVES} lives of the controller, none lost`);
+});
+
+describe.sequential('killed in the midst of a write', () => {
+  const journal = () => path.join(world.controllerRoot, 'var/lib/weft/controller/store/store.journal');
+
+  test('it goes on without the line that was never whole, and nobody was told of', async () => {
+    const { networks, revision } = await world.records();
+    await world.controller.stop('SIGKILL');
+    appendFileSync(journal(), readFileSync(journal()).subarray(-60, -30));
+    await startAndCompare();
+    expect(await world.records()).toMatchObject({ networks, revision });
+    await world.createNetwork('after-the-tail', '10.6.0.0/24');
+    await world.controller.stop('SIGKILL');
+    uncertain.add('after-the-tail');
+    await startAndCompare();
+    expect((await world.records()).networks.map(({ name }) => name)).toContain('after-the-tail');
+  });
+
+  test('a line that was acknowledged and is another by now is refused, said where, and left as it is', async () => {
+    await world.controller.stop();
+    const whole = readFileSync(journal());
+    const broken = Buffer.from(whole);
+    const middle = Math.floor(whole.length / 2);
+    broken.writeUInt8(whole[middle]! ^ 1, middle);
+    writeFileSync(journal(), broken);
+    world.controller.start();
+    expect(await world.controller.ended()).toBe(1);
+    expect(world.controller.said()).toMatch(/store.journal: .*move .* away and restore it from a backup/s);
+    expect(readFileSync(journal())).toEqual(broken);
+    writeFileSync(journal(), whole);
+    await startAndCompare();
+  });
 });
