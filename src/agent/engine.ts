@@ -12,6 +12,7 @@ import type { JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
 import { findEndpoints } from './detach.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, Moment } from './event.ts';
+import type { AgentMetrics } from './metrics.ts';
 import type { AgentState } from './state.ts';
 import type { HostWords, Uplink } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
@@ -25,6 +26,7 @@ const MOST_CHANGES = 1_000;
 /** What the core's effects are done with. */
 export interface AgentParts {
   readonly kernel: Kernel;
+  readonly metrics: AgentMetrics;
   readonly journal: Journal<JournalEntry>;
   readonly uplink: Uplink;
   /** Keeps the view, and says up to which revision it did. */
@@ -224,7 +226,8 @@ export class Engine {
 
   private async observe(scope: Extract<AgentEffect, { effect: 'observe' }>['scope']): Promise<void> {
     try {
-      const state = await this.parts.kernel.observe(scope);
+      const { kernel, metrics } = this.parts;
+      const state = await metrics.timeLook(scope, () => kernel.observe(scope));
       this.dispatch({ event: 'observed', state });
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
@@ -247,6 +250,7 @@ export class Engine {
   private apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
     const results = this.applying.then(() => this.parts.kernel.apply(ops, scope));
     this.applying = results.then((all) => {
+      this.parts.metrics.countOps(all);
       for (const result of all)
         if (!result.ok) this.parts.log.warn({ ...result.error }, 'the kernel refused');
       this.parts.log.debug({ ops: ops.length }, 'applied');

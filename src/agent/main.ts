@@ -22,6 +22,7 @@ import { readTlsFiles } from '#transport/tls.ts';
 import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
 import type { AgentConfig } from './config.ts';
 import { Engine } from './engine.ts';
+import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
 import { planOps } from './plan-ops.ts';
 import { scopeOf } from './scope.ts';
@@ -127,8 +128,10 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   ];
   const viewPath = path.join(paths.state, 'view');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
+  const metrics = new AgentMetrics(state);
   const engine = new Engine(state, {
     kernel,
+    metrics,
     journal,
     uplink: new Uplink(own, config.controller, log),
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
@@ -140,6 +143,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   const routes = agentRoutes({
     engine,
     operator,
+    metrics,
     controllerAddress: config.controller,
     resolveNamespace,
     inspectBridge,
@@ -147,7 +151,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     planNow: async (reset) =>
       planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),
   });
-  const server = await serve({ kind: 'unix', path: paths.socket }, routes);
+  const server = await serve({ kind: 'unix', path: paths.socket }, routes, { metrics: metrics.registry });
   log.info({ socket: paths.socket }, 'listening');
   engine.start();
   await aborted(signal);

@@ -27,6 +27,7 @@ import { type AdoptionParts, adoptBridge, disownAll, disownBridge } from './adop
 import type { Engine } from './engine.ts';
 import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
+import type { AgentMetrics } from './metrics.ts';
 import { relayRoutes } from './relay.ts';
 import { currentStatus } from './report.ts';
 
@@ -36,6 +37,7 @@ const NAMED_NAMESPACES = '/run/netns/';
 /** What the local socket needs besides the core. */
 export interface ServiceParts extends AdoptionParts {
   readonly controllerAddress: string;
+  readonly metrics: AgentMetrics;
   /** Opens a namespace given by name, path or pid, once. */
   readonly resolveNamespace: (text: string) => NamespaceRef | Rejection;
   /** The ops that the kernel would be given now, with nothing wished at all after a reset. */
@@ -81,7 +83,10 @@ async function attach(parts: ServiceParts, request: AttachRequest): Promise<Atta
   if (isRejection(resolved)) throw rejectionToError(resolved);
   const ask = { words: { ...words, containerId: containerIdOf(text, resolved) }, namespace: resolved };
   if (dryRun) return previewAttach(parts, ask.words);
-  const { endpoint, network, notices } = expectAnswer(await parts.engine.attach(ask), 'attached');
+  const { endpoint, network, notices } = expectAnswer(
+    await parts.metrics.timeAttach(() => parts.engine.attach(ask)),
+    'attached',
+  );
   return create(AttachResponseSchema, { ...endpointAndNetwork(endpoint, network), notices: [...notices] });
 }
 

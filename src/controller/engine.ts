@@ -23,14 +23,19 @@ export interface Follower {
 /** Does what the core asks for, and tells it what came of it: the only place where core, store and clock meet. */
 export class Engine {
   private readonly state: ControllerState;
-  private readonly store: Store;
+  private readonly store: Pick<Store, 'commit' | 'putStatus'>;
   private readonly chance: () => Chance;
   private readonly log: Logger;
   private readonly asked = new Map<number, (answer: Granted | Rejection) => void>();
   private readonly followers = new Map<number, Follower>();
   private lastNumber = 0;
 
-  constructor(state: ControllerState, store: Store, chance: () => Chance, log: Logger) {
+  constructor(
+    state: ControllerState,
+    store: Pick<Store, 'commit' | 'putStatus'>,
+    chance: () => Chance,
+    log: Logger,
+  ) {
     this.state = state;
     this.store = store;
     this.chance = chance;

@@ -10,10 +10,11 @@ import { Snapshot } from '#model/snapshot.ts';
 import { openEmbeddedStore } from '#store/embedded-store.ts';
 import type { Store } from '#store/store.ts';
 import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
-import { ListenError, type Server, serve } from '#transport/server.ts';
-import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
+import { ListenError, type ServeOptions, type Server, serve } from '#transport/server.ts';
+import { readTlsFiles } from '#transport/tls.ts';
 import type { ControllerConfig } from './config.ts';
 import { Engine } from './engine.ts';
+import { ControllerMetrics } from './metrics.ts';
 import { readStatuses } from './read-statuses.ts';
 import { controllerRoutes } from './service.ts';
 import { createControllerState } from './state.ts';
@@ -33,19 +34,26 @@ export async function runController(config: ControllerConfig, signal: AbortSigna
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   const store = await openEmbeddedStore(path.join(paths.state, 'store'));
   try {
-    const engine = await startEngine(config, store, log);
-    await serveUntil(signal, engine, store, addresses, tls, log);
+    const metrics = new ControllerMetrics();
+    const engine = await startEngine(config, store, metrics, log);
+    await serveUntil(signal, engine, store, addresses, { tls, metrics: metrics.registry }, log);
   } finally {
     await store.close();
   }
 }
 
-async function startEngine(config: ControllerConfig, store: Store, log: pino.Logger): Promise<Engine> {
+async function startEngine(
+  config: ControllerConfig,
+  store: Store,
+  metrics: ControllerMetrics,
+  log: pino.Logger,
+): Promise<Engine> {
   const { records, revision } = await store.read();
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
   for (const { status } of await readStatuses(store)) state.statuses.set(status.host, status);
   log.info({ revision, records: records.length }, 'store is open');
-  return new Engine(state, store, chance, log);
+  metrics.describe(state);
+  return new Engine(state, metrics.measure(store), chance, log);
 }
 
 async function serveUntil(
@@ -53,7 +61,7 @@ async function serveUntil(
   engine: Engine,
   store: Store,
   addresses: readonly Address[],
-  tls: TlsFiles | undefined,
+  options: ServeOptions,
   log: pino.Logger,
 ): Promise<void> {
   const unwatch = store.watch(engine.snapshot.revision, (feed) => engine.dispatch({ event: 'fed', feed }));
@@ -62,7 +70,7 @@ async function serveUntil(
   try {
     const routes = controllerRoutes(engine, store);
     for (const address of addresses) {
-      servers.push(await serve(address, routes, tls));
+      servers.push(await serve(address, routes, options));
       log.info({ address: formatAddress(address) }, 'listening');
     }
     await aborted(signal);

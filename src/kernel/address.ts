@@ -38,6 +38,7 @@ export const addressFrom = (
   address: addressOf(row),
   nodad: row.address.includes(':') ? (row.flags & IFA_F.NODAD) !== 0 : undefined,
   ...(isAlone(row) || isRouted(subnetOf(addressOf(row))) ? {} : { unrouted: true }),
+  ...(row.flags & IFA_F.PERMANENT ? {} : { expires: true }),
 });
 
 /** An address without a subnet: the kernel makes no route with it. */

@@ -150,6 +150,8 @@ export interface Address {
   readonly nodad?: boolean;
   /** Seen only: the route to its subnet, which the kernel made with it, has been taken away. */
   readonly unrouted?: true;
+  /** Seen only: the kernel will take it away when its time has come. */
+  readonly expires?: true;
 }
 
 export interface Route {

@@ -5,14 +5,14 @@ import { isOnOurLink } from './link.ts';
 
 /*
  * Key: namespace, device and address with prefix length.
- * Equal: key, NODAD where wished, and that the subnet is still routed to its device.
+ * Equal: key, NODAD where wished, that it stays, and that the subnet is still routed to its device.
  * Ours: on a device of ours.
  * Before it: its device, up (the kernel makes the subnet's route then).
  * Gone first: the same address with another prefix length (IPv6: EEXIST).
  * If we die right here: the container is reachable at the addresses it has so far.
  */
 export const addressRules: KindRules<Address> = {
-  equal: (wanted, seen) => agrees(wanted, seen) && !seen.unrouted,
+  equal: (wanted, seen) => agrees(wanted, seen) && !seen.unrouted && !seen.expires,
   isOurs: ({ ns, dev }, sight) => isOnOurLink(ns, dev, sight),
   isDrift: (seen, sight) => addressRules.isOurs(seen, sight),
   step: ({ verb }) => (verb === 'delete' ? 'stale address' : 'address'),

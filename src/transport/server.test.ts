@@ -10,7 +10,7 @@ import { principalKey } from '#api/principal.ts';
 import { API_VERSION_HEADER } from '#api/version.ts';
 import type { Address } from './address.ts';
 import { createClients } from './client.ts';
-import { ListenError, type Server, serve } from './server.ts';
+import { ListenError, type ServeOptions, type Server, serve } from './server.ts';
 import { readTlsFiles } from './tls.ts';
 
 let dir: string;
@@ -25,6 +25,8 @@ afterEach(async () => {
   fs.rmSync(dir, { recursive: true });
 });
 
+const METRICS = { contentType: 'text/plain; version=0.0.4', metrics: async () => 'weft_test 1\n' };
+
 /** Says who asked, as its version. */
 const whoAmI = (router: ConnectRouter): void => {
   router.service(ControllerService, {
@@ -32,8 +34,8 @@ const whoAmI = (router: ConnectRouter): void => {
   });
 };
 
-async function start(address: Address, tls?: Parameters<typeof serve>[2]): Promise<Address> {
-  servers.push(await serve(address, whoAmI, tls));
+async function start(address: Address, tls?: ServeOptions['tls']): Promise<Address> {
+  servers.push(await serve(address, whoAmI, { tls, metrics: METRICS }));
   return address;
 }
 
@@ -162,6 +164,21 @@ describe('TCP', () => {
     const stranger = makeCertificates(fs.mkdtempSync(path.join(dir, 'other-')))('h1', 'URI:weft:host:h1');
     await expect(ask(address, { tls: { ...stranger, ca: h1.ca } })).rejects.toThrow(ConnectError);
   });
+});
+
+test('metrics are told by a plain GET, and nothing else is', async () => {
+  const { path: socketPath } = (await start(unix())) as Extract<Address, { kind: 'unix' }>;
+  const get = (path: string) =>
+    new Promise<{ status?: number; type?: string; text: string }>((resolve, reject) => {
+      const request = http.get({ socketPath, path }, async (response) => {
+        let text = '';
+        for await (const part of response) text += part;
+        resolve({ status: response.statusCode, type: response.headers['content-type'], text });
+      });
+      request.on('error', reject);
+    });
+  expect(await get('/metrics')).toEqual({ status: 200, type: METRICS.contentType, text: 'weft_test 1\n' });
+  expect(await get('/metrics/more')).toMatchObject({ status: 404 });
 });
 
 /** A certificate authority of its own; gives certificates with that subject alternative name. */

@@ -27,6 +27,18 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** A registry of prom-client. */
+export interface MetricsSource {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+}
+
+export interface ServeOptions {
+  readonly tls?: TlsFiles;
+  /** What `GET /metrics` answers; without it nobody does. */
+  readonly metrics?: MetricsSource;
+}
+
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly next: string;
@@ -44,7 +56,7 @@ export class ListenError extends Error {
 export async function serve(
   address: Address,
   routes: (router: ConnectRouter) => void,
-  tls?: TlsFiles,
+  { tls, metrics }: ServeOptions = {},
 ): Promise<Server> {
   if (address.kind === 'tcp' && !address.tls && !isLoopback(address.host))
     throw new ListenError(
@@ -56,13 +68,17 @@ export async function serve(
       `${formatAddress(address)} needs certificates`,
       'give --tls-cert, --tls-key and --tls-ca',
     );
-  const handler = connectNodeAdapter({
+  const answer = connectNodeAdapter({
     routes,
     readMaxBytes: MAX_REQUEST_BYTES,
     interceptors: [admitRequest],
     contextValues: (request) =>
       createContextValues().set(principalKey, principalOf(request.socket, request.headers)),
   });
+  const handler: http.RequestListener = (request, response) =>
+    metrics && request.method === 'GET' && request.url === '/metrics'
+      ? void answerMetrics(metrics, request, response)
+      : answer(request, response);
   const secure = address.kind === 'tcp' && address.tls;
   const server = secure
     ? https.createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, handler)
@@ -71,6 +87,23 @@ export async function serve(
   server.keepAliveTimeout = 0;
   await listen(server, address);
   return { close: () => closeServer(server, address) };
+}
+
+/** To whoever may ask at all: who scrapes over TLS has a certificate of its own. */
+async function answerMetrics(
+  metrics: MetricsSource,
+  { socket, headers }: http.IncomingMessage,
+  response: http.ServerResponse,
+): Promise<void> {
+  if (!principalOf(socket, headers)) {
+    response.writeHead(401).end();
+    return;
+  }
+  try {
+    response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.metrics());
+  } catch (error) {
+    response.destroy(error as Error);
+  }
 }
 
 const admitRequest: Interceptor = (next) => async (request) => {

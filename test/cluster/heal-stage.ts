@@ -1,11 +1,34 @@
 import { execFile } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import http from 'node:http';
 import { promisify } from 'node:util';
+import { type EventGroup, subscribe } from '#netlink/events.ts';
+import { messageTypeName, RTM } from '#netlink/message.ts';
 import { call, type EndpointJson } from '../world/api.ts';
 import { until, World } from '../world/world.ts';
 import { PROGRAM } from './lab-cli.ts';
 import { readKernel } from './read-kernel.ts';
 
 const run = promisify(execFile);
+
+/** In which a write by an agent shows. */
+const GROUPS = ['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR', 'IPV4_ROUTE', 'IPV6_ROUTE'] as const;
+
+const STRANGERS = [
+  ...['$HOST', '$C'].flatMap((ns) => [
+    `ip -n ${ns} link add stranger0 type bridge`,
+    `ip -n ${ns} link set stranger0 addrgenmode none`,
+    `ip -n ${ns} link set stranger0 up`,
+    `ip -n ${ns} addr add 10.9.8.1/24 dev stranger0`,
+    `ip -n ${ns} route add 10.9.7.0/24 via 10.9.8.2 dev stranger0`,
+    `ip -n ${ns} neigh add 10.9.8.2 lladdr 02:00:00:00:00:77 dev stranger0 nud permanent`,
+  ]),
+  // A blow turns the container's IPv6 off.
+  'ip -n $HOST addr add fd09:8::1/64 dev stranger0 nodad',
+  // Named like a device of ours, but not in our group.
+  'ip -n $HOST link add wfx1 type vxlan id 77 dstport 4790 local 10.99.0.1',
+  'bridge -n $HOST fdb add 02:00:00:00:00:77 dev wfx1 dst 10.99.0.9',
+];
 
 /** One container on each of two hosts, in a network of their own: what is struck here stands nowhere else. */
 export interface Site {
@@ -23,6 +46,7 @@ export class HealStage {
   readonly world = new World({ program: PROGRAM, hosts: ['h1', 'h2'] });
   /** Those that nobody is striking. */
   readonly #free: Site[] = [];
+  #strangers: Site['words'] = {};
 
   /** So many sites in each of the modes. */
   static async up(modes: readonly string[], count: number): Promise<HealStage> {
@@ -47,6 +71,76 @@ export class HealStage {
     } finally {
       this.#free.push(site);
     }
+  }
+
+  /** A sample of the first host's agent, summed over its labels. */
+  async metric(name: string): Promise<number> {
+    const text = await readMetrics(this.world.agentSocket('h1'));
+    const samples = text
+      .split('\n')
+      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  looks(): Promise<number> {
+    return this.metric('weft_agent_look_duration_seconds_count');
+  }
+
+  async revisions(): Promise<{ head: number; applied: number }> {
+    const of = (which: string) => this.metric(`weft_agent_${which}_revision`);
+    return { head: await of('head'), applied: await of('applied') };
+  }
+
+  /** Listens in every namespace that the agent writes to. `stop` tells what was changed there. */
+  hearChanges(): { stop(): string[] } {
+    const changes: string[] = [];
+    const listen = (name: string, groups: readonly EventGroup[]) => {
+      const netnsFd = openSync(`/run/netns/${name}`, 'r');
+      const subscription = subscribe({ groups, netnsFd }, (event) => {
+        if (event.kind === 'overrun') changes.push('some were lost');
+        else if (event.message.type !== RTM.GETNEIGH)
+          changes.push(`${messageTypeName(event.message.type)} ${event.message.body[0]} in ${name}`);
+      });
+      closeSync(netnsFd);
+      return subscription;
+    };
+    // Where a device learns, and in containers, rows come and go with the traffic.
+    const sites = this.#free.filter(({ mode }) => mode === 'proxy');
+    const subscriptions = sites.flatMap(({ words: { NET = '', C = '' } }) => [
+      listen(NET, [...GROUPS, 'NEIGH']),
+      listen(C, GROUPS),
+    ]);
+    return {
+      stop: () => {
+        for (const subscription of subscriptions) subscription.close();
+        return changes;
+      },
+    };
+  }
+
+  /** Objects of others, some that look like ours, on the host and beside an interface of ours in a container. */
+  async placeStrangers(): Promise<void> {
+    const [site] = this.#free;
+    const words = { ...site!.words, HOST: this.world.containerOf('h1') };
+    for (const line of STRANGERS) await strike(line, { words });
+    this.#strangers = words;
+  }
+
+  /** All of them, as text. */
+  async lookAtStrangers(): Promise<string> {
+    const looks = [
+      'addr show dev stranger0',
+      'addr show dev wfx1',
+      'neigh show dev stranger0',
+      'route show dev stranger0',
+    ];
+    const script = [...looks.map((look) => `ip ${look} || true`), 'bridge fdb show dev wfx1 || true'].join(
+      '\n',
+    );
+    const { HOST = '', C = '' } = this.#strangers;
+    const read = (ns: string) => run('nsenter', [`--net=/run/netns/${ns}`, 'sh', '-c', script]);
+    const texts = await Promise.all([HOST, C].map(read));
+    return texts.map(({ stdout }) => stdout).join('\n');
   }
 
   async #build(mode: string, number: number): Promise<Site> {
@@ -92,8 +186,19 @@ export class HealStage {
   }
 }
 
+function readMetrics(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ socketPath, path: '/metrics' }, async (response) => {
+      let text = '';
+      for await (const part of response) text += part;
+      resolve(text);
+    });
+    request.on('error', reject);
+  });
+}
+
 /** Runs a line in a shell; throws what it complained about. */
-export async function strike(line: string, { words }: Site): Promise<void> {
+export async function strike(line: string, { words }: Pick<Site, 'words'>): Promise<void> {
   await run('sh', ['-ec', line], { env: { ...process.env, ...words } });
 }
 

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../world/world.ts';
 import { HealStage, strike, untilHealed, untilReached } from './heal-stage.ts';
 import { buildIfStale } from './lab-cli.ts';
 
@@ -110,6 +112,12 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.down());
 
+let strangers: string;
+beforeAll(async () => {
+  await stage.placeStrangers();
+  strangers = await stage.lookAtStrangers();
+});
+
 /** One by one what mends one blow cannot be the look that another caused: slower, and stricter. */
 const together = process.env.ONE_BY_ONE ? describe : describe.concurrent;
 
@@ -131,4 +139,32 @@ test('what no event tells of is found by looking', async () => {
       expect(await untilHealed(site, LOOK_MS), line).toEqual([]);
     });
   await Promise.all(SILENT_BLOWS.map(strikeOne));
+});
+
+test('after all that, strangers have what they had', async () => {
+  expect(strangers).toContain('02:00:00:00:00:77');
+  expect(await stage.lookAtStrangers()).toEqual(strangers);
+});
+
+test('an idle agent looks now and then, and writes nothing', async () => {
+  // Carrier follows what was mended a moment ago.
+  await sleep(2_000);
+  const [writes, looks] = [await stage.metric('weft_agent_ops_total'), await stage.looks()];
+  const changes = stage.hearChanges();
+  await until('it has glanced twice', async () => (await stage.looks()) >= looks + 2);
+  expect(changes.stop()).toEqual([]);
+  expect(await stage.metric('weft_agent_ops_total')).toBe(writes);
+});
+
+test('an agent that starts anew over what it finds as wished writes nothing', async () => {
+  const agent = stage.world.agent('h1');
+  const changes = stage.hearChanges();
+  await agent.stop('SIGKILL');
+  agent.start();
+  await stage.world.untilConnected('h1');
+  await until('it has looked', async () => (await stage.looks()) > 0);
+  expect(await stage.metric('weft_agent_ops_total')).toBe(0);
+  expect(changes.stop()).toEqual([]);
+  const { head, applied } = await stage.revisions();
+  expect(applied).toBe(head);
 });

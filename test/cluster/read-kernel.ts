@@ -8,7 +8,18 @@ const FIELDS = [
   ...['ifname', 'flags', 'mtu', 'address', 'master', 'inet6_addr_gen_mode', 'linkinfo', 'info_kind'],
   ...['info_data', 'stp_state', 'mcast_snooping', 'id', 'local', 'port', 'ttl', 'learning', 'proxy'],
   ...['l2miss', 'l3miss', 'info_slave_data', 'state', 'hairpin', 'flood', 'mcast_flood', 'bcast_flood'],
-  ...['neigh_suppress', 'isolated', 'locked', 'addr_info', 'family', 'prefixlen', 'nodad', 'dst', 'dev'],
+  ...[
+    'neigh_suppress',
+    'isolated',
+    'locked',
+    'addr_info',
+    'family',
+    'valid_life_time',
+    'prefixlen',
+    'nodad',
+    'dst',
+    'dev',
+  ],
   ...['protocol', 'scope', 'metric', 'type', 'gateway', 'prefsrc', 'lladdr', 'mac', 'vni'],
 ];
 
