@@ -38,6 +38,7 @@ interface InjectedFailure {
 export class FakeKernel implements Kernel {
   readonly #host = new FakeHost();
   readonly #containers = new Map<NamespaceName, NamespaceRef>();
+  readonly #stations = new Map<string, BridgeFacts['stations']>();
   readonly #watchers = new Set<(event: KernelEvent) => void>();
   #onMisses: (misses: readonly Miss[]) => void = () => {};
   /** Who is told of the frames that are handed to containers. */
@@ -112,7 +113,10 @@ export class FakeKernel implements Kernel {
     const bridges = devices.filter(({ link }) => scope.bridges?.includes(link.name));
     for (const device of [...own, ...bridges]) addDevice(state, device, new Set());
     const facts = state.bridges as Map<string, BridgeFacts>;
-    for (const bridge of bridges) facts.set(bridge.link.name, fakeBridgeFacts(bridge, devices));
+    for (const bridge of bridges) {
+      const stations = this.#stations.get(bridge.link.name) ?? [];
+      facts.set(bridge.link.name, { ...fakeBridgeFacts(bridge, devices), stations });
+    }
     for (const guard of this.#host.guards.values()) addKernelObject(state, guard);
     if (own.length > 0 && scope.rows !== 'none')
       (state.rowSums as Map<NamespaceName, string>).set(HOST_NAMESPACE, sumOf(own));
@@ -125,6 +129,12 @@ export class FakeKernel implements Kernel {
     const device = this.#host.addDevice({ kind: 'link', ns: HOST_NAMESPACE, name, up: true, detail });
     device.link = { ...device.link, mac };
     for (const address of addresses) device.addresses.set(address.address, address);
+    this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
+  }
+
+  /** Who is behind its other ports now, as far as it has learned. */
+  setStations(bridge: string, stations: BridgeFacts['stations']): void {
+    this.#stations.set(bridge, stations);
     this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
   }
 
@@ -235,14 +245,16 @@ const rowsOf = (device: FakeDevice): (Fdb | Neighbour)[] => [
   ...device.fdb.values(),
 ];
 
-function fakeBridgeFacts({ link, addresses }: FakeDevice, devices: readonly FakeDevice[]): BridgeFacts {
+function fakeBridgeFacts(
+  { link, addresses }: FakeDevice,
+  devices: readonly FakeDevice[],
+): Omit<BridgeFacts, 'stations'> {
   const ports = devices.filter((port) => port.link.master === link.name && !isOwnHostLink(port.link));
   return {
     mac: link.mac!,
     mtu: link.mtu!,
     portMtu: Math.max(0, ...ports.map((port) => port.link.mtu ?? 0)),
     addresses: [...addresses.values()].map(({ address }) => ipOf(address)),
-    stations: ports.flatMap((port) => [...port.fdb.values()].map(({ mac }) => ({ mac, addresses: [] }))),
   };
 }
 
