@@ -16,6 +16,8 @@ export function relayRoutes(
     createNetwork: relay(controller.createNetwork),
     changeNetwork: relay(controller.changeNetwork),
     removeNetwork: relay(controller.removeNetwork),
+    addPeer: relay(controller.addPeer),
+    removePeer: relay(controller.removePeer),
     removeHost: relay(controller.removeHost),
     evictHost: relay(controller.evictHost),
     auditAddresses: relay(controller.auditAddresses),

@@ -138,12 +138,21 @@ const adoptionSchema = z.object({
   stations: stationsSchema,
 });
 
+const peerSchema = z.object({
+  id,
+  network: id,
+  name,
+  vtep: ip,
+  endpoints: z.array(z.object({ mac: text(parseMac), addresses: z.array(ip).max(2) })).max(MAX_STATIONS),
+});
+
 const SCHEMAS = {
   host: hostSchema,
   network: networkSchema,
   block: blockSchema,
   endpoint: endpointSchema,
   adoption: adoptionSchema,
+  peer: peerSchema,
 };
 
 /** Reads a plain object as the record of that kind, or throws {@link WireError}. */

@@ -3,6 +3,7 @@ import { type Id, isId } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type {
+  AddPeerRequest,
   AdoptBridgeRequest,
   AttachEndpointRequest,
   ChangeNetworkRequest,
@@ -15,6 +16,7 @@ import type {
   RegisterHostRequest,
   RemoveHostRequest,
   RemoveNetworkRequest,
+  RemovePeerRequest,
   ReturnBlocksRequest,
 } from './gen/weft/v1/controller_pb.ts';
 import { parseRecord, parseStations, WireError } from './wire-records.ts';
@@ -69,6 +71,20 @@ export const wishFromWire = {
       routes: facts?.routes ?? [],
       underlayInterfaces: facts?.underlayInterfaces ?? [],
     },
+  }),
+
+  addPeer: ({ network, name, vtep, endpoints }: AddPeerRequest): WishNamed<'add-peer'> => ({
+    wish: 'add-peer',
+    network,
+    name,
+    vtep,
+    endpoints: endpoints.map(({ mac, addresses }) => ({ mac, addresses })),
+  }),
+
+  removePeer: ({ network, peer }: RemovePeerRequest): WishNamed<'remove-peer'> => ({
+    wish: 'remove-peer',
+    network,
+    peer,
   }),
 
   attachEndpoint: ({

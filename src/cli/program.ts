@@ -6,6 +6,7 @@ import { hostCommand } from './command/host.ts';
 import { ipamCommand } from './command/ipam.ts';
 import { lookCommands } from './command/look.ts';
 import { networkCommand } from './command/network.ts';
+import { peerCommand } from './command/peer.ts';
 import { agentCommand, controllerCommand } from './command/run.ts';
 import { EXIT_CODES } from './exit-code.ts';
 import { styleFor } from './output/style.ts';
@@ -43,6 +44,7 @@ export function buildProgram(world: World, lab: Command): Command {
     networkCommand(world),
     endpointCommand(world),
     hostCommand(world),
+    peerCommand(world),
     ipamCommand(world),
   ])
     program.addCommand(command);

@@ -59,6 +59,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'change-network':
     case 'advance-change':
     case 'remove-network':
+    case 'add-peer':
+    case 'remove-peer':
     case 'free-block':
     case 'repair-addresses':
       return undefined;

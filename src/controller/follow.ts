@@ -100,9 +100,9 @@ function hostsOf(snapshot: SnapshotView, host: Id, networks: ReadonlySet<Id>): S
 }
 
 function recordsOfNetwork(snapshot: SnapshotView, network: Id, host: Id): StoredRecord[] {
-  const { blocks, endpoints, adoptions } = snapshot.inNetwork(network);
+  const { blocks, endpoints, adoptions, peers } = snapshot.inNetwork(network);
   const record = snapshot.networks.get(network);
   if (!record) return [];
   const own = [...blocks.values()].filter((block) => block.host === host);
-  return [record, ...own, ...endpoints.values(), ...adoptions.values()];
+  return [record, ...own, ...endpoints.values(), ...adoptions.values(), ...peers.values()];
 }

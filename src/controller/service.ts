@@ -57,6 +57,8 @@ export function controllerRoutes(engine: Engine, store: Store) {
         answer(wishFromWire.changeNetwork(request), request.dryRun, context),
       removeNetwork: (request, context) =>
         answer(wishFromWire.removeNetwork(request), request.dryRun, context),
+      addPeer: (request, context) => answer(wishFromWire.addPeer(request), request.dryRun, context),
+      removePeer: (request, context) => answer(wishFromWire.removePeer(request), request.dryRun, context),
       removeHost: (request, context) => answer(wishFromWire.removeHost(request), request.dryRun, context),
       evictHost: (request, context) => answer(wishFromWire.evictHost(request), request.dryRun, context),
       registerHost: (request, context) => answer(wishFromWire.registerHost(request), false, context),

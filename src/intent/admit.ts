@@ -1,6 +1,7 @@
 import type { Rejection } from '#model/fault.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
+import { addPeer } from './add-peer.ts';
 import type { Admitted, Chance } from './admitted.ts';
 import { adoptBridge } from './adopt-bridge.ts';
 import { advanceChange } from './advance-change.ts';
@@ -18,6 +19,7 @@ import { publishStations } from './publish-stations.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
 import { removeNetwork } from './remove-network.ts';
+import { removePeer } from './remove-peer.ts';
 import { repairAddresses } from './repair-addresses.ts';
 import { returnBlocks } from './return-blocks.ts';
 
@@ -59,6 +61,10 @@ export function admit(
       return advanceChange(wish, snapshot);
     case 'remove-network':
       return removeNetwork(wish, snapshot);
+    case 'add-peer':
+      return addPeer(wish, snapshot, chance);
+    case 'remove-peer':
+      return removePeer(wish, snapshot);
     case 'attach-endpoint':
       return attachEndpoint(wish, snapshot, chance, options.isBarred);
     case 'publish-endpoint':

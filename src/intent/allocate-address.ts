@@ -6,6 +6,7 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { allocateBlocks } from './allocate-block.ts';
 import { isInUse, ownBlocks } from './own-blocks.ts';
+import { isTaken } from './peer-endpoints.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
 /** Whether that host should not get that address now: it was given back lately, or its owner cannot be asked. */
@@ -32,9 +33,9 @@ export function allocateAddress(
   isBarred: IsBarred,
   newBlockIn: readonly string[] = [],
 ): AllocatedAddress | undefined {
-  const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
-  const isTaken = (ip: Ip) => endpointByIp.has(ip);
-  const isHeld = (ip: Ip) => isTaken(ip) || isBarred(network.id, ip, host.id);
+  const records = snapshot.inNetwork(network.id);
+  const { blocks } = records;
+  const isHeld = (ip: Ip) => isTaken(records, ip) || isBarred(network.id, ip, host.id);
   const own = () =>
     addressFromOwnBlocks(
       subnet,
@@ -48,7 +49,10 @@ export function allocateAddress(
   const ownIp = hasNothing ? undefined : own();
   if (ownIp) return { ip: ownIp };
   const [block, ...more] = allocateBlocks(subnet, network, host, snapshot, chance);
-  if (block) return { ip: findFreeAddress(subnet, block.cidr, isTaken)!, blocks: [block, ...more] };
+  if (block) {
+    const ip = findFreeAddress(subnet, block.cidr, (each) => isTaken(records, each))!;
+    return { ip, blocks: [block, ...more] };
+  }
   const restingIp = hasNothing ? own() : undefined;
   if (restingIp) return { ip: restingIp };
   const resting = [...blocks.values()].filter((each) => !isInUse(each));
@@ -68,10 +72,10 @@ export function addressFromOwnBlocks(
   isBarred: IsBarred,
   order: 'lowest' | 'highest' = 'lowest',
 ): Ip | undefined {
-  const { blocks, endpointByIp } = snapshot.inNetwork(network.id);
-  for (const block of ownBlocks(blocks.values(), subnet, host)) {
+  const records = snapshot.inNetwork(network.id);
+  for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
     const isHeld = (ip: Ip) =>
-      endpointByIp.has(ip) || isBarred(network.id, ip, host.id) || block.except.includes(ip);
+      isTaken(records, ip) || isBarred(network.id, ip, host.id) || block.except.includes(ip);
     const ip = findFreeAddress(subnet, block.cidr, isHeld, order);
     if (ip) return ip;
   }

@@ -7,6 +7,7 @@ import type { Chance } from './admitted.ts';
 import { heldByOthers } from './exceptions.ts';
 import { freeRanges } from './free-ranges.ts';
 import { ownBlocks } from './own-blocks.ts';
+import { heldByPeers, isTaken } from './peer-endpoints.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
 /** In subnets of at most this prefix length, blocks have their full size: 4096 of them or more. */
@@ -62,14 +63,14 @@ export function allocateBlocks(
   const prefixLength = blockPrefixLength(subnet.cidr);
   if (prefixLength === undefined) return [];
   const records = snapshot.inNetwork(network.id);
-  const { blocks, endpointByIp } = records;
+  const { blocks } = records;
   const owned = Array.from(blocks.values(), (block) => block.cidr);
   const all = 2 ** (prefixLength - prefixLengthOf(subnet.cidr));
   const most =
     owned.length < all * PLENTY ? Math.min(ownBlocks(blocks.values(), subnet, host).length, MOST_AT_ONCE) : 1;
   const found: Block[] = [];
   for (const cidr of freeRanges(subnet.cidr, prefixLength, owned)) {
-    if (findFreeAddress(subnet, cidr, (ip) => endpointByIp.has(ip)) === undefined) continue;
+    if (findFreeAddress(subnet, cidr, (ip) => isTaken(records, ip)) === undefined) continue;
     const id = createId(chance.now, chance.entropy);
     found.push({
       kind: 'block',
@@ -78,7 +79,7 @@ export function allocateBlocks(
       host: host.id,
       cidr,
       epoch: host.epoch,
-      except: heldByOthers(cidr, host, records),
+      except: [...heldByOthers(cidr, host, records), ...heldByPeers(cidr, records)],
       retired: 0,
     });
     if (found.length >= most) break;

@@ -15,6 +15,7 @@ import { exhaustionNotices } from './exhaustion.ts';
 import { complete, type Faults, noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
 import { isInUse } from './own-blocks.ts';
+import { peerWith } from './peer-endpoints.ts';
 import { type EndpointRequest, readEndpoint } from './read-endpoint.ts';
 import {
   checkRepetition,
@@ -107,10 +108,16 @@ function checkRequest(
   network: Network,
   snapshot: SnapshotView,
 ): void {
-  const { blocks, endpoints, endpointByIp, endpointByMac } = snapshot.inNetwork(network.id);
+  const records = snapshot.inNetwork(network.id);
+  const { blocks, endpoints, endpointByIp, endpointByMac } = records;
   const holder = request.mac && endpointByMac.get(request.mac);
   if (holder) {
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(holder)!)}`;
+    faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
+  }
+  const station = request.mac && peerWith(records, request.mac);
+  if (station) {
+    const problem = `is taken by peer ${station.name}`;
     faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
   }
   for (const [family, ip] of request.addresses) {
@@ -121,6 +128,8 @@ function checkRequest(
     const rests = [...blocks.values()].some((block) => !isInUse(block) && cidrContains(block.cidr, ip));
     if (rests)
       faults.conflict.push(fault('ip', ip, RESTS, 'wait (see `weft ipam ls`), or choose another one'));
+    const peer = peerWith(records, ip);
+    if (peer) faults.conflict.push(fault('ip', ip, `is taken by peer ${peer.name}`, fix));
     const taken = endpointByIp.get(ip);
     if (!taken) continue;
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(taken)!)}`;

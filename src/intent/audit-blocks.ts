@@ -5,6 +5,7 @@ import { sortBlocks } from './block-use.ts';
 import { explained, type Finding, nameOf, repairable } from './finding.ts';
 import { listSome } from './list-some.ts';
 import { isInUse } from './own-blocks.ts';
+import { isTaken } from './peer-endpoints.ts';
 
 /** What is wrong with the blocks. One that rests is nobody's: it may outlive its host. */
 export function auditBlocks(snapshot: SnapshotView): Finding[] {
@@ -70,10 +71,10 @@ function oldBlock(block: Block, { name }: Network, snapshot: SnapshotView): Find
 }
 
 function unheld(block: Block, { id, name }: Network, snapshot: SnapshotView): Finding | undefined {
-  const { endpointByIp } = snapshot.inNetwork(id);
-  const held = block.except.filter((ip) => endpointByIp.has(ip));
+  const records = snapshot.inNetwork(id);
+  const held = block.except.filter((ip) => isTaken(records, ip));
   if (held.length === block.except.length) return undefined;
-  const idle = block.except.filter((ip) => !endpointByIp.has(ip));
+  const idle = block.except.filter((ip) => !isTaken(records, ip));
   const sentence = `Block ${block.cidr} of host ${nameOf(snapshot, block.host)} in network ${name} does without ${listSome(idle)}, which no endpoint has.`;
   const repair = 'give the addresses back to the block';
   return repairable('unheld-exception', sentence, repair, put({ ...block, except: held }));

@@ -2,7 +2,7 @@ import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { familyOf } from '#model/ip.ts';
 import { type Network, put, type Tunnel, type TunnelChange } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { ADOPTING_MODES, isInPlace, TUNNEL_MODES } from '#model/tunnel-mode.ts';
+import { ADOPTING_MODES, isInPlace, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import type { ChangeNetwork } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { tunnelOf } from './advance-change.ts';
@@ -14,6 +14,7 @@ import { listSome } from './list-some.ts';
 import { chooseGroup, readGroup } from './multicast-group.ts';
 import { readMtu } from './network-mtu.ts';
 import { noticesOfHindrance } from './network-underlay.ts';
+import { PEER_MODES } from './peer-endpoints.ts';
 import { readChoice, readWholeNumber } from './read-field.ts';
 import { readPort } from './read-port.ts';
 import { checkTwoHosts } from './two-hosts.ts';
@@ -27,7 +28,10 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
   const network = findNetwork(faults, snapshot, wish.network);
   if (network) refuseSecond(faults, wish, network);
   const tunnel = network && readTunnel(faults, wish, network, snapshot);
-  if (network && tunnel) checkTwoHosts(faults, 'mode', tunnel.mode, network, tunnel.mode, snapshot);
+  if (network && tunnel) {
+    checkPeers(faults, network, tunnel.mode, snapshot);
+    checkTwoHosts(faults, 'mode', tunnel.mode, network, tunnel.mode, snapshot);
+  }
   const found = complete(faults, { network, tunnel });
   if (isRejection(found)) return found;
   const { tunnel: to, network: from } = found;
@@ -57,6 +61,15 @@ function wayTo(to: Tunnel, from: Network, snapshot: SnapshotView): Pick<TunnelCh
 }
 
 const otherDevice = ({ device = 0 }: Tunnel): number => 1 - device;
+
+/** What a machine made by hand cannot take part in, a network with one cannot become. */
+function checkPeers(faults: Faults, { id }: Network, mode: TunnelMode, snapshot: SnapshotView): void {
+  const { peers } = snapshot.inNetwork(id);
+  if (peers.size === 0 || PEER_MODES.includes(mode)) return;
+  const names = listSome(Array.from(peers.values(), ({ name }) => name));
+  const fix = `choose one of ${listSome(PEER_MODES)}, or remove the peers`;
+  faults.conflict.push(fault('mode', mode, `does not reach who asks from outside Weft: ${names}`, fix));
+}
 
 function refuseSecond(faults: Faults, { network: value }: ChangeNetwork, { change }: Network): void {
   if (!change) return;

@@ -11,7 +11,10 @@ import { isInUse } from './own-blocks.ts';
  */
 
 /** The blocks in use as they are once those endpoints are gone: what only they held is the owner's again. */
-export function giveBack(snapshot: SnapshotView, endpoints: readonly Endpoint[]): Block[] {
+export function giveBack(
+  snapshot: SnapshotView,
+  endpoints: readonly Pick<Endpoint, 'network' | 'addresses'>[],
+): Block[] {
   const freed = new Map<Id, Set<Ip>>();
   for (const { network, addresses } of endpoints) {
     const ips = freed.get(network) ?? new Set<Ip>();

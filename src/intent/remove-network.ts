@@ -7,7 +7,7 @@ import { complete, noFaults } from './faults.ts';
 import { describeEndpoint, findNetwork } from './find-record.ts';
 import { listSome } from './list-some.ts';
 
-/** Deletes the network with its blocks; refused while it has endpoints or adopted bridges. The absent is a rejection. */
+/** Deletes the network with its blocks; refused while it has endpoints, adopted bridges or peers. The absent is a rejection. */
 export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admitted | Rejection {
   const faults = noFaults();
   const network = findNetwork(faults, snapshot, wish.network);
@@ -24,6 +24,11 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
     );
     const fix = 'disown them first, each on its host: `weft network disown`';
     faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
+  }
+  if (records && records.peers.size > 0) {
+    const names = Array.from(records.peers.values(), ({ name }) => `peer ${name}`);
+    const fix = `remove them first: \`weft peer rm ${network.name}\``;
+    faults.conflict.push(fault('network', wish.network, `still has ${listSome(names)}`, fix));
   }
   const found = complete(faults, { network, records });
   if (isRejection(found)) return found;

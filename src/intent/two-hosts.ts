@@ -9,7 +9,7 @@ import { isInUse } from './own-blocks.ts';
 
 /** While a network changes to p2p it takes no third host either. */
 export const futureMode = ({ mode, change }: Network): TunnelMode =>
-  change?.other.mode === 'p2p' && change.phase === 'prepare' ? 'p2p' : mode;
+  change?.next?.mode ?? (change?.phase === 'prepare' ? change.other.mode : mode);
 
 /**
  * A tunnel from point to point has two ends: with `newcomer` among the hosts of the network there are no more. A host
@@ -25,12 +25,13 @@ export function checkTwoHosts(
   newcomer?: Id,
 ): void {
   if (mode !== 'p2p') return;
-  const { blocks, endpointCount } = snapshot.inNetwork(network.id);
+  const { blocks, endpointCount, peers } = snapshot.inNetwork(network.id);
   const ends = new Set(endpointCount.keys());
   for (const block of blocks.values()) if (isInUse(block)) ends.add(block.host);
+  for (const id of peers.keys()) ends.add(id);
   if (newcomer && ends.has(newcomer)) return;
   if (ends.size + (newcomer ? 1 : 0) <= 2) return;
-  const names = listSome([...ends].map((id) => snapshot.hosts.get(id)?.name ?? id));
+  const names = listSome([...ends].map((id) => (snapshot.hosts.get(id) ?? peers.get(id))?.name ?? id).sort());
   const problem = newcomer
     ? `would be a third end: network ${network.name} goes from point to point, between ${names}`
     : `has two ends, and network ${network.name} has ${names}`;

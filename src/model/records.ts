@@ -9,11 +9,18 @@ import type { Vni } from './vni.ts';
  * The records that the store keeps: what the cluster *wishes*. Plain frozen data, told apart by `kind`.
  * (The design's Record; named so because TypeScript has a `Record` of its own.)
  */
-export type StoredRecord = Host | Network | Block | Endpoint | Adoption;
+export type StoredRecord = Host | Network | Block | Endpoint | Adoption | Peer;
 export type RecordKind = StoredRecord['kind'];
 export type RecordOf<K extends RecordKind> = Extract<StoredRecord, { kind: K }>;
 
-export const RECORD_KINDS: readonly RecordKind[] = ['host', 'network', 'block', 'endpoint', 'adoption'];
+export const RECORD_KINDS: readonly RecordKind[] = [
+  'host',
+  'network',
+  'block',
+  'endpoint',
+  'adoption',
+  'peer',
+];
 /** Raised when the shape of a stored record changes in a way that an older program cannot read. */
 export const RECORD_SCHEMA = 1;
 
@@ -158,6 +165,23 @@ export interface Station {
   readonly addresses: readonly Ip[];
   /** Above all that other hosts said of this MAC when it was found: of two hosts, the higher has it. */
   readonly generation: number;
+}
+
+/** A tunnel's end that Weft does not run: a machine whose VXLAN device was made by hand. */
+export interface Peer {
+  readonly kind: 'peer';
+  readonly id: Id;
+  readonly network: Id;
+  /** Unique in the network, without case. */
+  readonly name: string;
+  readonly vtep: Ip;
+  /** Who is behind it, as far as it was told. */
+  readonly endpoints: readonly PeerEndpoint[];
+}
+
+export interface PeerEndpoint {
+  readonly mac: Mac;
+  readonly addresses: readonly Ip[];
 }
 
 /** Where a record lives in the store; ids are unique across kinds. */

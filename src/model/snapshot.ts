@@ -9,6 +9,7 @@ import type {
   Endpoint,
   Host,
   Network,
+  Peer,
   RecordRef,
   Revision,
   StoredRecord,
@@ -21,6 +22,7 @@ export interface NetworkRecords {
   readonly endpointByIp: NetworkEndpoints['byIp'];
   readonly endpointByMac: NetworkEndpoints['byMac'];
   readonly adoptions: ReadonlyMap<Id, Adoption>;
+  readonly peers: ReadonlyMap<Id, Peer>;
   /** Endpoints and adopted bridges that a host has here; a host without any is not in the map. */
   readonly endpointCount: ReadonlyMap<Id, number>;
 }
@@ -28,6 +30,7 @@ export interface NetworkRecords {
 interface MutableNetworkRecords extends NetworkRecords {
   blocks: Map<Id, Block>;
   adoptions: Map<Id, Adoption>;
+  peers: Map<Id, Peer>;
   endpointCount: Map<Id, number>;
 }
 
@@ -37,6 +40,7 @@ const emptyNetworkRecords = (endpoints: NetworkEndpoints): MutableNetworkRecords
   endpointByIp: endpoints.byIp,
   endpointByMac: endpoints.byMac,
   adoptions: new Map(),
+  peers: new Map(),
   endpointCount: new Map(),
 });
 
@@ -69,6 +73,7 @@ export class Snapshot {
   readonly blocks = new Map<Id, Block>();
   readonly endpoints = new EndpointTable();
   readonly adoptions = new Map<Id, Adoption>();
+  readonly peers = new Map<Id, Peer>();
   private readonly hostsByName = new Map<string, Id>();
   private readonly networksByName = new Map<string, Id>();
   private readonly byNetwork = new Map<Id, MutableNetworkRecords>();
@@ -113,6 +118,7 @@ export class Snapshot {
     yield* this.networks.values();
     yield* this.blocks.values();
     yield* this.adoptions.values();
+    yield* this.peers.values();
   }
 
   /** Applies changes in order; deleting the absent is nothing. The revision must not fall. */
@@ -132,7 +138,7 @@ export class Snapshot {
   }
 
   clear(): void {
-    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints, this.adoptions])
+    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints, this.adoptions, this.peers])
       table.clear();
     for (const index of [this.hostsByName, this.networksByName, this.byNetwork]) index.clear();
     this.revision = 0;
@@ -145,6 +151,7 @@ export class Snapshot {
       block: this.blocks,
       endpoint: this.endpoints,
       adoption: this.adoptions,
+      peer: this.peers,
     };
     return tables[kind];
   }
@@ -172,6 +179,10 @@ export class Snapshot {
         this.adoptions.set(record.id, record);
         this.recordsOf(record.network).adoptions.set(record.id, record);
         countMember(this.recordsOf(record.network), record.host, 1);
+        return;
+      case 'peer':
+        this.peers.set(record.id, record);
+        this.recordsOf(record.network).peers.set(record.id, record);
     }
   }
 
@@ -204,6 +215,11 @@ export class Snapshot {
             records.adoptions.delete(id);
             countMember(records, adoption.host, -1);
           });
+        return;
+      }
+      case 'peer': {
+        const peer = take(this.peers, id);
+        if (peer) this.leave(peer, (records) => records.peers.delete(id));
       }
     }
   }
@@ -223,7 +239,8 @@ export class Snapshot {
   ): void {
     const records = this.recordsOf(network);
     forget(records);
-    if (records.blocks.size + records.endpoints.size + records.adoptions.size > 0) return;
+    if (records.blocks.size + records.endpoints.size + records.adoptions.size + records.peers.size > 0)
+      return;
     this.byNetwork.delete(network);
     this.endpoints.forget(network);
   }

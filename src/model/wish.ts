@@ -13,6 +13,8 @@ export type Wish =
   | ChangeNetwork
   | AdvanceChange
   | RemoveNetwork
+  | AddPeer
+  | RemovePeer
   | AttachEndpoint
   | PublishEndpoint
   | DetachEndpoint
@@ -115,6 +117,24 @@ export interface RemoveNetwork {
   readonly wish: 'remove-network';
   /** Name or id. */
   readonly network: string;
+}
+
+/** A machine that Weft does not run takes part. The same again with other endpoints or another VTEP is a change. */
+export interface AddPeer {
+  readonly wish: 'add-peer';
+  /** Name or id. */
+  readonly network: string;
+  readonly name: string;
+  readonly vtep: string;
+  readonly endpoints: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+}
+
+export interface RemovePeer {
+  readonly wish: 'remove-peer';
+  /** Name or id. */
+  readonly network: string;
+  /** Name or id. */
+  readonly peer: string;
 }
 
 export interface AttachEndpoint {

@@ -7,6 +7,7 @@ import {
   familyOfUnderlay,
   type Host,
   type Network,
+  type Peer,
   type Revision,
   type UnderlayFamily,
 } from '#model/records.ts';
@@ -35,7 +36,7 @@ export interface NetworkView {
   readonly stations: readonly TunnelEnd[];
   /** Hosts with an endpoint or bridge here, this one among them; by id. One without a record is not in it. */
   readonly hosts: ReadonlyMap<Id, Host>;
-  /** Where the members' tunnels end, in the network's underlay family; by id. */
+  /** Where the tunnels of members and peers end, in the network's underlay family; by id. */
   readonly vteps: ReadonlyMap<Id, Ip>;
 }
 
@@ -65,15 +66,31 @@ function networkView(snapshot: SnapshotView, network: Network, hostId: Id): Netw
     const vtep = vtepOf(host, network.underlay);
     if (vtep) vteps.set(host.id, vtep);
   }
-  const { endpoints } = records;
+  for (const peer of records.peers.values()) vteps.set(peer.id, peer.vtep);
+  const { endpoints, peers } = records;
   const local = [...endpoints.on(hostId)].sort(byId);
   const others = [...records.endpointCount.keys()].filter((id) => id !== hostId);
-  const remote = endpoints.tunnelEnds(others.filter((id) => vteps.has(id)));
+  const members = endpoints.tunnelEnds(others.filter((id) => vteps.has(id)));
+  const outside = peerEnds([...peers.values()]);
+  const remote = outside.length > 0 ? both(members, outside) : members;
   const unreachable = others.filter((id) => !vteps.has(id)).flatMap((id) => [...endpoints.on(id)]);
   const adopted = [...records.adoptions.values()].find((adoption) => adoption.host === hostId);
-  const stations = remoteStations(records, hostId).filter(({ host }) => vteps.has(host));
+  const stations = [...remoteStations(records, hostId).filter(({ host }) => vteps.has(host)), ...outside];
   return { network, local, remote, unreachable: unreachable.sort(byId), adopted, stations, hosts, vteps };
 }
+
+/** Who is behind tunnel ends that Weft does not run. */
+const peerEnds = (peers: Peer[]): TunnelEnd[] =>
+  peers
+    .sort(byId)
+    .flatMap(({ id, endpoints }) => endpoints.map(({ mac, addresses }) => ({ mac, addresses, host: id })));
+
+const both = (first: Iterable<TunnelEnd>, then: Iterable<TunnelEnd>): Iterable<TunnelEnd> => ({
+  *[Symbol.iterator]() {
+    yield* first;
+    yield* then;
+  },
+});
 
 function membersOf(snapshot: SnapshotView, { endpointCount }: NetworkRecords): Map<Id, Host> {
   const members = new Map<Id, Host>();

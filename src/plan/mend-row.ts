@@ -8,6 +8,7 @@ import { allowedFor, endpointOf, type RowPlace, whomOf } from './asked-rows.ts';
 import { rowsTowards } from './endpoint-objects.ts';
 import { vtepOf } from './host-view.ts';
 import { rulesOf } from './kinds.ts';
+import { macOfLinkLocal } from './link-local.ts';
 import { learns } from './tunnel.ts';
 
 /** What is known of a network when one of its rows is judged. */
@@ -31,6 +32,7 @@ export function mendRow(
     const isThere = !gone && kernelKey(wished) === kernelKey(row) && rulesOf(row.kind).equal(wished, row);
     return isThere ? undefined : { verb: 'add', object: wished };
   }
+  if (isOfPeer(ground, row)) return 'look';
   if (gone || isKernels(row, ground.network)) return undefined;
   // Behind a port there may be what was plugged in just now.
   return tableOf(row) === 'self' || isOurPort(ground, row.dev) ? { verb: 'delete', object: row } : 'look';
@@ -40,6 +42,18 @@ const tableOf = (row: Fdb | Neighbour): Fdb['table'] => (row.kind === 'fdb' ? ro
 
 const isOurPort = ({ ports }: RowGround, dev: string): boolean =>
   dev === BRIDGE_NAME || isTunnelName(dev) || ports.has(dev);
+
+/** Of somebody that Weft does not run: there are few. */
+const isOfPeer = ({ snapshot, network }: RowGround, row: Fdb | Neighbour): boolean =>
+  [...snapshot.inNetwork(network.id).peers.values()].some(({ vtep, endpoints }) =>
+    row.kind === 'fdb' && row.mac === ZERO_MAC
+      ? row.dst === vtep
+      : endpoints.some(({ mac, addresses }) =>
+          row.kind === 'fdb'
+            ? mac === row.mac && row.state !== 'learned'
+            : addresses.includes(row.ip) || macOfLinkLocal(row.ip) === mac,
+        ),
+  );
 
 /** Learned by a device that is to learn, or the kernel's own multicast. */
 const isKernels = (row: Fdb | Neighbour, network: Network): boolean =>

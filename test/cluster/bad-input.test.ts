@@ -133,6 +133,16 @@ describe('networks', () => {
       { code: 2, field: 'port', value: port },
     ]),
     ['an unknown mode', ['--mode', 'warp'], { code: 2, field: 'mode', value: 'warp' }],
+    [
+      'a group of another mode',
+      ['--group', '239.1.1.1'],
+      { code: 2, field: 'group', value: '239.1.1.1', problem: /mode proxy/ },
+    ],
+    ...['banana', '10.1.0.1', '224.0.0.5', 'ff18::5'].map((group): [string, string[], Expected] => [
+      `group ${group}`,
+      ['--mode', 'multicast', '--group', group],
+      { code: 2, field: 'group', value: group },
+    ]),
     ['an unknown underlay', ['--underlay', 'ipx'], { code: 2, field: 'underlay', value: 'ipx' }],
     ['an MTU too small for IPv6', ['--mtu', '68'], { code: 2, field: 'mtu', value: '68' }],
     ['a TTL of 256', ['--ttl', '256'], { code: 2, field: 'ttl', value: '256' }],
@@ -174,6 +184,55 @@ describe('networks', () => {
       problem: /shop/,
     });
   });
+});
+
+describe('peers', () => {
+  const MAC = '02:00:00:00:00:09';
+  beforeAll(() =>
+    host.weftOk('network', 'create', 'flat', '--mode', 'static', '--subnet', '10.7.0.0/16', '--vni', '5007'),
+  );
+  afterAll(() => host.weftOk('network', 'rm', 'flat'));
+
+  const cases: [title: string, args: string[], expected: Expected][] = [
+    ['a name with a blank', ['flat', 'a b', '--vtep', '10.99.0.9'], { code: 2, field: 'name', value: 'a b' }],
+    [
+      'an unknown network',
+      ['flta', 'p', '--vtep', '10.99.0.9'],
+      { code: 3, field: 'network', value: 'flta' },
+    ],
+    ['a network that answers ARP itself', ['web', 'p', '--vtep', '10.99.0.9'], { code: 4, field: 'network' }],
+    ['no VTEP', ['flat', 'p', '--vtep', 'h9'], { code: 2, field: 'vtep', value: 'h9' }],
+    ['a VTEP of the other family', ['flat', 'p', '--vtep', 'fd99::9'], { code: 2, field: 'vtep' }],
+    ['a VTEP that never travels', ['flat', 'p', '--vtep', '127.0.0.1'], { code: 2, field: 'vtep' }],
+    ['no MAC', ['flat', 'p', '--vtep', '10.99.0.9', '--mac', 'x'], { code: 2, field: 'mac', value: 'x' }],
+    [
+      'no address behind a MAC',
+      ['flat', 'p', '--vtep', '10.99.0.9', '--mac', `${MAC}=x`],
+      { code: 2, field: 'ip', value: 'x' },
+    ],
+    [
+      'an address outside',
+      ['flat', 'p', '--vtep', '10.99.0.9', '--mac', `${MAC}=10.8.0.1`],
+      { code: 2, field: 'ip', value: '10.8.0.1', problem: /outside/ },
+    ],
+    [
+      'a MAC twice',
+      ['flat', 'p', '--vtep', '10.99.0.9', '--mac', MAC, '--mac', MAC],
+      { code: 4, field: 'mac', value: MAC },
+    ],
+  ];
+  test.each(cases)('add with %s', (_, args, expected) =>
+    expectFault(() => host.weft('peer', 'add', ...args), expected),
+  );
+
+  test.each([
+    ['rm', 'flat', { code: 3, field: 'peer', value: 'nobody' }],
+    ['inspect', 'flat', { code: 3, field: 'peer', value: 'nobody' }],
+    ['rm', 'flta', { code: 3, field: 'network', value: 'flta' }],
+    ['inspect', 'flta', { code: 3, field: 'network', value: 'flta' }],
+  ] as [string, string, Expected][])('%s of nobody in %s', (verb, network, expected) =>
+    expectFault(() => host.weft('peer', verb, network, 'nobody'), expected),
+  );
 });
 
 describe('hosts', () => {

@@ -43,6 +43,14 @@ export async function act(world: World, users: Users, action: Action): Promise<v
     }
     case 'ask':
       return questions.ask(world, machine!, `n${action.network}`, action.choice, action.by);
+    case 'add peer': {
+      const { network, peer, mac } = action;
+      const endpoints = mac ? [{ mac: `02:99:00:00:00:0${peer}`, addresses: [] }] : [];
+      const vtep = `198.51.100.${peer + 1}`;
+      return ask({ wish: 'add-peer', network: `n${network}`, name: `p${peer}`, vtep, endpoints }, false);
+    }
+    case 'remove peer':
+      return ask({ wish: 'remove-peer', network: `n${action.network}`, peer: `p${action.peer}` }, false);
     case 'remove network':
       return ask({ wish: 'remove-network', network: `n${action.network}` }, action.rival);
     case 'kill agent':

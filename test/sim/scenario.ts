@@ -44,6 +44,8 @@ export type Action = { readonly atMs: number } & (
       readonly choice: number;
       readonly by: 'ip' | 'mac';
     }
+  | { readonly do: 'add peer'; readonly network: number; readonly peer: number; readonly mac: boolean }
+  | { readonly do: 'remove peer'; readonly network: number; readonly peer: number }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
   | {
       readonly do: 'kill agent';
@@ -227,13 +229,35 @@ export function drawScenario(seed: number): Scenario {
       draw(kind, atMs, how);
   }
   const asking = new Random(seed).fork('asking');
-  const all = [...actions.map((action) => askOnDemand(asking, action)), ...drawQuestions(asking, shape)];
+  const outside = new Random(seed).fork('outside');
+  const wished = actions.map((action) => learnByTraffic(outside, askOnDemand(asking, action)));
+  const all = [...wished, ...drawQuestions(asking, shape), ...drawPeers(outside, shape)];
   return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
 /** Some networks ask on demand, always or for a while. */
 const askOnDemand = (random: Random, action: Action): Action =>
   'mode' in action && random.chance(0.3) ? { ...action, mode: 'on-demand' } : action;
+
+/** Some networks have two ends, or the underlay copy for them. */
+const learnByTraffic = (random: Random, action: Action): Action =>
+  'mode' in action && random.chance(0.3) ? { ...action, mode: random.pick(['p2p', 'multicast']) } : action;
+
+/** Machines that Weft does not run come and go. */
+function drawPeers(random: Random, { networks, calmAtMs }: Scenario): Action[] {
+  const peers: Action[] = [];
+  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(500, 8_000)) {
+    const what = { network: random.below(networks), peer: random.below(2) };
+    const mac = random.chance(0.7);
+    const at = Math.floor(atMs);
+    peers.push(
+      random.chance(0.7)
+        ? { atMs: at, do: 'add peer', ...what, mac }
+        : { atMs: at, do: 'remove peer', ...what },
+    );
+  }
+  return peers;
+}
 
 function drawQuestions(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
   const questions: Action[] = [];

@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
 import type { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Adoption, Block, Endpoint, Host, Network } from '#api/gen/weft/v1/records_pb.ts';
+import type { Adoption, Block, Endpoint, Host, Network, Peer } from '#api/gen/weft/v1/records_pb.ts';
 import type { RecordKind } from '#model/records.ts';
 import { notFound } from '../cli-error.ts';
 import type { CallOptions } from '../session.ts';
@@ -13,6 +13,7 @@ export interface Records {
   readonly blocks: readonly Block[];
   readonly endpoints: readonly Endpoint[];
   readonly adoptions: readonly Adoption[];
+  readonly peers: readonly Peer[];
 }
 
 export async function readRecords(
@@ -32,6 +33,7 @@ export async function readRecords(
     blocks: of('block'),
     endpoints: of('endpoint').sort(byName),
     adoptions: of('adoption'),
+    peers: of('peer').sort(byName),
   };
 }
 

@@ -11,6 +11,7 @@ export function snapshotOf({
   blocks,
   endpoints,
   adoptions,
+  peers,
 }: Records): SnapshotView {
   const read = (kind: RecordKind, messages: readonly object[]): StoredRecord[] =>
     messages.flatMap((message) => tryRead(kind, message));
@@ -20,6 +21,7 @@ export function snapshotOf({
     ...read('block', blocks),
     ...read('endpoint', endpoints),
     ...read('adoption', adoptions),
+    ...read('peer', peers),
   ];
   return new Snapshot(records, Number(revision));
 }

@@ -86,7 +86,7 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
   level: ['debug', 'info', 'warn', 'error'],
   shell: SHELLS,
 };
-const RECORDS = ['network', 'endpoint', 'host'] as const;
+const RECORDS = ['network', 'endpoint', 'host', 'peer'] as const;
 
 async function valuesOf(
   { kind, session }: Place,

@@ -10,11 +10,16 @@ const TAB_TIMEOUT_MS = 1000;
 export function readNames(
   world: World,
   options: SessionOptions,
-  kind: 'network' | 'endpoint' | 'host',
+  kind: 'network' | 'endpoint' | 'host' | 'peer',
 ): Promise<Candidate[]> {
   return withController(world, options, async (clients) => {
     const records = await readRecords(clients, { timeoutMs: TAB_TIMEOUT_MS }, [kind]);
-    const named = { network: records.networks, endpoint: records.endpoints, host: records.hosts }[kind];
+    const named = {
+      network: records.networks,
+      endpoint: records.endpoints,
+      host: records.hosts,
+      peer: records.peers,
+    }[kind];
     return [...new Set(named.map(({ name }) => name))].sort().map((value) => ({ value, description: kind }));
   });
 }

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Change, Endpoint, HostFacts, HostStatus, Notice, Record, Station } from "./records_pb.ts";
+import type { Change, Endpoint, HostFacts, HostStatus, Notice, PeerEndpoint, Record, Station } from "./records_pb.ts";
 import { file_weft_v1_records } from "./records_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIrcCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXAi0QEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQFCBwoFX21vZGVCBwoFX3BvcnRCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cCI4ChRSZW1vdmVOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMgoRUmVtb3ZlSG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjEKEEV2aWN0SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIhcKFUF1ZGl0QWRkcmVzc2VzUmVxdWVzdCJOChZBdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiIKCGZpbmRpbmdzGAIgAygLMhAud2VmdC52MS5GaW5kaW5nIkcKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIQCghzZW50ZW5jZRgCIAEoCRIOCgZyZXBhaXIYAyABKAkSDAoEbmV4dBgEIAEoCSIpChZSZXBhaXJBZGRyZXNzZXNSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgizQEKE1JlZ2lzdGVySG9zdFJlcXVlc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCgh1bmRlcmxheRgDIAMoCRI4CgZsYWJlbHMYBCADKAsyKC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBSABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoQCChVBdHRhY2hFbmRwb2ludFJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB3J1bnRpbWUYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEhYKCWludGVyZmFjZRgFIAEoCUgAiAEBEhEKBG5hbWUYBiABKAlIAYgBARIPCgdhbGlhc2VzGAcgAygJEhAKA21hYxgIIAEoCUgCiAEBEhEKCWFkZHJlc3NlcxgJIAMoCRIPCgdkcnlfcnVuGAogASgIEhQKDG5ld19ibG9ja19pbhgLIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSLkAQoSQWRvcHRCcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB25ldHdvcmsYAyABKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA3R0bBgIIAEoAUgEiAEBEg8KB2RyeV9ydW4YCSABKAhCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX3R0bCJEChNEaXNvd25CcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiTgoWUHVibGlzaFN0YXRpb25zUmVxdWVzdBIQCghhZG9wdGlvbhgBIAEoCRIiCghzdGF0aW9ucxgCIAMoCzIQLndlZnQudjEuU3RhdGlvbiKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiJICghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcBIMCgRsb3NzGAMgASgJIiwKCFBsYW5TdGVwEhAKCGNvbW1hbmRzGAEgAygJEg4KBnJlYXNvbhgCIAEoCSIjChJMaXN0UmVjb3Jkc1JlcXVlc3QSDQoFa2luZHMYASADKAkiSQoTTGlzdFJlY29yZHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdyZWNvcmRzGAIgAygLMg8ud2VmdC52MS5SZWNvcmQiFwoVTGlzdEhvc3RTdGF0dXNSZXF1ZXN0InQKFkxpc3RIb3N0U3RhdHVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSJgoFaG9zdHMYAiADKAsyFy53ZWZ0LnYxLlJlcG9ydGVkU3RhdHVzEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZSJgCg5SZXBvcnRlZFN0YXR1cxIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAiABKAQSEQoJY29ubmVjdGVkGAMgASgIIjoKE1JlcG9ydFN0YXR1c1JlcXVlc3QSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzIhYKFFJlcG9ydFN0YXR1c1Jlc3BvbnNlIh0KDUZvbGxvd1JlcXVlc3QSDAoEaG9zdBgBIAEoCSKGAQoORm9sbG93UmVzcG9uc2USKQoIc25hcHNob3QYASABKAsyFS53ZWZ0LnYxLlNuYXBzaG90UGFydEgAEh8KBWRlbHRhGAIgASgLMg4ud2VmdC52MS5EZWx0YUgAEh0KBGJlYXQYAyABKAsyDS53ZWZ0LnYxLkJlYXRIAEIJCgdtZXNzYWdlIl8KDFNuYXBzaG90UGFydBIgCgdyZWNvcmRzGAEgAygLMg8ud2VmdC52MS5SZWNvcmQSDQoFZmlyc3QYAiABKAgSDAoEbGFzdBgDIAEoCBIQCghyZXZpc2lvbhgEIAEoBCJXCgVEZWx0YRIQCghyZXZpc2lvbhgBIAEoBBIgCgdjaGFuZ2VzGAIgAygLMg8ud2VmdC52MS5DaGFuZ2USGgoSZm9yZ290dGVuX25ldHdvcmtzGAMgAygJIhgKBEJlYXQSEAoIcmV2aXNpb24YASABKAQynwsKEUNvbnRyb2xsZXJTZXJ2aWNlEjYKBUhlbGxvEhUud2VmdC52MS5IZWxsb1JlcXVlc3QaFi53ZWZ0LnYxLkhlbGxvUmVzcG9uc2USRQoNQ3JlYXRlTmV0d29yaxIdLndlZnQudjEuQ3JlYXRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1DaGFuZ2VOZXR3b3JrEh0ud2VmdC52MS5DaGFuZ2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVJlbW92ZU5ldHdvcmsSHS53ZWZ0LnYxLlJlbW92ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlSG9zdBIaLndlZnQudjEuUmVtb3ZlSG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI9CglFdmljdEhvc3QSGS53ZWZ0LnYxLkV2aWN0SG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJRCg5BdWRpdEFkZHJlc3NlcxIeLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Gh8ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEkkKD1JlcGFpckFkZHJlc3NlcxIfLndlZnQudjEuUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRJDCgxSZWdpc3Rlckhvc3QSHC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5BdHRhY2hFbmRwb2ludBIeLndlZnQudjEuQXR0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaEVuZHBvaW50Eh8ud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJldHVybkJsb2NrcxIcLndlZnQudjEuUmV0dXJuQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0Fkb3B0QnJpZGdlEhsud2VmdC52MS5BZG9wdEJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxEaXNvd25CcmlkZ2USHC53ZWZ0LnYxLkRpc293bkJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoU3RhdGlvbnMSHy53ZWZ0LnYxLlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJLCgxSZXBvcnRTdGF0dXMSHC53ZWZ0LnYxLlJlcG9ydFN0YXR1c1JlcXVlc3QaHS53ZWZ0LnYxLlJlcG9ydFN0YXR1c1Jlc3BvbnNlEjsKBkZvbGxvdxIWLndlZnQudjEuRm9sbG93UmVxdWVzdBoXLndlZnQudjEuRm9sbG93UmVzcG9uc2UwAWIGcHJvdG8z", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIIrcCChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXAi0QEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQFCBwoFX21vZGVCBwoFX3BvcnRCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cCI4ChRSZW1vdmVOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMgoRUmVtb3ZlSG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjEKEEV2aWN0SG9zdFJlcXVlc3QSDAoEaG9zdBgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIhcKFUF1ZGl0QWRkcmVzc2VzUmVxdWVzdCJOChZBdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiIKCGZpbmRpbmdzGAIgAygLMhAud2VmdC52MS5GaW5kaW5nIkcKB0ZpbmRpbmcSDAoEY29kZRgBIAEoCRIQCghzZW50ZW5jZRgCIAEoCRIOCgZyZXBhaXIYAyABKAkSDAoEbmV4dBgEIAEoCSIpChZSZXBhaXJBZGRyZXNzZXNSZXF1ZXN0Eg8KB2RyeV9ydW4YASABKAgizQEKE1JlZ2lzdGVySG9zdFJlcXVlc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCgh1bmRlcmxheRgDIAMoCRI4CgZsYWJlbHMYBCADKAsyKC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBSABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoQCChVBdHRhY2hFbmRwb2ludFJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB3J1bnRpbWUYAyABKAkSFAoMY29udGFpbmVyX2lkGAQgASgJEhYKCWludGVyZmFjZRgFIAEoCUgAiAEBEhEKBG5hbWUYBiABKAlIAYgBARIPCgdhbGlhc2VzGAcgAygJEhAKA21hYxgIIAEoCUgCiAEBEhEKCWFkZHJlc3NlcxgJIAMoCRIPCgdkcnlfcnVuGAogASgIEhQKDG5ld19ibG9ja19pbhgLIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSLkAQoSQWRvcHRCcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB25ldHdvcmsYAyABKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA3R0bBgIIAEoAUgEiAEBEg8KB2RyeV9ydW4YCSABKAhCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX3R0bCJEChNEaXNvd25CcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiTgoWUHVibGlzaFN0YXRpb25zUmVxdWVzdBIQCghhZG9wdGlvbhgBIAEoCRIiCghzdGF0aW9ucxgCIAMoCzIQLndlZnQudjEuU3RhdGlvbiJ4Cg5BZGRQZWVyUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdnRlcBgDIAEoCRIoCgllbmRwb2ludHMYBCADKAsyFS53ZWZ0LnYxLlBlZXJFbmRwb2ludBIPCgdkcnlfcnVuGAUgASgIIkMKEVJlbW92ZVBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEcGVlchgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIqgBCgxXaXNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHc3ViamVjdBgCIAEoCzIPLndlZnQudjEuUmVjb3JkEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZRIgCgdjaGFuZ2VzGAQgAygLMg8ud2VmdC52MS5DaGFuZ2USIAoFcGxhbnMYBSADKAsyES53ZWZ0LnYxLkhvc3RQbGFuIkgKCEhvc3RQbGFuEgwKBGhvc3QYASABKAkSIAoFc3RlcHMYAiADKAsyES53ZWZ0LnYxLlBsYW5TdGVwEgwKBGxvc3MYAyABKAkiLAoIUGxhblN0ZXASEAoIY29tbWFuZHMYASADKAkSDgoGcmVhc29uGAIgASgJIiMKEkxpc3RSZWNvcmRzUmVxdWVzdBINCgVraW5kcxgBIAMoCSJJChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3JlY29yZHMYAiADKAsyDy53ZWZ0LnYxLlJlY29yZCIXChVMaXN0SG9zdFN0YXR1c1JlcXVlc3QidAoWTGlzdEhvc3RTdGF0dXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBImCgVob3N0cxgCIAMoCzIXLndlZnQudjEuUmVwb3J0ZWRTdGF0dXMSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlImAKDlJlcG9ydGVkU3RhdHVzEiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cxIWCg5yZXBvcnRlZF9hdF9tcxgCIAEoBBIRCgljb25uZWN0ZWQYAyABKAgiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UiXwoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEIlcKBURlbHRhEhAKCHJldmlzaW9uGAEgASgEEiAKB2NoYW5nZXMYAiADKAsyDy53ZWZ0LnYxLkNoYW5nZRIaChJmb3Jnb3R0ZW5fbmV0d29ya3MYAyADKAkiGAoEQmVhdBIQCghyZXZpc2lvbhgBIAEoBDKbDAoRQ29udHJvbGxlclNlcnZpY2USNgoFSGVsbG8SFS53ZWZ0LnYxLkhlbGxvUmVxdWVzdBoWLndlZnQudjEuSGVsbG9SZXNwb25zZRJFCg1DcmVhdGVOZXR3b3JrEh0ud2VmdC52MS5DcmVhdGVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDUNoYW5nZU5ldHdvcmsSHS53ZWZ0LnYxLkNoYW5nZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEjkKB0FkZFBlZXISFy53ZWZ0LnYxLkFkZFBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlUGVlchIaLndlZnQudjEuUmVtb3ZlUGVlclJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxSZWdpc3Rlckhvc3QSHC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5BdHRhY2hFbmRwb2ludBIeLndlZnQudjEuQXR0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaEVuZHBvaW50Eh8ud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJldHVybkJsb2NrcxIcLndlZnQudjEuUmV0dXJuQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0Fkb3B0QnJpZGdlEhsud2VmdC52MS5BZG9wdEJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxEaXNvd25CcmlkZ2USHC53ZWZ0LnYxLkRpc293bkJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoU3RhdGlvbnMSHy53ZWZ0LnYxLlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJLCgxSZXBvcnRTdGF0dXMSHC53ZWZ0LnYxLlJlcG9ydFN0YXR1c1JlcXVlc3QaHS53ZWZ0LnYxLlJlcG9ydFN0YXR1c1Jlc3BvbnNlEjsKBkZvbGxvdxIWLndlZnQudjEuRm9sbG93UmVxdWVzdBoXLndlZnQudjEuRm9sbG93UmVzcG9uc2UwAWIGcHJvdG8z", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -649,6 +649,70 @@ export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = 
   messageDesc(file_weft_v1_controller, 18);
 
 /**
+ * @generated from message weft.v1.AddPeerRequest
+ */
+export type AddPeerRequest = Message<"weft.v1.AddPeerRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string vtep = 3;
+   */
+  vtep: string;
+
+  /**
+   * @generated from field: repeated weft.v1.PeerEndpoint endpoints = 4;
+   */
+  endpoints: PeerEndpoint[];
+
+  /**
+   * @generated from field: bool dry_run = 5;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.AddPeerRequest.
+ * Use `create(AddPeerRequestSchema)` to create a new message.
+ */
+export const AddPeerRequestSchema: GenMessage<AddPeerRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 19);
+
+/**
+ * @generated from message weft.v1.RemovePeerRequest
+ */
+export type RemovePeerRequest = Message<"weft.v1.RemovePeerRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string peer = 2;
+   */
+  peer: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.RemovePeerRequest.
+ * Use `create(RemovePeerRequestSchema)` to create a new message.
+ */
+export const RemovePeerRequestSchema: GenMessage<RemovePeerRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 20);
+
+/**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
  *
  * @generated from message weft.v1.WishResponse
@@ -691,7 +755,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -720,7 +784,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -744,7 +808,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -763,7 +827,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -785,7 +849,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -798,7 +862,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -827,7 +891,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -858,7 +922,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -875,7 +939,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -888,7 +952,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -905,7 +969,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -942,7 +1006,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -976,7 +1040,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from message weft.v1.Delta
@@ -1005,7 +1069,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 34);
 
 /**
  * @generated from message weft.v1.Beat
@@ -1022,7 +1086,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 33);
+  messageDesc(file_weft_v1_controller, 35);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -1119,6 +1183,24 @@ export const ControllerService: GenService<{
     methodKind: "unary";
     input: typeof ListHostStatusRequestSchema;
     output: typeof ListHostStatusResponseSchema;
+  },
+  /**
+   * A tunnel's end that Weft does not run.
+   *
+   * @generated from rpc weft.v1.ControllerService.AddPeer
+   */
+  addPeer: {
+    methodKind: "unary";
+    input: typeof AddPeerRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.RemovePeer
+   */
+  removePeer: {
+    methodKind: "unary";
+    input: typeof RemovePeerRequestSchema;
+    output: typeof WishResponseSchema;
   },
   /**
    * Agents: each only for its own host.

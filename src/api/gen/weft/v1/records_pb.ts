@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/records.proto.
  */
 export const file_weft_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImMKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJEhsKE3VuZGVybGF5X2ludGVyZmFjZXMYBCADKAkiuQIKB05ldHdvcmsSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRILCgN2bmkYAyABKA0SDAoEcG9ydBgEIAEoDRIMCgRtb2RlGAUgASgJEhAKCHVuZGVybGF5GAYgASgJEgsKA210dRgHIAEoDRILCgN0dGwYCCABKA0SIAoHc3VibmV0cxgJIAMoCzIPLndlZnQudjEuU3VibmV0EhMKBmRldmljZRgKIAEoDUgAiAEBEiUKBmNoYW5nZRgLIAEoCzIVLndlZnQudjEuVHVubmVsQ2hhbmdlEhIKBWdyb3VwGAwgASgJSAGIAQESGAoLdHJhbnNpdF92bmkYDSABKA1IAogBARIOCgZhZG9wdHMYFCABKAhCCQoHX2RldmljZUIICgZfZ3JvdXBCDgoMX3RyYW5zaXRfdm5pIqYBCgZUdW5uZWwSDAoEcG9ydBgBIAEoDRIMCgRtb2RlGAIgASgJEgsKA210dRgDIAEoDRILCgN0dGwYBCABKA0SEwoGZGV2aWNlGAUgASgNSACIAQESEgoFZ3JvdXAYBiABKAlIAYgBARIYCgt0cmFuc2l0X3ZuaRgHIAEoDUgCiAEBQgkKB19kZXZpY2VCCAoGX2dyb3VwQg4KDF90cmFuc2l0X3ZuaSJ5CgxUdW5uZWxDaGFuZ2USDQoFcGhhc2UYASABKAkSHgoFb3RoZXIYAiABKAsyDy53ZWZ0LnYxLlR1bm5lbBINCgVzaW5jZRgDIAEoARIiCgRuZXh0GAQgASgLMg8ud2VmdC52MS5UdW5uZWxIAIgBAUIHCgVfbmV4dCInCgZTdWJuZXQSDAoEY2lkchgBIAEoCRIPCgdnYXRld2F5GAIgASgJInAKBUJsb2NrEgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRjaWRyGAQgASgJEg0KBWVwb2NoGAUgASgNEg4KBmV4Y2VwdBgGIAMoCRIPCgdyZXRpcmVkGAcgASgBIsIBCghFbmRwb2ludBIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDwoHcnVudGltZRgEIAEoCRIUCgxjb250YWluZXJfaWQYBSABKAkSEQoJaW50ZXJmYWNlGAYgASgJEgwKBG5hbWUYByABKAkSDwoHYWxpYXNlcxgIIAMoCRILCgNtYWMYCSABKAkSEQoJYWRkcmVzc2VzGAogAygJEhIKCmdlbmVyYXRpb24YCyABKA0iaQoIQWRvcHRpb24SCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEg4KBmJyaWRnZRgEIAEoCRIiCghzdGF0aW9ucxgFIAMoCzIQLndlZnQudjEuU3RhdGlvbiI9CgdTdGF0aW9uEgsKA21hYxgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSEgoKZ2VuZXJhdGlvbhgDIAEoDSLFAQoGUmVjb3JkEh0KBGhvc3QYASABKAsyDS53ZWZ0LnYxLkhvc3RIABIjCgduZXR3b3JrGAIgASgLMhAud2VmdC52MS5OZXR3b3JrSAASHwoFYmxvY2sYAyABKAsyDi53ZWZ0LnYxLkJsb2NrSAASJQoIZW5kcG9pbnQYBCABKAsyES53ZWZ0LnYxLkVuZHBvaW50SAASJQoIYWRvcHRpb24YCiABKAsyES53ZWZ0LnYxLkFkb3B0aW9uSABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIpECCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQSIAoHb3V0YWdlcxgKIAMoCzIPLndlZnQudjEuT3V0YWdlIkAKBk91dGFnZRIPCgduZXR3b3JrGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEhMKC2R1cmF0aW9uX21zGAMgASgBIkYKBURyaWZ0EgwKBGtpbmQYASABKAkSDwoHbWlzc2luZxgCIAEoDRINCgVleHRyYRgDIAEoDRIPCgdjaGFuZ2VkGAQgASgNIksKCEZhaWxlZE9wEg8KB2NvbW1hbmQYASABKAkSDQoFZXJybm8YAiABKAkSDAoEdGV4dBgDIAEoCRIRCglyZXRyeWFibGUYBCABKAhiBnByb3RvMw");
+  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImMKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJEhsKE3VuZGVybGF5X2ludGVyZmFjZXMYBCADKAkiuQIKB05ldHdvcmsSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRILCgN2bmkYAyABKA0SDAoEcG9ydBgEIAEoDRIMCgRtb2RlGAUgASgJEhAKCHVuZGVybGF5GAYgASgJEgsKA210dRgHIAEoDRILCgN0dGwYCCABKA0SIAoHc3VibmV0cxgJIAMoCzIPLndlZnQudjEuU3VibmV0EhMKBmRldmljZRgKIAEoDUgAiAEBEiUKBmNoYW5nZRgLIAEoCzIVLndlZnQudjEuVHVubmVsQ2hhbmdlEhIKBWdyb3VwGAwgASgJSAGIAQESGAoLdHJhbnNpdF92bmkYDSABKA1IAogBARIOCgZhZG9wdHMYFCABKAhCCQoHX2RldmljZUIICgZfZ3JvdXBCDgoMX3RyYW5zaXRfdm5pIqYBCgZUdW5uZWwSDAoEcG9ydBgBIAEoDRIMCgRtb2RlGAIgASgJEgsKA210dRgDIAEoDRILCgN0dGwYBCABKA0SEwoGZGV2aWNlGAUgASgNSACIAQESEgoFZ3JvdXAYBiABKAlIAYgBARIYCgt0cmFuc2l0X3ZuaRgHIAEoDUgCiAEBQgkKB19kZXZpY2VCCAoGX2dyb3VwQg4KDF90cmFuc2l0X3ZuaSJ5CgxUdW5uZWxDaGFuZ2USDQoFcGhhc2UYASABKAkSHgoFb3RoZXIYAiABKAsyDy53ZWZ0LnYxLlR1bm5lbBINCgVzaW5jZRgDIAEoARIiCgRuZXh0GAQgASgLMg8ud2VmdC52MS5UdW5uZWxIAIgBAUIHCgVfbmV4dCInCgZTdWJuZXQSDAoEY2lkchgBIAEoCRIPCgdnYXRld2F5GAIgASgJInAKBUJsb2NrEgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRjaWRyGAQgASgJEg0KBWVwb2NoGAUgASgNEg4KBmV4Y2VwdBgGIAMoCRIPCgdyZXRpcmVkGAcgASgBIsIBCghFbmRwb2ludBIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDwoHcnVudGltZRgEIAEoCRIUCgxjb250YWluZXJfaWQYBSABKAkSEQoJaW50ZXJmYWNlGAYgASgJEgwKBG5hbWUYByABKAkSDwoHYWxpYXNlcxgIIAMoCRILCgNtYWMYCSABKAkSEQoJYWRkcmVzc2VzGAogAygJEhIKCmdlbmVyYXRpb24YCyABKA0iaQoIQWRvcHRpb24SCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEg4KBmJyaWRnZRgEIAEoCRIiCghzdGF0aW9ucxgFIAMoCzIQLndlZnQudjEuU3RhdGlvbiI9CgdTdGF0aW9uEgsKA21hYxgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkSEgoKZ2VuZXJhdGlvbhgDIAEoDSJpCgRQZWVyEgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEbmFtZRgDIAEoCRIMCgR2dGVwGAQgASgJEigKCWVuZHBvaW50cxgFIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Ii4KDFBlZXJFbmRwb2ludBILCgNtYWMYASABKAkSEQoJYWRkcmVzc2VzGAIgAygJIuQBCgZSZWNvcmQSHQoEaG9zdBgBIAEoCzINLndlZnQudjEuSG9zdEgAEiMKB25ldHdvcmsYAiABKAsyEC53ZWZ0LnYxLk5ldHdvcmtIABIfCgVibG9jaxgDIAEoCzIOLndlZnQudjEuQmxvY2tIABIlCghlbmRwb2ludBgEIAEoCzIRLndlZnQudjEuRW5kcG9pbnRIABIlCghhZG9wdGlvbhgKIAEoCzIRLndlZnQudjEuQWRvcHRpb25IABIdCgRwZWVyGAwgASgLMg0ud2VmdC52MS5QZWVySABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIpECCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQSIAoHb3V0YWdlcxgKIAMoCzIPLndlZnQudjEuT3V0YWdlIkAKBk91dGFnZRIPCgduZXR3b3JrGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEhMKC2R1cmF0aW9uX21zGAMgASgBIkYKBURyaWZ0EgwKBGtpbmQYASABKAkSDwoHbWlzc2luZxgCIAEoDRINCgVleHRyYRgDIAEoDRIPCgdjaGFuZ2VkGAQgASgNIksKCEZhaWxlZE9wEg8KB2NvbW1hbmQYASABKAkSDQoFZXJybm8YAiABKAkSDAoEdGV4dBgDIAEoCRIRCglyZXRyeWFibGUYBCABKAhiBnByb3RvMw");
 
 /**
  * @generated from message weft.v1.Host
@@ -490,6 +490,67 @@ export const StationSchema: GenMessage<Station> = /*@__PURE__*/
   messageDesc(file_weft_v1_records, 9);
 
 /**
+ * A tunnel's end that Weft does not run.
+ *
+ * @generated from message weft.v1.Peer
+ */
+export type Peer = Message<"weft.v1.Peer"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string network = 2;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string vtep = 4;
+   */
+  vtep: string;
+
+  /**
+   * @generated from field: repeated weft.v1.PeerEndpoint endpoints = 5;
+   */
+  endpoints: PeerEndpoint[];
+};
+
+/**
+ * Describes the message weft.v1.Peer.
+ * Use `create(PeerSchema)` to create a new message.
+ */
+export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 10);
+
+/**
+ * @generated from message weft.v1.PeerEndpoint
+ */
+export type PeerEndpoint = Message<"weft.v1.PeerEndpoint"> & {
+  /**
+   * @generated from field: string mac = 1;
+   */
+  mac: string;
+
+  /**
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message weft.v1.PeerEndpoint.
+ * Use `create(PeerEndpointSchema)` to create a new message.
+ */
+export const PeerEndpointSchema: GenMessage<PeerEndpoint> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 11);
+
+/**
  * @generated from message weft.v1.Record
  */
 export type Record = Message<"weft.v1.Record"> & {
@@ -526,6 +587,12 @@ export type Record = Message<"weft.v1.Record"> & {
      */
     value: Adoption;
     case: "adoption";
+  } | {
+    /**
+     * @generated from field: weft.v1.Peer peer = 12;
+     */
+    value: Peer;
+    case: "peer";
   } | { case: undefined; value?: undefined };
 };
 
@@ -534,14 +601,14 @@ export type Record = Message<"weft.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 10);
+  messageDesc(file_weft_v1_records, 12);
 
 /**
  * @generated from message weft.v1.RecordRef
  */
 export type RecordRef = Message<"weft.v1.RecordRef"> & {
   /**
-   * host, network, block, endpoint or adoption.
+   * host, network, block, endpoint, adoption or peer.
    *
    * @generated from field: string kind = 1;
    */
@@ -558,7 +625,7 @@ export type RecordRef = Message<"weft.v1.RecordRef"> & {
  * Use `create(RecordRefSchema)` to create a new message.
  */
 export const RecordRefSchema: GenMessage<RecordRef> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 11);
+  messageDesc(file_weft_v1_records, 13);
 
 /**
  * @generated from message weft.v1.Change
@@ -587,7 +654,7 @@ export type Change = Message<"weft.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 12);
+  messageDesc(file_weft_v1_records, 14);
 
 /**
  * Why a wish was refused; travels as the detail of a Connect error.
@@ -613,7 +680,7 @@ export type Rejection = Message<"weft.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 13);
+  messageDesc(file_weft_v1_records, 15);
 
 /**
  * @generated from message weft.v1.Fault
@@ -645,7 +712,7 @@ export type Fault = Message<"weft.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 14);
+  messageDesc(file_weft_v1_records, 16);
 
 /**
  * @generated from message weft.v1.Notice
@@ -677,7 +744,7 @@ export type Notice = Message<"weft.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 15);
+  messageDesc(file_weft_v1_records, 17);
 
 /**
  * How far a host's kernel is from what is wished: three things, never one number.
@@ -743,7 +810,7 @@ export type HostStatus = Message<"weft.v1.HostStatus"> & {
  * Use `create(HostStatusSchema)` to create a new message.
  */
 export const HostStatusSchema: GenMessage<HostStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 16);
+  messageDesc(file_weft_v1_records, 18);
 
 /**
  * The tunnel of a network was made anew, and nothing passed meanwhile.
@@ -774,7 +841,7 @@ export type Outage = Message<"weft.v1.Outage"> & {
  * Use `create(OutageSchema)` to create a new message.
  */
 export const OutageSchema: GenMessage<Outage> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 17);
+  messageDesc(file_weft_v1_records, 19);
 
 /**
  * @generated from message weft.v1.Drift
@@ -808,7 +875,7 @@ export type Drift = Message<"weft.v1.Drift"> & {
  * Use `create(DriftSchema)` to create a new message.
  */
 export const DriftSchema: GenMessage<Drift> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 18);
+  messageDesc(file_weft_v1_records, 20);
 
 /**
  * @generated from message weft.v1.FailedOp
@@ -844,5 +911,5 @@ export type FailedOp = Message<"weft.v1.FailedOp"> & {
  * Use `create(FailedOpSchema)` to create a new message.
  */
 export const FailedOpSchema: GenMessage<FailedOp> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 19);
+  messageDesc(file_weft_v1_records, 21);
 
