@@ -5,7 +5,7 @@ import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
-import { decodeRoute, encodeGetRoute } from '#netlink/route/route.ts';
+import { decodeRoute, encodeGetRoute, type Route } from '#netlink/route/route.ts';
 
 /** Where this host's tunnels end. */
 export interface Underlay {
@@ -31,8 +31,9 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
     const links = conversation.dump(encodeDumpLinks(), decodeLink);
     const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable);
     const host = { links, addresses };
-    if (wish.text !== undefined) return byText(host, wish.text);
-    return byRoute(host, conversation, wish.towards);
+    if (wish.text === undefined) return byRoute(host, conversation, wish.towards);
+    const found = byText(host, wish.text);
+    return 'addresses' in found ? wayOut(host, conversation, found, wish.towards) : found;
   } finally {
     conversation.close();
   }
@@ -61,6 +62,28 @@ function byText(host: HostInterfaces, text: string): Underlay | Rejection {
   return refuse(text, 'has no address that other hosts could reach', interfaceHint(host));
 }
 
+/**
+ * An address of the loopback device is reached by any interface, and so outlives each of them: a VTEP for hosts with
+ * several ways. Frames leave by the one that leads to the controller; with none known, they must fit through all.
+ */
+function wayOut(
+  host: HostInterfaces,
+  conversation: Conversation,
+  found: Underlay,
+  towards: Ip | undefined,
+): Underlay {
+  if (found.interface !== LOOPBACK) return found;
+  const oif = towards && routeTowards(conversation, towards)?.oif;
+  const ways = host.links.filter(
+    ({ name, index, up }) =>
+      up && name !== LOOPBACK && host.addresses.some(({ ifindex }) => ifindex === index),
+  );
+  const way =
+    ways.find(({ index }) => index === oif) ?? [...ways].sort((a, b) => (a.mtu ?? 0) - (b.mtu ?? 0))[0];
+  return way ? { ...found, interface: way.name ?? '', mtu: way.mtu ?? 0 } : found;
+}
+const LOOPBACK = 'lo';
+
 function byRoute(
   host: HostInterfaces,
   conversation: Conversation,
@@ -69,7 +92,7 @@ function byRoute(
   const source = towards && sourceTowards(conversation, towards);
   const found = host.addresses.find(({ address }) => address === source);
   const link = host.links.find(({ index }) => index === found?.ifindex);
-  if (!found || link?.name === 'lo')
+  if (!found || link?.name === LOOPBACK)
     return refuse('', 'cannot be told from the way to the controller', addressHint(host));
   const own = source as Ip;
   const others = firstAddresses(host, found.ifindex).filter((ip) => familyOf(ip) !== familyOf(own));
@@ -77,9 +100,12 @@ function byRoute(
 }
 
 /** `ip route get 192.0.2.1` → `… src 192.0.2.7`; undefined without a route. */
-function sourceTowards(conversation: Conversation, towards: Ip): string | undefined {
+const sourceTowards = (conversation: Conversation, towards: Ip): string | undefined =>
+  routeTowards(conversation, towards)?.prefSource;
+
+function routeTowards(conversation: Conversation, towards: Ip): Route | undefined {
   try {
-    return decodeRoute(conversation.request(encodeGetRoute(towards))!).prefSource;
+    return decodeRoute(conversation.request(encodeGetRoute(towards))!);
   } catch (error) {
     if (error instanceof NetlinkError && NO_WAY.has(error.errno)) return undefined;
     throw error;

@@ -53,6 +53,25 @@ describe('the underlay', () => {
     });
   });
 
+  it('is an address of the loopback device, carried by the interface that leads out', () => {
+    ip('link', 'add', 'eth1', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'wire1');
+    for (const dev of ['eth1', 'wire1']) ip('link', 'set', dev, 'up');
+    ip('addr', 'add', '198.18.0.7/24', 'dev', 'eth1');
+    ip('addr', 'add', '203.0.113.77/32', 'dev', 'lo');
+    try {
+      const text = '203.0.113.77';
+      const addresses = [text];
+      expect(findUnderlay({ text, towards: '198.51.100.99' as Ip })).toEqual({ ...eth0, addresses });
+      // Where the way is not known, what fits through every one.
+      const narrowest = findUnderlay({ text });
+      expect(narrowest).toMatchObject({ addresses });
+      expect('mtu' in narrowest && narrowest.mtu).toBeLessThanOrEqual(1400);
+    } finally {
+      ip('link', 'del', 'eth1');
+      ip('addr', 'del', '203.0.113.77/32', 'dev', 'lo');
+    }
+  });
+
   it('is refused with what there is instead', () => {
     for (const wish of [
       { text: 'eth9' },
