@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
 import { isRejection } from '#model/fault.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
-import { kernelObjects } from '#model/kernel-state.ts';
+import { type Fdb, kernelObjects } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { hostTag, portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -242,6 +242,48 @@ describe('the turn', () => {
     await cluster.settle(6_000);
     expect(await h1.pendingOps()).toEqual([]);
   });
+
+  test('mends a row that the kernel tells of at once, and looks at nothing else for that', async () => {
+    const { row } = await struckRow();
+    h1.ops.length = 0;
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'row', row, gone: true }] });
+    expect(h1.state.turn.phase).toBe('idle');
+    await h1.work();
+    expect(h1.ops).toEqual([{ verb: 'add', object: row }]);
+  });
+
+  test('mends a row that changed while it looked when the look is over', async () => {
+    const { remote, row } = await struckRow();
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'all' }] });
+    h1.holding = 'observe';
+    h1.dispatch({ event: 'tick' });
+    await h1.work();
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'row', row, gone: true }] });
+    expect(h1.state.turn.heard).toHaveLength(1);
+    h1.letGo();
+    await cluster.settle();
+    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(h1.state.turn.heard).toEqual([]);
+  });
+
+  test('finds within 30 s what changed in a table and nobody told', async () => {
+    const { remote } = await struckRow();
+    expect(await rowsFor(h1, remote)).toBe(0);
+    await cluster.settle(30_000);
+    expect(await rowsFor(h1, remote)).toBe(1);
+  });
+
+  /** The way to a remote endpoint, deleted by a stranger's hand when all was at rest. */
+  async function struckRow() {
+    const remote = await attached(h2, 'app', '/c2');
+    await attached(h1, 'app', '/c1');
+    await cluster.settle(6_000);
+    const row = (await objectsOf(h1)).find(
+      (object): object is Fdb => object.kind === 'fdb' && object.mac === remote.mac,
+    )!;
+    await h1.kernel.apply([{ verb: 'delete', object: row }], scopeOf(h1.state));
+    return { remote, row };
+  }
 
   test('writes nothing when nothing changed', async () => {
     await attached(h1, 'app', '/c1');
