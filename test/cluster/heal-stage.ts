@@ -3,7 +3,9 @@ import { closeSync, openSync } from 'node:fs';
 import http from 'node:http';
 import { promisify } from 'node:util';
 import { type EventGroup, subscribe } from '#netlink/events.ts';
-import { messageTypeName, RTM } from '#netlink/message.ts';
+import { type Message, messageTypeName, RTM } from '#netlink/message.ts';
+import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
+import { NUD } from '#netlink/route/neighbour.ts';
 import { call, type EndpointJson } from '../world/api.ts';
 import { until, World } from '../world/world.ts';
 import { PROGRAM } from './lab-cli.ts';
@@ -98,7 +100,7 @@ export class HealStage {
       const netnsFd = openSync(`/run/netns/${name}`, 'r');
       const subscription = subscribe({ groups, netnsFd }, (event) => {
         if (event.kind === 'overrun') changes.push('some were lost');
-        else if (event.message.type !== RTM.GETNEIGH)
+        else if (event.message.type !== RTM.GETNEIGH && !isKernelsOwn(event.message))
           changes.push(`${messageTypeName(event.message.type)} ${event.message.body[0]} in ${name}`);
       });
       closeSync(netnsFd);
@@ -184,6 +186,12 @@ export class HealStage {
     if (!ok) throw new Error(JSON.stringify(body));
     return body.endpoint;
   }
+}
+
+/** The kernel's multicast neighbours, `nud noarp`, come and go with its own reports. */
+function isKernelsOwn({ type, body }: Message): boolean {
+  if (type !== RTM.NEWNEIGH && type !== RTM.DELNEIGH) return false;
+  return body[0] !== AF_BRIDGE && !(body.readUInt16LE(8) & NUD.PERMANENT);
 }
 
 function readMetrics(socketPath: string): Promise<string> {
