@@ -170,4 +170,16 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'while (taken.has(vni)) vni++;',
     become: '',
   },
+  {
+    name: 'a row that is gone passes for standing',
+    file: 'agent/standing-rows.ts',
+    find: 'if (standing.size === 0) return;',
+    become: 'return;',
+  },
+  {
+    name: 'a host answers for its own containers',
+    file: 'plan/asked-rows.ts',
+    find: 'endpoint.host !== here.host.id &&',
+    become: '',
+  },
 ];
