@@ -29,6 +29,7 @@ import { scopeOf } from './scope.ts';
 import { agentRoutes } from './service.ts';
 import { type AgentState, createAgentState } from './state.ts';
 import { readSurvey } from './survey.ts';
+import { tidyMemory } from './tidy-memory.ts';
 import { type HostWords, Uplink } from './uplink.ts';
 import { readView, ViewFile } from './view-file.ts';
 
@@ -154,8 +155,10 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   const server = await serve({ kind: 'unix', path: paths.socket }, routes, { metrics: metrics.registry });
   log.info({ socket: paths.socket }, 'listening');
   engine.start();
+  const stopTidying = tidyMemory();
   await aborted(signal);
   log.info('stopping; the data plane stays as it is');
+  stopTidying();
   await engine.stop();
   await server.close();
   for (const clients of [own, operator]) clients.close();
