@@ -97,6 +97,19 @@ describe('a change of a running network', () => {
     expect(red(it).change!.next).toBeUndefined();
   });
 
+  it('to another port says which peers it leaves behind', () => {
+    const it = new World();
+    it.host('h1');
+    it.network('red', { mode: 'flood' });
+    it.endpoint('red', 'h1', 'a');
+    it.do({ wish: 'add-peer', network: 'red', name: 'old', vtep: '192.0.3.9', endpoints: [] });
+    expect(it.do(change({ ttl: 9 })).notices).toEqual([]);
+    finish(it);
+    expect(it.do(change({ port: 4790 })).notices).toMatchObject([
+      { code: 'peers-unchanged', sentence: 'Network red goes to port 4790; its peers old do not.' },
+    ]);
+  });
+
   it('ends each phase once, however often that is asked for', () => {
     const it = inUse();
     it.do(change({ mode: 'flood' }));

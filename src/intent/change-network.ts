@@ -1,5 +1,6 @@
 import { fault, isRejection, type Rejection } from '#model/fault.ts';
 import { familyOf } from '#model/ip.ts';
+import type { Notice } from '#model/notice.ts';
 import { type Network, put, type Tunnel, type TunnelChange } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { ADOPTING_MODES, isInPlace, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
@@ -41,11 +42,24 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
     snapshot.inNetwork(from.id).endpointCount.size === 0
       ? { ...from, ...to }
       : { ...from, change: { phase: 'prepare', since: snapshot.revision + 1, ...wayTo(to, from, snapshot) } };
-  return admitted(
-    [put(changed)],
-    changed,
-    noticesOfHindrance({ ...from, ...to }, [...snapshot.hosts.values()]),
-  );
+  return admitted([put(changed)], changed, [
+    ...noticesOfHindrance({ ...from, ...to }, [...snapshot.hosts.values()]),
+    ...noticesOfPeers(from, to, snapshot),
+  ]);
+}
+
+/** What Weft does not run it does not change. */
+function noticesOfPeers(from: Network, to: Tunnel, snapshot: SnapshotView): Notice[] {
+  const names = Array.from(snapshot.inNetwork(from.id).peers.values(), ({ name }) => name);
+  if (names.length === 0 || (from.port === to.port && from.group === to.group)) return [];
+  return [
+    {
+      code: 'peers-unchanged',
+      title: 'Peers must be changed by hand',
+      sentence: `Network ${from.name} goes to port ${to.port}${to.group ? `, group ${to.group}` : ''}; its peers ${listSome(names)} do not.`,
+      next: 'Run on each what `weft peer inspect` prints for it: until then nothing reaches it.',
+    },
+  ];
 }
 
 /**
