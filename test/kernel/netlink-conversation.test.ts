@@ -93,8 +93,11 @@ function interrupted(netnsFd: number, between: () => void): { dumper: Conversati
       socket.send(bytes, length);
     },
     receive(into) {
-      const length = socket.receive(into);
+      // What happens meanwhile is told to the same memory: all conversations of a thread share it.
+      const datagram = Buffer.allocUnsafeSlow(into.length);
+      const length = socket.receive(datagram);
       between();
+      datagram.copy(into, 0, 0, length);
       return length;
     },
   });
