@@ -20,6 +20,8 @@ import type { ViewFile } from './view-file.ts';
 const TICK_INTERVAL_MS = 500;
 /** What changes in the kernel is told together, this long after the first of it. */
 const GATHER_MS = 5;
+/** Where the tunnels end can change without anybody's word, by DHCP for one. */
+const WORDS_INTERVAL_MS = 2_000;
 /** Of more it is only told that there were many. */
 const MOST_CHANGES = 1_000;
 
@@ -46,6 +48,8 @@ export class Engine {
   private readonly viewFile: ViewFile;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
   private changes: KernelEvent[] = [];
+  /** What the controller was told last of where this host's tunnels end. */
+  private told = '';
   private applying: Promise<void> = Promise.resolve();
   private lastRequest = 0;
   private stopped = false;
@@ -62,6 +66,8 @@ export class Engine {
     this.stops.push(() => clearInterval(tick));
     this.parts.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     this.stops.push(this.parts.kernel.watch((change) => this.noteKernelChange(change)));
+    const look = setInterval(() => void this.tellMove(), WORDS_INTERVAL_MS);
+    this.stops.push(() => clearInterval(look));
     void this.connect(0);
   }
 
@@ -265,7 +271,9 @@ export class Engine {
     const { uplink, hostWords, log } = this.parts;
     try {
       const { host, name } = this.state;
-      await uplink.register(host, await hostWords());
+      const words = await hostWords();
+      await uplink.register(host, words);
+      this.told = whereTunnelsEnd(words);
       log.info({ host: name, id: host }, 'registered');
       await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
@@ -276,4 +284,23 @@ export class Engine {
       this.dispatch({ event: 'disconnected', reason });
     }
   }
+
+  /** Tells the controller, and by it all peers, when the underlay is another. */
+  private async tellMove(): Promise<void> {
+    const { uplink, hostWords, log } = this.parts;
+    if (!this.state.session.connected) return;
+    try {
+      const words = await hostWords();
+      if (whereTunnelsEnd(words) === this.told) return;
+      await uplink.correct(this.state.host, words);
+      this.told = whereTunnelsEnd(words);
+      log.info({ underlay: words.underlay }, 'the underlay is another');
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'cannot tell where the tunnels end');
+    }
+  }
 }
+
+/** Not what comes and goes by the minute, such as other programs' ports. */
+const whereTunnelsEnd = ({ underlay, facts: { underlayMtu, underlayInterfaces } }: HostWords): string =>
+  JSON.stringify([underlay, underlayMtu, underlayInterfaces]);

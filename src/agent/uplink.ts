@@ -33,22 +33,14 @@ export class Uplink {
   }
 
   /** Begins a session. Throws a ConnectError when refused or unreachable. */
-  async register(id: Id, { name, underlay, labels, facts }: HostWords): Promise<void> {
-    const words = { id, name, underlay: [...underlay], labels: { ...labels } };
-    const { underlayMtu, takenPorts, routes, underlayInterfaces } = facts;
+  async register(id: Id, words: HostWords): Promise<void> {
     const { signal } = this.beginSession();
-    await this.clients.controller.registerHost(
-      {
-        ...words,
-        facts: {
-          underlayMtu,
-          takenPorts: [...takenPorts],
-          routes: [...routes],
-          underlayInterfaces: [...underlayInterfaces],
-        },
-      },
-      { signal },
-    );
+    await this.clients.controller.registerHost(registrationOf(id, words), { signal });
+  }
+
+  /** What this host is has changed; the session goes on. Throws a ConnectError as `register` does. */
+  async correct(id: Id, words: HostWords): Promise<void> {
+    await this.clients.controller.registerHost(registrationOf(id, words), PATIENCE);
   }
 
   /** Follows until the session ends; throws why. Parts of a snapshot are handed on as one. */
@@ -171,5 +163,18 @@ function heardFromWire({ message }: FollowResponse): FollowMessage | undefined {
     changes: changes.map(changeFromWire),
     forgottenNetworks: forgottenNetworks.filter(isId),
     revision: Number(revision),
+  };
+}
+
+function registrationOf(id: Id, { name, underlay, labels, facts }: HostWords) {
+  const { underlayMtu, takenPorts, routes, underlayInterfaces } = facts;
+  return {
+    ...{ id, name, underlay: [...underlay], labels: { ...labels } },
+    facts: {
+      underlayMtu,
+      takenPorts: [...takenPorts],
+      routes: [...routes],
+      underlayInterfaces: [...underlayInterfaces],
+    },
   };
 }

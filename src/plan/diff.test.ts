@@ -119,6 +119,15 @@ describe('nothing is done', () => {
     expect(lines(wishedOf(flood), seen)).toEqual([]);
   });
 
+  it('unless they lead to a VTEP that is none of the network’s, as one of before does', () => {
+    const flood = replaced(testNetwork(1, 'flood'));
+    const seen = wishedOf(flood);
+    addKernelObject(seen, vxlanRow('02:00:01:00:00:15', '10.99.0.77', 'learned'));
+    expect(lines(wishedOf(flood), seen)).toEqual([
+      'bridge -n NS fdb del 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.77',
+    ]);
+  });
+
   it('for an endpoint whose container is gone, whatever is left of it', () => {
     const gone = damaged((seen) => {
       remove(seen, linkOf(seen, 'lo', CONTAINER));

@@ -1,4 +1,5 @@
-import type { Fdb } from '#model/kernel-state.ts';
+import { type Fdb, kernelKey } from '#model/kernel-state.ts';
+import { ZERO_MAC } from '#model/mac.ts';
 import type { KindRules, Sight } from './kind.ts';
 import { isOnOurLink, linkKey } from './link.ts';
 
@@ -20,7 +21,7 @@ export const fdbRules: KindRules<Fdb> = {
 };
 
 /** Rows that the kernel keeps by itself. */
-function isKernels({ ns, dev, table, mac, state }: Fdb, { desired, observed }: Sight): boolean {
+function isKernels({ ns, dev, table, mac, dst, state }: Fdb, { desired, observed }: Sight): boolean {
   const link = observed.link.get(linkKey(ns, dev));
   const wished = desired.link.get(linkKey(ns, dev));
   if (table === 'master') {
@@ -30,5 +31,9 @@ function isKernels({ ns, dev, table, mac, state }: Fdb, { desired, observed }: S
   }
   // Other devices' own table is only what their hardware listens to, such as 33:33:00:00:00:01.
   if (link && link.detail.type !== 'vxlan') return true;
-  return state === 'learned' && wished?.detail.type === 'vxlan' && wished.detail.learning;
+  if (state !== 'learned' || wished?.detail.type !== 'vxlan' || !wished.detail.learning) return false;
+  // Where the members' VTEPs are known, nothing is learned from another: what leads there is of a VTEP that moved or
+  // left, and frames would go there for as long as the kernel remembers (300 s). Of a group none are known.
+  const toMember: Fdb = { kind: 'fdb', ns, dev, table, mac: ZERO_MAC, dst, state: 'permanent' };
+  return Boolean(wished.detail.remote) || desired.fdb.has(kernelKey(toMember));
 }

@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EndpointJson } from '../world/api.ts';
+import { ip } from '../world/namespaces.ts';
+import { pingAll } from '../world/talk.ts';
+import { HOSTS, ThreeHosts } from '../world/three-hosts.ts';
+import { until } from '../world/world.ts';
+import { buildIfStale } from './lab-cli.ts';
+
+/** Where tunnels end: a host's address can become another while containers talk. */
+
+const net = new ThreeHosts();
+let endpoints: EndpointJson[];
+beforeAll(async () => {
+  buildIfStale();
+  await net.start();
+});
+afterAll(() => net.remove());
+
+/** What h1 sends to h2's container goes there; `ip -d link` of h2 says where its own tunnels end. */
+const seenFromH1 = (overlay: string): string =>
+  execFileSync('bridge', ['-n', overlay, 'fdb', 'show', 'dev', 'vxlan0'], { encoding: 'utf8' });
+const deviceOf = (overlay: string): string =>
+  execFileSync('ip', ['-n', overlay, '-d', 'link', 'show', 'vxlan0'], { encoding: 'utf8' });
+
+describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a host’s address in %s', (mode) => {
+  let vni: string;
+  beforeAll(async () => {
+    vni = (await net.network('red', { mode })).vni.toString(16);
+    endpoints = await net.attachAll('red');
+    expect(await pingAll(net.containerOn('h1'), endpoints[1]!.addresses)).toEqual([]);
+  });
+  afterAll(() => net.removeNetwork('red'));
+
+  test.each([
+    ['10.99.0.2/24', '10.99.0.22/24'],
+    ['10.99.0.22/24', '10.99.0.2/24'],
+  ])('becomes another: %s → %s, and all hosts follow', async (from, to) => {
+    const h2 = net.hostNamespace('h2');
+    ip('-n', h2, 'addr', 'del', from, 'dev', 'eth0');
+    ip('-n', h2, 'addr', 'add', to, 'dev', 'eth0');
+    const vtep = to.slice(0, -3);
+    await until('h2 sends from it', async () =>
+      deviceOf(`${net.world.overlaysOf('h2')}${vni}`).includes(`local ${vtep} `),
+    );
+    await until('h1 sends to it', async () => {
+      if (mode !== 'multicast') await pingAll(net.containerOn('h1'), endpoints[1]!.addresses);
+      const rows = seenFromH1(`${net.world.overlaysOf('h1')}${vni}`);
+      return (
+        mode === 'multicast' || (rows.includes(`dst ${vtep} `) && !rows.includes(`dst ${from.slice(0, -3)} `))
+      );
+    });
+    for (const host of HOSTS) {
+      const all = endpoints.flatMap(({ addresses }) => addresses);
+      await until(
+        `${host} reaches all`,
+        async () => (await pingAll(net.containerOn(host), all)).length === 0,
+      );
+    }
+  });
+});
