@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../world/api.ts';
 import { DockerHost, dockerSocket, fetchDocker } from '../world/docker-host.ts';
-import { kernelJson } from '../world/namespaces.ts';
-import { expectSame, lookAtHost } from '../world/strange-bridge.ts';
+import { expectSame, isAtRest, lookAtHost } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, outcomeOf, PROGRAM, startCommand } from './lab-cli.ts';
 
@@ -40,7 +39,7 @@ beforeAll(async () => {
     networks.set(host, await networksOf(host));
   }
   for (const host of HOSTS) {
-    await until(`${host} is at rest`, async () => isAtRest(host));
+    await until(`${host} is at rest`, async () => isAtRest(world.containerOf(host)));
     before.set(host, lookAtHost(world.containerOf(host)));
   }
 }, 180_000);
@@ -64,15 +63,6 @@ const networksOf = (host: string): Promise<string> =>
   engine(host).docker('network', 'inspect', 'shared', 'bridge', 'host', 'none');
 
 /** Docker's own links have got the link-local addresses that the kernel makes for them. */
-const isAtRest = (host: string): boolean =>
-  kernelJson<{ addr_info?: readonly object[] }>(
-    'ip',
-    world.containerOf(host),
-    'address',
-    'show',
-    'tentative',
-  ).every(({ addr_info = [] }) => addr_info.length === 0);
-
 async function weft(host: string, ...words: readonly string[]): Promise<string> {
   const command = [process.execPath, PROGRAM, ...words, '--root', world.rootOf(host)];
   const { code, stdout, stderr } = await outcomeOf(startCommand(command));

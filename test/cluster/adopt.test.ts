@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../world/api.ts';
 import { bridge, ip, kernelJson } from '../world/namespaces.ts';
-import { expectSame, lookAtHost, nft, StrangeBridge } from '../world/strange-bridge.ts';
+import { expectSame, isAtRest, lookAtHost, nft, StrangeBridge } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, type Outcome, outcomeOf, PROGRAM, pings, startCommand } from './lab-cli.ts';
 
@@ -34,7 +34,10 @@ beforeAll(async () => {
     world.addNamespace(name);
     plug(name.startsWith('a') ? 'h1' : 'h2', name);
   }
-  for (const host of ['h1', 'h2']) before.set(host, lookAtHost(world.containerOf(host)));
+  for (const host of ['h1', 'h2']) {
+    await until(`${host} is at rest`, async () => isAtRest(world.containerOf(host)));
+    before.set(host, lookAtHost(world.containerOf(host)));
+  }
 });
 afterAll(() => world?.remove());
 

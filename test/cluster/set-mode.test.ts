@@ -44,7 +44,8 @@ describe.sequential('every ordered pair of modes', () => {
       ['h1', 'done'],
       ['h2', 'done'],
     ]);
-    for (const { sent } of seen) expect(sent).toBeGreaterThan(500);
+    // A thousand a second: on a quick machine a change takes less than half of one.
+    for (const { sent } of seen) expect(sent).toBeGreaterThan(100);
     expectNoLoss(seen, overflow);
     expect(end.longestLossMs).toBe(0);
     for (const host of ['h1', 'h2'])

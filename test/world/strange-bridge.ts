@@ -71,6 +71,12 @@ const portOf = (container: string): string => `v${container.slice(-10)}`;
 const VOLATILE =
   /timer|^topology_change|^tcn|^stats|^ifindex$|^link_index$|^operstate$|^tentative$|_life_time$|^link$/;
 
+/** Whether the kernel has tried all its addresses: each brings a route when it is done (DAD). */
+export const isAtRest = (host: string): boolean =>
+  kernelJson<{ addr_info?: readonly object[] }>('ip', host, 'address', 'show', 'tentative').every(
+    ({ addr_info = [] }) => addr_info.length === 0,
+  );
+
 /**
  * All that a host's own namespace is, for comparing before and after: links with their details, addresses, routes,
  * ports, rows that nobody learned, rules.
