@@ -188,8 +188,12 @@ export class HealStage {
   }
 }
 
-/** The kernel's multicast neighbours, `nud noarp`, come and go with its own reports. */
+/**
+ * The kernel's multicast neighbours, `nud noarp`, come and go with its own reports; and a bridge tells of a port
+ * anew, unchanged, without anybody's write (whose count the agent's own metric gives).
+ */
 function isKernelsOwn({ type, body }: Message): boolean {
+  if (type === RTM.NEWLINK) return body[0] === AF_BRIDGE;
   if (type !== RTM.NEWNEIGH && type !== RTM.DELNEIGH) return false;
   return body[0] !== AF_BRIDGE && !(body.readUInt16LE(8) & NUD.PERMANENT);
 }

@@ -146,10 +146,7 @@ test('after all that, strangers have what they had', async () => {
   expect(await stage.lookAtStrangers()).toEqual(strangers);
 });
 
-/** The kernel itself tells of a port anew at times; an agent's writes would be there each time. */
-const AGAIN = { retry: 2 };
-
-test('an idle agent looks now and then, and writes nothing', AGAIN, async () => {
+test('an idle agent looks now and then, and writes nothing', async () => {
   // Carrier follows what was mended a moment ago.
   await sleep(2_000);
   const [writes, looks] = [await stage.metric('weft_agent_ops_total'), await stage.looks()];
@@ -159,7 +156,7 @@ test('an idle agent looks now and then, and writes nothing', AGAIN, async () => 
   expect(await stage.metric('weft_agent_ops_total')).toBe(writes);
 });
 
-test('an agent that starts anew over what it finds as wished writes nothing', AGAIN, async () => {
+test('an agent that starts anew over what it finds as wished writes nothing', async () => {
   const agent = stage.world.agent('h1');
   const changes = stage.hearChanges();
   await agent.stop('SIGKILL');
