@@ -93,7 +93,9 @@ describe.sequential.each(CASES)('%s over %s', (mode, underlay) => {
       expect(asked.map((packet) => packet.to)).toEqual([network.group]);
       const told = answers.filter(({ etherType, mac }) => etherType === arp && mac === endpoints[0]!.mac);
       expect(told.map((packet) => packet.to)).toEqual([vtep('h1', underlay)]);
-      const later = await tunnelledWhile(net.hostNamespace('h1'), () => ping(from, to));
+      const all = await tunnelledWhile(net.hostNamespace('h1'), () => ping(from, to));
+      // A container's own multicast reports and solicitations (IPv6) go to the group whenever they are due.
+      const later = all.filter(({ mac }) => !mac.startsWith('33:33:'));
       expect(later.length).toBeGreaterThan(0);
       expect([...new Set(later.map((packet) => packet.to))]).toEqual([vtep('h2', underlay)]);
     });
