@@ -2,11 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { InterfaceAddress } from '#model/cidr.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Ip } from '#model/ip.ts';
-import { kernelObjects } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { renderObject } from '#model/render-kernel.ts';
 import type { Wish } from '#model/wish.ts';
-import { scopeOf } from './scope.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -35,13 +33,9 @@ function wish(words: Wish): void {
   if (isRejection(answer)) throw new Error(JSON.stringify(answer.faults));
 }
 
-const objectsOf = async ({ kernel, state }: TestAgent) => [
-  ...kernelObjects(await kernel.observe(scopeOf(state))),
-];
-
 /** Where a host sends frames to that MAC: to those members that have no more. */
 const wayTo = async (agent: TestAgent, mac: Mac): Promise<string[]> =>
-  (await objectsOf(agent)).flatMap((each) =>
+  (await agent.objects()).flatMap((each) =>
     each.kind === 'fdb' && each.mac === mac ? (each.dst ?? []) : [],
   );
 
@@ -67,7 +61,7 @@ async function appears(host: keyof typeof agents, ...stations: ReturnType<typeof
 }
 
 test('the bridge has one more port, and its host’s own address is kept from it', async () => {
-  const objects = await objectsOf(agents.h1);
+  const objects = await agents.h1.objects();
   const link = objects.find((each) => each.kind === 'link' && each.name.startsWith('wfx'));
   expect(link).toMatchObject({
     ns: '',
@@ -83,7 +77,7 @@ test('the bridge has one more port, and its host’s own address is kept from it
 test('disowned, nothing of ours is left', async () => {
   wish({ wish: 'disown-bridge', host: 'h1', bridge: 'br-1' });
   await cluster.settle();
-  expect(await objectsOf(agents.h1)).toEqual([]);
+  expect(await agents.h1.objects()).toEqual([]);
 });
 
 test('with an old view nothing is disowned', async () => {
@@ -91,7 +85,7 @@ test('with an old view nothing is disowned', async () => {
   wish({ wish: 'disown-bridge', host: 'h1', bridge: 'br-1' });
   agents.h1.restart();
   await pass(5);
-  expect((await objectsOf(agents.h1)).some(({ kind }) => kind === 'guard')).toBe(true);
+  expect((await agents.h1.objects()).some(({ kind }) => kind === 'guard')).toBe(true);
 });
 
 describe('a bridge that its owner removes', () => {
@@ -100,12 +94,12 @@ describe('a bridge that its owner removes', () => {
     stir(agents.h1);
     await pass(1);
     expect(noticesOf(agents.h1)).toContain('adopted-bridge-missing');
-    expect(await objectsOf(agents.h1)).toEqual([]);
+    expect(await agents.h1.objects()).toEqual([]);
     makeBridge(agents.h1);
     stir(agents.h1);
     await pass(1);
     expect(noticesOf(agents.h1)).not.toContain('adopted-bridge-missing');
-    expect((await objectsOf(agents.h1)).flatMap(renderObject).join()).toContain('master br-1');
+    expect((await agents.h1.objects()).flatMap(renderObject).join()).toContain('master br-1');
   });
 });
 

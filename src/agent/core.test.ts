@@ -1,8 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
-import { isRejection } from '#model/fault.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
-import { type Fdb, kernelObjects } from '#model/kernel-state.ts';
+import type { Fdb } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { hostTag, portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -22,23 +21,7 @@ beforeEach(async () => {
   cluster.controller.grant(createNetwork('tight', { subnets: ['10.9.0.0/28'] }));
 });
 
-async function attached(agent: TestAgent, network: string, path: string): Promise<Endpoint> {
-  const request = agent.attach(network, path);
-  await cluster.settle();
-  const answer = agent.answers.get(request);
-  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
-  return answer.endpoint;
-}
-
-const objectsOf = async (agent: TestAgent) => [
-  ...kernelObjects(await agent.kernel.observe(scopeOf(agent.state))),
-];
-
-async function rowsFor(agent: TestAgent, { mac }: Endpoint): Promise<number> {
-  return (await objectsOf(agent)).filter(
-    (object) => object.kind === 'fdb' && object.table === 'self' && object.mac === mac,
-  ).length;
-}
+const attached = (agent: TestAgent, network: string, path: string) => cluster.attached(agent, network, path);
 
 describe('attach', () => {
   test('is answered when the kernel is right, and the other host knows the way', async () => {
@@ -46,7 +29,7 @@ describe('attach', () => {
     expect(await h1.pendingOps()).toEqual([]);
     expect(h1.journal.get(endpoint.id)).toMatchObject({ state: 'attached', namespace: { path: '/c1' } });
     await attached(h2, 'app', '/c2');
-    expect(await rowsFor(h2, endpoint)).toBe(1);
+    expect(await h2.rowsFor(endpoint)).toBe(1);
     expect(h2.networks()).toEqual(['app']);
   });
 
@@ -61,7 +44,7 @@ describe('attach', () => {
     });
     expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
     expect([...h1.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
-    const left = await objectsOf(h1);
+    const left = await h1.objects();
     expect(left.filter((object) => object.kind === 'namespace')).toEqual([]);
   });
 
@@ -129,9 +112,9 @@ describe('detach', () => {
       endpoints: [{ id: endpoint.id }],
       notices: [],
     });
-    expect(await rowsFor(h2, endpoint)).toBe(0);
+    expect(await h2.rowsFor(endpoint)).toBe(0);
     await cluster.settle(500);
-    expect((await objectsOf(h1)).filter(({ kind }) => kind === 'namespace')).toEqual([]);
+    expect((await h1.objects()).filter(({ kind }) => kind === 'namespace')).toEqual([]);
     expect(h1.journal.has(endpoint.id)).toBe(false);
   });
 
@@ -168,7 +151,7 @@ describe('detach', () => {
     h1.connected = false;
     h1.restart();
     await cluster.settle();
-    const links = (await objectsOf(h1)).flatMap((object) => (object.kind === 'link' ? object.name : []));
+    const links = (await h1.objects()).flatMap((object) => (object.kind === 'link' ? object.name : []));
     expect(links).not.toContain(portName(endpoint.id));
   });
 
@@ -212,7 +195,7 @@ describe('detach', () => {
       notices: [{ code: 'detach-untold' }],
     });
     const port = portName(endpoint.id);
-    expect((await objectsOf(h1)).filter((object) => object.kind === 'link' && object.name === port)).toEqual(
+    expect((await h1.objects()).filter((object) => object.kind === 'link' && object.name === port)).toEqual(
       [],
     );
     h1.restart();
@@ -229,12 +212,12 @@ describe('the turn', () => {
   test('repairs what somebody else deleted', async () => {
     const remote = await attached(h2, 'app', '/c2');
     const local = await attached(h1, 'app', '/c1');
-    const row = (await objectsOf(h1)).find((object) => object.kind === 'fdb' && object.mac === remote.mac)!;
+    const row = (await h1.objects()).find((object) => object.kind === 'fdb' && object.mac === remote.mac)!;
     await h1.kernel.apply([{ verb: 'delete', object: row }], scopeOf(h1.state));
     h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'all' }] });
     await cluster.settle(1_000);
-    expect(await rowsFor(h1, remote)).toBe(1);
-    const port = (await objectsOf(h1)).find(
+    expect(await h1.rowsFor(remote)).toBe(1);
+    const port = (await h1.objects()).find(
       (object) => object.kind === 'link' && object.name === portName(local.id),
     )!;
     await h1.kernel.apply([{ verb: 'delete', object: port }], scopeOf(h1.state));
@@ -262,15 +245,15 @@ describe('the turn', () => {
     expect(h1.state.turn.heard).toHaveLength(1);
     h1.letGo();
     await cluster.settle();
-    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(await h1.rowsFor(remote)).toBe(1);
     expect(h1.state.turn.heard).toEqual([]);
   });
 
   test('finds within 30 s what changed in a table and nobody told', async () => {
     const { remote } = await struckRow();
-    expect(await rowsFor(h1, remote)).toBe(0);
+    expect(await h1.rowsFor(remote)).toBe(0);
     await cluster.settle(30_000);
-    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(await h1.rowsFor(remote)).toBe(1);
   });
 
   /** The way to a remote endpoint, deleted by a stranger's hand when all was at rest. */
@@ -278,7 +261,7 @@ describe('the turn', () => {
     const remote = await attached(h2, 'app', '/c2');
     await attached(h1, 'app', '/c1');
     await cluster.settle(6_000);
-    const row = (await objectsOf(h1)).find(
+    const row = (await h1.objects()).find(
       (object): object is Fdb => object.kind === 'fdb' && object.mac === remote.mac,
     )!;
     await h1.kernel.apply([{ verb: 'delete', object: row }], scopeOf(h1.state));
@@ -306,7 +289,7 @@ describe('the turn', () => {
     expect(h1.kernel.pendingFailures).toBe(0);
     expect(h1.state.status?.failing).toMatchObject([{ errno: 'ENOMEM' }]);
     await cluster.settle(1_000);
-    expect(await rowsFor(h1, remote)).toBe(1);
+    expect(await h1.rowsFor(remote)).toBe(1);
     expect(h1.state.status?.failing).toEqual([]);
   });
 
@@ -315,7 +298,7 @@ describe('the turn', () => {
     h1.kernel.createContainerNamespace('/c1');
     await cluster.settle(6_000);
     expect(h1.state.status?.notices).toMatchObject([{ code: 'namespace-gone' }]);
-    expect((await objectsOf(h1)).filter((object) => object.ns === '/c1')).toEqual([]);
+    expect((await h1.objects()).filter((object) => object.ns === '/c1')).toEqual([]);
     expect(cluster.controller.state.snapshot.endpoints.has(endpoint.id)).toBe(true);
   });
 });
@@ -336,18 +319,18 @@ describe('with the controller away', () => {
     );
     h1.restart();
     await cluster.settle(6_000);
-    expect(await rowsFor(h1, remote)).toBe(1);
-    expect(await rowsFor(h1, { ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(1);
+    expect(await h1.rowsFor(remote)).toBe(1);
+    expect(await h1.rowsFor({ ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(1);
     h1.heal();
     await cluster.settle(6_000);
-    expect(await rowsFor(h1, { ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(0);
+    expect(await h1.rowsFor({ ...remote, mac: '02:00:00:00:00:99' as Endpoint['mac'] })).toBe(0);
   });
 
   test('after a reboot the endpoints of before are dead until somebody attaches again', async () => {
     const endpoint = await attached(h1, 'app', '/c1');
     h1.restart('boot-2');
     await cluster.settle(6_000);
-    const links = (await objectsOf(h1)).filter(
+    const links = (await h1.objects()).filter(
       (object) => object.kind === 'link' && object.name === portName(endpoint.id),
     );
     expect(links).toEqual([]);
@@ -373,9 +356,7 @@ describe('reset', () => {
     const request = h1.ask((number) => ({ event: 'asked-reset', request: number }));
     await cluster.settle();
     expect(h1.answers.get(request)).toEqual({ answer: 'reset' });
-    const overlays = (await objectsOf(h1)).filter(({ ns }) =>
-      ns.startsWith(`weft-${hostTag(h1.state.host)}`),
-    );
+    const overlays = (await h1.objects()).filter(({ ns }) => ns.startsWith(`weft-${hostTag(h1.state.host)}`));
     expect(overlays).toEqual([]);
     h1.heal();
     await cluster.settle();
@@ -384,7 +365,7 @@ describe('reset', () => {
 });
 
 async function vxlanRow(agent: TestAgent, { mac }: Endpoint) {
-  const row = (await objectsOf(agent)).find(
+  const row = (await agent.objects()).find(
     (object) => object.kind === 'fdb' && object.mac === mac && object.table === 'self',
   );
   if (row?.kind !== 'fdb') throw new Error('no row');

@@ -1,9 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import { isRejection } from '#model/fault.ts';
-import { kernelObjects } from '#model/kernel-state.ts';
-import type { Endpoint } from '#model/records.ts';
-import { scopeOf } from './scope.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -18,23 +15,7 @@ beforeEach(async () => {
   cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
 });
 
-async function attached(agent: TestAgent, network: string, path: string): Promise<Endpoint> {
-  const request = agent.attach(network, path);
-  await cluster.settle();
-  const answer = agent.answers.get(request);
-  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
-  return answer.endpoint;
-}
-
-const objectsOf = async (agent: TestAgent) => [
-  ...kernelObjects(await agent.kernel.observe(scopeOf(agent.state))),
-];
-
-async function rowsFor(agent: TestAgent, { mac }: Endpoint): Promise<number> {
-  return (await objectsOf(agent)).filter(
-    (object) => object.kind === 'fdb' && object.table === 'self' && object.mac === mac,
-  ).length;
-}
+const attached = (agent: TestAgent, network: string, path: string) => cluster.attached(agent, network, path);
 
 describe('granting alone', () => {
   const addressesOf = (agent: TestAgent, request: number): readonly string[] => {
@@ -168,7 +149,7 @@ describe('eviction', () => {
     cluster.controller.acknowledgeAll();
     expect(blocks().length, 'nobody has applied it yet').toBeGreaterThan(0);
     await cluster.settle(1_000);
-    expect(await rowsFor(h1, lost)).toBe(0);
+    expect(await h1.rowsFor(lost)).toBe(0);
     cluster.controller.dispatch({ event: 'tick' });
     cluster.controller.acknowledgeAll();
     expect(blocks()).toEqual([]);
@@ -184,7 +165,7 @@ describe('eviction', () => {
     h2.heal();
     await cluster.settle(2_000);
     expect(h2.state.status?.notices.map(({ code }) => code)).toContain('endpoint-revoked');
-    expect((await objectsOf(h2)).filter(({ ns }) => ns.startsWith('weft-'))).toEqual([]);
+    expect((await h2.objects()).filter(({ ns }) => ns.startsWith('weft-'))).toEqual([]);
     expect([...h2.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
     expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
     expect((await attached(h2, 'app', '/c2')).id).not.toBe(lost.id);

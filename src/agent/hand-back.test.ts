@@ -1,7 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
-import { isRejection } from '#model/fault.ts';
-import type { Block, Endpoint } from '#model/records.ts';
+import type { Block } from '#model/records.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 const MINUTE_MS = 60_000;
@@ -16,13 +15,7 @@ beforeEach(async () => {
   cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'] }));
 });
 
-async function attach(agent: TestAgent, path: string): Promise<Endpoint> {
-  const request = agent.attach('app', path);
-  await cluster.settle(1_000);
-  const answer = agent.answers.get(request);
-  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
-  return answer.endpoint;
-}
+const attach = (agent: TestAgent, path: string) => cluster.attached(agent, 'app', path, 1_000);
 
 const blocksOf = ({ state }: TestAgent): Block[] =>
   [...cluster.controller.state.snapshot.blocks.values()].filter(({ host }) => host === state.host);

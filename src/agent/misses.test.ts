@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
-import { isRejection } from '#model/fault.ts';
 import type { Fdb, Neighbour } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { hostTag, overlayNamespace } from '#model/own.ts';
@@ -36,13 +35,7 @@ beforeEach(async () => {
   h1.kernel.watchMisses((misses) => h1.dispatch({ event: 'missed', misses }));
 });
 
-async function attached(agent: TestAgent, path: string): Promise<Endpoint> {
-  const request = agent.attach('app', path);
-  await cluster.settle();
-  const answer = agent.answers.get(request);
-  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
-  return answer.endpoint;
-}
+const attached = (agent: TestAgent, path: string) => cluster.attached(agent, 'app', path);
 
 const overlay = () => overlayNamespace(hostTag(h1.state.host), [...h1.state.view.networks.values()][0]!.vni);
 

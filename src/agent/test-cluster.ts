@@ -6,6 +6,8 @@ import type { MissSource } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
+import { type KernelObject, kernelObjects } from '#model/kernel-state.ts';
+import type { Endpoint } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
 import { hostView } from '#plan/host-view.ts';
@@ -31,6 +33,16 @@ export class TestCluster {
     const agent = new TestAgent(this, name);
     this.agents.set(name, agent);
     return agent;
+  }
+
+  /** Attached, and answered so. */
+  async attached(agent: TestAgent, network: string, path: string, afterMs = 0): Promise<Endpoint> {
+    const request = agent.attach(network, path);
+    await this.settle(afterMs);
+    const answer = agent.answers.get(request);
+    if (!answer || isRejection(answer) || answer.answer !== 'attached')
+      throw new Error(JSON.stringify(answer));
+    return answer.endpoint;
   }
 
   /** Runs until nothing is left to do; `afterMs` of time pass first, in ticks of half a second. */
@@ -101,6 +113,17 @@ export class TestAgent {
   letGo(): void {
     this.holding = undefined;
     this.effects.push(...this.held.splice(0));
+  }
+
+  async objects(): Promise<KernelObject[]> {
+    return [...kernelObjects(await this.kernel.observe(scopeOf(this.state)))];
+  }
+
+  /** Of its tunnels, for that endpoint. */
+  async rowsFor({ mac }: Endpoint): Promise<number> {
+    const isRow = (object: KernelObject) =>
+      object.kind === 'fdb' && object.table === 'self' && object.mac === mac;
+    return (await this.objects()).filter(isRow).length;
   }
 
   attach(network: string, path: string, words: Partial<AttachAsk['words']> = {}): number {

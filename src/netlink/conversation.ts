@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { readAcknowledgement } from './acknowledgement.ts';
 import { type Message, messageTypeName, NLM_F, NLMSG, type Request, readMessages } from './message.ts';
 import { encodeTransactionBegin, encodeTransactionEnd } from './netfilter/message.ts';
@@ -47,7 +48,7 @@ export const BATCH_SIZE = 100;
 /** The kernel sizes a dump's datagrams after the reader's buffer, up to 32 KiB; single answers can be larger. */
 const RECEIVE_BYTES = 64 * 1024;
 const DUMP_ATTEMPTS = 5;
-const EINTR = 4;
+const { EINTR } = constants.errno;
 
 /** One for all of this thread's conversations: what is in it lasts only until the call ends. */
 const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);

@@ -1,5 +1,16 @@
+import { constants } from 'node:os';
 import { openConversation } from './conversation.ts';
-import { addressOf, bindSocket, close, orThrow, recvmsg, setOption, unshare, whenReadable } from './libc.ts';
+import {
+  addressOf,
+  bindSocket,
+  close,
+  MSG,
+  orThrow,
+  recvmsg,
+  setOption,
+  unshare,
+  whenReadable,
+} from './libc.ts';
 import { type Message, readMessages } from './message.ts';
 import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
@@ -56,14 +67,8 @@ export interface EventOptions {
 /** linux/netlink.h */
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_LISTEN_ALL_NSID = 8;
-/** bits/socket.h */
-const MSG_DONTWAIT = 0x40;
-const MSG_TRUNC = 0x20;
 
-const EEXIST = 17;
-const EAGAIN = 11;
-const EINTR = 4;
-const ENOBUFS = 105;
+const { EAGAIN, EEXIST, EINTR, ENOBUFS } = constants.errno;
 
 /** Holds some ten thousand events while the event loop is busy. */
 const RECEIVE_BUFFER_BYTES = 8 << 20;
@@ -161,10 +166,10 @@ function receiver(fd: number): (onEvent: (event: RouteEvent) => void) => boolean
   return (onEvent) => {
     const { datagram, header, control } = memory;
     header.writeBigUInt64LE(BigInt(control.length), 40);
-    const length = recvmsg(fd, header, MSG_DONTWAIT);
+    const length = recvmsg(fd, header, MSG.DONTWAIT);
     if (length === -EAGAIN) return false;
     if (length === -EINTR) return true;
-    if (length === -ENOBUFS || (length >= 0 && header.readInt32LE(48) & MSG_TRUNC)) {
+    if (length === -ENOBUFS || (length >= 0 && header.readInt32LE(48) & MSG.TRUNC)) {
       onEvent({ kind: 'overrun' });
       return true;
     }

@@ -1,15 +1,22 @@
-import { bindSocket, close, closeAsync, orThrow, recvfrom, sendto, setOption, whenReadable } from './libc.ts';
+import { constants } from 'node:os';
+import {
+  bindSocket,
+  close,
+  closeAsync,
+  MSG,
+  orThrow,
+  recvfrom,
+  sendto,
+  setOption,
+  whenReadable,
+} from './libc.ts';
 import { ETH_P_ALL, linkLayerAddress, openPacketSocket, SOL_PACKET } from './packet-socket.ts';
 import { setReceiveBuffer } from './socket.ts';
 import { attachFilter, type FilterInstruction } from './socket-filter.ts';
 
 /** linux/if_packet.h */
 const PACKET_IGNORE_OUTGOING = 23;
-/** bits/socket.h */
-const MSG_DONTWAIT = 0x40;
-const EAGAIN = 11;
-const EINTR = 4;
-const ENETDOWN = 100;
+const { EAGAIN, EINTR, ENETDOWN } = constants.errno;
 
 /** Some two hundred small frames; more than are read in time are dropped, at no cost to the reader. */
 const RECEIVE_BUFFER_BYTES = 96 << 10;
@@ -86,7 +93,7 @@ function receiver(fd: number): () => ReceivedFrame | undefined {
   return () => {
     for (;;) {
       addressLength.writeUInt32LE(address.length);
-      const length = recvfrom(fd, into, into.length, MSG_DONTWAIT, address, addressLength);
+      const length = recvfrom(fd, into, into.length, MSG.DONTWAIT, address, addressLength);
       if (length === -EAGAIN) return undefined;
       // An interface went down; the others are heard on.
       if (length === -EINTR || length === -ENETDOWN) continue;

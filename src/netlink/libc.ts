@@ -36,6 +36,9 @@ function bindAsync<A extends unknown[]>(prototype: string): (...args: A) => Prom
 
 type Bytes = Uint8Array;
 
+/** bits/socket.h; TRUNC reports a datagram's full length even when it did not fit. */
+export const MSG = { TRUNC: 0x20, DONTWAIT: 0x40 } as const;
+
 export const socket = bind<[domain: number, type: number, protocol: number]>('int socket(int, int, int)');
 export const bindSocket = bind<[fd: number, address: Bytes, length: number]>(
   'int bind(int, const void*, uint)',

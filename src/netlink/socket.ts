@@ -1,4 +1,16 @@
-import { close, connect, orThrow, recv, send, sendAsync, setOption, setsockopt, socket } from './libc.ts';
+import { constants } from 'node:os';
+import {
+  close,
+  connect,
+  MSG,
+  orThrow,
+  recv,
+  send,
+  sendAsync,
+  setOption,
+  setsockopt,
+  socket,
+} from './libc.ts';
 import { inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 
@@ -22,11 +34,7 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 
-/** bits/socket.h: report the datagram's full length even when it did not fit. */
-const MSG_TRUNC = 0x20;
-const EAGAIN = 11;
-const EINTR = 4;
-const EMSGSIZE = 90;
+const { EAGAIN, EINTR, EMSGSIZE } = constants.errno;
 
 /** How long the kernel may think about a request; it answers within the call, so this only bounds the unthinkable. */
 const ANSWER_TIMEOUT_SECONDS = 10;
@@ -99,7 +107,7 @@ function setReceiveTimeout(fd: number, seconds: number): void {
 
 function receive(fd: number, into: Buffer): number {
   for (;;) {
-    const length = recv(fd, into, into.length, MSG_TRUNC);
+    const length = recv(fd, into, into.length, MSG.TRUNC);
     if (length > into.length) {
       throw new NetlinkError({ errno: EMSGSIZE, request: 'recv', text: `a datagram of ${length} bytes` });
     }

@@ -1,26 +1,11 @@
 import { cidrContains, interfaceAddress, prefixLengthOf } from '#model/cidr.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { Address, BridgePort, KernelObject, NamespaceName } from '#model/kernel-state.ts';
+import type { Address, KernelObject, NamespaceName } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { carriedMtu, containerMtu } from './carried-mtu.ts';
 import { linkLocalOf } from './link-local.ts';
-
-/**
- * The bridge knows what is behind a container's port and learns nothing more: a container cannot draw another's
- * frames by lying about its MAC, nor see unicast that is not its own.
- */
-const CONTAINER_PORT: BridgePort = {
-  learning: false,
-  unicastFlood: false,
-  multicastFlood: true,
-  broadcastFlood: true,
-  hairpin: false,
-  neighSuppress: false,
-  isolated: false,
-  locked: false,
-  forwarding: true,
-};
+import { KNOWN_PORT } from './port-settings.ts';
 
 /** The bridge port of an endpoint and the container's interface behind it, dressed and addressed. */
 export function* containerObjects(
@@ -40,7 +25,7 @@ export function* containerObjects(
     master: BRIDGE_NAME,
     ipv6: { disabled: false },
     detail: { type: 'veth', peer: { ns: container, name: dev } },
-    port: CONTAINER_PORT,
+    port: KNOWN_PORT,
   };
   yield { kind: 'fdb', ns, dev: port, table: 'master', mac, state: 'static' };
   yield {

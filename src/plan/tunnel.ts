@@ -4,6 +4,7 @@ import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
 import type { Host, Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { carriedMtu } from './carried-mtu.ts';
+import { KNOWN_PORT } from './port-settings.ts';
 import { flood } from './tunnel-flood.ts';
 import { multicast } from './tunnel-multicast.ts';
 import { onDemand } from './tunnel-on-demand.ts';
@@ -27,21 +28,8 @@ const MODES: { readonly [M in TunnelMode]: TunnelRules } = {
  */
 const EVERY_ROW = proxy.rows;
 
-/**
- * The bridge hands every frame that it knows no port for to the tunnel, and does not learn from it: where a remote
- * MAC lives is the VXLAN device's own knowledge, in one table.
- */
-const TUNNEL_PORT: BridgePort = {
-  learning: false,
-  unicastFlood: true,
-  multicastFlood: true,
-  broadcastFlood: true,
-  hairpin: false,
-  neighSuppress: false,
-  isolated: false,
-  locked: false,
-  forwarding: true,
-};
+/** The bridge hands every frame that it knows no port for to the tunnel. */
+const TUNNEL_PORT: BridgePort = { ...KNOWN_PORT, unicastFlood: true };
 
 /** Two tunnels in one bridge: what came through one must not leave by the other. Containers hear both. */
 const SENDING_PORT: BridgePort = { ...TUNNEL_PORT, isolated: true };

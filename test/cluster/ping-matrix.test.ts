@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DemoContainer, DemoReport, DemoTunnel } from '#lab/demo/report.ts';
+import type { FdbJson, NeighbourJson } from '../world/kernel-lines.ts';
 import { buildIfStale, demo, kernelJson, pings, weftOk } from './lab-cli.ts';
 
 /** 3 hosts × 2 containers × 2 networks, in each mode. `ip`, `bridge` and `ping` are the witnesses. */
@@ -8,19 +9,6 @@ import { buildIfStale, demo, kernelJson, pings, weftOk } from './lab-cli.ts';
 const NAME = 'matrix';
 const FAMILIES = [4, 6] as const;
 
-interface FdbJson {
-  readonly mac: string;
-  readonly ifname: string;
-  readonly dst?: string;
-  readonly state?: string;
-  readonly master?: string;
-  readonly flags: readonly string[];
-}
-interface NeighbourJson {
-  readonly dst: string;
-  readonly lladdr?: string;
-  readonly state: readonly string[];
-}
 interface PortJson {
   readonly ifname: string;
   readonly learning: boolean;

@@ -73,14 +73,17 @@ interface LinkJson {
   };
   readonly addr_info: readonly { readonly local: string; readonly tentative?: boolean }[];
 }
-interface FdbJson {
+/** Of `bridge -j fdb`. */
+export interface FdbJson {
   readonly mac: string;
   readonly ifname: string;
   readonly dst?: string;
   readonly state?: string;
   readonly master?: string;
+  readonly flags: readonly string[];
 }
-interface NeighbourJson {
+/** Of `ip -j neigh`. */
+export interface NeighbourJson {
   readonly dst: string;
   readonly dev: string;
   readonly lladdr?: string;
