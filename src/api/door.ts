@@ -2,6 +2,7 @@ import type { Cidr } from '#model/cidr.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Family, Ip } from '#model/ip.ts';
+import type { Notice } from '#model/notice.ts';
 import type { Endpoint, EndpointRuntime, Network } from '#model/records.ts';
 import type { CreateNetwork } from '#model/wish.ts';
 
@@ -21,6 +22,10 @@ export interface HostDoor {
   isConnected(): boolean;
   /** By the controller. It is among {@link networks} when this is answered. */
   createNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection>;
+  /** What {@link createNetwork} would answer now, and nothing is made. */
+  tryNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection>;
+  /** Where the tunnels of a network end on the other hosts that take part, as far as this host has heard. */
+  vtepsOf(network: Id): readonly Ip[];
   /** A subnet of the configured pools that no network has, no host routes, and that overlaps none of `except`. */
   freeSubnet(family: Family, except: readonly Cidr[]): Cidr | Rejection;
 
@@ -46,6 +51,9 @@ export interface HostDoor {
   detach(runtime: EndpointRuntime, handle: string): Promise<Rejection | undefined>;
   /** This host's endpoints that came through the door. */
   attached(runtime: EndpointRuntime): readonly DoorAttached[];
+
+  /** What people are to know of the door, all of it: among the host's notices until the next call. */
+  showNotices(notices: readonly Notice[]): void;
 
   /** The door's own memory, in the agent's journal: small, by key, there again after a restart. */
   readonly notes: DoorNotes;
