@@ -9,7 +9,9 @@ import { parseHostName, parseInterfaceName, parseName } from '#model/name.ts';
 import type { Parsed } from '#model/parsed.ts';
 import {
   type Change,
+  DEFAULT_GATEWAY_USE,
   type Endpoint,
+  GATEWAY_USES,
   MAX_STATIONS,
   RECORD_KINDS,
   type Station,
@@ -100,6 +102,8 @@ const networkSchema = z.object({
   change: changeSchema.optional(),
   // Unknown to earlier versions.
   adopts: z.boolean().default(false),
+  internal: z.boolean().default(false),
+  gateway: z.preprocess((value) => value || undefined, z.enum(GATEWAY_USES).default(DEFAULT_GATEWAY_USE)),
 });
 
 const blockSchema = z.object({

@@ -10,6 +10,8 @@ describe('what is chosen when nothing is asked', () => {
     expect(answer.subject).toEqual({
       kind: 'network',
       adopts: false,
+      internal: false,
+      gateway: 'runtime',
       id: expect.stringMatching(/^[0-9A-Z]{26}$/),
       name: 'red',
       vni: 1_048_576,
@@ -41,6 +43,17 @@ describe('what is chosen when nothing is asked', () => {
       1_048_577,
       '10.128.16.0/20',
       'fd00:77:65:1::/64',
+    ]);
+  });
+
+  it('is the way out that is asked for', () => {
+    const it = new World();
+    expect(it.network('a', { internal: true, gateway: 'anycast' })).toMatchObject({
+      internal: true,
+      gateway: 'anycast',
+    });
+    expect(sentences(it.try(createNetwork('b', { gateway: 'none' })))).toEqual([
+      'gateway "none": is not known; choose one of runtime, anycast',
     ]);
   });
 

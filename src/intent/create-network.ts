@@ -2,7 +2,14 @@ import { fault, isRejection, type Rejection, take } from '#model/fault.ts';
 import { createId } from '#model/id.ts';
 import { FAMILIES, familyOf } from '#model/ip.ts';
 import { parseName } from '#model/name.ts';
-import { type Network, put, type Subnet, UNDERLAY_FAMILIES } from '#model/records.ts';
+import {
+  DEFAULT_GATEWAY_USE,
+  GATEWAY_USES,
+  type Network,
+  put,
+  type Subnet,
+  UNDERLAY_FAMILIES,
+} from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import {
   ADOPTING_MODES,
@@ -60,6 +67,8 @@ export function createNetwork(
     ttl: readWholeNumber(faults, 'ttl', wish.ttl ?? DEFAULT_TTL, 1, 255),
     subnets,
     adopts: wish.adopts ?? false,
+    internal: wish.internal ?? false,
+    gateway: readChoice(faults, 'gateway', wish.gateway ?? DEFAULT_GATEWAY_USE, GATEWAY_USES),
   });
   if (isRejection(fields)) return fields;
   const network: Network = {

@@ -61,6 +61,10 @@ export interface Network extends Tunnel {
   readonly subnets: readonly Subnet[];
   /** Its bridges are others', joined by {@link Adoption}: addresses and MTU are theirs, it has neither (`mtu` is 0). */
   readonly adopts: boolean;
+  /** Closed: no container in it gets a way out. */
+  readonly internal: boolean;
+  /** Whose way out its containers take, unless it is internal. */
+  readonly gateway: GatewayUse;
   /** While its tunnel is being changed. */
   readonly change?: TunnelChange;
 }
@@ -101,6 +105,14 @@ export interface Subnet {
   /** Reserved for the network's gateway, never given to an endpoint. */
   readonly gateway: Ip;
 }
+
+/**
+ * `runtime`: a container whose runtime brings a way out of its own (Docker's docker_gwbridge) takes that, any other
+ * the network's gateway. `anycast`: all take the network's gateway, which every host has.
+ */
+export type GatewayUse = 'runtime' | 'anycast';
+export const GATEWAY_USES: readonly GatewayUse[] = ['runtime', 'anycast'];
+export const DEFAULT_GATEWAY_USE: GatewayUse = 'runtime';
 
 export type UnderlayFamily = 'ipv4' | 'ipv6';
 export const UNDERLAY_FAMILIES: readonly UnderlayFamily[] = ['ipv4', 'ipv6'];

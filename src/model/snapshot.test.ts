@@ -40,6 +40,8 @@ const network = (n: number, name: string): Network => ({
   ttl: 64,
   subnets: [],
   adopts: false,
+  internal: false,
+  gateway: 'runtime',
 });
 const block = (n: number, of: { network: number; host: number }): Block => ({
   kind: 'block',

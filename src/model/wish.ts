@@ -85,6 +85,9 @@ export interface CreateNetwork {
   readonly ttl?: number;
   /** For adopted bridges: without subnets and MTU of its own. */
   readonly adopts?: true;
+  readonly internal?: boolean;
+  /** Whose way out: `runtime` or `anycast`. */
+  readonly gateway?: string;
   /** Permits a subnet that a host already routes. */
   readonly allowOverlap: boolean;
 }

@@ -53,6 +53,8 @@ export function testNetwork(
       { cidr: `fd00:${number}::/64` as Cidr, gateway: `fd00:${number}::1` as Ip },
     ],
     adopts: false,
+    internal: false,
+    gateway: 'runtime',
   };
 }
 

@@ -15,6 +15,7 @@ import { exhaustionNotices } from '#intent/exhaustion.ts';
 import { subnetUses } from '#intent/subnet-use.ts';
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
+import { DEFAULT_GATEWAY_USE, GATEWAY_USES } from '#model/records.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
@@ -26,7 +27,9 @@ import { snapshotOf } from './snapshot-of.ts';
 
 export interface CreateNetworkOptions extends SessionOptions {
   readonly subnet?: readonly string[];
+  /** Addresses, or a word for whose way out is taken. */
   readonly gateway?: readonly string[];
+  readonly internal?: boolean;
   readonly mode?: string;
   readonly vni?: string;
   readonly port?: string;
@@ -44,12 +47,15 @@ export async function createNetwork(
   options: CreateNetworkOptions,
   name: string,
 ): Promise<void> {
-  const { subnet, gateway, mode, group, underlay, allowOverlap, dryRun } = options;
+  const { subnet, gateway = [], mode, group, underlay, internal, allowOverlap, dryRun } = options;
+  const isUse = (text: string) => GATEWAY_USES.some((use) => use === text);
   const numbers = takeNumbers(options, ['vni', 'port', 'mtu', 'ttl']);
   const request = {
     name,
     subnets: [...(subnet ?? [])],
-    gateways: [...(gateway ?? [])],
+    gateways: gateway.filter((text) => !isUse(text)),
+    gateway: gateway.find(isUse),
+    internal,
     mode,
     group,
     underlay,
@@ -226,7 +232,8 @@ function noticesOf(records: Records, id: Id): Notice[] {
 }
 
 function printNetwork(world: World, network: Network): void {
-  const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets, change } = network;
+  const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets, change, internal } = network;
+  const gatewayUse = network.gateway || DEFAULT_GATEWAY_USE;
   world.stdout.write(
     formatPairs(
       `Network ${name}`,
@@ -240,11 +247,17 @@ function printNetwork(world: World, network: Network): void {
         ['underlay', `${underlay}, ttl ${ttl}`],
         ['mtu', mtu || 'not known before a host is in it'],
         ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
+        ['way out', internal ? 'none, it is internal' : (WAY_OUT[gatewayUse] ?? gatewayUse)],
       ],
       styleFor(world.stdout, world.env),
     ),
   );
 }
+
+const WAY_OUT: Readonly<Record<string, string>> = {
+  runtime: 'the runtime’s own where it has one (docker_gwbridge), else the network’s gateway',
+  anycast: 'the network’s gateway',
+};
 
 /** How far it is, and what it will be. */
 function describeChange(network: Network, { phase, other, next }: TunnelChange): string {

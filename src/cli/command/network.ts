@@ -14,7 +14,12 @@ export function networkCommand(world: World): Command {
       .description('Make a network that spans all hosts')
       .argument('<name>', 'letters, digits, "_", "." and "-", at most 128')
       .option('--subnet <cidr>', 'one for IPv4, one for IPv6; chosen from the pool when left out', collect)
-      .option('--gateway <ip>', 'of a subnet, in the same order; its first address when left out', collect)
+      .option(
+        '--gateway <gateway>',
+        'its address in a subnet (its first when left out); or whose way out containers take: runtime (their runtime’s own if it has one) or anycast (always the network’s)',
+        collect,
+      )
+      .option('--internal', 'closed: no way out for its containers')
       .option(
         '--mode <mode>',
         'how VTEPs are found: p2p, multicast, flood, static, proxy or on-demand (default: proxy)',
@@ -34,6 +39,7 @@ export function networkCommand(world: World): Command {
           ['weft network create web --subnet 10.1.0.0/16', 'IPv4 only'],
           ['weft network create db --subnet 10.2.0.0/16 --subnet fd00:2::/64', 'both families'],
           ['weft network create mc --mode multicast --group 239.1.1.1', 'unknown frames go to a group'],
+          ['weft network create vault --internal', 'its containers reach each other and nobody else'],
           ['weft network create lab --mode flood --vni 5000 --dry-run', 'only show it'],
         ),
       )
