@@ -22,6 +22,10 @@ import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Outbox } from './outbox.ts';
 import type { Visit } from './visit.ts';
 
+const TABLE = { family: 'bridge', name: FILTER_TABLE } as const;
+/** Before br_netfilter and ebtables have a look (enum nf_br_hook_priorities, linux/netfilter_bridge.h). */
+const PRIORITY = -300;
+
 const { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } = constants.errno;
 /** What a kernel without nf_tables answers: then there are no rules either. */
 const WITHOUT_TABLES: ReadonlySet<number> = new Set([EINVAL, EOPNOTSUPP, EPROTONOSUPPORT]);
@@ -66,14 +70,16 @@ function guardedDevices(visit: Visit): Map<string, SeenChain[]> {
   }
   if (devices.size === 0) return devices;
   const known = [...devices.values()].flat();
-  for (const { table, chain, comment = '' } of visit.filter.dump(encodeDumpRules(FILTER_TABLE), decodeRule))
+  for (const { table, chain, comment = '' } of visit.filter.dump(encodeDumpRules(TABLE), decodeRule))
     if (table === FILTER_TABLE) known.find((each) => each.chain === chain)?.comments.push(comment);
   return devices;
 }
 
 function readChains(visit: Visit): { readonly chain: string; readonly isBase: boolean }[] {
   try {
-    return visit.filter.dump(encodeDumpChains(), decodeChain).filter(({ table }) => table === FILTER_TABLE);
+    return visit.filter
+      .dump(encodeDumpChains(TABLE.family), decodeChain)
+      .filter(({ table }) => table === FILTER_TABLE);
   } catch (error) {
     if (error instanceof NetlinkError && WITHOUT_TABLES.has(error.errno)) return [];
     throw error;
@@ -94,12 +100,12 @@ export function writeGuard(out: Outbox, verb: KernelOp['verb'], { ns, dev, addre
 }
 
 const rules = (dev: string, addresses: readonly Ip[]): Request[] => [
-  encodeAddTable(FILTER_TABLE),
+  encodeAddTable(TABLE),
   ...guardChains(dev).flatMap(({ chain, hook, side }) => [
-    encodeAddChain(FILTER_TABLE, chain, hook),
-    encodeFlushChain(FILTER_TABLE, chain),
+    encodeAddChain(TABLE, chain, { type: 'filter', hook, priority: PRIORITY }),
+    encodeFlushChain(TABLE, chain),
     ...addresses.flatMap(guardMatches).map((match) =>
-      encodeAddRule(FILTER_TABLE, {
+      encodeAddRule(TABLE, {
         chain,
         expressions: expressionsOf(side === 'iifname' ? cameFrom(dev) : goesTo(dev), match),
         comment: commentOf(match),
@@ -129,9 +135,6 @@ function removal(visit: Visit, dev: string): Request[] {
   const own = guardChains(dev)
     .map(({ chain }) => chain)
     .filter((chain) => there.includes(chain));
-  if (own.length === there.length) return there.length > 0 ? [encodeDeleteTable(FILTER_TABLE)] : [];
-  return own.flatMap((chain) => [
-    encodeFlushChain(FILTER_TABLE, chain),
-    encodeDeleteChain(FILTER_TABLE, chain),
-  ]);
+  if (own.length === there.length) return there.length > 0 ? [encodeDeleteTable(TABLE)] : [];
+  return own.flatMap((chain) => [encodeFlushChain(TABLE, chain), encodeDeleteChain(TABLE, chain)]);
 }

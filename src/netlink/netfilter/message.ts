@@ -8,8 +8,9 @@ export const NFGENMSG_BYTES = 4;
 const NFNL_MSG_BATCH = { BEGIN: 0x10, END: 0x11 } as const;
 const NFNL_SUBSYS_NFTABLES = 10;
 
-/** linux/netfilter.h */
-export const NFPROTO_BRIDGE = 7;
+/** linux/netfilter.h: NFPROTO_*, the address family of a table. */
+const FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
+export type TableFamily = keyof typeof FAMILIES;
 
 export const encodeTransactionBegin = (): Request => encodeFrame(NFNL_MSG_BATCH.BEGIN);
 export const encodeTransactionEnd = (): Request => encodeFrame(NFNL_MSG_BATCH.END);
@@ -33,7 +34,7 @@ export const NFT_MSG = {
 } as const;
 
 /** Begins a message of nf_tables; attributes follow. */
-export function startTables(type: number, flags: number, family = NFPROTO_BRIDGE): void {
+export function startTables(type: number, flags: number, family: TableFamily): void {
   const body = writer.start((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F.REQUEST | flags, NFGENMSG_BYTES);
-  writer.bytes[body] = family;
+  writer.bytes[body] = FAMILIES[family];
 }

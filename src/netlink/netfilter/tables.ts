@@ -12,16 +12,27 @@ import {
 import { type Message, NLM_F, type Request, requireBody } from '../message.ts';
 import { writer } from '../message-writer.ts';
 import { type Expression, expressions } from './expression.ts';
-import { NFGENMSG_BYTES, NFT_MSG, startTables } from './message.ts';
+import { NFGENMSG_BYTES, NFT_MSG, startTables, type TableFamily } from './message.ts';
 
-/** Tables, base chains and rules of the family `bridge`. Numbers: NFTA_* of linux/netfilter/nf_tables.h. */
+/** Tables, base chains and rules. Numbers: NFTA_* of linux/netfilter/nf_tables.h. */
+
+export interface Table {
+  readonly family: TableFamily;
+  readonly name: string;
+}
 
 const tableFields = defineFields({ table: field(1, string) });
 
-/** enum nf_br_hook_priorities and NF_BR_*, linux/netfilter_bridge.h; before br_netfilter and ebtables have a look. */
-const HOOKS = { prerouting: 0, postrouting: 4 } as const;
-export type BridgeHook = keyof typeof HOOKS;
-const PRIORITY = -300;
+/** NF_INET_*, linux/netfilter.h; the same numbers as NF_BR_*, linux/netfilter_bridge.h. */
+const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
+
+/** What a base chain is: `type TYPE hook HOOK priority PRIORITY`. */
+export interface BaseChain {
+  readonly type: 'filter' | 'nat';
+  readonly hook: keyof typeof HOOKS;
+  /** Lower ones come first. */
+  readonly priority: number;
+}
 
 const hookFields = defineFields({ number: field(1, be32), priority: field(2, be32) });
 const chainFields = defineFields({
@@ -50,43 +61,47 @@ function commentOf(userdata: Uint8Array | undefined): string | undefined {
   return Buffer.from(userdata.subarray(2, 1 + userdata[1]!)).toString();
 }
 
-/** `nft add table bridge NAME`: there already is success. */
-export function encodeAddTable(table: string): Request {
-  startTables(NFT_MSG.NEWTABLE, NLM_F.CREATE);
-  writeFields(writer, tableFields, { table });
+/** `nft add table FAMILY NAME`: there already is success. */
+export function encodeAddTable({ family, name }: Table): Request {
+  startTables(NFT_MSG.NEWTABLE, NLM_F.CREATE, family);
+  writeFields(writer, tableFields, { table: name });
   return writer.finish();
 }
 
-/** `nft delete table bridge NAME`, with all in it. ENOENT when absent. */
-export function encodeDeleteTable(table: string): Request {
-  startTables(NFT_MSG.DELTABLE, 0);
-  writeFields(writer, tableFields, { table });
+/** `nft delete table FAMILY NAME`, with all in it. ENOENT when absent. */
+export function encodeDeleteTable({ family, name }: Table): Request {
+  startTables(NFT_MSG.DELTABLE, 0, family);
+  writeFields(writer, tableFields, { table: name });
   return writer.finish();
 }
 
-/** `nft add chain bridge TABLE CHAIN { type filter hook … }`: there already is success. */
-export function encodeAddChain(table: string, chain: string, hook: BridgeHook): Request {
-  startTables(NFT_MSG.NEWCHAIN, NLM_F.CREATE);
+/** `nft add chain FAMILY TABLE CHAIN { type … hook … priority …; }`: there already is success. */
+export function encodeAddChain(
+  { family, name }: Table,
+  chain: string,
+  { type, hook, priority }: BaseChain,
+): Request {
+  startTables(NFT_MSG.NEWCHAIN, NLM_F.CREATE, family);
   writeFields(writer, chainFields, {
-    table,
+    table: name,
     chain,
-    hook: { number: HOOKS[hook], priority: PRIORITY >>> 0 },
-    type: 'filter',
+    hook: { number: HOOKS[hook], priority: priority >>> 0 },
+    type,
   });
   return writer.finish();
 }
 
 /** `nft delete chain …`, which must have no rules. ENOENT when absent. */
-export function encodeDeleteChain(table: string, chain: string): Request {
-  startTables(NFT_MSG.DELCHAIN, 0);
-  writeFields(writer, chainFields, { table, chain });
+export function encodeDeleteChain({ family, name }: Table, chain: string): Request {
+  startTables(NFT_MSG.DELCHAIN, 0, family);
+  writeFields(writer, chainFields, { table: name, chain });
   return writer.finish();
 }
 
 /** `nft flush chain …` */
-export function encodeFlushChain(table: string, chain: string): Request {
-  startTables(NFT_MSG.DELRULE, 0);
-  writeFields(writer, ruleFields, { table, chain });
+export function encodeFlushChain({ family, name }: Table, chain: string): Request {
+  startTables(NFT_MSG.DELRULE, 0, family);
+  writeFields(writer, ruleFields, { table: name, chain });
   return writer.finish();
 }
 
@@ -97,22 +112,22 @@ export interface Rule {
 }
 
 /** `nft add rule …`, behind those that are there. */
-export function encodeAddRule(table: string, { chain, expressions, comment }: Rule): Request {
-  startTables(NFT_MSG.NEWRULE, NLM_F.CREATE | NLM_F.APPEND);
-  writeFields(writer, ruleFields, { table, chain, expressions, userdata: userdataOf(comment) });
+export function encodeAddRule({ family, name }: Table, { chain, expressions, comment }: Rule): Request {
+  startTables(NFT_MSG.NEWRULE, NLM_F.CREATE | NLM_F.APPEND, family);
+  writeFields(writer, ruleFields, { table: name, chain, expressions, userdata: userdataOf(comment) });
   return writer.finish();
 }
 
 /** All chains of the family. */
-export function encodeDumpChains(): Request {
-  startTables(NFT_MSG.GETCHAIN, NLM_F.DUMP);
+export function encodeDumpChains(family: TableFamily): Request {
+  startTables(NFT_MSG.GETCHAIN, NLM_F.DUMP, family);
   return writer.finish();
 }
 
-/** All rules of the family; none when the kernel has no such table. */
-export function encodeDumpRules(table: string): Request {
-  startTables(NFT_MSG.GETRULE, NLM_F.DUMP);
-  writeFields(writer, ruleFields, { table });
+/** All rules of the table; none when there is no such table, or those of all when the kernel is old. */
+export function encodeDumpRules({ family, name }: Table): Request {
+  startTables(NFT_MSG.GETRULE, NLM_F.DUMP, family);
+  writeFields(writer, ruleFields, { table: name });
   return writer.finish();
 }
 
