@@ -36,6 +36,7 @@ export default defineConfig({
           ...serial,
         },
       },
+      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...serial } },
       { test: { name: 'faults', include: FAULTS, ...serial } },
     ],
   },

@@ -91,7 +91,7 @@ function smoke(node) {
 title('types and lint');
 step('types', run('npm', ['run', '--silent', 'typecheck']));
 step('lint', run('npm', ['run', '--silent', 'lint']));
-for (const project of ['unit', 'kernel', 'cluster', 'faults']) {
+for (const project of ['unit', 'kernel', 'cluster', 'conformance', 'faults']) {
   title(`${project} tests, Node ${process.versions.node}`);
   runProject(project);
 }

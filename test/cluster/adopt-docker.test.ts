@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../world/api.ts';
-import { DockerHost, dockerSocket, fetchDocker } from '../world/docker-host.ts';
+import { fetchDocker } from '../world/docker-engine.ts';
+import { DockerHost, dockerSocket } from '../world/docker-host.ts';
 import { expectSame, isAtRest, lookAtHost } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, outcomeOf, PROGRAM, startCommand } from './lab-cli.ts';

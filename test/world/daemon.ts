@@ -5,12 +5,16 @@ import { spawnMortal } from './spawn-mortal.ts';
 /** A `weft controller` or `weft agent` that a test starts, kills and starts again. */
 export class Daemon {
   readonly log: string;
-  private readonly command: readonly string[];
+  private readonly command: () => readonly string[];
   private readonly env: Readonly<Record<string, string>>;
   private child: ChildProcess | undefined;
 
-  constructor(command: readonly string[], log: string, env: Readonly<Record<string, string>> = {}) {
-    this.command = command;
+  constructor(
+    command: readonly string[] | (() => readonly string[]),
+    log: string,
+    env: Readonly<Record<string, string>> = {},
+  ) {
+    this.command = typeof command === 'function' ? command : () => command;
     this.log = log;
     this.env = env;
   }
@@ -18,7 +22,7 @@ export class Daemon {
   start(): void {
     if (this.isRunning) throw new Error(`${this.log} is of a process that still runs`);
     const log = openSync(this.log, 'a');
-    this.child = spawnMortal(this.command, {
+    this.child = spawnMortal(this.command(), {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...this.env },
     });
@@ -54,7 +58,16 @@ export class Daemon {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.isRunning) return;
     const ended = this.ended();
-    this.child!.kill(signal);
+    process.kill(this.pid, signal);
     await ended;
+  }
+
+  /** It hangs: it holds what it has, and answers nobody. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
   }
 }

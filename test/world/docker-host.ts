@@ -1,29 +1,29 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { CGROUPS, removeCgroups } from './cgroups.ts';
-import { Daemon } from './daemon.ts';
+import type { Daemon } from './daemon.ts';
+import {
+  busyboxProgram,
+  clientProgram,
+  composeProgram,
+  type EngineVersion,
+  engineEnvironment,
+} from './docker-engine.ts';
+import { Machine } from './machine.ts';
 import { until } from './world.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
-/** Debian's engine, unpacked and not installed; see tools/fetch-docker.sh. */
-const DOCKER = path.join(ROOT, '.cache/docker');
-const PATH = ['usr/sbin', 'usr/bin'].map((directory) => path.join(DOCKER, directory)).join(':');
 const run = promisify(execFile);
 
 /** The image that every such engine has: a static busybox, and nothing else. */
 export const IMAGE = 'busybox';
 
-/** Once for all tests of a machine. */
-export const fetchDocker = (): void =>
-  void execFileSync(path.join(ROOT, 'tools/fetch-docker.sh'), [DOCKER], { stdio: 'inherit' });
-
 export interface DockerHostOptions {
   /** The network namespace that is the host. */
   readonly namespace: string;
-  /** Where it may keep its files; it makes `docker` in it. */
+  /** Where it may keep its files; it makes `docker-<namespace>` in it. */
   readonly directory: string;
+  readonly version?: EngineVersion;
   /** Of `dockerd`, beside what it takes to run here. */
   readonly flags?: readonly string[];
 }
@@ -32,75 +32,48 @@ export interface DockerHostOptions {
 export const dockerSocket = ({ namespace, directory }: DockerHostOptions): string =>
   path.join(directory, `docker-${namespace}`, 'docker.sock');
 
-/**
- * A Docker engine on a host that is a network namespace, with mounts and processes of its own: all that it starts,
- * containers and their shims among it, ends with it, and it ends with the test, however that ends.
- */
+/** A Docker engine on a machine of its own, where it has the places that it has by default. */
 export class DockerHost {
   readonly name: string;
   readonly directory: string;
-  /** For clients; also what an agent would be given. */
+  readonly version: EngineVersion;
+  /** For clients anywhere; on the machine there is /run/docker.sock too. */
   readonly socket: string;
+  readonly machine: Machine;
   readonly daemon: Daemon;
+  /** Those of its next start. */
+  flags: readonly string[];
 
-  constructor({ namespace, directory, flags = [] }: DockerHostOptions) {
+  constructor(options: DockerHostOptions) {
+    const { namespace, version = '20.10', flags = [] } = options;
     this.name = namespace;
-    this.socket = dockerSocket({ namespace, directory });
+    this.version = version;
+    this.flags = flags;
+    this.socket = dockerSocket(options);
     this.directory = path.dirname(this.socket);
-    mkdirSync(path.join(this.directory, 'cgroup'), { recursive: true });
-    const dockerd = [
-      ...['dockerd', '--data-root', path.join(this.directory, 'data'), '--exec-root', '/run/docker'],
-      ...['--pidfile', '/run/docker.pid', '-H', `unix://${this.socket}`, '--storage-driver', 'overlay2'],
-      ...['--cgroup-parent', `/${this.name}`, ...flags],
-    ];
-    const inside = [
-      'unshare',
-      '--mount',
-      '--uts',
-      '--pid',
-      '--fork',
-      '--kill-child',
-      '--propagation',
-      'private',
-    ];
-    this.daemon = new Daemon(
-      [
-        ...['nsenter', `--net=/run/netns/${namespace}`, ...inside],
-        ...['sh', '-uc', PREPARE, 'sh', this.name, this.directory, ...dockerd],
-      ],
-      path.join(this.directory, 'dockerd.log'),
-      { PATH: `${PATH}:${process.env.PATH}` },
-    );
+    this.machine = new Machine({ namespace, directory: this.directory });
+    this.daemon = this.machine.daemon('dockerd', () => this.dockerd(), engineEnvironment(version));
   }
 
+  /** Boots the machine, unless it is on, and starts the engine. */
   async start(): Promise<void> {
-    this.daemon.start();
-    await this.untilAnswers();
+    if (!this.machine.isOn) await this.machine.boot();
+    await this.startEngine();
     if (!(await this.docker('images', '-q', IMAGE))) this.importImage();
   }
 
   /** Ends the engine alone: with SIGTERM it stops its containers first, with SIGKILL they go on without it. */
-  async stopEngine(signal: NodeJS.Signals): Promise<void> {
-    const pid = this.enginePid();
-    process.kill(pid, signal);
-    await until(`the engine of ${this.name} has ended`, async () => !existsSync(`/proc/${pid}`));
+  stopEngine(signal: NodeJS.Signals): Promise<void> {
+    return this.daemon.stop(signal);
   }
 
-  /** After {@link stopEngine}. */
+  /** At first, and after {@link stopEngine}. */
   async startEngine(): Promise<void> {
-    writeFileSync(path.join(this.directory, 'go'), '');
+    this.daemon.start();
     await this.untilAnswers();
   }
 
-  /** The one child of the namespace's first process that is the engine; shims without a parent are its children too. */
-  private enginePid(): number {
-    const [init] = childrenOf(this.daemon.pid);
-    const engine = childrenOf(init!).find((pid) => commandOf(pid) === 'dockerd');
-    if (!engine) throw new Error(`no engine runs on ${this.name}:\n${this.log()}`);
-    return engine;
-  }
-
-  private async untilAnswers(): Promise<void> {
+  async untilAnswers(): Promise<void> {
     try {
       await until(`dockerd of ${this.name} answers`, () => this.docker('version'));
     } catch (error) {
@@ -110,17 +83,21 @@ export class DockerHost {
 
   /** `docker …`; what it prints, without the last line's end. Throws with what it says. */
   async docker(...words: readonly string[]): Promise<string> {
-    const { stdout } = await run(path.join(DOCKER, 'usr/bin/docker'), [
-      '-H',
-      `unix://${this.socket}`,
-      ...words,
-    ]);
+    const { stdout } = await run(clientProgram(this.version), ['-H', `unix://${this.socket}`, ...words]);
     return stdout.trimEnd();
   }
 
-  /** A container that sleeps. */
+  /** `docker compose …` for the project in that directory. */
+  async compose(project: string, ...words: readonly string[]): Promise<string> {
+    const env = { ...process.env, DOCKER_HOST: `unix://${this.socket}` };
+    const { stdout } = await run(composeProgram, words, { cwd: project, env });
+    return stdout.trimEnd();
+  }
+
+  /** A container that sleeps, and is not asked twice to stop. */
   run(name: string, ...flags: readonly string[]): Promise<string> {
-    return this.docker('run', '-d', '--name', name, ...flags, IMAGE, '/bin/busybox', 'sleep', '1000000');
+    const command = ['/bin/busybox', 'sleep', '1000000'];
+    return this.docker('run', '-d', '--name', name, '--stop-signal', 'KILL', ...flags, IMAGE, ...command);
   }
 
   async pings(container: string, address: string, ...flags: readonly string[]): Promise<boolean> {
@@ -147,46 +124,25 @@ export class DockerHost {
 
   /** Leaves nothing behind, whatever state it was in. */
   async remove(): Promise<void> {
-    await this.daemon.stop('SIGKILL');
-    await until(`the cgroups of ${this.name} are empty`, async () => {
-      removeCgroups(this.name);
-      return true;
-    });
+    await this.machine.cutPower();
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private dockerd(): string[] {
+    return [
+      ...['dockerd', '--data-root', path.join(this.directory, 'data'), '--exec-root', '/run/docker'],
+      ...['--pidfile', '/run/docker.pid', '-H', 'unix:///run/docker.sock', '-H', `unix://${this.socket}`],
+      ...['--storage-driver', 'overlay2', '--cgroup-parent', `/${this.name}`, ...this.flags],
+    ];
   }
 
   private importImage(): void {
     const image = path.join(this.directory, 'image');
     mkdirSync(path.join(image, 'bin'), { recursive: true });
-    execFileSync('cp', [path.join(DOCKER, 'bin/busybox'), path.join(image, 'bin/busybox')]);
+    execFileSync('cp', [busyboxProgram, path.join(image, 'bin/busybox')]);
     writeFileSync(path.join(image, 'README'), 'a static busybox\n');
     const tar = execFileSync('tar', ['-c', '-C', image, '.'], { maxBuffer: 64 << 20 });
-    const client = [path.join(DOCKER, 'usr/bin/docker'), '-H', `unix://${this.socket}`];
-    execFileSync(client[0]!, [...client.slice(1), 'import', '-', IMAGE], { input: tar, stdio: 'pipe' });
+    const client = ['-H', `unix://${this.socket}`, 'import', '-', IMAGE];
+    execFileSync(clientProgram(this.version), client, { input: tar, stdio: 'pipe' });
   }
 }
-
-/**
- * In the engine's own mount namespace: /sys and /proc of its own network and processes, with the machine's cgroups,
- * and a /run that no other engine sees. Then it runs the engine, again whenever it has ended and is to go on.
- */
-const PREPARE = `
-hostname "$1" &&
-mount --rbind ${CGROUPS} "$2/cgroup" &&
-mount -t sysfs sysfs /sys &&
-mount --rbind "$2/cgroup" ${CGROUPS} &&
-mount -t proc proc /proc &&
-mount -t tmpfs tmpfs /run || exit
-go=$2/go
-shift 2
-while :; do
-  rm -f "$go"
-  "$@"
-  until [ -e "$go" ]; do sleep 0.05; done
-done
-`;
-
-const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
-
-const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/comm`, 'utf8').trim();

@@ -38,11 +38,16 @@ export function wireTogether(wire: string, hosts: readonly string[]): void {
   ip('-n', wire, 'link', 'add', 'wire', 'type', 'bridge', 'mcast_snooping', '0');
   ip('-n', wire, 'link', 'set', 'wire', 'up');
   hosts.forEach((host, i) => {
-    ip('-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `p${i}`, 'netns', wire);
-    ip('-n', wire, 'link', 'set', `p${i}`, 'master', 'wire', 'up');
-    ip('-n', host, 'link', 'set', 'lo', 'up');
-    ip('-n', host, 'link', 'set', 'eth0', 'up');
-    ip('-n', host, 'address', 'add', `10.99.0.${i + 1}/24`, 'dev', 'eth0');
-    ip('-n', host, 'address', 'add', `fd99::${i + 1}/64`, 'dev', 'eth0', 'nodad');
+    plugIn(wire, host, i);
   });
+}
+
+/** One of them, the i-th from 0. */
+export function plugIn(wire: string, host: string, i: number): void {
+  ip('-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `p${i}`, 'netns', wire);
+  ip('-n', wire, 'link', 'set', `p${i}`, 'master', 'wire', 'up');
+  ip('-n', host, 'link', 'set', 'lo', 'up');
+  ip('-n', host, 'link', 'set', 'eth0', 'up');
+  ip('-n', host, 'address', 'add', `10.99.0.${i + 1}/24`, 'dev', 'eth0');
+  ip('-n', host, 'address', 'add', `fd99::${i + 1}/64`, 'dev', 'eth0', 'nodad');
 }
