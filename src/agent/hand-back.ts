@@ -6,7 +6,7 @@ import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
 /*
- * A host that is out of a network gives its blocks there back, and then hears nothing more of it. It gives from them
+ * A host that is out of a network gives its blocks there back, and then hears no more of it than that it is. It gives from them
  * no more from the moment on that the journal says so (a restarted agent has an old view, perhaps, in which they are
  * its own) until the view on disk is as new as the controller's answer.
  */

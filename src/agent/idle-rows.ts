@@ -3,7 +3,7 @@ import { hostTag, overlayNamespace } from '#model/own.ts';
 import { askedRows } from '#plan/asked-rows.ts';
 import { isOnDemand } from '#plan/tunnel.ts';
 import type { AgentEffect } from './event.ts';
-import { placeOf } from './place-of.ts';
+import { placeOf, takesPart } from './place-of.ts';
 import { deleteAll } from './shortcut.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
@@ -35,9 +35,9 @@ export function dropIdle(state: AgentState, rows: readonly Fdb[]): AgentEffect[]
   return [{ effect: 'shortcut', ops, scope, purpose: { answers: [] } }];
 }
 
-function onDemandOverlays({ view, host }: AgentState): NamespaceName[] {
-  const networks = [...view.networks.values()].filter(
-    (network) => isOnDemand(network) && view.inNetwork(network.id).endpointCount.has(host),
+function onDemandOverlays(state: AgentState): NamespaceName[] {
+  const networks = [...state.view.networks.values()].filter(
+    (network) => isOnDemand(network) && takesPart(state, network.id),
   );
-  return networks.map(({ vni }) => overlayNamespace(hostTag(host), vni));
+  return networks.map(({ vni }) => overlayNamespace(hostTag(state.host), vni));
 }

@@ -2,12 +2,13 @@ import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace } from '#model/own.ts';
 import { isSendingTunnel } from '#plan/tunnel.ts';
+import { takesPart } from './place-of.ts';
 import type { AgentState } from './state.ts';
 
 /** Takes down for how long the networks' tunnels were away that were made anew in this turn. */
 export function noteOutages(state: AgentState, results: readonly OpResult[]): void {
   const { outages, view, turn, host } = state;
-  for (const network of outages.keys()) if (!view.networks.has(network)) outages.delete(network);
+  for (const network of outages.keys()) if (!takesPart(state, network)) outages.delete(network);
   const durations = durationsOf(results);
   if (durations.size === 0) return;
   for (const { id, vni } of view.networks.values()) {

@@ -1,3 +1,4 @@
+import type { Id } from '#model/id.ts';
 import { type Change, type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
@@ -23,11 +24,17 @@ const isFindable = ({ view }: AgentState, { id, network, mac, addresses }: Endpo
   return endpointByMac.get(mac) === id && addresses.every((ip) => endpointByIp.get(ip) === id);
 };
 
-/** Unless the view has a newer one, or knows nothing of the network. */
+/** Unless the view has a newer one, or knows of the network no more than that it is. */
 export function addToView({ view }: AgentState, endpoint: Endpoint): void {
   const known = view.endpoints.get(endpoint.id);
-  if ((known?.generation ?? 0) < endpoint.generation && view.networks.has(endpoint.network))
+  if ((known?.generation ?? 0) < endpoint.generation && isHeard(view, endpoint.network))
     view.apply([put(endpoint)], view.revision);
+}
+
+/** Of a network that this host has nothing in, the view has the record alone, and nothing of who is in it. */
+function isHeard(view: AgentState['view'], network: Id): boolean {
+  const { blocks, endpoints, adoptions } = view.inNetwork(network);
+  return view.networks.has(network) && blocks.size + endpoints.size + adoptions.size > 0;
 }
 
 /** What was promised, and what is being written into the journal to be promised. */

@@ -1,3 +1,4 @@
+import type { Id } from '#model/id.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostTag, overlayNamespace } from '#model/own.ts';
 import type { RowPlace } from '#plan/asked-rows.ts';
@@ -10,8 +11,12 @@ export function placeOf(state: AgentState, ns: NamespaceName): RowPlace | undefi
   const here = thisHost(state);
   if (!here || wishesNothing) return undefined;
   const network = [...view.networks.values()].find(({ vni }) => overlayNamespace(here.hostTag, vni) === ns);
-  return network && { here, snapshot: view, network };
+  return network && takesPart(state, network.id) ? { here, snapshot: view, network } : undefined;
 }
+
+/** Whether this host has an endpoint or an adopted bridge in the network. */
+export const takesPart = ({ view, host }: AgentState, network: Id): boolean =>
+  view.inNetwork(network).endpointCount.has(host);
 
 /** Undefined before this host is known to be registered. */
 export function thisHost({ view, host }: AgentState): ThisHost | undefined {

@@ -49,8 +49,8 @@ function hearDelta(
   state.orphansPossible ||= changes.some((change) => isUnknownOwn(state, change));
   for (const change of changes) restRemoved(state, change);
   const before = endpointsBefore(state, changes);
-  view.apply(changes, revision);
   view.apply(forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), revision);
+  view.apply(changes, revision);
   keepOwnWords(state, forgottenNetworks.length > 0 ? undefined : subjectsOf(changes, before));
   if (forgottenNetworks.length > 0) markUrgent(state);
   return [{ effect: 'keep-view' }, ...dropRevoked(state), ...followDelta(state, changes, before)];

@@ -10,7 +10,7 @@ import { order } from '#plan/order.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
-import { thisHost } from './place-of.ts';
+import { takesPart, thisHost } from './place-of.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { isLooking, markDirty, markStirred, markUrgent } from './turn.ts';
@@ -63,6 +63,8 @@ export function followDelta(
 function opsFor(state: AgentState, change: Change, before: Endpoint | undefined): KernelOp[] | undefined {
   const kind = change.verb === 'put' ? change.record.kind : change.ref.kind;
   if (kind === 'block') return [];
+  if (kind === 'network' && !takesPart(state, change.verb === 'put' ? change.record.id : change.ref.id))
+    return [];
   if (kind !== 'endpoint') return undefined;
   const after = change.verb === 'put' ? (change.record as Endpoint) : undefined;
   if ((after ?? before)?.host === state.host) return isAtRest(state, after) ? [] : undefined;
@@ -109,7 +111,7 @@ function rowsOf(state: AgentState, endpoint: Endpoint, when?: 'asked'): (Fdb | N
   const host = thisHost(state);
   if (!network || !peer || !host || !state.turn.complete.has(network.id)) return undefined;
   // Out of it by now: the next turn takes the whole network away.
-  if (!state.view.inNetwork(network.id).endpointCount.has(state.host)) return undefined;
+  if (!takesPart(state, network.id)) return undefined;
   return rowsTowards(host, network, peer, [endpoint], when);
 }
 

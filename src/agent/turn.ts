@@ -13,6 +13,7 @@ import {
   scheduleRetry,
   wakeInTime,
 } from './pace.ts';
+import { takesPart } from './place-of.ts';
 import { planOps } from './plan-ops.ts';
 import { noteStatus } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
@@ -108,10 +109,8 @@ const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>
   kind === 'address' || kind === 'route' || (kind === 'link' && verb === 'change');
 
 /** Those that this host takes part in. */
-const networksOf = ({ view, host, wishesNothing }: AgentState): Set<Id> =>
-  new Set(
-    [...view.networks.keys()].filter((id) => !wishesNothing && view.inNetwork(id).endpointCount.has(host)),
-  );
+const networksOf = (state: AgentState): Set<Id> =>
+  new Set([...state.view.networks.keys()].filter((id) => !state.wishesNothing && takesPart(state, id)));
 
 /** The kernel has answered: remember what it refused, and come back for it. */
 export function endTurn(state: AgentState, results: readonly OpResult[]): AgentEffect[] {

@@ -11,7 +11,7 @@ export type FollowMessage =
   | {
       readonly message: 'delta';
       readonly changes: readonly Change[];
-      /** Networks that the host no longer takes part in: all their records go. */
+      /** Networks that the host no longer takes part in: all their records go, before anything is changed. */
       readonly forgottenNetworks: readonly Id[];
       readonly revision: Revision;
     }

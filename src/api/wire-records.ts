@@ -10,6 +10,7 @@ import type { Parsed } from '#model/parsed.ts';
 import {
   type Change,
   DEFAULT_GATEWAY_USE,
+  ENDPOINT_RUNTIMES,
   type Endpoint,
   GATEWAY_USES,
   MAX_STATIONS,
@@ -120,7 +121,7 @@ const endpointSchema = z.object({
   id,
   network: id,
   host: id,
-  runtime: z.literal('netns'),
+  runtime: z.enum(ENDPOINT_RUNTIMES),
   containerId: z.string().min(1).max(256),
   interface: text(parseInterfaceName),
   name,

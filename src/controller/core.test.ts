@@ -166,15 +166,29 @@ describe('a block that was given up', () => {
 });
 
 describe('following', () => {
-  test('gives a host its own record, and of a network it is not in nothing', () => {
+  test('gives a host its own record, and of a network it is not in no more than that it is', () => {
     const controller = threeHosts();
     controller.grant(attachEndpoint('app', 'h1', 'c1'));
     controller.follow(1, 'h2');
     const records = [...controller.replicas.get(1)!.records()];
-    expect(records.map((record) => record.kind)).toEqual(['host']);
+    expect(records.map((record) => record.kind)).toEqual(['host', 'network', 'network']);
   });
 
-  test('an uninterested host hears nothing', () => {
+  test('a network that comes, changes or goes is told to everybody', () => {
+    const controller = threeHosts();
+    controller.follow(1, 'h3');
+    const names = () => [...controller.replicas.get(1)!.networks.values()].map(({ name }) => name).sort();
+    controller.grant(createNetwork('web'));
+    expect(names()).toEqual(['app', 'db', 'web']);
+    const endpoint = controller.grant(attachEndpoint('web', 'h3', 'c1')) as Endpoint;
+    controller.grant(detach(endpoint));
+    controller.grant({ wish: 'return-blocks', network: endpoint.network, host: 'h3' });
+    expect(names(), 'left, and still there').toEqual(['app', 'db', 'web']);
+    controller.grant({ wish: 'remove-network', network: 'web' });
+    expect(names()).toEqual(['app', 'db']);
+  });
+
+  test('an uninterested host hears nothing of endpoints', () => {
     const controller = threeHosts();
     controller.follow(1, 'h3');
     const before = controller.messages.length;

@@ -3,10 +3,10 @@ import type { Id } from '#model/id.ts';
 import { type Change, put, type RecordRef, remove, type StoredRecord } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 
-/** One agent that follows: what it knows is what concerns its host, no more. */
+/** One agent that follows: what it knows is what concerns its host, and of all networks the records themselves. */
 export interface Session {
   readonly host: Id;
-  /** Networks in which the host has an endpoint, a block or an adopted bridge. */
+  /** Networks in which the host has an endpoint, a block or an adopted bridge: of these it knows all. */
   networks: ReadonlySet<Id>;
   /** Itself and the members of those networks. */
   hosts: ReadonlySet<Id>;
@@ -33,6 +33,7 @@ export function beginFollow(snapshot: SnapshotView, host: Id): { session: Sessio
   const session = { host, networks, hosts };
   const records = [
     ...[...hosts].flatMap((id) => snapshot.hosts.get(id) ?? []),
+    ...snapshot.networks.values(),
     ...[...networks].flatMap((id) => recordsOfNetwork(snapshot, id, host)),
   ];
   return { session, first: { message: 'snapshot', records, revision: snapshot.revision } };
@@ -54,7 +55,13 @@ export function continueFollow(
   const forgottenNetworks = [...oldNetworks].filter((id) => !networks.has(id));
   const changes: Change[] = [
     ...[...hosts].filter((id) => !oldHosts.has(id)).flatMap((id) => putIfThere(snapshot.hosts.get(id))),
-    ...joined.flatMap((id) => recordsOfNetwork(snapshot, id, host).map(put)),
+    // With it, that a network was joined is told in one word with all that is in it.
+    ...joined.flatMap((id) => [
+      ...putIfThere(snapshot.networks.get(id)),
+      ...recordsOfNetwork(snapshot, id, host).map(put),
+    ]),
+    // What is forgotten goes whole: the record of a network that still is comes again.
+    ...forgottenNetworks.flatMap((id) => putIfThere(snapshot.networks.get(id))),
     ...touched.flatMap((record) => changeFor(record, session, oldNetworks)),
     ...[...oldHosts].filter((id) => !hosts.has(id)).map((id) => remove({ kind: 'host', id })),
   ];
@@ -76,8 +83,10 @@ function changeFor({ before, after }: Touched, session: Session, oldNetworks: Re
   const record = (after ?? before)!;
   if (record.kind === 'host') return session.hosts.has(record.id) && after ? [put(after)] : [];
   const network = record.kind === 'network' ? record.id : record.network;
+  const [isIn, wasIn] = [session.networks.has(network), oldNetworks.has(network)];
+  if (record.kind === 'network' && !isIn && !wasIn) return [after ? put(after) : remove(record)];
   // A network that was joined just now came whole; one that was left goes whole.
-  if (!session.networks.has(network) || !oldNetworks.has(network)) return [];
+  if (!isIn || !wasIn) return [];
   if (record.kind === 'block' && record.host !== session.host) return [];
   return after ? [put(after)] : [remove(record as RecordRef)];
 }
@@ -101,8 +110,6 @@ function hostsOf(snapshot: SnapshotView, host: Id, networks: ReadonlySet<Id>): S
 
 function recordsOfNetwork(snapshot: SnapshotView, network: Id, host: Id): StoredRecord[] {
   const { blocks, endpoints, adoptions, peers } = snapshot.inNetwork(network);
-  const record = snapshot.networks.get(network);
-  if (!record) return [];
   const own = [...blocks.values()].filter((block) => block.host === host);
-  return [record, ...own, ...endpoints.values(), ...adoptions.values(), ...peers.values()];
+  return [...own, ...endpoints.values(), ...adoptions.values(), ...peers.values()];
 }

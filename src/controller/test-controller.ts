@@ -90,12 +90,12 @@ export class TestController {
       replica.clear();
       replica.apply(message.records.map(put), message.revision);
     } else if (message.message === 'delta') {
-      replica.apply(message.changes, message.revision);
       for (const network of message.forgottenNetworks) {
         const { blocks, endpoints } = replica.inNetwork(network);
         const gone = [{ kind: 'network' as const, id: network }, ...blocks.values(), ...endpoints.values()];
         replica.apply(gone.map(remove), message.revision);
       }
+      replica.apply(message.changes, message.revision);
     }
   }
 }

@@ -34,7 +34,7 @@ export function admitLocally(
   return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
 }
 
-/** Subnets of the network in which the host can give nothing now: it would need a new block. */
+/** Subnets of the network in which the host's own blocks have nothing to give now: it would need a new one. */
 export function exhaustedSubnets(
   { network: text }: AttachEndpoint,
   hostId: Id,
@@ -44,7 +44,11 @@ export function exhaustedSubnets(
   const network = view.networks.get(text as Id) ?? view.networkNamed(text);
   const host = view.hosts.get(hostId);
   if (!network || !host) return [];
-  const lacks = (subnet: Subnet) => !addressFromOwnBlocks(subnet, network, host, view, isBarred);
+  const { blocks } = view.inNetwork(network.id);
+  // Without any the controller may know of one that this host has not heard of yet.
+  const lacks = (subnet: Subnet) =>
+    ownBlocks(blocks.values(), subnet, host).length > 0 &&
+    !addressFromOwnBlocks(subnet, network, host, view, isBarred);
   return network.subnets.filter(lacks).map(({ cidr }) => cidr);
 }
 

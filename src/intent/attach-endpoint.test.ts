@@ -223,10 +223,10 @@ describe('places that are refused', () => {
 });
 
 describe('fields that are refused', () => {
-  it.each(['docker', '', 'toString'])('runtime %j', (runtime) => {
+  it.each(['podman', '', 'toString'])('runtime %j', (runtime) => {
     expect(refusals({ runtime })).toEqual([
       'invalid',
-      `runtime "${runtime}": is not known; choose one of netns`,
+      `runtime "${runtime}": is not known; choose one of netns and docker`,
     ]);
   });
 

@@ -3,12 +3,11 @@ import { isId } from '#model/id.ts';
 import { type Family, familyOf, type Ip, parseIp } from '#model/ip.ts';
 import { type Mac, parseMac } from '#model/mac.ts';
 import { foldName, parseInterfaceName, parseName } from '#model/name.ts';
-import type { EndpointRuntime } from '#model/records.ts';
+import { ENDPOINT_RUNTIMES, type EndpointRuntime } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Faults } from './faults.ts';
 import { parseContainerId, readChoice, readEach, readName } from './read-field.ts';
 
-const RUNTIMES: readonly EndpointRuntime[] = ['netns'];
 const MAX_ALIASES = 64;
 
 /** What an attach asks for, as far as it can be judged without looking at records. */
@@ -28,7 +27,7 @@ export function readEndpoint(faults: Faults, wish: AttachEndpoint): EndpointRequ
   const { invalid } = faults;
   const containerId = take(invalid, 'container-id', wish.containerId, parseContainerId(wish.containerId));
   return {
-    runtime: readChoice(faults, 'runtime', wish.runtime, RUNTIMES),
+    runtime: readChoice(faults, 'runtime', wish.runtime, ENDPOINT_RUNTIMES),
     containerId,
     interface:
       wish.interface === undefined

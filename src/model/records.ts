@@ -153,7 +153,8 @@ export interface Endpoint {
   readonly generation: number;
 }
 
-export type EndpointRuntime = 'netns';
+export type EndpointRuntime = 'netns' | 'docker';
+export const ENDPOINT_RUNTIMES: readonly EndpointRuntime[] = ['netns', 'docker'];
 
 /** A bridge of a host that something else owns (Docker, libvirt), joined to a network. One a host and network. */
 export interface Adoption {

@@ -1071,7 +1071,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
   changes: Change[];
 
   /**
-   * Networks that the host no longer takes part in: all their records go.
+   * Networks that the host no longer takes part in: all their records go, before anything is changed.
    *
    * @generated from field: repeated string forgotten_networks = 3;
    */
