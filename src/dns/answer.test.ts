@@ -1,8 +1,8 @@
 import * as dns from 'dns-packet';
 import { describe, expect, test } from 'vitest';
 import { seededRandom, World } from '#intent/test-world.ts';
-import type { Network } from '#model/records.ts';
-import { answer, type Transport } from './answer.ts';
+import { answer, encodeFailure, type Transport } from './answer.ts';
+import { NameTable } from './name-table.ts';
 import type { Asker } from './resolve.ts';
 
 const world = new World();
@@ -17,9 +17,17 @@ const db = world.endpoint('My.Net', 'h2', 'c3', { name: 'db' });
 const alsoWeb = world.endpoint('My.Net', 'h1', 'c4', { name: 'web' });
 world.endpoint('other', 'h1', 'c5', { name: 'secret' });
 
+function tableOf({ snapshot }: World): NameTable {
+  const table = new NameTable();
+  for (const network of snapshot.networks.values()) table.putNetwork(network);
+  for (const endpoint of snapshot.endpoints.values()) table.putEndpoint(endpoint);
+  return table;
+}
+
+const table = tableOf(world);
 const asker = (more: Partial<Asker> = {}): Asker => ({
-  snapshot: world.snapshot,
-  networks: [app, my],
+  table,
+  networks: [app.id, my.id],
   isCurrent: true,
   ...more,
 });
@@ -58,7 +66,7 @@ describe('a name', () => {
   test('means all endpoints of the first network that has it, in each family', () => {
     expect(ask('web')).toEqual(['NOERROR', ipv4(web1), ipv4(web2)]);
     expect(ask('WEB', { type: 'AAAA' })).toEqual(['NOERROR', ipv6(web1), ipv6(web2)]);
-    expect(ask('web', { by: { networks: [my, app] } })).toEqual(['NOERROR', ipv4(alsoWeb)]);
+    expect(ask('web', { by: { networks: [my.id, app.id] } })).toEqual(['NOERROR', ipv4(alsoWeb)]);
   });
 
   test.each(['www', 'front.end', 'www.app', 'www.app.weft.internal', 'WWW.APP.Weft.Internal'])(
@@ -90,10 +98,42 @@ describe('a name', () => {
     expect(ask('web.app.weft.internal', { by })).toEqual(['NOERROR', ipv4(web1), ipv4(web2)]);
   });
 
+  test.each(['none', 'none.app'])('and may be unknown elsewhere only because it is new here: %s', (name) => {
+    expect(ask(name)).toBe('forward');
+    expect(ask(name, { by: { isCurrent: false } })).toBe('forward-doubted');
+    expect(ask('example.org', { by: { isCurrent: false } })).toBe('forward');
+  });
+
+  test.each(['weft.internal', 'app.weft.internal', 'my.net.weft.internal'])(
+    'is one that only others are under: %s',
+    (name) => {
+      expect(ask(name)).toEqual(['NOERROR']);
+      expect(ask(name, { by: { isCurrent: false } })).toEqual(['NOERROR']);
+      expect(ask(`x${name}`)).not.toEqual(['NOERROR']);
+    },
+  );
+
+  test('asked for with any type has an address', () => {
+    expect(ask('db', { type: 'ANY' as dns.RecordType })).toEqual(['NOERROR', ipv4(db)]);
+  });
+
+  test('that no question can ask for is no harm', () => {
+    const odd = new NameTable();
+    odd.putNetwork(app);
+    odd.putEndpoint({ ...web1, name: 'a..b', aliases: ['x'.repeat(64), 'odd'] });
+    expect(ask('odd', { by: { table: odd } })).toEqual(['NOERROR', ipv4(web1)]);
+    const reverse = `${ipv4(web1).split('.').reverse().join('.')}.in-addr.arpa`;
+    expect(ask(reverse, { type: 'PTR', by: { table: odd } })).toEqual(['NOERROR']);
+    odd.deleteEndpoint(web1.id);
+    expect(ask('odd', { by: { table: odd } })).toBe('forward');
+  });
+
   test('goes and comes with its endpoint', () => {
     const late = world.endpoint('app', 'h1', 'c9', { name: 'late', aliases: ['tardy'] });
+    expect(ask('tardy')).toBe('forward');
+    table.putEndpoint(late);
     expect(ask('tardy')).toEqual(['NOERROR', ipv4(late)]);
-    world.snapshot.apply([{ verb: 'delete', ref: late }], world.snapshot.revision + 1);
+    table.deleteEndpoint(late.id);
     expect(ask('late')).toBe('forward');
     expect(ask('tardy')).toBe('forward');
   });
@@ -119,12 +159,36 @@ describe('an address', () => {
   });
 });
 
+test('answers begin with each of several in turn', () => {
+  const first = new Set(
+    [4, 5].map((id) => {
+      const query = dns.encode({ type: 'query', id, questions: [{ name: 'web', type: 'A' }] });
+      const { answers } = dns.decode(Buffer.from(answer(query, 'udp', asker()) as Buffer));
+      return (answers![0] as dns.StringAnswer).data;
+    }),
+  );
+  expect(first).toEqual(new Set([ipv4(web1), ipv4(web2)]));
+});
+
+test('an unknown version of EDNS is told', () => {
+  const query = dns.encode({
+    type: 'query',
+    id: 7,
+    questions: [{ name: 'web', type: 'A' }],
+    additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 1232, flags: 0 } as dns.OptAnswer],
+  });
+  query[query.length - 5] = 1;
+  const bytes = answer(query, 'udp', asker()) as Buffer;
+  const { additionals, answers } = dns.decode(bytes);
+  expect([bytes[3]! & 15, (additionals![0] as dns.OptAnswer).extendedRcode, answers]).toEqual([0, 1, []]);
+});
+
 test('more than fits is asked for again over TCP', () => {
   const many = new World();
   many.host('h1');
-  const network: Network = many.network('app', { subnets: ['10.1.0.0/16'] });
+  const network = many.network('app', { subnets: ['10.1.0.0/16'] });
   for (let i = 0; i < 100; i++) many.endpoint('app', 'h1', `c${i}`, { name: 'web' });
-  const by = { snapshot: many.snapshot, networks: [network] };
+  const by = { table: tableOf(many), networks: [network.id] };
   expect(ask('web', { by })).toEqual(['NOERROR']);
   expect(ask('web', { by, edns: 4096 })).toEqual(['NOERROR']);
   expect(ask('web', { by, over: 'tcp' })).toHaveLength(101);
@@ -132,6 +196,12 @@ test('more than fits is asked for again over TCP', () => {
 
 describe('bytes that are no question', () => {
   const question = dns.encode({ type: 'query', id: 7, questions: [{ name: 'web', type: 'A' }] });
+  const withOpt = dns.encode({
+    type: 'query',
+    id: 7,
+    questions: [{ name: 'web', type: 'A' }],
+    additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 1232, flags: 0 } as dns.OptAnswer],
+  });
   const codeOf = (bytes: Uint8Array | string) => (typeof bytes === 'string' ? bytes : bytes[3]! & 15);
 
   test('get the error that says so, or nothing', () => {
@@ -143,12 +213,14 @@ describe('bytes that are no question', () => {
     expect(codeOf(answer(update, 'udp', asker()))).toBe(4);
   });
 
-  test('never end the process', () => {
+  test('never end the process, and every answer is a message', () => {
     const random = seededRandom(1);
-    for (let round = 0; round < 5_000; round++) {
-      const bytes = Buffer.from(question);
+    for (let round = 0; round < 20_000; round++) {
+      const bytes = Buffer.from(round % 2 ? question : withOpt);
       for (let i = 0; i < 4; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
-      answer(bytes.subarray(0, Math.floor(random() * (bytes.length + 1))), 'udp', asker());
+      const cut = bytes.subarray(0, Math.floor(random() * (bytes.length + 1)));
+      for (const reply of [answer(cut, 'udp', asker()), cut.length >= 12 && encodeFailure(cut)])
+        if (typeof reply === 'object') expect(dns.decode(reply).type).toBe('response');
     }
   });
 });
