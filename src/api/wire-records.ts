@@ -105,6 +105,7 @@ const networkSchema = z.object({
   adopts: z.boolean().default(false),
   internal: z.boolean().default(false),
   gateway: z.preprocess((value) => value || undefined, z.enum(GATEWAY_USES).default(DEFAULT_GATEWAY_USE)),
+  labels: z.record(z.string().max(256), z.string().max(1024)).default({}),
 });
 
 const blockSchema = z.object({

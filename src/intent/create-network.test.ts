@@ -12,6 +12,7 @@ describe('what is chosen when nothing is asked', () => {
       adopts: false,
       internal: false,
       gateway: 'runtime',
+      labels: {},
       id: expect.stringMatching(/^[0-9A-Z]{26}$/),
       name: 'red',
       vni: 1_048_576,
@@ -53,7 +54,8 @@ describe('what is chosen when nothing is asked', () => {
       gateway: 'anycast',
     });
     expect(sentences(it.try(createNetwork('b', { gateway: 'none' })))).toEqual([
-      'gateway "none": is not known; choose one of runtime, anycast',
+      'invalid',
+      'gateway "none": is not known; choose one of runtime and anycast',
     ]);
   });
 
@@ -190,4 +192,21 @@ it('changes nothing by asking, and answers the same wish, snapshot and chance th
   const answer = a.ask(createNetwork('blue'));
   expect([...a.snapshot.records()]).toEqual([]);
   expect(b.ask(createNetwork('blue'))).toEqual(answer);
+});
+
+describe('labels', () => {
+  const answer = (labels: Record<string, string>) =>
+    sentences(new World().ask(createNetwork('red', { labels })));
+
+  it('are kept as they came', () => {
+    const labels = { 'com.docker.compose.project': 'shop', 'com.docker.compose.network': 'default' };
+    expect(new World().network('red', { labels }).labels).toEqual(labels);
+  });
+
+  it('are few and short: every host has them', () => {
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`key${n}`, '']));
+    expect(answer(many)).toEqual(['invalid', 'labels "65": are more than 64; leave some out']);
+    expect(answer({ key: 'x'.repeat(1025) })[0]).toBe('invalid');
+    expect(answer({ ['x'.repeat(257)]: '' })[0]).toBe('invalid');
+  });
 });

@@ -65,6 +65,8 @@ export interface Network extends Tunnel {
   readonly internal: boolean;
   /** Whose way out its containers take, unless it is internal. */
   readonly gateway: GatewayUse;
+  /** What a runtime wants to find again on every host: Compose knows its networks by them. */
+  readonly labels: Readonly<Record<string, string>>;
   /** While its tunnel is being changed. */
   readonly change?: TunnelChange;
 }

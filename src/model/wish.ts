@@ -88,6 +88,7 @@ export interface CreateNetwork {
   readonly internal?: boolean;
   /** Whose way out: `runtime` or `anycast`. */
   readonly gateway?: string;
+  readonly labels?: Readonly<Record<string, string>>;
   /** Permits a subnet that a host already routes. */
   readonly allowOverlap: boolean;
 }
