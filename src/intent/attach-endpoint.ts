@@ -1,5 +1,6 @@
 import { cidrContains, cidrFamily } from '#model/cidr.ts';
 import { type Fault, fault, isRejection, type Rejection } from '#model/fault.ts';
+import { gatewayMac } from '#model/gateway.ts';
 import { createId, type Entropy } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import { createMac, type Mac } from '#model/mac.ts';
@@ -115,6 +116,10 @@ function checkRequest(
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(holder)!)}`;
     faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
   }
+  if (request.mac === gatewayMac(network.id)) {
+    const problem = 'is the MAC of the network’s gateway';
+    faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
+  }
   const station = request.mac && peerWith(records, request.mac);
   if (station) {
     const problem = `is taken by peer ${station.name}`;
@@ -200,7 +205,7 @@ function createFreeMac(network: Network, snapshot: SnapshotView, entropy: Entrop
   const { endpointByMac } = snapshot.inNetwork(network.id);
   for (let attempt = 0; attempt < 100; attempt++) {
     const mac = createMac(entropy);
-    if (!endpointByMac.has(mac)) return mac;
+    if (!endpointByMac.has(mac) && mac !== gatewayMac(network.id)) return mac;
   }
   throw new Error('a hundred random MACs were all taken: the entropy is none');
 }

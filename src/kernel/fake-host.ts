@@ -8,7 +8,7 @@ export type FakeDevices = Map<string, FakeDevice>;
 /** The namespaces of a host with all that is in them; what goes with what. */
 export class FakeHost {
   readonly namespaces = new Map<NamespaceName, FakeDevices>([['', new Map()]]);
-  /** By the device that they name, which need not be there. */
+  /** By namespace and the device that they name, which need not be there. */
   readonly guards = new Map<string, Guard>();
   #made = 0;
 
@@ -37,6 +37,7 @@ export class FakeHost {
   removeNamespace(ns: NamespaceName): void {
     for (const device of this.namespaces.get(ns)?.values() ?? []) this.removeDevice(device);
     this.namespaces.delete(ns);
+    for (const [key, guard] of this.guards) if (guard.ns === ns) this.guards.delete(key);
   }
 
   /** A device, down and without a master. Throws EEXIST when the name is taken. */

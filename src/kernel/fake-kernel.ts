@@ -93,6 +93,8 @@ export class FakeKernel implements Kernel {
     );
     const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
     const seen = new Set([...overlays, ...containers.map(({ namespace }) => namespace.path)]);
+    for (const guard of this.#host.guards.values())
+      if (guard.ns === HOST_NAMESPACE || overlays.includes(guard.ns)) addKernelObject(state, guard);
     for (const ns of overlays) {
       addKernelObject(state, { kind: 'namespace', ns });
       const devices = [...this.#host.namespaces.get(ns)!.values()];
@@ -117,7 +119,6 @@ export class FakeKernel implements Kernel {
       const stations = this.#stations.get(bridge.link.name) ?? [];
       facts.set(bridge.link.name, { ...fakeBridgeFacts(bridge, devices), stations });
     }
-    for (const guard of this.#host.guards.values()) addKernelObject(state, guard);
     if (own.length > 0 && scope.rows !== 'none')
       (state.rowSums as Map<NamespaceName, string>).set(HOST_NAMESPACE, sumOf(own));
     if (!scope.rows) for (const row of own.flatMap(rowsOf)) addKernelObject(state, row);

@@ -1,5 +1,5 @@
 import type { KernelOp } from '#model/kernel-op.ts';
-import type { Guard, KernelObject, Link } from '#model/kernel-state.ts';
+import { type Guard, type KernelObject, kernelKey, type Link } from '#model/kernel-state.ts';
 import { FakeRefusal } from './fake-device.ts';
 import type { FakeHost } from './fake-host.ts';
 import { writeFakeLink } from './fake-link.ts';
@@ -15,9 +15,10 @@ export function writeFake(host: FakeHost, op: KernelOp, dresses: ReadonlyMap<str
   else writeFakeRow(host, verb, object);
 }
 
-function writeFakeGuard({ guards }: FakeHost, verb: KernelOp['verb'], guard: Guard): void {
-  if (verb === 'delete') guards.delete(guard.dev);
-  else guards.set(guard.dev, guard);
+function writeFakeGuard(host: FakeHost, verb: KernelOp['verb'], guard: Guard): void {
+  const { guards } = host;
+  if (verb === 'delete') guards.delete(kernelKey(guard));
+  else if (host.devices(guard.ns)) guards.set(kernelKey(guard), guard);
 }
 
 function deleteFake(host: FakeHost, object: Exclude<KernelObject, Guard>): void {

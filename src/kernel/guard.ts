@@ -3,6 +3,7 @@ import { addressBytes, type GuardMatch, guardChains, guardMatches } from '#model
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { addKernelObject, type Guard, type MutableKernelTables } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
 import { FILTER_TABLE } from '#model/own.ts';
 import type { Request } from '#netlink/message.ts';
 import { bytesAre, cameFrom, drop, type Expression, goesTo } from '#netlink/netfilter/expression.ts';
@@ -39,7 +40,7 @@ const [NEXT_HEADER_AT, ICMP_TYPE_AT, IPPROTO_ICMPV6] = [6, 40, 58];
 /** Reads the guards of a namespace back from its rules: each rule says in its comment what it is. */
 export function readGuards(state: MutableKernelTables, visit: Visit): void {
   for (const [dev, chains] of guardedDevices(visit)) {
-    const said = [...new Set(chains.flatMap(({ comments }) => comments.map(addressIn)))] as Ip[];
+    const said = [...new Set(chains.flatMap(({ comments }) => comments.map(addressIn)))] as (Ip | Mac)[];
     const whole = guardChains(dev).every(({ chain }) => {
       const seen = chains.find((each) => each.chain === chain);
       return seen?.isBase && seen.comments.join() === said.flatMap(guardMatches).map(commentOf).join();
@@ -65,7 +66,7 @@ function guardedDevices(visit: Visit): Map<string, SeenChain[]> {
   const devices = new Map<string, SeenChain[]>();
   const chains = readChains(visit);
   for (const { chain, isBase } of chains) {
-    const dev = /^(wf.+)-(?:in|out)$/.exec(chain)?.[1];
+    const dev = /^((?:wf|vxlan).+)-(?:in|out)$/.exec(chain)?.[1];
     if (dev !== undefined) devices.set(dev, [...(devices.get(dev) ?? []), { chain, isBase, comments: [] }]);
   }
   if (devices.size === 0) return devices;
@@ -99,7 +100,7 @@ export function writeGuard(out: Outbox, verb: KernelOp['verb'], { ns, dev, addre
   visit.filter.transact(verb === 'delete' ? removal(visit, dev) : rules(dev, addresses));
 }
 
-const rules = (dev: string, addresses: readonly Ip[]): Request[] => [
+const rules = (dev: string, addresses: Guard['addresses']): Request[] => [
   encodeAddTable(TABLE),
   ...guardChains(dev).flatMap(({ chain, hook, side }) => [
     encodeAddChain(TABLE, chain, { type: 'filter', hook, priority: PRIORITY }),
@@ -117,14 +118,14 @@ const rules = (dev: string, addresses: readonly Ip[]): Request[] => [
 function expressionsOf(way: readonly Expression[], { address, ether, at, icmp }: GuardMatch): Expression[] {
   return [
     ...way,
-    ...bytesAre('link', ETHER_TYPE_AT, Uint8Array.from(ETHER_TYPES[ether])),
+    ...(ether === undefined ? [] : bytesAre('link', ETHER_TYPE_AT, Uint8Array.from(ETHER_TYPES[ether]))),
     ...(icmp === undefined
       ? []
       : [
           ...bytesAre('network', NEXT_HEADER_AT, Uint8Array.of(IPPROTO_ICMPV6)),
           ...bytesAre('network', ICMP_TYPE_AT, Uint8Array.of(icmp)),
         ]),
-    ...bytesAre('network', at, addressBytes(address)),
+    ...bytesAre(ether === undefined ? 'link' : 'network', at, addressBytes(address)),
     drop,
   ];
 }

@@ -17,6 +17,7 @@ import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
+import { readGuards } from './guard.ts';
 import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
 import { readHost } from './observe-host.ts';
@@ -77,6 +78,7 @@ function readOverlay(
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
+  readGuards(state, visit);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);

@@ -1,4 +1,5 @@
 import type { KernelOp, OpError } from '#model/kernel-op.ts';
+import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import { opError } from './op-error.ts';
 
 /**
@@ -10,7 +11,9 @@ export class RefusedInterfaces {
 
   /** Remembers a link that could not be made, with a veth its other end, and one that could not be guarded. */
   note({ verb, object }: KernelOp, error: OpError): void {
-    if (object.kind === 'guard' && verb !== 'delete') this.#refusals.set(`${object.ns} ${object.dev}`, error);
+    // In a network's own namespace only its gateway is guarded, which is the same on all hosts.
+    if (object.kind === 'guard' && object.ns === HOST_NAMESPACE && verb !== 'delete')
+      this.#refusals.set(`${object.ns} ${object.dev}`, error);
     if (verb !== 'add' || object.kind !== 'link') return;
     this.#refusals.set(`${object.ns} ${object.name}`, error);
     const peer = object.detail.type === 'veth' ? object.detail.peer : undefined;

@@ -1,4 +1,5 @@
 import { familyOf, type Ip } from './ip.ts';
+import { type Mac, parseMac } from './mac.ts';
 import { ipToWords } from './words.ts';
 
 /** The two ways through a tunnel's port, and where each is guarded. */
@@ -10,9 +11,10 @@ export const guardChains = (dev: string) =>
 
 /** One thing that a frame can have to do with an address. */
 export interface GuardMatch {
-  readonly address: Ip;
-  readonly ether: 'arp' | 'ip' | 'ip6';
-  /** Where the address is, in bytes from the end of the Ethernet header. */
+  readonly address: Ip | Mac;
+  /** Frames of any sort without. */
+  readonly ether?: 'arp' | 'ip' | 'ip6';
+  /** Where the address is, in bytes from the end of the Ethernet header; a MAC from its start. */
   readonly at: number;
   /** ICMPv6 type: only with this (RFC 4861, 4.3 and 4.4). */
   readonly icmp?: 135 | 136;
@@ -24,7 +26,8 @@ export interface GuardMatch {
  * What must not cross because of one address of the host's own: who asks for it or says to have it, and what is sent
  * from it (a DHCP or router advertisement of this host is not for the others' containers) or to it.
  */
-export function guardMatches(address: Ip): GuardMatch[] {
+export function guardMatches(address: Ip | Mac): GuardMatch[] {
+  if (isMac(address)) return [{ address, at: 6, text: `ether saddr ${address}` }];
   const match = (ether: GuardMatch['ether'], at: number, words: string, icmp?: 135 | 136): GuardMatch => ({
     address,
     ether,
@@ -51,8 +54,11 @@ export function guardMatches(address: Ip): GuardMatch[] {
 const target = (address: Ip): string =>
   `@nh,384,128 0x${Array.from(addressBytes(address), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 
+const isMac = (address: Ip | Mac): address is Mac => parseMac(address).ok;
+
 /** In network byte order. */
-export function addressBytes(address: Ip): Uint8Array {
+export function addressBytes(address: Ip | Mac): Uint8Array {
+  if (isMac(address)) return Uint8Array.from(address.split(':'), (byte) => Number.parseInt(byte, 16));
   const words = new Uint32Array(4);
   ipToWords(address, words, 0);
   const bytes = new Uint8Array(familyOf(address) === 4 ? 4 : 16);

@@ -129,14 +129,14 @@ export interface BridgePort {
 }
 
 /**
- * What keeps a host's own addresses in an adopted bridge on their host: no frame from, to or about them crosses the
- * tunnel's port, in either direction. Rules of nftables, by the device's name; they need no device.
+ * What keeps a host's own addresses in an adopted bridge, or a network's gateway, on their host: no frame from, to or
+ * about them crosses the tunnel's port, in either direction. Rules of nftables, by the device's name; they need no device.
  */
 export interface Guard {
   readonly kind: 'guard';
   readonly ns: NamespaceName;
   readonly dev: string;
-  readonly addresses: readonly Ip[];
+  readonly addresses: readonly (Ip | Mac)[];
   /** Observed: its rules are not what they would be for any addresses. */
   readonly broken?: true;
 }

@@ -1,5 +1,6 @@
 import { ipOf } from '#model/cidr.ts';
 import type { Address } from '#model/kernel-state.ts';
+import { BRIDGE_NAME } from '#model/own.ts';
 import { agrees, type KindRules } from './kind.ts';
 import { isOnOurLink } from './link.ts';
 
@@ -15,6 +16,7 @@ export const addressRules: KindRules<Address> = {
   equal: (wanted, seen) => agrees(wanted, seen) && !seen.unrouted && !seen.expires,
   isOurs: ({ ns, dev }, sight) => isOnOurLink(ns, dev, sight),
   isDrift: (seen, sight) => addressRules.isOurs(seen, sight),
-  step: ({ verb }) => (verb === 'delete' ? 'stale address' : 'address'),
+  step: ({ verb }, { dev }) =>
+    verb === 'delete' ? 'stale address' : dev === BRIDGE_NAME ? 'gateway' : 'address',
   holds: ({ ns, dev, address }) => [`${ns} ${dev} ${ipOf(address)}`],
 };

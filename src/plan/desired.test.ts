@@ -37,15 +37,21 @@ const wishedOf = (records: readonly StoredRecord[]): KernelState => {
 /** Without the long names, to be read. */
 const linesOf = (state: KernelState): string[] =>
   [...kernelObjects(state)]
+    .filter(({ kind }) => kind !== 'guard')
     .flatMap(renderObject)
     .map((line) => line.replaceAll(NS, 'NS').replaceAll(PORT, 'PORT'));
 
 const BRIDGE = [
   'ip netns add NS',
   'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
-  'ip -n NS link set dev br0 mtu 1450 addrgenmode none',
+  'ip -n NS link set dev br0 address 76:08:00:00:00:01 mtu 1450 addrgenmode none',
   'ip -n NS link set dev br0 up',
   'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/br0/accept_ra=0',
+];
+const GATEWAY = [
+  'ip -n NS addr add 10.1.0.1/16 dev br0',
+  'ip -n NS addr add fd00:1::1/64 dev br0 nodad',
+  'ip -n NS addr add fe80::7408:ff:fe00:1/64 dev br0 nodad',
 ];
 const tunnel = (flags: string) => [
   `ip link add vxlan0 netns NS type vxlan id 1048577 dstport 4789 local 10.99.0.1 ttl 64 ${flags}`,
@@ -64,6 +70,8 @@ const CONTAINER = [
   'nsenter --net=/run/netns/c11 sysctl -qw net/ipv6/conf/eth1/disable_ipv6=0',
   'nsenter --net=/run/netns/c11 sysctl -qw net/ipv6/conf/eth1/accept_ra=0',
   'ip -n c11 link set dev lo up',
+];
+const ADDRESSES = [
   'ip -n c11 addr add 10.1.0.11/16 dev eth1',
   'ip -n c11 addr add fd00:1::b/64 dev eth1 nodad',
   'ip -n c11 addr add fe80::1ff:fe00:b/64 dev eth1 nodad',
@@ -96,9 +104,24 @@ describe('the desired state', () => {
       ...BRIDGE,
       ...tunnel(flags),
       ...CONTAINER,
+      ...GATEWAY,
+      ...ADDRESSES,
       ...rows,
       OWN_ROW,
     ]);
+  });
+
+  it('keeps the gateway off each tunnel, by its addresses and its MAC', () => {
+    const guards = [...wishedOf(world('flood')).guard.values()];
+    expect(guards).toEqual([
+      {
+        kind: 'guard',
+        ns: NS,
+        dev: 'vxlan0',
+        addresses: ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'],
+      },
+    ]);
+    expect(renderObject(guards[0]!).at(-1)).toMatch(/vxlan0-out oifname vxlan0 ether saddr 76:.* drop$/);
   });
 
   it('is empty on a host without endpoints', () => {
@@ -110,14 +133,21 @@ describe('the desired state', () => {
   it('has the network but no port for an endpoint without a live container', () => {
     const view = testView(world('proxy'));
     const lines = linesOf(desired(view, { hostTag: TAG, containers: new Map() }));
-    expect(lines).toEqual([...BRIDGE, ...tunnel('nolearning proxy'), ...NEIGHBOURS, ...MEMBERS, ...UNICAST]);
+    expect(lines).toEqual([
+      ...BRIDGE,
+      ...tunnel('nolearning proxy'),
+      ...GATEWAY,
+      ...NEIGHBOURS,
+      ...MEMBERS,
+      ...UNICAST,
+    ]);
   });
 
   it('has the bridge and ports but no tunnel on a host without an address of the family', () => {
     const records = world('proxy').map((record) =>
       record.kind === 'host' && record.name === 'h1' ? { ...record, underlay: [] } : record,
     );
-    expect(linesOf(wishedOf(records))).toEqual([...BRIDGE, ...CONTAINER, OWN_ROW]);
+    expect(linesOf(wishedOf(records))).toEqual([...BRIDGE, ...CONTAINER, ...GATEWAY, ...ADDRESSES, OWN_ROW]);
   });
 
   it('leaves out remote endpoints that no tunnel leads to', () => {

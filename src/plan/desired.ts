@@ -1,4 +1,5 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
+import { gatewayMac } from '#model/gateway.ts';
 import type { Id } from '#model/id.ts';
 import {
   addKernelObject,
@@ -14,6 +15,7 @@ import { fdbTable } from '#model/row-table.ts';
 import { adoptedObjects } from './adopted.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects } from './container.ts';
+import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
@@ -41,6 +43,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     addAll(state, bridgeObjects(network, ns));
+    addAll(state, gatewayAddresses(network.network, ns));
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
@@ -51,7 +54,8 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
 }
 
 function addTunnel(state: MutableKernelTables, place: PlaceView, withRows: boolean): void {
-  addAll(state, tunnelLinks(place));
+  for (const link of tunnelLinks(place))
+    addAll(state, [gatewayGuard(place.network, place.ns, link.name), link]);
   if (withRows) for (const rows of tunnelRows(place)) addAll(state, rows);
 }
 
@@ -80,7 +84,7 @@ export function connections(
   return connected;
 }
 
-/** `ip netns add weft-…`, and in it a bridge that only joins ports: no STP, no snooping, no address of its own. */
+/** `ip netns add weft-…`, and in it the bridge that joins ports, without STP and snooping, and is the gateway. */
 function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObject[] {
   return [
     { kind: 'namespace', ns },
@@ -90,6 +94,7 @@ function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObjec
       name: BRIDGE_NAME,
       up: true,
       mtu: carriedMtu(network),
+      mac: gatewayMac(network.id),
       addrGenMode: 'none',
       // Else a container's router advertisement would give the bridge an address among the containers.
       ipv6: { disabled: false, acceptRa: false },

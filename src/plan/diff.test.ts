@@ -103,11 +103,18 @@ describe('nothing is done', () => {
     expect(repairOf(put(object))).toEqual([]);
   });
 
-  it('about what nobody specified: the MACs of bridge and ports, and their own rows', () => {
+  it('about what nobody specified: the MACs of ports, and their own rows', () => {
     const mac = '9a:8f:7d:7b:48:4d' as Mac;
     const seen = damaged((state) => {
-      addKernelObject(state, { ...linkOf(state, 'br0'), mac, group: 0 });
-      addKernelObject(state, { kind: 'fdb', ns: NS, dev: 'br0', table: 'master', mac, state: 'permanent' });
+      addKernelObject(state, { ...linkOf(state, 'vxlan0'), mac, group: 0 });
+      addKernelObject(state, {
+        kind: 'fdb',
+        ns: NS,
+        dev: 'vxlan0',
+        table: 'master',
+        mac,
+        state: 'permanent',
+      });
     });
     expect(lines(wishedOf(records), seen)).toEqual([]);
   });
@@ -314,9 +321,12 @@ describe('what cannot be changed is built anew, with all that hung on it', () =>
     expect(repair).toEqual([
       'ip -n NS link del dev br0',
       'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
-      'ip -n NS link set dev br0 mtu 1450 addrgenmode none',
+      'ip -n NS link set dev br0 address 76:08:00:00:00:01 mtu 1450 addrgenmode none',
       'ip -n NS link set dev br0 up',
       'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/br0/accept_ra=0',
+      'ip -n NS addr add 10.1.0.1/16 dev br0',
+      'ip -n NS addr add fd00:1::1/64 dev br0 nodad',
+      'ip -n NS addr add fe80::7408:ff:fe00:1/64 dev br0 nodad',
       'ip -n NS link set dev vxlan0 master br0',
       expect.stringContaining('link set dev vxlan0 learning off flood on'),
       'ip -n NS link set dev PORT master br0',

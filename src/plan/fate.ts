@@ -44,14 +44,15 @@ export function foresee(sight: Sight): Fate {
     deleted,
     keepsRows,
     survives(seen) {
+      if (nothingGoes || seen.kind === 'namespace') return true;
       // A guard is rules, which stay when their device goes.
-      if (nothingGoes || seen.kind === 'namespace' || seen.kind === 'guard') return true;
+      if (seen.kind === 'guard') return !doomed.has(seen.ns);
       return seen.kind === 'link' ? !lost.has(linkKey(seen.ns, seen.name)) : keepsRows(seen);
     },
     afterwards: (seen) =>
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
     isPossible(wanted) {
-      if (wanted.kind === 'namespace' || blocked.rows.size === 0) return true;
+      if (wanted.kind === 'namespace' || wanted.kind === 'guard' || blocked.rows.size === 0) return true;
       if (wanted.kind === 'link') return !blocked.links.has(linkKey(wanted.ns, wanted.name));
       return !blocked.rows.has(linkKey(wanted.ns, wanted.dev));
     },

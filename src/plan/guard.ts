@@ -7,7 +7,8 @@ import type { KindRules } from './kind.ts';
  * Ours: all in the table `weft`, which is ours by its name.
  * Before it: nothing; the rules name the device, which need not be there yet.
  * Gone first: nothing; it is written in one transaction, the old rules hold until then.
- * If we die right here: the rules stand for a tunnel that is not there yet, or not any more.
+ * If we die right here: the rules stand for a tunnel that is not there yet, or not any more; those of a namespace go
+ *   with it.
  */
 export const guardRules: KindRules<Guard> = {
   equal: (wanted, seen) =>

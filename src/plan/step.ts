@@ -6,7 +6,9 @@ const STEPS = {
   'make room': 'something new needs its name, number or address',
   namespace: 'all of a network on this host is inside',
   bridge: 'ports need it to join',
-  guard: 'the host’s own addresses must not cross the tunnel, not even with its first frame',
+  guard:
+    'the host’s own addresses and the gateway’s must not cross the tunnel, not even with its first frame',
+  gateway: 'a container finds its gateway from its first question on',
   tunnel: 'its rows need it; until they are there a frame to a remote is dropped, none goes astray',
   'tunnel rows': 'a frame to a remote MAC must find its VTEP before anybody learns that MAC',
   'tunnel neighbours': 'an answered ARP or ND is followed by the frame at once',
