@@ -11,7 +11,7 @@ import { buildTunnelByHand } from './tunnel-by-hand.ts';
 
 const RUN_SECONDS = 1;
 const PING_PONG_MS = 600;
-const PORT = 5201;
+export const PORT = 5201;
 
 /** A container that asks, and the one on the other host that answers. */
 export interface Path {
@@ -20,12 +20,12 @@ export interface Path {
   readonly address: string;
 }
 
-interface Sample {
+export interface Sample {
   readonly Gbps: number;
   readonly tripsPerSecond: number;
   readonly packetsPerSecond: number;
 }
-const MEASURES = ['Gbps', 'tripsPerSecond', 'packetsPerSecond'] as const;
+export const MEASURES = ['Gbps', 'tripsPerSecond', 'packetsPerSecond'] as const;
 type Samples = Readonly<Record<'weft' | 'hand', Sample[]>>;
 
 /**
@@ -79,7 +79,7 @@ async function setOffload({ layout, signal }: Ground, state: 'on' | 'off'): Prom
   for (const { namespace } of layout.hosts) await runOrThrow('ethtool', words, { namespace, signal });
 }
 
-async function measure(path: Path, pingPong: string): Promise<Sample> {
+export async function measure(path: Path, pingPong: string): Promise<Sample> {
   const tcp = await iperf(path, []);
   const udp = await iperf(path, ['-u', '-b', '0', '-l', '64']);
   const { packets = 0, lost_packets: lost = 0, seconds = 1 } = udp.end.sum ?? {};

@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   dataplane: async () => (await import('./dataplane.ts')).dataplane,
   idle: async () => (await import('./idle.ts')).idle,
   misses: async () => (await import('./misses.ts')).misses,
+  docker: async () => (await import('./docker.ts')).docker,
   plan: async () => (await import('./plan.ts')).plan,
 };
 

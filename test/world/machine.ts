@@ -129,5 +129,10 @@ mkdir -p /run/docker/plugins /run/netns &&
 while :; do sleep 1000; done
 `;
 
-export const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(/\s+/).filter(Boolean).map(Number);
+/** Of one of its threads: by default of its first. */
+export const childrenOf = (pid: number, thread = pid): number[] =>
+  readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map(Number);
