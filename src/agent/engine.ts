@@ -194,6 +194,9 @@ export class Engine {
       case 'send-frames':
         for (const { to, frame } of effect.frames) this.parts.kernel.sendFrame(to, frame);
         return;
+      case 'announce':
+        this.parts.kernel.announce(effect.frames);
+        return;
       case 'mute-misses':
         this.parts.kernel.muteMisses(effect.source, effect.forMs);
         return;

@@ -1,6 +1,6 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Chance } from '#intent/admitted.ts';
-import type { KernelEvent, Miss, MissSource, Observed, Scope } from '#kernel/kernel.ts';
+import type { KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
@@ -11,6 +11,7 @@ import type { Notice } from '#model/notice.ts';
 import type { Endpoint, Network, Revision, Station } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { Announcement } from './announce.ts';
 import type { JournalEntry } from './attachment.ts';
 
 /** Attach, in the user's words but for the namespace, which has been opened and is known. */
@@ -83,11 +84,12 @@ export type AgentEvent =
   | { readonly event: 'unplugged'; readonly endpoints: readonly Id[]; readonly results: readonly OpResult[] }
   | { readonly event: 'tick' };
 
-/** Why a shortcut was taken: for an attach, to come up to a revision, or for those who asked; they hear it then. */
+/** Why a shortcut was taken: for an attach, to come up to a revision, or for those who asked or are to know; they hear it then. */
 export interface ShortcutPurpose {
   readonly request?: number;
   readonly revision?: Revision;
   readonly answers?: readonly FrameOut[];
+  readonly announcements?: readonly Announcement[];
 }
 
 /** A frame for the container behind a port. */
@@ -131,6 +133,7 @@ export type AgentEffect =
       readonly purpose: ShortcutPurpose;
     }
   | { readonly effect: 'send-frames'; readonly frames: readonly FrameOut[] }
+  | { readonly effect: 'announce'; readonly frames: PortFrames }
   | { readonly effect: 'mute-misses'; readonly source: MissSource; readonly forMs: number }
   | { readonly effect: 'find-idle'; readonly overlays: readonly NamespaceName[]; readonly idleMs: number }
   /** Deletes ports, which takes long: nothing that comes after waits for it. */

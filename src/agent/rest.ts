@@ -3,18 +3,24 @@ import type { AgentState } from './state.ts';
 
 /** How long nobody gets an address that was given back: neighbours everywhere forget it first. */
 const REST_MS = 10_000;
+/** How long containers may remember whose it was: what they use they ask for again only now and then. */
+const REMEMBERED_MS = 120_000;
 
 /** The addresses of a detached endpoint rest on this host before it gives them again. */
 export function rest({ resting, nowMs }: AgentState, { network, addresses }: Endpoint): void {
-  for (const ip of addresses) resting.set(`${network} ${ip}`, nowMs + REST_MS);
+  for (const ip of addresses) resting.set(`${network} ${ip}`, nowMs);
 }
 
 export const isResting =
   ({ resting, nowMs }: AgentState) =>
   (network: string, ip: string): boolean =>
-    (resting.get(`${network} ${ip}`) ?? 0) > nowMs;
+    nowMs - (resting.get(`${network} ${ip}`) ?? Number.NEGATIVE_INFINITY) < REST_MS;
 
-/** Forgets those that have rested. */
+/** Whether somebody had one of its addresses a while ago. */
+export const wasAnothers = ({ resting }: AgentState, { network, addresses }: Endpoint): boolean =>
+  addresses.some((ip) => resting.has(`${network} ${ip}`));
+
+/** Forgets those that nobody remembers. */
 export function wake({ resting, nowMs }: AgentState): void {
-  for (const [key, untilMs] of resting) if (untilMs <= nowMs) resting.delete(key);
+  for (const [key, sinceMs] of resting) if (nowMs - sinceMs > REMEMBERED_MS) resting.delete(key);
 }

@@ -3,6 +3,7 @@ import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
+import { announceOwn } from './announce.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
@@ -41,6 +42,7 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     else {
       const { notices } = attaching;
       effects.push(...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }));
+      effects.push(...announceOwn(state, endpoint));
       noteStanding(state, endpoint);
     }
   }

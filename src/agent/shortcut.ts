@@ -7,6 +7,7 @@ import { localObjects, rowsTowards } from '#plan/endpoint-objects.ts';
 import { rulesOf } from '#plan/kinds.ts';
 import { wishFor } from '#plan/mend-row.ts';
 import { order } from '#plan/order.ts';
+import { announceAll, announceOwn, newcomers } from './announce.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
@@ -53,10 +54,11 @@ export function followDelta(
     else covered = false;
   }
   if (!covered) markUrgent(state);
-  if (ops.length === 0) return covered ? markApplied(state, state.view.revision) : [];
   const revision = covered ? state.view.revision : undefined;
+  const purpose = { revision, announcements: newcomers(state, changes, before) };
+  if (ops.length === 0) return endShortcut(state, purpose, []);
   const scope = { hostTag: hostTag(state.host), containers: [] };
-  return [{ effect: 'shortcut', ops, scope, purpose: { revision } }];
+  return [{ effect: 'shortcut', ops, scope, purpose }];
 }
 
 /** The writes that one change asks for; undefined when only a turn can tell. */
@@ -132,19 +134,21 @@ export const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
 /** Written, or not: then a turn finds out what is wrong. */
 export function endShortcut(
   state: AgentState,
-  { request, revision }: ShortcutPurpose,
+  { request, revision, announcements = [] }: ShortcutPurpose,
   results: readonly OpResult[],
 ): AgentEffect[] {
   if (results.some(({ ok }) => !ok)) return markUrgent(state);
-  if (revision !== undefined) return markApplied(state, revision);
+  const told = announceAll(state, announcements);
+  if (revision !== undefined) return [...told, ...markApplied(state, revision)];
   const attaching = request === undefined ? undefined : state.attaching.get(request);
   if (request === undefined || attaching?.phase !== 'settling' || !attaching.endpoint)
-    return markDirty(state);
+    return [...told, ...markDirty(state)];
   const { endpoint, notices } = attaching;
   const network = state.view.networks.get(endpoint.network);
   if (!network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
+    ...announceOwn(state, endpoint),
     ...markStirred(state),
   ];
 }

@@ -52,7 +52,7 @@ export interface AgentState {
   readonly unplugging: Map<Id, 'waiting' | 'going'>;
   /** Endpoints that the controller took away since this process began. */
   readonly revoked: Map<Id, Endpoint>;
-  /** Addresses given back here (`network address`), and until when nobody gets them. */
+  /** Addresses given back here (`network address`), and when (see rest.ts). */
   readonly resting: Map<string, number>;
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
   readonly handingBack: Map<Id, HandBack>;

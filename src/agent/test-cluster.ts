@@ -284,6 +284,8 @@ export class TestAgent {
       case 'send-frames':
         for (const { to, frame } of effect.frames) this.kernel.sendFrame(to, frame);
         return;
+      case 'announce':
+        return this.kernel.announce(effect.frames);
       case 'mute-misses':
         this.muted.push(effect.source);
         return;

@@ -20,7 +20,7 @@ import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
-import type { Kernel, KernelEvent, Miss, MissSource, Observed, Scope } from './kernel.ts';
+import type { Kernel, KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from './kernel.ts';
 import { opError } from './op-error.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
@@ -43,6 +43,7 @@ export class FakeKernel implements Kernel {
   #onMisses: (misses: readonly Miss[]) => void = () => {};
   /** Who is told of the frames that are handed to containers. */
   onFrame: (to: Required<MissSource>, frame: Uint8Array) => void = () => {};
+  onAnnouncement: (frames: PortFrames) => void = () => {};
   /** Which rows no frame has used for long. */
   idle: (row: Fdb) => boolean = () => false;
   #failures: InjectedFailure[] = [];
@@ -184,6 +185,10 @@ export class FakeKernel implements Kernel {
 
   sendFrame(to: Required<MissSource>, frame: Uint8Array): void {
     this.onFrame(to, frame);
+  }
+
+  announce(frames: PortFrames): void {
+    this.onAnnouncement(frames);
   }
 
   /** As `idle` says; all of them when no time is to have passed. */

@@ -58,6 +58,14 @@ export interface MissSource {
   readonly port?: number;
 }
 
+/** Frames that each of these ports of an overlay is to get. */
+export interface PortFrames {
+  readonly ns: NamespaceName;
+  /** By name. */
+  readonly ports: readonly string[];
+  readonly frames: readonly Uint8Array[];
+}
+
 /**
  * The Linux kernel as a value: looked at whole, changed by a list of ops. One contract suite
  * (`kernel.contract.ts`) holds for the real one and for the fake.
@@ -92,6 +100,9 @@ export interface Kernel {
 
   /** Hands a frame to the container behind a port; one that is gone gets none. */
   sendFrame(to: Required<MissSource>, frame: Uint8Array): void;
+
+  /** Hands frames to the containers behind these ports of an overlay, and to nobody else; one that is gone gets none. */
+  announce(frames: PortFrames): void;
 
   /** The unicast rows of these overlays' VXLAN devices by which no frame was sent for so long. */
   idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]>;

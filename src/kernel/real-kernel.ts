@@ -1,8 +1,9 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
+import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
 import { idleRows } from './idle-rows.ts';
-import type { Kernel, KernelEvent, Miss, MissSource, Observed, Scope } from './kernel.ts';
+import type { Kernel, KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
 import { Visits } from './visit.ts';
@@ -57,6 +58,10 @@ export class RealKernel implements Kernel {
 
   sendFrame(to: Required<MissSource>, frame: Uint8Array): void {
     this.#watch.misses.send(to, frame);
+  }
+
+  announce(frames: PortFrames): void {
+    announce(frames);
   }
 
   /** Throws NetlinkError. */

@@ -161,6 +161,9 @@ export class AgentProcess {
       case 'send-frames':
         for (const { to, frame } of effect.frames) this.#machine.kernel.sendFrame(to, frame);
         break;
+      case 'announce':
+        this.#machine.kernel.announce(effect.frames);
+        break;
       case 'mute-misses':
         this.#machine.kernel.muteMisses();
         break;

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { spawnMortal } from './spawn-mortal.ts';
 
 const PORT = 7;
 /** The first packet may wait for ARP, which is asked again after a second. */
@@ -63,6 +65,20 @@ export async function firstPing(ns: string, ip: string): Promise<number | undefi
   const { stdout } = await promisify(execFile)('ip', words).catch(() => ({ stdout: '' }));
   const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
   return time === undefined ? undefined : Number(time);
+}
+
+/** Asks ten times a second until the first answer, and says when that came (`performance.now()`). */
+export function untilAnswered(ns: string, ip: string): Promise<number> {
+  const asking = spawnMortal(['ip', 'netns', 'exec', ns, 'ping', '-n', '-i', '0.1', ip], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve) => {
+    createInterface({ input: asking.stdout! }).on('line', (line) => {
+      if (!line.includes('time=')) return;
+      resolve(performance.now());
+      asking.kill('SIGKILL');
+    });
+  });
 }
 
 export const ping = (ns: string, ip: string, ...flags: readonly string[]): Promise<boolean> =>

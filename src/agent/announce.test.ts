@@ -1,0 +1,52 @@
+import { beforeEach, expect, test } from 'vitest';
+import { createNetwork } from '#intent/test-world.ts';
+import { portName } from '#model/own.ts';
+import type { Endpoint } from '#model/records.ts';
+import { decodeFrame } from '#packet/decode.ts';
+import { summarizeFrame } from '#packet/summarize.ts';
+import { linkLocalOf } from '#plan/link-local.ts';
+import { type TestAgent, TestCluster } from './test-cluster.ts';
+
+let cluster: TestCluster;
+let h1: TestAgent;
+let h2: TestAgent;
+/** Each frame that a container of that host was told, and at which port. */
+let told: string[];
+
+beforeEach(async () => {
+  cluster = new TestCluster();
+  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24', 'fd01::/64'] }));
+  told = [];
+  h1.kernel.onAnnouncement = ({ ports, frames }) => {
+    for (const port of ports)
+      told.push(...frames.map((frame) => `${port} ${summarizeFrame(decodeFrame(frame))}`));
+  };
+});
+
+const attached = (agent: TestAgent, path: string) => cluster.attached(agent, 'app', path);
+
+/** What `to` hears of an endpoint. */
+const wordOf = (to: Endpoint, of: Endpoint) =>
+  [...of.addresses, linkLocalOf(of.mac)].map((ip) => expect.stringMatching(`^${portName(to.id)} .*${ip}.*`));
+
+test('containers hear of one on another host that takes part already, by no port but their own', async () => {
+  const [c1, c2] = [await attached(h1, '/c1'), await attached(h1, '/c2')];
+  await attached(h2, '/d1');
+  expect(told).toEqual([]);
+  const d2 = await attached(h2, '/d2');
+  expect(told).toEqual([...wordOf(c1, d2), ...wordOf(c2, d2)]);
+});
+
+test('one of the same host speaks for itself, unless others remember its address', async () => {
+  const [c1, c2] = [await attached(h1, '/c1'), await attached(h1, '/c2')];
+  h1.detach({ endpoint: c2.id });
+  await cluster.settle(60_000);
+  expect(told).toEqual([]);
+  h1.attach('app', '/c3', { addresses: c2.addresses });
+  await cluster.settle();
+  const c3 = [...h1.state.view.endpoints.values()].find(({ name }) => name === 'c3')!;
+  expect(c3.addresses).toEqual(c2.addresses);
+  expect(told).toEqual(wordOf(c1, c3));
+});

@@ -1,0 +1,76 @@
+import type { Id } from '#model/id.ts';
+import { overlayNamespace, portName } from '#model/own.ts';
+import type { Change, Endpoint, Network } from '#model/records.ts';
+import { encodeGratuitousArp, encodeNeighbourAdvertisement } from '#packet/encode-frame.ts';
+import { linkLocalOf } from '#plan/link-local.ts';
+import type { AgentEffect } from './event.ts';
+import { thisHost } from './place-of.ts';
+import { wasAnothers } from './rest.ts';
+import type { AgentState } from './state.ts';
+
+/*
+ * Containers remember who has an address, and nothing that would tell them of a change crosses a tunnel that answers
+ * for others. One that asked a moment too early would ask again in a second; one that spoke to whoever had the address
+ * before would go on doing so for the better part of a minute. So this host's containers are told: by the frame that
+ * the owner itself would send, if it could reach them. Who did not ask takes no notice of it.
+ */
+
+/** Who has which addresses of a network now. */
+export interface Announcement {
+  readonly network: Network;
+  readonly endpoints: Endpoint[];
+}
+
+/** Each frame goes to every port. Beyond that who asked asks again. */
+const MOST_FRAMES = 4_000;
+
+/** What a delta, which is in the view, says of remote endpoints that containers here may be wrong about. */
+export function newcomers(
+  state: AgentState,
+  changes: readonly Change[],
+  before: readonly (Endpoint | undefined)[],
+): Announcement[] {
+  const { view, host } = state;
+  const byNetwork = new Map<Id, Endpoint[]>();
+  for (const [index, change] of changes.entries()) {
+    const is = change.verb === 'put' && change.record.kind === 'endpoint' ? change.record : undefined;
+    const was = before[index];
+    if (!is || is.host === host || (was?.mac === is.mac && was.addresses.join() === is.addresses.join()))
+      continue;
+    // A host's first endpoint in a network is told of before it can be reached: what waits for it is better kept waiting.
+    const canBeReached = (view.inNetwork(is.network).endpointCount.get(is.host) ?? 0) > 1;
+    if (was || canBeReached || wasAnothers(state, is))
+      byNetwork.set(is.network, [...(byNetwork.get(is.network) ?? []), is]);
+  }
+  return [...byNetwork].flatMap(([id, endpoints]) => {
+    const network = view.networks.get(id);
+    return network ? [{ network, endpoints }] : [];
+  });
+}
+
+/** Remote endpoints whose rows are written by now. */
+export const announceAll = (state: AgentState, announcements: readonly Announcement[]): AgentEffect[] =>
+  announcements.flatMap(({ network, endpoints }) => tell(state, network, endpoints));
+
+/** An endpoint of this host has its port: heard by itself, unless somebody knows its addresses as another's. */
+export function announceOwn(state: AgentState, endpoint: Endpoint): AgentEffect[] {
+  const network = state.view.networks.get(endpoint.network);
+  return network && wasAnothers(state, endpoint) ? tell(state, network, [endpoint]) : [];
+}
+
+function tell(state: AgentState, network: Network, endpoints: readonly Endpoint[]): AgentEffect[] {
+  const here = thisHost(state);
+  if (!here) return [];
+  const own = new Set(endpoints.map(({ id }) => id));
+  const ports = [...state.view.inNetwork(network.id).endpoints.on(state.host)]
+    .filter(({ id }) => !own.has(id))
+    .map(({ id }) => portName(id));
+  const frames = endpoints.flatMap(framesOf);
+  if (ports.length === 0 || ports.length * frames.length > MOST_FRAMES) return [];
+  return [{ effect: 'announce', frames: { ns: overlayNamespace(here.hostTag, network.vni), ports, frames } }];
+}
+
+const framesOf = ({ mac, addresses }: Endpoint): Uint8Array[] =>
+  [...addresses, linkLocalOf(mac)].map((ip) =>
+    ip.includes(':') ? encodeNeighbourAdvertisement({ mac, ip }) : encodeGratuitousArp({ mac, ip }),
+  );
