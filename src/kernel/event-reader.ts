@@ -1,5 +1,5 @@
 import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { isTunnelName } from '#model/own.ts';
+import { isTunnelName, PROTOCOL } from '#model/own.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, RTM } from '#netlink/message.ts';
@@ -38,7 +38,7 @@ export class EventReader {
   read(ns: NamespaceName, message: Message): KernelEvent | undefined {
     const { type } = message;
     if (type === RTM.NEWNEIGH || type === RTM.DELNEIGH) return this.#readRow(ns, message);
-    if (type === RTM.DELROUTE) return isSubnetRoute(message) ? { dirty: 'namespace', ns } : undefined;
+    if (type === RTM.DELROUTE) return isOfOurs(message) ? { dirty: 'namespace', ns } : undefined;
     if (type === RTM.NEWLINK || type === RTM.DELLINK) this.#noteDevice(ns, message);
     return { dirty: 'namespace', ns };
   }
@@ -68,10 +68,10 @@ export class EventReader {
   }
 }
 
-/** One of those that belong to an address. */
-const isSubnetRoute = (message: Message): boolean => {
+/** One of those that belong to an address, or one that Weft made. */
+const isOfOurs = (message: Message): boolean => {
   const { protocol, table } = decodeRoute(message);
-  return protocol === RTPROT.KERNEL && table === RT_TABLE.MAIN;
+  return (protocol === RTPROT.KERNEL || protocol === PROTOCOL) && table === RT_TABLE.MAIN;
 };
 
 function fdbOf(ns: NamespaceName, dev: string, row: NeighbourRow): Fdb | undefined {

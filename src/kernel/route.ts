@@ -40,7 +40,12 @@ export const routeFrom = (ns: NamespaceName, dev: string, row: NetlinkRoute): Ro
   via: row.gateway as Ip | undefined,
   dev,
   protocol: row.protocol,
+  ...metricFrom(row),
 });
+
+/** The kernel's own choice is none in IPv4, and 1024 in IPv6 (IP6_RT_PRIO_USER, linux/ipv6_route.h). */
+const metricFrom = ({ family, priority = 0 }: NetlinkRoute): Pick<Route, 'metric'> =>
+  priority === (family === AF_INET ? 0 : 1024) ? {} : { metric: priority };
 
 /** `ip route add default via 10.1.0.1 dev eth0 proto 119` */
 export function writeRoute(out: Outbox, verb: KernelOp['verb'], wished: Route): void {
@@ -53,6 +58,7 @@ export function writeRoute(out: Outbox, verb: KernelOp['verb'], wished: Route): 
     oif: out.index(visit, wished.dev),
     gateway: wished.via,
     protocol: wished.protocol,
+    priority: wished.metric,
   };
   if (verb === 'delete') out.send(visit, encodeDeleteRoute(request));
   else if (verb === 'change') out.send(visit, encodeNewRoute(request, 'replace'));
@@ -64,7 +70,10 @@ function settle(visit: Visit, request: RouteRequest, wished: Route, error: Netli
   if (error.errno !== constants.errno.EEXIST) return error;
   const maker = wished.protocol ?? RTPROT.BOOT;
   const ours = dumpMainRoutes(visit.conversation).some(
-    (row) => row.protocol === maker && destinationOf(row) === wished.destination,
+    (row) =>
+      row.protocol === maker &&
+      destinationOf(row) === wished.destination &&
+      metricFrom(row).metric === wished.metric,
   );
   return ours ? visit.conversation.batch([encodeNewRoute(request, 'replace')])[0] : error;
 }

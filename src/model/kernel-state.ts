@@ -162,6 +162,8 @@ export interface Route {
   readonly dev: string;
   /** rtm_protocol; 119 is ours, 2 the kernel's. */
   readonly protocol?: number;
+  /** Of several routes to one destination the lowest is taken; without one the kernel's own choice. */
+  readonly metric?: number;
 }
 
 /** A row of the ARP or ND table; on a `proxy` VXLAN device what it answers with. */
@@ -225,7 +227,9 @@ export function kernelKey(object: KernelObject): string {
     case 'address':
       return `${object.ns} ${object.dev} ${object.address}`;
     case 'route':
-      return `${object.ns} ${object.destination}`;
+      return object.metric === undefined
+        ? `${object.ns} ${object.destination}`
+        : `${object.ns} ${object.destination} ${object.metric}`;
     case 'neighbour':
       return `${object.ns} ${object.dev} ${object.ip}`;
     case 'fdb':

@@ -82,8 +82,13 @@ function renderSubnetRoute(op: KernelOp): string[] {
   return [commandLine('ip', ns, 'route', 'add', subnet, 'dev', dev, 'proto', 'kernel', ...from)];
 }
 
-function renderRoute(verb: Verb, { ns, destination, via, dev, protocol }: Route): string {
-  const way = [...(via ? ['via', via] : []), 'dev', dev, ...(protocol ? ['proto', protocol] : [])];
+function renderRoute(verb: Verb, { ns, destination, via, dev, protocol, metric }: Route): string {
+  const way = [
+    ...(via ? ['via', via] : []),
+    ...['dev', dev],
+    ...(protocol ? ['proto', protocol] : []),
+    ...(metric === undefined ? [] : ['metric', metric]),
+  ];
   return commandLine('ip', ns, 'route', verb === 'delete' ? 'del' : 'replace', destination, ...way);
 }
 

@@ -4,6 +4,7 @@ import type { Address, KernelObject, NamespaceName } from '#model/kernel-state.t
 import { BRIDGE_NAME, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { carriedMtu, containerMtu } from './carried-mtu.ts';
+import { defaultRoutes } from './gateway.ts';
 import { linkLocalOf } from './link-local.ts';
 import { KNOWN_PORT } from './port-settings.ts';
 
@@ -41,6 +42,7 @@ export function* containerObjects(
   yield { kind: 'link', ns: container, name: 'lo', up: true, detail: { type: 'loopback' } };
   for (const ip of endpoint.addresses) yield addressOf(network, container, dev, ip);
   yield addressObject(container, dev, linkLocalOf(mac), 64);
+  yield* defaultRoutes(network, endpoint, container);
 }
 
 /** With its subnet's prefix length, so that the kernel makes the route to the subnet; alone outside any. */

@@ -76,6 +76,10 @@ const ADDRESSES = [
   'ip -n c11 addr add fd00:1::b/64 dev eth1 nodad',
   'ip -n c11 addr add fe80::1ff:fe00:b/64 dev eth1 nodad',
 ];
+const ROUTES = [
+  'ip -n c11 route replace 0.0.0.0/0 via 10.1.0.1 dev eth1 proto 119 metric 17825793',
+  'ip -n c11 route replace ::/0 via fd00:1::1 dev eth1 proto 119 metric 17825793',
+];
 const MEMBERS = [
   'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
   'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.3',
@@ -106,6 +110,7 @@ describe('the desired state', () => {
       ...CONTAINER,
       ...GATEWAY,
       ...ADDRESSES,
+      ...ROUTES,
       ...rows,
       OWN_ROW,
     ]);
@@ -122,6 +127,12 @@ describe('the desired state', () => {
       },
     ]);
     expect(renderObject(guards[0]!).at(-1)).toMatch(/vxlan0-out oifname vxlan0 ether saddr 76:.* drop$/);
+  });
+
+  it('has no way out for a container in an internal network', () => {
+    const internal = { ...testNetwork(1), internal: true };
+    const { route } = wishedOf([testHost(1), internal, testEndpoint(11, 1, 1)]);
+    expect([...route.keys()]).toEqual([]);
   });
 
   it('is empty on a host without endpoints', () => {
@@ -147,7 +158,14 @@ describe('the desired state', () => {
     const records = world('proxy').map((record) =>
       record.kind === 'host' && record.name === 'h1' ? { ...record, underlay: [] } : record,
     );
-    expect(linesOf(wishedOf(records))).toEqual([...BRIDGE, ...CONTAINER, ...GATEWAY, ...ADDRESSES, OWN_ROW]);
+    expect(linesOf(wishedOf(records))).toEqual([
+      ...BRIDGE,
+      ...CONTAINER,
+      ...GATEWAY,
+      ...ADDRESSES,
+      ...ROUTES,
+      OWN_ROW,
+    ]);
   });
 
   it('leaves out remote endpoints that no tunnel leads to', () => {

@@ -1,9 +1,9 @@
-import { interfaceAddress, prefixLengthOf } from '#model/cidr.ts';
+import { type Cidr, interfaceAddress, prefixLengthOf } from '#model/cidr.ts';
 import { gatewayMac } from '#model/gateway.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { Address, KernelObject, NamespaceName } from '#model/kernel-state.ts';
-import { BRIDGE_NAME } from '#model/own.ts';
-import type { Network } from '#model/records.ts';
+import type { Address, KernelObject, NamespaceName, Route } from '#model/kernel-state.ts';
+import { BRIDGE_NAME, PROTOCOL } from '#model/own.ts';
+import type { Endpoint, Network } from '#model/records.ts';
 import { linkLocalOf } from './link-local.ts';
 
 /**
@@ -13,6 +13,33 @@ import { linkLocalOf } from './link-local.ts';
 export function* gatewayAddresses({ id, subnets }: Network, ns: NamespaceName): Generator<Address> {
   for (const { cidr, gateway } of subnets) yield addressOn(ns, gateway, prefixLengthOf(cidr));
   yield addressOn(ns, linkLocalOf(gatewayMac(id)), 64);
+}
+
+/** Whether a container leaves its network by the network's gateway. Docker routes its own containers. */
+export const usesGateway = ({ internal, gateway }: Network, { runtime }: Endpoint): boolean =>
+  !internal && (runtime === 'netns' || gateway === 'anycast');
+
+/** Above what anybody writes by hand: a way of the container's own goes first. */
+const FIRST_METRIC = 0x1000000;
+
+/** Of a container in several networks each has a way out, and the one with the lowest VNI is taken. */
+export function* defaultRoutes(
+  network: Network,
+  endpoint: Endpoint,
+  container: NamespaceName,
+): Generator<Route> {
+  if (!usesGateway(network, endpoint) || endpoint.runtime !== 'netns') return;
+  for (const { gateway } of network.subnets)
+    if (endpoint.addresses.some((ip) => familyOf(ip) === familyOf(gateway)))
+      yield {
+        kind: 'route',
+        ns: container,
+        destination: (familyOf(gateway) === 4 ? '0.0.0.0/0' : '::/0') as Cidr,
+        via: gateway,
+        dev: endpoint.interface,
+        protocol: PROTOCOL,
+        metric: FIRST_METRIC + network.vni,
+      };
 }
 
 /** The same address is on every host: IPv6 must not look whether somebody has it. */

@@ -50,6 +50,7 @@ describe('the order of ops', () => {
       'add link eth1',
       'change link lo',
       'add address eth1',
+      'add route eth1',
     ]);
   });
 

@@ -7,7 +7,7 @@ import { isOnOurLink } from './link.ts';
 const KERNEL_PROTOCOL = 2;
 
 /*
- * Key: namespace and destination.
+ * Key: namespace, destination and metric.
  * Equal: way, device and protocol, where wished.
  * Ours: protocol 119; in an overlay namespace every route on a device of ours.
  * Before it: its device, up, and the address that its gateway is reached from.

@@ -51,6 +51,7 @@ describe('drift', () => {
     expect(drift).toEqual([
       { kind: 'link', missing: 2, extra: 0, changed: 0 },
       { kind: 'address', missing: 3, extra: 0, changed: 0 },
+      { kind: 'route', missing: 2, extra: 0, changed: 0 },
       { kind: 'fdb', missing: 1, extra: 0, changed: 0 },
     ]);
   });

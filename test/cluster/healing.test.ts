@@ -70,6 +70,10 @@ const BLOWS = [
   'ip -n $C addr change $IP4 dev $DEV preferred_lft 10 valid_lft 100',
   'ip -n $C route del $CIDR4 dev $DEV',
   'ip -n $C -6 route del $CIDR6 dev $DEV',
+  'ip -n $C route del default dev $DEV',
+  'ip -n $C -6 route del default dev $DEV',
+  'ip -n $NET addr flush dev br0',
+  'ip -n $NET link set br0 address 02:00:00:00:00:98',
   'ip netns exec $C sysctl -qw net.ipv6.conf.$DEV.disable_ipv6=1',
   'ip netns exec $C sysctl -qw net.ipv6.conf.all.disable_ipv6=1',
 ];
