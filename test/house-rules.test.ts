@@ -32,6 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store/store-error.ts',
     'netlink/netlink-error.ts',
   ],
+  docker: ['model', 'api'],
   // It loads the long-running roles and the lab on demand, and knows no more of them than how to start them. What it
   // shows of addresses it judges by intent's own rules, so that nobody is told otherwise than admission decides.
   cli: [
@@ -82,6 +83,7 @@ const PURE_FILES = [
   'agent/turn.ts',
   'agent/scope.ts',
   'agent/report.ts',
+  'docker/plan-sync.ts',
 ];
 const IMPURE =
   /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|performance\.now|process\.)|from 'node:/;

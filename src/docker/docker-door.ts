@@ -1,0 +1,75 @@
+import type { Logger } from 'pino';
+import type { HostDoor } from '#api/door.ts';
+import { EngineApi } from './engine-api.ts';
+import { followEngine } from './follow-engine.ts';
+import { NameFollower } from './follow-names.ts';
+import { ipamDriver } from './ipam-driver.ts';
+import { NetworkBook } from './network-book.ts';
+import { networkDriver } from './network-driver.ts';
+import { plainMethod } from './plugin-method.ts';
+import { servePlugin } from './plugin-server.ts';
+import { PoolTable } from './pool-table.ts';
+import { Rounds } from './rounds.ts';
+import { EndpointSweep } from './sweep-endpoints.ts';
+import { NetworkSync } from './sync-networks.ts';
+
+export interface DockerDoorParts {
+  readonly door: HostDoor;
+  /** Where dockerd looks for a plugin of this name. */
+  readonly pluginSocket: string;
+  /** Of Docker's engine, which need not be there. */
+  readonly engineSocket: string;
+  /** Never goes back. */
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** Docker's way into Weft: its drivers on a socket, and what is to be asked of the engine beside them. */
+export async function openDockerDoor(parts: DockerDoorParts): Promise<{ close(): Promise<void> }> {
+  const { door, pluginSocket, engineSocket, nowMs, log } = parts;
+  const api = new EngineApi(engineSocket);
+  const book = new NetworkBook(door.notes);
+  const names = new NameFollower(door, api, log);
+  const sweep = new EndpointSweep({ door, book, api }, log, nowMs);
+  const drivers = { door, book, pools: new PoolTable(nowMs), kick: () => rounds.kick() };
+  const sync = new NetworkSync({ ...drivers, api, log, nowMs });
+  const rounds = new Rounds(sync, sweep, log);
+  const server = await servePlugin(
+    pluginSocket,
+    {
+      'Plugin.Activate': plainMethod({ Implements: ['NetworkDriver', 'IpamDriver'] }),
+      ...networkDriver({
+        ...drivers,
+        onJoin: (network, handle) => setImmediate(() => void names.join(network, handle)),
+      }),
+      ...ipamDriver(drivers),
+    },
+    log,
+  );
+  log.info({ socket: pluginSocket }, 'Docker finds its network and IPAM driver weft there');
+  const end = new AbortController();
+  const stopWatching = door.watchNetworks(() => rounds.kick());
+  const following = followEngine(api, {
+    log,
+    signal: end.signal,
+    onStart: () => {
+      rounds.engineIsThere();
+      void names.renewAll().catch(() => undefined);
+    },
+    onEvent: (event) => {
+      names.hear(event);
+      if (event.Type === 'network' && (event.Action === 'create' || event.Action === 'destroy'))
+        rounds.kick();
+    },
+    onEnd: () => rounds.engineIsGone(),
+  });
+  return {
+    async close() {
+      end.abort();
+      stopWatching();
+      rounds.stop();
+      await server.close();
+      await following;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { HostDoor } from '#api/door.ts';
+import type { Id } from '#model/id.ts';
+import type { EndpointRuntime, Network } from '#model/records.ts';
+import type { DockerNetwork, NetworkBook } from './network-book.ts';
+import { PluginError } from './plugin-error.ts';
+import type { PoolTable } from './pool-table.ts';
+
+export const RUNTIME: EndpointRuntime = 'docker';
+/** What `-d` and `--ipam-driver` are given: the name of the plugin's socket. */
+export const DRIVER = 'weft';
+/** Networks whose addresses are Weft's have this one; Docker shows it to the network driver. */
+export const ADDRESS_SPACE = 'weft';
+
+/** What both drivers work with. */
+export interface DriverParts {
+  readonly door: HostDoor;
+  readonly book: NetworkBook;
+  readonly pools: PoolTable;
+  /** Ask Docker what there is: something is new, or not known here. */
+  readonly kick: () => void;
+}
+
+/** By its id or, without case, its name. */
+export const findNetwork = (door: HostDoor, word: string): Network | undefined => {
+  const folded = word.toLowerCase();
+  return door.networks().find(({ id, name }) => id === word || name.toLowerCase() === folded);
+};
+
+/**
+ * The network of Weft behind one of Docker's. One that was just made waits here until Docker has told its name; one
+ * that is not known, because what was known was lost, until Docker was asked.
+ */
+export async function networkOf(
+  { door, book, kick }: DriverParts,
+  find: () => DockerNetwork | undefined,
+  signal: AbortSignal,
+): Promise<Network> {
+  const findHeard = () => {
+    const id = find()?.network;
+    return id && heardOf(door, id);
+  };
+  const found = findHeard();
+  if (found) return found;
+  kick();
+  const awaited = await book.wait(findHeard, signal);
+  if (awaited) return awaited;
+  const known = find();
+  if (!known)
+    throw new PluginError('Weft does not know this Docker network: docker network rm it, and make it again');
+  throw new PluginError(
+    door.isConnected()
+      ? 'this network is still being made in Weft: see what `weft status` says of it, and try again'
+      : 'this network is to be made by the controller, which is away: see `weft status`, and try again when it is back',
+  );
+}
+
+export const heardOf = (door: HostDoor, id: Id): Network | undefined =>
+  door.networks().find((network) => network.id === id);

@@ -1,0 +1,211 @@
+import {
+  addressAt,
+  type Cidr,
+  cidrContains,
+  cidrFamily,
+  cidrSize,
+  interfaceAddress,
+  parseCidr,
+  prefixLengthOf,
+} from '#model/cidr.ts';
+import { type Fault, fault, isRejection, take } from '#model/fault.ts';
+import { type Family, type Ip, parseIp } from '#model/ip.ts';
+import type { Network } from '#model/records.ts';
+import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf, networkOf } from './driver-parts.ts';
+import { NETWORK_OPTION } from './network-options.ts';
+import { PluginError, refuse, refuseAsDocker } from './plugin-error.ts';
+import { method, type PluginMethods, plainMethod } from './plugin-method.ts';
+import { formatPoolId, ownPool, parsePoolId } from './pool-id.ts';
+import {
+  poolRequest,
+  type RequestPoolRequest,
+  releaseAddressRequest,
+  requestAddressRequest,
+  requestPoolRequest,
+} from './requests.ts';
+
+const ADDRESS_TYPE = 'RequestAddressType';
+const GATEWAY = 'com.docker.network.gateway';
+
+/** Docker's IPAM driver: its pools are the subnets of Weft's networks, its addresses are held at Weft's. */
+export const ipamDriver = (parts: DriverParts): PluginMethods => ({
+  // No replay: a PoolID says by itself what it is of, and what else is to be known is in the journal. So a dockerd
+  // that starts asks for nothing that could fail.
+  'IpamDriver.GetCapabilities': plainMethod({ RequiresMACAddress: false, RequiresRequestReplay: false }),
+  'IpamDriver.GetDefaultAddressSpaces': plainMethod({
+    LocalDefaultAddressSpace: ADDRESS_SPACE,
+    GlobalDefaultAddressSpace: ADDRESS_SPACE,
+  }),
+  'IpamDriver.RequestPool': method(requestPoolRequest, (request) => requestPool(parts, request)),
+  'IpamDriver.ReleasePool': method(poolRequest, ({ PoolID }) => {
+    parts.pools.delete(PoolID);
+    return {};
+  }),
+
+  'IpamDriver.RequestAddress': method(requestAddressRequest, async ({ PoolID, Address, Options }, signal) => {
+    const pool = ownPool(PoolID, parts.door.host);
+    const faults: Fault[] = [];
+    const address = Address === '' ? undefined : take(faults, '--ip', Address, parseIp(Address));
+    if (faults.length > 0) throw refuse(...faults);
+    const ip =
+      Options?.[ADDRESS_TYPE] === GATEWAY
+        ? takeGateway(parts, pool.cidr, pool.network && heardOf(parts.door, pool.network), address)
+        : await holdAddress(parts, PoolID, address, signal);
+    return { Address: interfaceAddress(ip, prefixLengthOf(pool.cidr)), Data: {} };
+  }),
+
+  // Only what was set aside for an endpoint that never came: of one that was, the address went with the endpoint.
+  'IpamDriver.ReleaseAddress': method(releaseAddressRequest, ({ PoolID, Address }) => {
+    const pool = parsePoolId(PoolID);
+    const address = parseIp(Address);
+    if (pool?.host !== parts.door.host || !address.ok) return {};
+    const network = pool.network ?? parts.book.unnamedWith(pool.cidr)?.network;
+    if (network) parts.door.dropHold(network, address.value);
+    return {};
+  }),
+});
+
+function requestPool(parts: DriverParts, request: RequestPoolRequest): object {
+  const { pools, door } = parts;
+  const { network, cidr } = choosePool(parts, request);
+  const poolId = formatPoolId({ host: door.host, network: network?.id, cidr });
+  pools.add(poolId, cidr);
+  const gateway = gatewayOf(parts, cidr, network);
+  return {
+    PoolID: poolId,
+    Pool: cidr,
+    Data: gateway && { [GATEWAY]: interfaceAddress(gateway, prefixLengthOf(cidr)) },
+  };
+}
+
+function choosePool(
+  parts: DriverParts,
+  { AddressSpace, Pool, SubPool, Options, V6 }: RequestPoolRequest,
+): { network?: Network; cidr: Cidr } {
+  const faults: Fault[] = [];
+  if (AddressSpace !== ADDRESS_SPACE)
+    faults.push(fault('address space', AddressSpace, 'is not of Weft', `Weft has ${ADDRESS_SPACE} only`));
+  if (SubPool !== '' && SubPool !== Pool)
+    faults.push(
+      fault('--ip-range', SubPool, 'is not needed: no two hosts give the same address', 'leave it out'),
+    );
+  const network = readNetwork(parts, faults, Options ?? {});
+  const cidr = Pool === '' ? undefined : take(faults, '--subnet', Pool, parseCidr(Pool));
+  if (faults.length > 0) throw refuse(...faults);
+  const family = V6 ? 6 : 4;
+  if (network) return { network, cidr: subnetOf(network, family, cidr) };
+  if (!cidr) return { cidr: freeSubnet(parts, family) };
+  checkUnused(parts, cidr);
+  return { cidr };
+}
+
+function readNetwork(
+  { door }: DriverParts,
+  faults: Fault[],
+  options: Readonly<Record<string, string>>,
+): Network | undefined {
+  for (const [key, value] of Object.entries(options))
+    if (key !== NETWORK_OPTION)
+      faults.push(
+        fault(`--ipam-opt ${key}`, value, 'is not known', `leave it out; there is ${NETWORK_OPTION} only`),
+      );
+  const word = options[NETWORK_OPTION];
+  const network = word === undefined ? undefined : findNetwork(door, word);
+  if (word !== undefined && !network)
+    faults.push(
+      fault(
+        `--ipam-opt ${NETWORK_OPTION}`,
+        word,
+        'is not a network of Weft',
+        'see `weft network ls` for those there are',
+      ),
+    );
+  return network;
+}
+
+/** Of a network that is known, Docker's user need not know the subnet. */
+function subnetOf({ name, subnets }: Network, family: Family, asked: Cidr | undefined): Cidr {
+  const own = subnets.find(({ cidr }) => cidrFamily(cidr) === family)?.cidr;
+  if (!own)
+    throw refuse(
+      fault(
+        'network',
+        name,
+        `has no IPv${family} subnet`,
+        family === 6 ? 'leave --ipv6 out' : 'use Docker 28 or later, with --ipv4=false',
+      ),
+    );
+  if (asked === undefined || asked === own) return own;
+  throw refuse(fault('--subnet', asked, `is not the subnet of network ${name}`, `use --subnet ${own}`));
+}
+
+/** Docker asks again, and keeps what it has, until it is given what none of its other networks overlaps. */
+function freeSubnet({ door, pools, book }: DriverParts, family: Family): Cidr {
+  const taken = [...pools.cidrs(), ...book.all().flatMap(({ subnets }) => subnets)];
+  const free = door.freeSubnet(family, taken);
+  if (isRejection(free)) throw refuseAsDocker(free);
+  return free;
+}
+
+/** All that Docker says when it wants an address is a pool: two of the same subnet would be one and the same. */
+function checkUnused({ door, pools, book }: DriverParts, cidr: Cidr): void {
+  const isAwaited = pools.has(formatPoolId({ host: door.host, cidr }));
+  if (!isAwaited && !book.unnamedWith(cidr)) return;
+  throw refuse(
+    fault(
+      '--subnet',
+      cidr,
+      'is the subnet of another Docker network on this host, and Docker would not say which of them it means',
+      `make this one with \`weft network create NAME --subnet ${cidr}\`, and it appears in Docker`,
+    ),
+  );
+}
+
+/** As the network has it; of one that is yet to be made, as it would have it unless its user says otherwise. */
+export function gatewayOf({ door }: DriverParts, cidr: Cidr, network?: Network): Ip | undefined {
+  const candidates = network ? [network] : door.networks();
+  const gateways = candidates.flatMap(({ subnets }) => subnets.filter((each) => each.cidr === cidr));
+  if (gateways.length === 1) return gateways[0]!.gateway;
+  // Of a range too small for a network there is none; it is refused when the network is to be made.
+  return cidrSize(cidr) > 1n ? addressAt(cidr, 1n) : undefined;
+}
+
+/** Nobody gets a network's gateway as an address, so there is nothing to hold. */
+function takeGateway(
+  parts: DriverParts,
+  cidr: Cidr,
+  network: Network | undefined,
+  asked: Ip | undefined,
+): Ip {
+  const own = gatewayOf(parts, cidr, network);
+  const gateway = asked ?? own;
+  if (!gateway || !cidrContains(cidr, gateway))
+    throw refuse(fault('--gateway', asked ?? '', `is outside the subnet ${cidr}`, 'leave it out'));
+  if (network && gateway !== own)
+    throw refuse(fault('--gateway', gateway, `is not the gateway of network ${network.name}`, `use ${own}`));
+  return gateway;
+}
+
+async function holdAddress(
+  parts: DriverParts,
+  poolText: string,
+  address: Ip | undefined,
+  signal: AbortSignal,
+): Promise<Ip> {
+  const { door, book, pools } = parts;
+  const { cidr, network: id } = ownPool(poolText, door.host);
+  // Endpoints come after their network: what is asked for between the two is an auxiliary address.
+  if (pools.has(poolText))
+    throw refuse(fault('--aux-address', address ?? '', 'cannot be set aside', `leave it out; ${AUX_FIX}`));
+  const network =
+    (id && heardOf(door, id)) ?? (await networkOf(parts, () => findCopy(book, id, cidr), signal));
+  const held = await door.holdAddress({ network: network.id, subnet: cidr, address });
+  if (isRejection(held)) throw refuseAsDocker(held);
+  if (!signal.aborted) return held;
+  door.dropHold(network.id, held);
+  throw new PluginError('too late');
+}
+const AUX_FIX = 'who has an address outside of Weft is made known by `weft peer add`';
+
+const findCopy = (book: DriverParts['book'], id: Network['id'] | undefined, cidr: Cidr) =>
+  id ? book.copyOf(id) : book.unnamedWith(cidr);

@@ -1,0 +1,156 @@
+import { z } from 'zod';
+import type { DoorNotes } from '#api/door.ts';
+import { type Cidr, parseCidr } from '#model/cidr.ts';
+import { type Id, isId } from '#model/id.ts';
+
+/** A network of this host's Docker whose driver is Weft, as it is kept in the agent's journal. */
+export interface DockerNetwork {
+  readonly dockerId: string;
+  /** In Weft; unknown until Docker has told its name, which it does not when it has it made. */
+  readonly network?: Id;
+  /** Its pools, IPv4 first. */
+  readonly subnets: readonly Cidr[];
+  /** Made with {@link NETWORK_OPTION}: its pools name the network. Of two others, no two have a subnet in common. */
+  readonly named: boolean;
+  /** What it was asked to be, in the words of CreateNetwork. */
+  readonly words: z.output<typeof wordsSchema>;
+  /** The engine that was seen to have it, by the id of its network `host`: another one never had it. */
+  readonly engine?: string;
+}
+
+const cidr = z.string().transform((text, context): Cidr => {
+  const result = parseCidr(text);
+  if (result.ok) return result.value;
+  context.addIssue({ code: 'custom', message: result.problem });
+  return z.NEVER;
+});
+const id = z
+  .string()
+  .refine(isId)
+  .transform((text) => text as Id);
+const text = z.string().optional();
+const number = z.number().optional();
+
+const wordsSchema = z.strictObject({
+  gateways: z.array(z.string()),
+  mode: text,
+  vni: number,
+  port: number,
+  mtu: number,
+  ttl: number,
+  group: text,
+  underlay: text,
+  gateway: text,
+  internal: z.boolean().optional(),
+  allowOverlap: z.boolean().optional(),
+});
+
+const networkSchema = z.object({
+  dockerId: z.string(),
+  network: id.optional(),
+  subnets: z.array(cidr),
+  named: z.boolean(),
+  words: wordsSchema,
+  engine: text,
+});
+
+const NETWORK = 'docker-network/';
+const DECLINED = 'docker-declined/';
+
+/**
+ * Which network of Docker is which of Weft: dockerd tells a plugin only once, when it is made, and never again. What
+ * a user removed from this host's Docker is remembered too, and not made there again.
+ */
+export class NetworkBook {
+  private readonly notes: DoorNotes;
+  private readonly networks = new Map<string, DockerNetwork>();
+  private readonly declinedIds = new Set<Id>();
+  /** Names of networks that are being made, in Weft first and then in Docker. In memory. */
+  readonly expected = new Set<string>();
+  private waiting: (() => void)[] = [];
+
+  /** Notes that cannot be read are as good as lost: what they said is asked of Docker again. */
+  constructor(notes: DoorNotes) {
+    this.notes = notes;
+    for (const [key, note] of notes.all()) {
+      const read = key.startsWith(NETWORK) ? networkSchema.safeParse(note) : undefined;
+      if (read?.success) this.networks.set(read.data.dockerId, read.data);
+      const declined = key.startsWith(DECLINED) ? key.slice(DECLINED.length) : '';
+      if (isId(declined)) this.declinedIds.add(declined);
+    }
+  }
+
+  all(): readonly DockerNetwork[] {
+    return [...this.networks.values()];
+  }
+
+  get(dockerId: string): DockerNetwork | undefined {
+    return this.networks.get(dockerId);
+  }
+
+  /** The copy of a network of Weft. */
+  copyOf(network: Id): DockerNetwork | undefined {
+    return this.all().find((each) => each.network === network);
+  }
+
+  /** Whose pool that is which names no network. */
+  unnamedWith(subnet: Cidr): DockerNetwork | undefined {
+    return this.all().find(({ named, subnets }) => !named && subnets.includes(subnet));
+  }
+
+  /** A new one. Like all that follow, it is true once it is on disk. Throws StoreError. */
+  async add(network: DockerNetwork): Promise<void> {
+    await this.notes.put(NETWORK + network.dockerId, network);
+    this.networks.set(network.dockerId, network);
+    this.wake();
+  }
+
+  /** Of one that was removed meanwhile, nothing. */
+  async update(dockerId: string, news: Partial<Pick<DockerNetwork, 'network' | 'engine'>>): Promise<void> {
+    const before = this.networks.get(dockerId);
+    if (before) await this.add({ ...before, ...news });
+  }
+
+  async forget(dockerId: string): Promise<void> {
+    if (!this.networks.has(dockerId)) return;
+    await this.notes.put(NETWORK + dockerId, undefined);
+    this.networks.delete(dockerId);
+    this.wake();
+  }
+
+  isDeclined(network: Id): boolean {
+    return this.declinedIds.has(network);
+  }
+
+  declined(): readonly Id[] {
+    return [...this.declinedIds];
+  }
+
+  async decline(network: Id): Promise<void> {
+    if (this.declinedIds.has(network)) return;
+    this.declinedIds.add(network);
+    await this.notes.put(DECLINED + network, true);
+  }
+
+  async accept(network: Id): Promise<void> {
+    if (this.declinedIds.delete(network)) await this.notes.put(DECLINED + network, undefined);
+  }
+
+  /** What `find` gives as soon as it gives something; undefined when the signal ends the wait. */
+  async wait<T>(find: () => T | undefined, signal: AbortSignal): Promise<T | undefined> {
+    for (;;) {
+      const found = find();
+      if (found !== undefined || signal.aborted) return found;
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve);
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  private wake(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}

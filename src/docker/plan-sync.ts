@@ -1,0 +1,129 @@
+import type { Id } from '#model/id.ts';
+import type { Notice } from '#model/notice.ts';
+import type { Network } from '#model/records.ts';
+import { DRIVER } from './driver-parts.ts';
+import type { EngineNetwork } from './engine-api.ts';
+import type { DockerNetwork } from './network-book.ts';
+import { NETWORK_OPTION } from './network-options.ts';
+import { commandFor } from './read-network.ts';
+
+/** What there is, on all three sides. */
+export interface SyncFacts {
+  /** Of Weft, as this host has heard. */
+  readonly networks: readonly Network[];
+  /** The controller is there: what is not heard of is not. */
+  readonly connected: boolean;
+  readonly copies: readonly DockerNetwork[];
+  readonly declined: readonly Id[];
+  /** Names of networks that Docker is about to be given. */
+  readonly expected: ReadonlySet<string>;
+  /** Of Docker on this host. */
+  readonly docker: readonly EngineNetwork[];
+}
+
+/** What is to be done for each network of Weft to be in this host's Docker, once, and none beside them. */
+export type SyncAction =
+  /** What is known of it was lost. */
+  | { readonly action: 'recover'; readonly docker: EngineNetwork }
+  | { readonly action: 'settle'; readonly copy: DockerNetwork; readonly docker: EngineNetwork }
+  | { readonly action: 'see'; readonly copy: DockerNetwork; readonly engine: string }
+  /** Docker does not know of it yet, or never will. */
+  | { readonly action: 'await'; readonly copy: DockerNetwork }
+  | { readonly action: 'forget'; readonly copy: DockerNetwork; readonly decline?: Id }
+  | { readonly action: 'remove'; readonly docker: EngineNetwork }
+  | { readonly action: 'make'; readonly network: Network }
+  | { readonly action: 'accept'; readonly network: Id };
+
+export interface SyncPlan {
+  readonly actions: readonly SyncAction[];
+  readonly notices: readonly Notice[];
+}
+
+/** From what there is alone, whatever happened before: the same facts without differences give nothing to do. */
+export function planSync(facts: SyncFacts): SyncPlan {
+  const heard = new Map(facts.networks.map((network) => [network.id, network]));
+  const inDocker = new Map(facts.docker.map((network) => [network.Id, network]));
+  const engine = engineOf(facts.docker);
+  const notices: Notice[] = [];
+  return {
+    actions: [
+      ...recover(facts),
+      ...facts.copies.flatMap((copy) =>
+        followCopy(facts, copy, inDocker.get(copy.dockerId), engine, heard, notices),
+      ),
+      ...make(facts, notices),
+      ...(facts.connected
+        ? facts.declined
+            .filter((id) => !heard.has(id))
+            .map((network): SyncAction => ({ action: 'accept', network }))
+        : []),
+    ],
+    notices,
+  };
+}
+
+/** Docker makes its network `host` with its data directory, and never again. */
+const engineOf = (docker: readonly EngineNetwork[]): string =>
+  docker.find(({ Driver }) => Driver === 'host')?.Id ?? '';
+
+const recover = ({ docker, copies }: SyncFacts): SyncAction[] =>
+  docker
+    .filter(({ Id, Driver }) => Driver === DRIVER && !copies.some(({ dockerId }) => dockerId === Id))
+    .map((network) => ({ action: 'recover', docker: network }));
+
+function followCopy(
+  { connected }: SyncFacts,
+  copy: DockerNetwork,
+  docker: EngineNetwork | undefined,
+  engine: string,
+  heard: ReadonlyMap<Id, Network>,
+  notices: Notice[],
+): SyncAction[] {
+  const network = copy.network && heard.get(copy.network);
+  if (!docker) {
+    if (!copy.engine) return [{ action: 'await', copy }];
+    // Removed while nobody was there to be told. Of another engine, that was never asked to remove it, no word.
+    return [{ action: 'forget', copy, decline: copy.engine === engine ? network?.id : undefined }];
+  }
+  if (!copy.network) return [{ action: 'settle', copy, docker }];
+  if (!network) return connected ? [{ action: 'remove', docker }] : [];
+  if (isApart(docker, network)) notices.push(apartNotice(docker, network, [...heard.values()]));
+  return copy.engine === engine ? [] : [{ action: 'see', copy, engine }];
+}
+
+/** It has another name in Weft, and nobody asked for that. */
+const isApart = ({ Name, Options }: EngineNetwork, { name }: Network): boolean =>
+  Name.toLowerCase() !== name.toLowerCase() && !Options?.['weft.name'] && !Options?.[NETWORK_OPTION];
+
+function apartNotice({ Name }: EngineNetwork, network: Network, networks: readonly Network[]): Notice {
+  const other = networks.find(({ name }) => name.toLowerCase() === Name.toLowerCase());
+  return {
+    code: 'docker-network-apart',
+    title: `Docker's network ${Name} is ${network.name} in Weft`,
+    sentence: `There ${Name} is another network${other ? ` (${other.subnets.map(({ cidr }) => cidr).join(', ')})` : ''}: containers of the two do not reach each other.`,
+    next: other
+      ? `To be in ${other.name} instead: docker network rm ${Name}, then ${commandFor(other)}.`
+      : `Nothing, or docker network rm ${Name} and make it again.`,
+  };
+}
+
+function* make(facts: SyncFacts, notices: Notice[]): Generator<SyncAction> {
+  const copied = new Set(facts.copies.map(({ network }) => network));
+  for (const network of facts.networks) {
+    const { id, name, adopts } = network;
+    // An adopted bridge is Docker's own network already, or nothing of Docker's.
+    if (adopts || copied.has(id) || facts.declined.includes(id) || facts.expected.has(name)) continue;
+    const holder = facts.docker.find(({ Name }) => Name === name);
+    if (!holder) yield { action: 'make', network };
+    else if (
+      facts.copies.some(({ dockerId, network }) => dockerId === holder.Id && network !== undefined) ||
+      holder.Driver !== DRIVER
+    )
+      notices.push({
+        code: 'docker-name-taken',
+        title: `Network ${name} is not in this host's Docker`,
+        sentence: `Docker has another network of that name, with driver ${holder.Driver}.`,
+        next: `docker network rm ${name}, and Weft makes its own; or leave it, if this host needs none of it.`,
+      });
+  }
+}

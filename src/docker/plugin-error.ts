@@ -1,0 +1,33 @@
+import { type Fault, formatFault, type Rejection } from '#model/fault.ts';
+
+/** What a plugin call is refused with. Docker shows the text to its user as it is: it says what to do. */
+export class PluginError extends Error {
+  override readonly name = 'PluginError';
+}
+
+export const refuse = (...faults: readonly Fault[]): PluginError =>
+  new PluginError(faults.map(formatFault).join('\n'));
+
+/** Admission speaks of `weft`'s own flags; whoever sits at Docker's command line has others. */
+export const refuseAsDocker = ({ faults }: Rejection): PluginError =>
+  refuse(
+    ...faults.map(({ field, fix, ...rest }) => ({
+      ...rest,
+      field: DOCKER_WORDS[field] ?? field,
+      fix: fix.replace(/--([a-z-]+)/g, (flag, word) => DOCKER_WORDS[word] ?? flag),
+    })),
+  );
+
+const DOCKER_WORDS: Readonly<Record<string, string>> = {
+  subnet: '--subnet',
+  address: '--ip',
+  mac: '--mac-address',
+  mode: '-o weft.mode',
+  vni: '-o weft.vni',
+  port: '-o weft.port',
+  mtu: '-o weft.mtu',
+  ttl: '-o weft.ttl',
+  group: '-o weft.group',
+  underlay: '-o weft.underlay',
+  'allow-overlap': '-o weft.allow-overlap=true',
+};

@@ -1,0 +1,35 @@
+import type { Cidr } from '#model/cidr.ts';
+
+/** Docker makes a network within a second of its pools, or gives them back; or it died in between. */
+const KEPT_MS = 60_000;
+
+/** Pools that Docker was given, and has no network for yet. In memory: who forgets them gives them again. */
+export class PoolTable {
+  private readonly endMs = new Map<string, number>();
+  private readonly cidrOf = new Map<string, Cidr>();
+  private readonly nowMs: () => number;
+
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs;
+  }
+
+  add(poolId: string, cidr: Cidr): void {
+    this.endMs.set(poolId, this.nowMs() + KEPT_MS);
+    this.cidrOf.set(poolId, cidr);
+  }
+
+  has(poolId: string): boolean {
+    return (this.endMs.get(poolId) ?? 0) > this.nowMs();
+  }
+
+  delete(poolId: string): void {
+    this.endMs.delete(poolId);
+    this.cidrOf.delete(poolId);
+  }
+
+  /** Docker goes on holding what it does not like, and asks for another. */
+  cidrs(): Cidr[] {
+    for (const poolId of this.endMs.keys()) if (!this.has(poolId)) this.delete(poolId);
+    return [...this.cidrOf.values()];
+  }
+}

@@ -1,0 +1,189 @@
+import type { Logger } from 'pino';
+import { cidrFamily } from '#model/cidr.ts';
+import { isRejection } from '#model/fault.ts';
+import { FAMILIES } from '#model/ip.ts';
+import type { Notice } from '#model/notice.ts';
+import type { Network } from '#model/records.ts';
+import { ADDRESS_SPACE, DRIVER, type DriverParts, findNetwork, heardOf } from './driver-parts.ts';
+import { type EngineApi, EngineError, type EngineNetwork } from './engine-api.ts';
+import { NETWORK_OPTION } from './network-options.ts';
+import { planSync, type SyncAction } from './plan-sync.ts';
+import { readNetwork } from './read-network.ts';
+import { settleNetwork } from './settle-network.ts';
+
+/** Docker stores a network some milliseconds after its driver has; one that it does not have then was given up. */
+const AWAITED_MS = 10_000;
+
+export interface SyncParts extends DriverParts {
+  readonly api: EngineApi;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+}
+
+/** Makes Docker's networks on this host and Weft's the same, as often as it is asked to. */
+export class NetworkSync {
+  private readonly parts: SyncParts;
+  private readonly awaitedSince = new Map<string, number>();
+  /** What was told when a network was made or refused: by its name in Docker, as long as nothing newer is. */
+  private readonly lasting = new Map<string, readonly Notice[]>();
+
+  constructor(parts: SyncParts) {
+    this.parts = parts;
+  }
+
+  /** One pass. Gives whether Docker will soon have more to tell. Rejects when Docker cannot be asked. */
+  async pass(): Promise<{ readonly again: boolean }> {
+    const { api, book, door } = this.parts;
+    const docker = await api.networks();
+    const { actions, notices } = planSync({
+      networks: door.networks(),
+      connected: door.isConnected(),
+      copies: book.all(),
+      declined: book.declined(),
+      expected: book.expected,
+      docker,
+    });
+    const told: Notice[] = [...notices];
+    for (const action of actions) told.push(...(await this.perform(action)));
+    door.showNotices([...told, ...[...this.lasting.values()].flat()]);
+    return { again: actions.some(({ action }) => action === 'await' || action === 'recover') };
+  }
+
+  private async perform(step: SyncAction): Promise<readonly Notice[]> {
+    const { api, book } = this.parts;
+    switch (step.action) {
+      case 'recover':
+        return this.recover(step.docker);
+      case 'settle': {
+        const notices = await settleNetwork(this.parts, api, step.copy, step.docker);
+        const passing = notices.filter(({ code }) => code === 'docker-network-pending');
+        this.lasting.set(
+          step.docker.Name,
+          notices.filter((notice) => !passing.includes(notice)),
+        );
+        return passing;
+      }
+      case 'see':
+        this.awaitedSince.delete(step.copy.dockerId);
+        await book.update(step.copy.dockerId, { engine: step.engine });
+        return [];
+      case 'await':
+        return this.await(step.copy.dockerId);
+      case 'forget':
+        if (step.decline) await book.decline(step.decline);
+        await book.forget(step.copy.dockerId);
+        return [];
+      case 'remove':
+        return this.remove(step.docker);
+      case 'make':
+        return this.make(step.network);
+      case 'accept':
+        await book.accept(step.network);
+        return [];
+    }
+  }
+
+  private async await(dockerId: string): Promise<readonly Notice[]> {
+    const { book, nowMs } = this.parts;
+    const since = this.awaitedSince.get(dockerId) ?? nowMs();
+    this.awaitedSince.set(dockerId, since);
+    if (nowMs() - since < AWAITED_MS) return [];
+    this.awaitedSince.delete(dockerId);
+    await book.forget(dockerId);
+    return [];
+  }
+
+  /** Docker has a network of this driver that nothing is known of: as if it had just been made. */
+  private async recover(docker: EngineNetwork): Promise<readonly Notice[]> {
+    const { door, book, log } = this.parts;
+    const pools = (docker.IPAM?.Config ?? []).map(({ Subnet, Gateway }) => ({
+      AddressSpace: docker.IPAM?.Driver === DRIVER ? ADDRESS_SPACE : (docker.IPAM?.Driver ?? ''),
+      Pool: Subnet ?? '',
+      Gateway: Gateway ?? '',
+      AuxAddresses: undefined,
+    }));
+    const options = {
+      'com.docker.network.generic': docker.Options ?? {},
+      'com.docker.network.internal': docker.Internal ?? false,
+    };
+    const asked = readNetwork({ NetworkID: docker.Id, Options: options, IPv4Data: pools, IPv6Data: [] });
+    if (isRejection(asked)) return [unknownNotice(docker)];
+    const { network: word } = asked.options;
+    const network = word === undefined ? undefined : findNetwork(door, word);
+    if (word !== undefined && !network && !door.isConnected()) return [];
+    log.info({ docker: docker.Name, network: network?.name }, 'a network of Docker that was forgotten');
+    await book.add({ ...asked.copy, network: network?.id });
+    return [];
+  }
+
+  private async remove({ Id, Name }: EngineNetwork): Promise<readonly Notice[]> {
+    try {
+      await this.parts.api.removeNetwork(Id);
+      this.parts.log.info({ network: Name }, 'removed from Docker: it is gone from Weft');
+      return [];
+    } catch (error) {
+      return [
+        unlessBroken(
+          error,
+          'docker-network-left',
+          `Docker's network ${Name} is gone from Weft`,
+          `docker network rm ${Name}, when nothing uses it any more.`,
+        ),
+      ];
+    }
+  }
+
+  private async make(network: Network): Promise<readonly Notice[]> {
+    const { api, door, log } = this.parts;
+    // It may have gone while those before it were made.
+    if (!heardOf(door, network.id)) return [];
+    try {
+      await api.createNetwork(wordsFor(network));
+      log.info({ network: network.name }, 'made in Docker');
+      return [];
+    } catch (error) {
+      return [
+        unlessBroken(
+          error,
+          'docker-network-missing',
+          `Network ${network.name} is not in this host's Docker`,
+          'Put right what Docker says; Weft tries again.',
+        ),
+      ];
+    }
+  }
+}
+
+/** `docker network create`, as the Engine API takes it: 20.10 makes two of one name unless it is told to look. */
+const wordsFor = ({ id, name, subnets, internal, labels }: Network): object => {
+  const [has4, has6] = FAMILIES.map((family) => subnets.some(({ cidr }) => cidrFamily(cidr) === family));
+  return {
+    Name: name,
+    CheckDuplicate: true,
+    Driver: DRIVER,
+    Attachable: true,
+    Internal: internal,
+    ...(!has4 && { EnableIPv4: false }),
+    EnableIPv6: has6,
+    IPAM: {
+      Driver: DRIVER,
+      Options: { [NETWORK_OPTION]: id },
+      Config: subnets.map(({ cidr, gateway }) => ({ Subnet: cidr, Gateway: gateway })),
+    },
+    Options: { [NETWORK_OPTION]: id },
+    Labels: labels,
+  };
+};
+
+/** What Docker itself says no to is told; when it cannot be asked, the whole pass has failed. */
+function unlessBroken(error: unknown, code: string, title: string, next: string): Notice {
+  if (!(error instanceof EngineError)) throw error;
+  return { code, title, sentence: `Docker says: ${error.message}`, next };
+}
+
+const unknownNotice = ({ Name }: EngineNetwork): Notice => ({
+  code: 'docker-network-unknown',
+  title: `Docker's network ${Name} is none of Weft's`,
+  sentence: 'It has the driver weft, and addresses or options that Weft does not know.',
+  next: `docker network rm ${Name}, and make it again.`,
+});
