@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
+import { childrenOf } from '#lab/machine/machine.ts';
 import { runOrThrow } from '#lab/run.ts';
-import { childrenOf } from '../../test/world/machine.ts';
 import { cpuMs } from '../process.ts';
 import { REMOTE, type RemoteKind, type Stage } from './stage.ts';
 

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { IMAGE } from '#lab/docker/busybox-image.ts';
 import { cleaningUp } from '#lab/interrupt.ts';
+import { until } from '#lab/until.ts';
 import type { EngineVersion } from '../../test/world/docker-engine.ts';
-import { IMAGE } from '../../test/world/docker-host.ts';
 import { DockerWorld } from '../../test/world/docker-world.ts';
-import { until } from '../../test/world/world.ts';
 import { EngineApi } from './engine-api.ts';
 import { VethDriver } from './veth-driver.ts';
 

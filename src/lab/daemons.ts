@@ -73,7 +73,7 @@ export async function waitUntilReady(daemon: Daemon, signal: AbortSignal): Promi
       await sleep(POLL_INTERVAL_MS, undefined, { signal })
     ) {
       const hello = await sayHello(clients, daemon.socket);
-      if (hello && (hello.role === 'controller' || hello.connected)) return hello;
+      if (hello && speaks(hello)) return hello;
       const { exitCode, signalCode } = daemon.child;
       if (exitCode !== null || signalCode !== null)
         throw unready(daemon, `ended (${signalCode ?? exitCode})`);
@@ -84,6 +84,16 @@ export async function waitUntilReady(daemon: Daemon, signal: AbortSignal): Promi
     clients.close();
   }
 }
+
+/** Whether who listens there can work: an agent once it follows its controller. */
+export async function isReady(socket: string): Promise<boolean> {
+  const clients = createClients({ kind: 'unix', path: socket });
+  const hello = await sayHello(clients, socket);
+  clients.close();
+  return hello !== undefined && speaks(hello);
+}
+
+const speaks = ({ role, connected }: HelloResponse): boolean => role === 'controller' || connected;
 
 async function sayHello(clients: Clients, socket: string): Promise<HelloResponse | undefined> {
   if (!fs.existsSync(socket)) return undefined;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { DockerHost, dockerSocket } from '#lab/docker/docker-host.ts';
 import { call } from '../world/api.ts';
-import { fetchDocker } from '../world/docker-engine.ts';
-import { DockerHost, dockerSocket } from '../world/docker-host.ts';
+import { fetchDocker, programsOf } from '../world/docker-engine.ts';
 import { expectSame, isAtRest, lookAtHost } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, outcomeOf, PROGRAM, startCommand } from './lab-cli.ts';
@@ -28,8 +28,7 @@ beforeAll(async () => {
     hosts: HOSTS,
     wrap: (made, host) => ['env', `WEFT_DOCKER_SOCKET=${socketOf(made, host)}`],
   });
-  for (const host of HOSTS)
-    engines.set(host, new DockerHost({ namespace: world.containerOf(host), directory: world.directory }));
+  for (const host of HOSTS) engines.set(host, newHost(world.containerOf(host)));
   await Promise.all([world.startAll(), ...HOSTS.map((host) => engine(host).start())]);
   for (const host of HOSTS) {
     const { name, ip } = CONTAINERS[host];
@@ -53,6 +52,8 @@ afterEach(({ task }) => {
   for (const each of engines.values()) console.error(`── ${each.name}\n${each.log()}`);
 });
 
+const newHost = (namespace: string) =>
+  new DockerHost({ namespace, directory: world.directory, programs: programsOf('20.10') });
 const socketOf = (made: World, host: string): string =>
   dockerSocket({ namespace: made.containerOf(host), directory: made.directory });
 const engine = (host: string): DockerHost => engines.get(host)!;

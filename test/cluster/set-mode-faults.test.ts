@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
 import { ChangingNetwork } from '../world/changing-network.ts';
-import { spawnMortal } from '../world/spawn-mortal.ts';
 import { until } from '../world/world.ts';
 import { buildIfStale } from './lab-cli.ts';
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildIfStale, PROGRAM } from '../cluster/lab-cli.ts';
+import { compose } from '../world/compose.ts';
 import { absenceOf, ENGINES, fetchDocker } from '../world/docker-engine.ts';
 import { DockerWorld } from '../world/docker-world.ts';
 
@@ -112,9 +113,9 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
       path.join(project, 'compose.yaml'),
       'services: { web: { image: busybox, command: /bin/busybox sleep 1000000, stop_signal: KILL } }\n',
     );
-    await world.engine('h2').compose(project, 'up', '-d');
-    expect(await world.engine('h2').compose(project, 'ps', '--services')).toBe('web');
-    await world.engine('h2').compose(project, 'down');
+    await compose(world.engine('h2'), project, 'up', '-d');
+    expect(await compose(world.engine('h2'), project, 'ps', '--services')).toBe('web');
+    await compose(world.engine('h2'), project, 'down');
     expect(await world.engine('h2').docker('ps', '-aq')).toBe('');
   });
 

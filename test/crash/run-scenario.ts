@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Daemon } from '../world/daemon.ts';
+import type { MortalDaemon } from '#lab/machine/mortal-daemon.ts';
 import type { CrashWorld } from './crash-world.ts';
 import type { Scenario } from './scenarios.ts';
 
@@ -55,7 +55,7 @@ export async function dieAt(world: CrashWorld, scenario: Scenario, at: number | 
   }
 }
 
-const victimOf = (world: CrashWorld, { victim }: Scenario): Daemon =>
+const victimOf = (world: CrashWorld, { victim }: Scenario): MortalDaemon =>
   victim === 'controller' ? world.controller : world.agent(victim);
 
 async function prepare(world: CrashWorld, scenario: Scenario): Promise<void> {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { type EnginePrograms, unpackedEngine } from '#lab/docker/engine-programs.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Debian's engines, unpacked and not installed; see tools/fetch-docker.sh. */
@@ -20,16 +21,5 @@ export function absenceOf(version: EngineVersion): string | undefined {
   return readFileSync(path.join(DOCKER, `${version}.absent`), 'utf8').trim();
 }
 
-export const busyboxProgram = path.join(DOCKER, 'common/bin/busybox');
 export const composeProgram = path.join(DOCKER, 'compose/usr/bin/docker-compose');
-export const clientProgram = (version: EngineVersion): string => path.join(DOCKER, version, 'usr/bin/docker');
-
-/** What `dockerd` is started with: its own programs first, but one runc, which knows the machine's cgroups, for all. */
-export function engineEnvironment(version: EngineVersion): Record<string, string> {
-  const programs = ['common/usr/sbin', `${version}/usr/sbin`, `${version}/usr/bin`];
-  const libraries = readdirSync(path.join(DOCKER, 'common/lib')).filter((name) => name.endsWith('linux-gnu'));
-  return {
-    PATH: [...programs.map((directory) => path.join(DOCKER, directory)), process.env.PATH].join(':'),
-    LD_LIBRARY_PATH: libraries.map((name) => path.join(DOCKER, 'common/lib', name)).join(':'),
-  };
-}
+export const programsOf = (version: EngineVersion): EnginePrograms => unpackedEngine(DOCKER, version);

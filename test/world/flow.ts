@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { spawnMortal } from './spawn-mortal.ts';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
 
 export interface FlowReport {
   readonly sent: number;

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { removeCgroups } from '#lab/machine/cgroups.ts';
 import { parseJournal } from '#store/journal-line.ts';
-import { removeCgroups } from './cgroups.ts';
 import { ip, namespacesWith } from './namespaces.ts';
 
 /*

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { spawnMortal } from './spawn-mortal.ts';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
 
 /** For 10 ms, ping(8) waits some 17. */
 const INTERVAL_SECONDS = '0.008';

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { spawnMortal } from './spawn-mortal.ts';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
 
 const PORT = 9009;
 const GROUP_IPV4 = '239.9.9.9';

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { spawnMortal } from './spawn-mortal.ts';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
 
 const PORT = 7;
 /** The first packet may wait for ARP, which is asked again after a second. */

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseView } from '#agent/view-format.ts';
+import { MortalDaemon } from '#lab/machine/mortal-daemon.ts';
+import { until } from '#lab/until.ts';
 import {
   call,
   callOk,
@@ -11,7 +12,6 @@ import {
   type Reply,
   type StatusJson,
 } from './api.ts';
-import { Daemon } from './daemon.ts';
 import {
   directoryOf,
   overlaysOf,
@@ -39,8 +39,8 @@ export class World {
   readonly directory = directoryOf(this.prefix);
   readonly controllerRoot = path.join(this.directory, 'controller');
   readonly controllerSocket = path.join(this.controllerRoot, 'run/weft/controller.sock');
-  readonly controller: Daemon;
-  readonly agents: ReadonlyMap<string, Daemon>;
+  readonly controller: MortalDaemon;
+  readonly agents: ReadonlyMap<string, MortalDaemon>;
 
   constructor({ program, hosts, wrap = () => [] }: WorldOptions) {
     removeLeftovers();
@@ -55,7 +55,7 @@ export class World {
       ...[process.execPath, program, 'controller', '--root', this.controllerRoot],
     ]);
     const inside = (host: string) => ['nsenter', `--net=/run/netns/${this.prefix}-${host}`];
-    const agents = hosts.map((host): [string, Daemon] => {
+    const agents = hosts.map((host): [string, MortalDaemon] => {
       mkdirSync(this.rootOf(host));
       const flags = ['--root', this.rootOf(host), '--name', host, '--underlay', 'eth0'];
       const command = [process.execPath, program, 'agent', ...flags];
@@ -65,7 +65,7 @@ export class World {
     this.agents = new Map(agents);
   }
 
-  agent(host: string): Daemon {
+  agent(host: string): MortalDaemon {
     return this.agents.get(host)!;
   }
 
@@ -183,29 +183,11 @@ export class World {
     removeWorld(this.prefix);
   }
 
-  private daemon(name: string, command: readonly string[]): Daemon {
-    return new Daemon(command, path.join(this.directory, `${name}.log`), { CRASH_PLAN: this.planOf(name) });
+  private daemon(name: string, command: readonly string[]): MortalDaemon {
+    return new MortalDaemon(command, path.join(this.directory, `${name}.log`), {
+      CRASH_PLAN: this.planOf(name),
+    });
   }
 }
 
-/** A process that takes half a second to start takes fifteen where ten others want its core. */
-const LONGEST_WAIT_MS = 60_000;
-
-/** Asks again and again; what is thrown counts as not yet, and is told if it stays so. */
-export async function until(
-  what: string,
-  check: () => Promise<unknown>,
-  limitMs = LONGEST_WAIT_MS,
-  pauseMs = 20,
-): Promise<void> {
-  let last: unknown = 'it is not';
-  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(pauseMs)) {
-    try {
-      if (await check()) return;
-      last = 'it is not';
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`until ${what}: after ${limitMs / 1000} s: ${last instanceof Error ? last.message : last}`);
-}
+export { until };

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { until } from '../until.ts';
 import { CGROUPS, removeCgroups } from './cgroups.ts';
-import { Daemon } from './daemon.ts';
-import { until } from './world.ts';
+import { MortalDaemon } from './mortal-daemon.ts';
 
 const run = promisify(execFile);
 
@@ -23,7 +23,7 @@ export interface MachineOptions {
 export class Machine {
   readonly namespace: string;
   readonly directory: string;
-  private readonly init: Daemon;
+  private readonly init: MortalDaemon;
 
   constructor({ namespace, directory }: MachineOptions) {
     this.namespace = namespace;
@@ -31,7 +31,7 @@ export class Machine {
     for (const name of ['cgroup', 'etc', 'etc-work', 'weft'])
       mkdirSync(path.join(directory, name), { recursive: true });
     const apart = ['unshare', ...['--mount', '--uts', '--pid', '--fork', '--kill-child']];
-    this.init = new Daemon(
+    this.init = new MortalDaemon(
       [
         ...['nsenter', `--net=/run/netns/${namespace}`, ...apart, '--propagation', 'private'],
         ...['sh', '-uc', INIT, 'init', namespace, directory],
@@ -78,7 +78,11 @@ export class Machine {
   }
 
   /** A process of it that can be killed alone and started again, also after the next boot. */
-  daemon(name: string, command: () => readonly string[], env: Readonly<Record<string, string>> = {}): Daemon {
+  daemon(
+    name: string,
+    command: () => readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): MortalDaemon {
     return new MachineDaemon(() => this.command(...command()), path.join(this.directory, `${name}.log`), env);
   }
 
@@ -90,7 +94,7 @@ export class Machine {
 }
 
 /** Of the two processes it consists of, nsenter and who runs inside, the latter is meant. */
-class MachineDaemon extends Daemon {
+class MachineDaemon extends MortalDaemon {
   override get pid(): number {
     return childrenOf(super.pid)[0] ?? super.pid;
   }

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { spawnMortal } from './spawn-mortal.ts';
 
-/** A `weft controller` or `weft agent` that a test starts, kills and starts again. */
-export class Daemon {
+/** A daemon that ends with this process, however that ends, and can be killed and started again. */
+export class MortalDaemon {
   readonly log: string;
   private readonly command: () => readonly string[];
   private readonly env: Readonly<Record<string, string>>;

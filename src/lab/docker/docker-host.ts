@@ -1,65 +1,62 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Daemon } from './daemon.ts';
-import {
-  busyboxProgram,
-  clientProgram,
-  composeProgram,
-  type EngineVersion,
-  engineEnvironment,
-} from './docker-engine.ts';
-import { Machine } from './machine.ts';
-import { until } from './world.ts';
+import { Machine } from '../machine/machine.ts';
+import type { MortalDaemon } from '../machine/mortal-daemon.ts';
+import { until } from '../until.ts';
+import { buildImage, IMAGE } from './busybox-image.ts';
+import type { EnginePrograms } from './engine-programs.ts';
 
 const run = promisify(execFile);
-
-/** The image that every such engine has: a static busybox, and nothing else. */
-export const IMAGE = 'busybox';
 
 export interface DockerHostOptions {
   /** The network namespace that is the host. */
   readonly namespace: string;
-  /** Where it may keep its files; it makes `docker-<namespace>` in it. */
+  /** Where it may keep its files; it makes `docker-<namespace>` in it. Not below /run or /var/lib. */
   readonly directory: string;
-  readonly version?: EngineVersion;
+  readonly programs: EnginePrograms;
   /** Of `dockerd`, beside what it takes to run here. */
   readonly flags?: readonly string[];
 }
 
 /** Known before there is an engine. */
-export const dockerSocket = ({ namespace, directory }: DockerHostOptions): string =>
+export const dockerSocket = ({
+  namespace,
+  directory,
+}: Pick<DockerHostOptions, 'namespace' | 'directory'>): string =>
   path.join(directory, `docker-${namespace}`, 'docker.sock');
 
 /** A Docker engine on a machine of its own, where it has the places that it has by default. */
 export class DockerHost {
   readonly name: string;
   readonly directory: string;
-  readonly version: EngineVersion;
   /** For clients anywhere; on the machine there is /run/docker.sock too. */
   readonly socket: string;
   readonly machine: Machine;
-  readonly daemon: Daemon;
+  readonly daemon: MortalDaemon;
   /** Those of its next start. */
   flags: readonly string[];
+  private readonly programs: EnginePrograms;
 
   constructor(options: DockerHostOptions) {
-    const { namespace, version = '20.10', flags = [] } = options;
+    const { namespace, programs, flags = [] } = options;
     this.name = namespace;
-    this.version = version;
+    this.programs = programs;
     this.flags = flags;
     this.socket = dockerSocket(options);
     this.directory = path.dirname(this.socket);
     this.machine = new Machine({ namespace, directory: this.directory });
-    this.daemon = this.machine.daemon('dockerd', () => this.dockerd(), engineEnvironment(version));
+    this.daemon = this.machine.daemon('dockerd', () => this.dockerd(), programs.environment);
   }
 
   /** Boots the machine, unless it is on, and starts the engine. */
   async start(): Promise<void> {
     if (!this.machine.isOn) await this.machine.boot();
     await this.startEngine();
-    if (!(await this.docker('images', '-q', IMAGE))) this.importImage();
+    if (await this.docker('images', '-q', IMAGE)) return;
+    const image = await buildImage(this.programs.busybox, path.join(this.directory, 'image.tar'));
+    await this.docker('import', image, IMAGE);
   }
 
   /** Ends the engine alone: with SIGTERM it stops its containers first, with SIGKILL they go on without it. */
@@ -83,14 +80,7 @@ export class DockerHost {
 
   /** `docker …`; what it prints, without the last line's end. Throws with what it says. */
   async docker(...words: readonly string[]): Promise<string> {
-    const { stdout } = await run(clientProgram(this.version), ['-H', `unix://${this.socket}`, ...words]);
-    return stdout.trimEnd();
-  }
-
-  /** `docker compose …` for the project in that directory. */
-  async compose(project: string, ...words: readonly string[]): Promise<string> {
-    const env = { ...process.env, DOCKER_HOST: `unix://${this.socket}` };
-    const { stdout } = await run(composeProgram, words, { cwd: project, env });
+    const { stdout } = await run(this.programs.docker, ['-H', `unix://${this.socket}`, ...words]);
     return stdout.trimEnd();
   }
 
@@ -130,19 +120,10 @@ export class DockerHost {
 
   private dockerd(): string[] {
     return [
-      ...['dockerd', '--data-root', path.join(this.directory, 'data'), '--exec-root', '/run/docker'],
-      ...['--pidfile', '/run/docker.pid', '-H', 'unix:///run/docker.sock', '-H', `unix://${this.socket}`],
+      ...[this.programs.dockerd, '--data-root', path.join(this.directory, 'data')],
+      ...['--exec-root', '/run/docker', '--pidfile', '/run/docker.pid'],
+      ...['-H', 'unix:///run/docker.sock', '-H', `unix://${this.socket}`],
       ...['--storage-driver', 'overlay2', '--cgroup-parent', `/${this.name}`, ...this.flags],
     ];
-  }
-
-  private importImage(): void {
-    const image = path.join(this.directory, 'image');
-    mkdirSync(path.join(image, 'bin'), { recursive: true });
-    execFileSync('cp', [busyboxProgram, path.join(image, 'bin/busybox')]);
-    writeFileSync(path.join(image, 'README'), 'a static busybox\n');
-    const tar = execFileSync('tar', ['-c', '-C', image, '.'], { maxBuffer: 64 << 20 });
-    const client = ['-H', `unix://${this.socket}`, 'import', '-', IMAGE];
-    execFileSync(clientProgram(this.version), client, { input: tar, stdio: 'pipe' });
   }
 }
