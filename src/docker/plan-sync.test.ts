@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import type { Id } from '#model/id.ts';
+import type { Network } from '#model/records.ts';
+import type { EngineNetwork } from './engine-api.ts';
+import type { DockerNetwork } from './network-book.ts';
+import { planSync, type SyncFacts } from './plan-sync.ts';
+import { testId, testNetwork } from './test-door.ts';
+
+const HOST: EngineNetwork = { Id: 'engine1', Name: 'host', Driver: 'host' };
+const inDocker = (Id: string, Name: string, more: Partial<EngineNetwork> = {}): EngineNetwork => ({
+  Id,
+  Name,
+  Driver: 'weft',
+  ...more,
+});
+const copy = (dockerId: string, network?: Id, more: Partial<DockerNetwork> = {}): DockerNetwork => ({
+  dockerId,
+  network,
+  subnets: [],
+  named: false,
+  words: { gateways: [] },
+  engine: 'engine1',
+  ...more,
+});
+const app = testNetwork('app', ['10.1.0.0/16']);
+
+/** All at rest, but for what is said. */
+function plan(facts: Partial<SyncFacts>) {
+  const { actions, notices } = planSync({
+    networks: [],
+    connected: true,
+    copies: [],
+    declined: [],
+    expected: new Set(),
+    ...facts,
+    docker: [HOST, ...(facts.docker ?? [])],
+  });
+  return { actions, codes: notices.map(({ code }) => code), notices };
+}
+const actionsOf = (facts: Partial<SyncFacts>) => plan(facts).actions.map(({ action }) => action);
+
+describe('a network of Weft', () => {
+  it('is made in Docker, once', () => {
+    expect(plan({ networks: [app] }).actions).toEqual([{ action: 'make', network: app }]);
+    expect(
+      actionsOf({ networks: [app], copies: [copy('d1', app.id)], docker: [inDocker('d1', 'app')] }),
+    ).toEqual([]);
+  });
+
+  it('is not made while its own maker is about to, where a user removed it, nor where it adopts a bridge', () => {
+    expect(actionsOf({ networks: [app], expected: new Set(['app']) })).toEqual([]);
+    expect(actionsOf({ networks: [app], declined: [app.id] })).toEqual([]);
+    expect(actionsOf({ networks: [{ ...app, adopts: true } as Network] })).toEqual([]);
+  });
+
+  it('does not fight for its name', () => {
+    const { actions, codes } = plan({
+      networks: [app],
+      docker: [inDocker('d1', 'app', { Driver: 'bridge' })],
+    });
+    expect([actions, codes]).toEqual([[], ['docker-name-taken']]);
+  });
+
+  it('that is gone goes from Docker, when it is certain', () => {
+    const facts = { copies: [copy('d1', testId())], docker: [inDocker('d1', 'app')] };
+    expect(actionsOf(facts)).toEqual(['remove']);
+    expect(actionsOf({ ...facts, connected: false })).toEqual([]);
+  });
+
+  it('that is gone is no longer declined, when it is certain', () => {
+    expect(actionsOf({ declined: [app.id] })).toEqual(['accept']);
+    expect(actionsOf({ declined: [app.id], connected: false })).toEqual([]);
+  });
+});
+
+describe('a network of Docker', () => {
+  const docker = [inDocker('d1', 'app')];
+
+  it('whose name is known now becomes one of Weft', () => {
+    expect(actionsOf({ copies: [copy('d1')], docker })).toEqual(['settle']);
+    // Not a second of the same name beside it.
+    expect(actionsOf({ networks: [app], copies: [copy('d1')], docker })).toEqual(['settle']);
+  });
+
+  it('that Docker does not have yet is waited for, until it was seen', () => {
+    expect(actionsOf({ copies: [copy('d1', undefined, { engine: undefined })] })).toEqual(['await']);
+    expect(
+      plan({ networks: [app], copies: [copy('d1', app.id, { engine: undefined })], docker }).actions,
+    ).toEqual([{ action: 'see', copy: copy('d1', app.id, { engine: undefined }), engine: 'engine1' }]);
+  });
+
+  it('that a user removed while no agent ran is declined', () => {
+    expect(plan({ networks: [app], copies: [copy('d1', app.id)] }).actions).toMatchObject([
+      { action: 'forget', decline: app.id },
+    ]);
+  });
+
+  it('that went with all of Docker is not: a new engine gets its networks', () => {
+    const old = copy('d1', app.id, { engine: 'engine0' });
+    const { actions } = plan({ networks: [app], copies: [old] });
+    expect(actions).toEqual([{ action: 'forget', copy: old, decline: undefined }]);
+    expect(actionsOf({ networks: [app] })).toEqual(['make']);
+  });
+
+  it('of this driver that nothing is known of is taken up again', () => {
+    expect(actionsOf({ docker })).toEqual(['recover']);
+    expect(actionsOf({ docker: [inDocker('d1', 'app', { Driver: 'bridge' })] })).toEqual([]);
+  });
+
+  it('with another name in Weft than in Docker is told of, unless its user wished so', () => {
+    const apart = testNetwork('app-2', ['10.2.0.0/16']);
+    const facts = { networks: [app, apart], copies: [copy('d1', apart.id), copy('d2', app.id)] };
+    const second = inDocker('d2', 'other', { Options: { 'weft.name': 'app' } });
+    const { notices, codes } = plan({ ...facts, docker: [...docker, second] });
+    expect(codes).toEqual(['docker-network-apart']);
+    expect(notices[0]!.next).toContain('docker network rm app');
+    expect(notices[0]!.sentence).toContain('10.1.0.0/16');
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import type { Cidr } from '#model/cidr.ts';
+import { NetworkBook } from './network-book.ts';
+import { chooseNetwork, validName } from './settle-network.ts';
+import { TestDoor, testNetwork } from './test-door.ts';
+
+describe('which network a new one of Docker is', () => {
+  const door = new TestDoor();
+  const book = new NetworkBook(door.notes);
+  const app = door.addNetwork(testNetwork('app', ['10.1.0.0/16', 'fd00:1::/64']));
+  const second = door.addNetwork(testNetwork('app-2', ['10.2.0.0/16']));
+  const choose = (name: string, ...subnets: string[]) =>
+    chooseNetwork({ door, book }, name, { dockerId: 'd1', subnets: subnets as Cidr[] });
+
+  it('is a new one where nobody has the name', () => {
+    expect(choose('db', '10.1.0.0/16')).toBe('db');
+  });
+
+  it('is the one with the same name and subnets, however they are written', () => {
+    expect(choose('APP', 'fd00:1::/64', '10.1.0.0/16')).toBe(app);
+  });
+
+  it("has a number where the name is another subnet's, the same on every host", () => {
+    expect(choose('app', '10.2.0.0/16')).toBe(second);
+    expect(choose('app', '10.3.0.0/16')).toBe('app-3');
+    expect(choose('app', '10.1.0.0/16')).toBe('app-3');
+  });
+
+  it('is not one that this Docker has already', async () => {
+    const words = { gateways: [] };
+    await book.add({
+      dockerId: 'd0',
+      network: second.id,
+      subnets: ['10.2.0.0/16' as Cidr],
+      named: true,
+      words,
+    });
+    expect(choose('app', '10.2.0.0/16')).toBe('app-3');
+  });
+
+  it('has a name that is one in DNS', () => {
+    expect(validName('my net!')).toBe('my-net-');
+    expect(validName('__x')).toBe('x');
+    expect(validName('…')).toBe('network');
+    expect(validName('x'.repeat(300))).toHaveLength(120);
+  });
+});
