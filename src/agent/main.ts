@@ -8,6 +8,7 @@ import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { missingKernelFeatures } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
+import { portHolder } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
@@ -148,6 +149,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     controllerAddress: config.controller,
     resolveNamespace,
     inspectBridge,
+    portHolder,
     observe: (bridges) => kernel.observe({ ...scopeOf(state), bridges }),
     planNow: async (reset) =>
       planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),

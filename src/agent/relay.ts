@@ -1,5 +1,9 @@
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
-import { ControllerService, type HelloResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import {
+  ControllerService,
+  type HelloResponse,
+  type PublishPortRequest,
+} from '#api/gen/weft/v1/controller_pb.ts';
 import type { Clients } from '#transport/client.ts';
 
 /**
@@ -10,6 +14,7 @@ export function relayRoutes(
   router: ConnectRouter,
   { controller }: Clients,
   hello: () => HelloResponse,
+  checkPort: (request: PublishPortRequest) => Promise<void>,
 ): void {
   router.service(ControllerService, {
     hello,
@@ -20,6 +25,11 @@ export function relayRoutes(
     removePeer: relay(controller.removePeer),
     removeHost: relay(controller.removeHost),
     evictHost: relay(controller.evictHost),
+    publishPort: async (request) => {
+      await checkPort(request);
+      return relay(controller.publishPort)(request);
+    },
+    unpublishPort: relay(controller.unpublishPort),
     auditAddresses: relay(controller.auditAddresses),
     repairAddresses: relay(controller.repairAddresses),
     listRecords: relay(controller.listRecords),

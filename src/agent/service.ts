@@ -24,6 +24,7 @@ import type { Endpoint, Network } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { type AdoptionParts, adoptBridge, disownAll, disownBridge } from './adopt.ts';
+import { checkPort, type PortParts } from './check-port.ts';
 import type { Engine } from './engine.ts';
 import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
@@ -35,7 +36,7 @@ import { currentStatus } from './report.ts';
 const NAMED_NAMESPACES = '/run/netns/';
 
 /** What the local socket needs besides the core. */
-export interface ServiceParts extends AdoptionParts {
+export interface ServiceParts extends AdoptionParts, PortParts {
   readonly controllerAddress: string;
   readonly metrics: AgentMetrics;
   /** Opens a namespace given by name, path or pid, once. */
@@ -61,7 +62,12 @@ export function agentRoutes(parts: ServiceParts) {
         return create(ResetResponseSchema, { plan });
       },
     });
-    relayRoutes(router, parts.operator, () => hello(parts));
+    relayRoutes(
+      router,
+      parts.operator,
+      () => hello(parts),
+      (request) => checkPort(parts, request),
+    );
   };
 }
 

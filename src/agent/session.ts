@@ -78,13 +78,10 @@ function restRemoved(state: AgentState, change: Change): void {
 }
 
 const recordsIn = ({ view }: AgentState, network: Id) => {
-  const { blocks, endpoints, adoptions, peers } = view.inNetwork(network);
+  const { blocks, endpoints, adoptions, peers, exposures, publications } = view.inNetwork(network);
   return [
     { kind: 'network' as const, id: network },
-    ...blocks.values(),
-    ...endpoints.values(),
-    ...adoptions.values(),
-    ...peers.values(),
+    ...[blocks, endpoints, adoptions, peers, exposures, publications].flatMap((each) => [...each.values()]),
   ];
 };
 

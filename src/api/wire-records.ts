@@ -17,6 +17,7 @@ import {
   RECORD_KINDS,
   type Station,
   type StoredRecord,
+  TRANSPORTS,
   UNDERLAY_FAMILIES,
 } from '#model/records.ts';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
@@ -152,6 +153,20 @@ const peerSchema = z.object({
   endpoints: z.array(z.object({ mac: text(parseMac), addresses: z.array(ip).max(2) })).max(MAX_STATIONS),
 });
 
+const exposureSchema = z.object({ id, network: id, host: id });
+
+const publicationSchema = z.object({
+  id,
+  network: id,
+  endpoint: id,
+  host: id,
+  protocol: z.enum(TRANSPORTS),
+  hostAddress: ip.optional(),
+  hostPort: port,
+  port,
+  relayPort: port,
+});
+
 const SCHEMAS = {
   host: hostSchema,
   network: networkSchema,
@@ -159,6 +174,8 @@ const SCHEMAS = {
   endpoint: endpointSchema,
   adoption: adoptionSchema,
   peer: peerSchema,
+  exposure: exposureSchema,
+  publication: publicationSchema,
 };
 
 /** Reads a plain object as the record of that kind, or throws {@link WireError}. */

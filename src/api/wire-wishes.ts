@@ -11,13 +11,17 @@ import type {
   DetachEndpointRequest,
   DisownBridgeRequest,
   EvictHostRequest,
+  ExposeNetworkRequest,
+  HideNetworkRequest,
   PublishEndpointRequest,
+  PublishPortRequest,
   PublishStationsRequest,
   RegisterHostRequest,
   RemoveHostRequest,
   RemoveNetworkRequest,
   RemovePeerRequest,
   ReturnBlocksRequest,
+  UnpublishPortRequest,
 } from './gen/weft/v1/controller_pb.ts';
 import { parseRecord, parseStations, WireError } from './wire-records.ts';
 
@@ -85,6 +89,33 @@ export const wishFromWire = {
     wish: 'remove-peer',
     network,
     peer,
+  }),
+
+  publishPort: ({ endpoint, network, mapping }: PublishPortRequest): WishNamed<'publish-port'> => ({
+    wish: 'publish-port',
+    endpoint,
+    network,
+    mapping,
+  }),
+
+  unpublishPort: ({ endpoint, network, mapping }: UnpublishPortRequest): WishNamed<'unpublish-port'> => ({
+    wish: 'unpublish-port',
+    endpoint,
+    network,
+    mapping,
+  }),
+
+  exposeNetwork: ({ network, host, allowOverlap }: ExposeNetworkRequest): WishNamed<'expose-network'> => ({
+    wish: 'expose-network',
+    network,
+    host,
+    allowOverlap,
+  }),
+
+  hideNetwork: ({ network, host }: HideNetworkRequest): WishNamed<'hide-network'> => ({
+    wish: 'hide-network',
+    network,
+    host,
   }),
 
   attachEndpoint: ({

@@ -6,6 +6,7 @@ import { hostCommand } from './command/host.ts';
 import { ipamCommand } from './command/ipam.ts';
 import { lookCommands } from './command/look.ts';
 import { networkCommand } from './command/network.ts';
+import { outsideCommands } from './command/outside.ts';
 import { peerCommand } from './command/peer.ts';
 import { agentCommand, controllerCommand } from './command/run.ts';
 import { EXIT_CODES } from './exit-code.ts';
@@ -46,6 +47,7 @@ export function buildProgram(world: World, lab: Command): Command {
     hostCommand(world),
     peerCommand(world),
     ipamCommand(world),
+    ...outsideCommands(world),
   ])
     program.addCommand(command);
   program.commandsGroup('Look:');

@@ -44,6 +44,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'attach-endpoint':
     case 'adopt-bridge':
     case 'disown-bridge':
+    case 'expose-network':
+    case 'hide-network':
       return nameOfHost(wish.host, snapshot);
     case 'publish-endpoint':
       return nameOfHost(wish.endpoint.host, snapshot);
@@ -63,6 +65,8 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
     case 'remove-peer':
     case 'free-block':
     case 'repair-addresses':
+    case 'publish-port':
+    case 'unpublish-port':
       return undefined;
   }
 }

@@ -71,11 +71,13 @@ export function continueFollow(
 
 const putIfThere = (record: StoredRecord | undefined): Change[] => (record ? [put(record)] : []);
 
-/** Endpoints, blocks and adopted bridges decide who takes part where; nothing else changes what a host must know about. */
+/** Endpoints, blocks, adopted bridges and exposures decide who takes part where; nothing else changes what a host must know about. */
 const movesInterest = ({ before, after }: Touched, { host, networks }: Session): boolean =>
   [before, after].some(
     (record) =>
-      (record?.kind === 'endpoint' || record?.kind === 'block' || record?.kind === 'adoption') &&
+      record !== undefined &&
+      'host' in record &&
+      record.kind !== 'publication' &&
       (record.host === host || networks.has(record.network)),
   );
 
@@ -109,7 +111,7 @@ function hostsOf(snapshot: SnapshotView, host: Id, networks: ReadonlySet<Id>): S
 }
 
 function recordsOfNetwork(snapshot: SnapshotView, network: Id, host: Id): StoredRecord[] {
-  const { blocks, endpoints, adoptions, peers } = snapshot.inNetwork(network);
+  const { blocks, endpoints, adoptions, peers, exposures, publications } = snapshot.inNetwork(network);
   const own = [...blocks.values()].filter((block) => block.host === host);
-  return [...own, ...endpoints.values(), ...adoptions.values(), ...peers.values()];
+  return [own, endpoints, adoptions, peers, exposures, publications].flatMap((each) => [...each.values()]);
 }

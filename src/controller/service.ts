@@ -69,6 +69,12 @@ export function controllerRoutes(engine: Engine, store: Store) {
         answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
       adoptBridge: (request, context) => answer(wishFromWire.adoptBridge(request), request.dryRun, context),
       disownBridge: (request, context) => answer(wishFromWire.disownBridge(request), request.dryRun, context),
+      publishPort: (request, context) => answer(wishFromWire.publishPort(request), request.dryRun, context),
+      unpublishPort: (request, context) =>
+        answer(wishFromWire.unpublishPort(request), request.dryRun, context),
+      exposeNetwork: (request, context) =>
+        answer(wishFromWire.exposeNetwork(request), request.dryRun, context),
+      hideNetwork: (request, context) => answer(wishFromWire.hideNetwork(request), request.dryRun, context),
       publishStations: (request, context) => answer(wishFromWire.publishStations(request), false, context),
       auditAddresses: (_, context) => audit(engine, store, principalOf(context)),
       repairAddresses: ({ dryRun }, context) => answer(wishFromWire.repairAddresses(), dryRun, context),

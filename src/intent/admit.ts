@@ -12,9 +12,12 @@ import { createNetwork } from './create-network.ts';
 import { detachEndpoint } from './detach-endpoint.ts';
 import { disownBridge } from './disown-bridge.ts';
 import { evictHost } from './evict-host.ts';
+import { exposeNetwork } from './expose-network.ts';
 import { freeBlock } from './free-block.ts';
+import { hideNetwork } from './hide-network.ts';
 import type { Pools } from './pools.ts';
 import { publishEndpoint } from './publish-endpoint.ts';
+import { publishPort } from './publish-port.ts';
 import { publishStations } from './publish-stations.ts';
 import { registerHost } from './register-host.ts';
 import { removeHost } from './remove-host.ts';
@@ -22,6 +25,7 @@ import { removeNetwork } from './remove-network.ts';
 import { removePeer } from './remove-peer.ts';
 import { repairAddresses } from './repair-addresses.ts';
 import { returnBlocks } from './return-blocks.ts';
+import { unpublishPort } from './unpublish-port.ts';
 
 export interface AdmitOptions {
   readonly pools: Pools;
@@ -71,6 +75,14 @@ export function admit(
       return publishEndpoint(wish, snapshot);
     case 'detach-endpoint':
       return detachEndpoint(wish, snapshot);
+    case 'publish-port':
+      return publishPort(wish, snapshot, chance);
+    case 'unpublish-port':
+      return unpublishPort(wish, snapshot);
+    case 'expose-network':
+      return exposeNetwork(wish, snapshot, chance);
+    case 'hide-network':
+      return hideNetwork(wish, snapshot);
     case 'adopt-bridge':
       return adoptBridge(wish, snapshot, chance, options.pools);
     case 'disown-bridge':

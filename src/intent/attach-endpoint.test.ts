@@ -226,7 +226,7 @@ describe('fields that are refused', () => {
   it.each(['podman', '', 'toString'])('runtime %j', (runtime) => {
     expect(refusals({ runtime })).toEqual([
       'invalid',
-      `runtime "${runtime}": is not known; choose one of netns and docker`,
+      `runtime "${runtime}": is not known; choose one of netns, docker and host`,
     ]);
   });
 

@@ -7,6 +7,7 @@ import type { DetachEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { giveBack } from './exceptions.ts';
 import { complete, noFaults } from './faults.ts';
+import { publicationsOf } from './publications.ts';
 import { readWholeNumber } from './read-field.ts';
 
 /**
@@ -24,7 +25,14 @@ export function detachEndpoint(wish: DetachEndpoint, snapshot: SnapshotView): Ad
   if (!endpoint) return admitted([]);
   return endpoint.generation > meant.generation
     ? admitted([], endpoint, [noticeOfNewer(endpoint, meant.generation)])
-    : admitted([remove(endpoint), ...giveBack(snapshot, [endpoint]).map(put)], endpoint);
+    : admitted(
+        [
+          remove(endpoint),
+          ...publicationsOf(snapshot, endpoint).map(remove),
+          ...giveBack(snapshot, [endpoint]).map(put),
+        ],
+        endpoint,
+      );
 }
 
 const noticeOfNewer = (endpoint: Endpoint, generation: number): Notice => ({

@@ -21,6 +21,8 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
   const host: Host = { ...found.host, epoch: found.host.epoch + 1 };
   const endpoints = [...snapshot.endpoints.on(host.id)];
   const adoptions = [...snapshot.adoptions.values()].filter((adoption) => adoption.host === host.id);
+  const exposures = [...snapshot.exposures.values()].filter((exposure) => exposure.host === host.id);
+  const publications = [...snapshot.publications.values()].filter((each) => each.host === host.id);
   const blocks = [...snapshot.blocks.values()].filter((block) => block.host === host.id && isInUse(block));
   const others = giveBack(snapshot, endpoints).filter((block) => block.host !== host.id);
   const retired = snapshot.revision + 1;
@@ -29,6 +31,8 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
       put(host),
       ...endpoints.map(remove),
       ...adoptions.map(remove),
+      ...exposures.map(remove),
+      ...publications.map(remove),
       ...others.map(put),
       ...blocks.map((block) => put({ ...block, retired })),
     ],

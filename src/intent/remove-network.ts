@@ -32,6 +32,7 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
   }
   const found = complete(faults, { network, records });
   if (isRejection(found)) return found;
-  const changes = [...found.records.blocks.values(), found.network].map(remove);
+  const { blocks, exposures } = found.records;
+  const changes = [...blocks.values(), ...exposures.values(), found.network].map(remove);
   return admitted(changes, found.network);
 }

@@ -5,7 +5,7 @@ import type { HostFacts } from '#model/records.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
 import { destinationOf, dumpMainRoutes } from './route.ts';
-import { takenUdpPorts } from './udp-ports.ts';
+import { takenUdpPorts } from './taken-ports.ts';
 import type { Underlay } from './underlay.ts';
 
 /** What admission must know of this host, read now. */

@@ -9,7 +9,7 @@ import type { Vni } from './vni.ts';
  * The records that the store keeps: what the cluster *wishes*. Plain frozen data, told apart by `kind`.
  * (The design's Record; named so because TypeScript has a `Record` of its own.)
  */
-export type StoredRecord = Host | Network | Block | Endpoint | Adoption | Peer;
+export type StoredRecord = Host | Network | Block | Endpoint | Adoption | Peer | Exposure | Publication;
 export type RecordKind = StoredRecord['kind'];
 export type RecordOf<K extends RecordKind> = Extract<StoredRecord, { kind: K }>;
 
@@ -20,6 +20,8 @@ export const RECORD_KINDS: readonly RecordKind[] = [
   'endpoint',
   'adoption',
   'peer',
+  'exposure',
+  'publication',
 ];
 /** Raised when the shape of a stored record changes in a way that an older program cannot read. */
 export const RECORD_SCHEMA = 1;
@@ -155,8 +157,9 @@ export interface Endpoint {
   readonly generation: number;
 }
 
-export type EndpointRuntime = 'netns' | 'docker';
-export const ENDPOINT_RUNTIMES: readonly EndpointRuntime[] = ['netns', 'docker'];
+/** `host`: the host itself, by an {@link Exposure}. */
+export type EndpointRuntime = 'netns' | 'docker' | 'host';
+export const ENDPOINT_RUNTIMES: readonly EndpointRuntime[] = ['netns', 'docker', 'host'];
 
 /** A bridge of a host that something else owns (Docker, libvirt), joined to a network. One a host and network. */
 export interface Adoption {
@@ -197,6 +200,35 @@ export interface Peer {
 export interface PeerEndpoint {
   readonly mac: Mac;
   readonly addresses: readonly Ip[];
+}
+
+/** A host takes part in a network itself: its agent gives it an endpoint of runtime `host`. One a host and network. */
+export interface Exposure {
+  readonly kind: 'exposure';
+  readonly id: Id;
+  readonly network: Id;
+  readonly host: Id;
+}
+
+export type Transport = 'tcp' | 'udp';
+export const TRANSPORTS: readonly Transport[] = ['tcp', 'udp'];
+
+/** A port of an endpoint that is reached by a port of its host. Goes with the endpoint. */
+export interface Publication {
+  readonly kind: 'publication';
+  readonly id: Id;
+  readonly network: Id;
+  readonly endpoint: Id;
+  /** Where the endpoint is. */
+  readonly host: Id;
+  readonly protocol: Transport;
+  /** Of the host, to which it is limited. */
+  readonly hostAddress?: Ip;
+  readonly hostPort: number;
+  /** The endpoint's own. */
+  readonly port: number;
+  /** Between the two the network's namespace knows it by this port: nobody else in the network has it. */
+  readonly relayPort: number;
 }
 
 /** Where a record lives in the store; ids are unique across kinds. */

@@ -2,17 +2,20 @@ import { EndpointTable, type PackedEndpoints } from './endpoint-table.ts';
 import type { Id } from './id.ts';
 import { foldName } from './name.ts';
 import type { NetworkEndpoints } from './network-endpoints.ts';
-import type {
-  Adoption,
-  Block,
-  Change,
-  Endpoint,
-  Host,
-  Network,
-  Peer,
-  RecordRef,
-  Revision,
-  StoredRecord,
+import {
+  type Adoption,
+  type Block,
+  type Change,
+  type Endpoint,
+  type Exposure,
+  type Host,
+  type Network,
+  type Peer,
+  type Publication,
+  RECORD_KINDS,
+  type RecordRef,
+  type Revision,
+  type StoredRecord,
 } from './records.ts';
 
 /** The records of one network, with the look-ups that admission and planning ask for. */
@@ -23,7 +26,9 @@ export interface NetworkRecords {
   readonly endpointByMac: NetworkEndpoints['byMac'];
   readonly adoptions: ReadonlyMap<Id, Adoption>;
   readonly peers: ReadonlyMap<Id, Peer>;
-  /** Endpoints and adopted bridges that a host has here; a host without any is not in the map. */
+  readonly exposures: ReadonlyMap<Id, Exposure>;
+  readonly publications: ReadonlyMap<Id, Publication>;
+  /** Endpoints, adopted bridges and exposures that a host has here; a host without any is not in the map. */
   readonly endpointCount: ReadonlyMap<Id, number>;
 }
 
@@ -31,6 +36,8 @@ interface MutableNetworkRecords extends NetworkRecords {
   blocks: Map<Id, Block>;
   adoptions: Map<Id, Adoption>;
   peers: Map<Id, Peer>;
+  exposures: Map<Id, Exposure>;
+  publications: Map<Id, Publication>;
   endpointCount: Map<Id, number>;
 }
 
@@ -41,6 +48,8 @@ const emptyNetworkRecords = (endpoints: NetworkEndpoints): MutableNetworkRecords
   endpointByMac: endpoints.byMac,
   adoptions: new Map(),
   peers: new Map(),
+  exposures: new Map(),
+  publications: new Map(),
   endpointCount: new Map(),
 });
 
@@ -74,6 +83,8 @@ export class Snapshot {
   readonly endpoints = new EndpointTable();
   readonly adoptions = new Map<Id, Adoption>();
   readonly peers = new Map<Id, Peer>();
+  readonly exposures = new Map<Id, Exposure>();
+  readonly publications = new Map<Id, Publication>();
   private readonly hostsByName = new Map<string, Id>();
   private readonly networksByName = new Map<string, Id>();
   private readonly byNetwork = new Map<Id, MutableNetworkRecords>();
@@ -119,6 +130,8 @@ export class Snapshot {
     yield* this.blocks.values();
     yield* this.adoptions.values();
     yield* this.peers.values();
+    yield* this.exposures.values();
+    yield* this.publications.values();
   }
 
   /** Applies changes in order; deleting the absent is nothing. The revision must not fall. */
@@ -138,13 +151,12 @@ export class Snapshot {
   }
 
   clear(): void {
-    for (const table of [this.hosts, this.networks, this.blocks, this.endpoints, this.adoptions, this.peers])
-      table.clear();
+    for (const kind of RECORD_KINDS) this.table(kind).clear();
     for (const index of [this.hostsByName, this.networksByName, this.byNetwork]) index.clear();
     this.revision = 0;
   }
 
-  private table(kind: StoredRecord['kind']): Pick<Map<Id, StoredRecord>, 'get'> {
+  private table(kind: StoredRecord['kind']): Pick<Map<Id, StoredRecord>, 'get' | 'clear'> {
     const tables = {
       host: this.hosts,
       network: this.networks,
@@ -152,6 +164,8 @@ export class Snapshot {
       endpoint: this.endpoints,
       adoption: this.adoptions,
       peer: this.peers,
+      exposure: this.exposures,
+      publication: this.publications,
     };
     return tables[kind];
   }
@@ -183,6 +197,15 @@ export class Snapshot {
       case 'peer':
         this.peers.set(record.id, record);
         this.recordsOf(record.network).peers.set(record.id, record);
+        return;
+      case 'exposure':
+        this.exposures.set(record.id, record);
+        this.recordsOf(record.network).exposures.set(record.id, record);
+        countMember(this.recordsOf(record.network), record.host, 1);
+        return;
+      case 'publication':
+        this.publications.set(record.id, record);
+        this.recordsOf(record.network).publications.set(record.id, record);
     }
   }
 
@@ -220,6 +243,20 @@ export class Snapshot {
       case 'peer': {
         const peer = take(this.peers, id);
         if (peer) this.leave(peer, (records) => records.peers.delete(id));
+        return;
+      }
+      case 'exposure': {
+        const exposure = take(this.exposures, id);
+        if (exposure)
+          this.leave(exposure, (records) => {
+            records.exposures.delete(id);
+            countMember(records, exposure.host, -1);
+          });
+        return;
+      }
+      case 'publication': {
+        const publication = take(this.publications, id);
+        if (publication) this.leave(publication, (records) => records.publications.delete(id));
       }
     }
   }
@@ -239,8 +276,8 @@ export class Snapshot {
   ): void {
     const records = this.recordsOf(network);
     forget(records);
-    if (records.blocks.size + records.endpoints.size + records.adoptions.size + records.peers.size > 0)
-      return;
+    const { blocks, endpoints, adoptions, peers, exposures, publications } = records;
+    if ([blocks, endpoints, adoptions, peers, exposures, publications].some(({ size }) => size > 0)) return;
     this.byNetwork.delete(network);
     this.endpoints.forget(network);
   }

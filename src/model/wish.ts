@@ -23,7 +23,11 @@ export type Wish =
   | RepairAddresses
   | AdoptBridge
   | DisownBridge
-  | PublishStations;
+  | PublishStations
+  | PublishPort
+  | UnpublishPort
+  | ExposeNetwork
+  | HideNetwork;
 
 /** An agent says who and where its host is. The same host again with other facts is an update. */
 export interface RegisterHost {
@@ -194,4 +198,38 @@ export interface PublishStations {
   readonly wish: 'publish-stations';
   readonly adoption: Id;
   readonly stations: readonly Station[];
+}
+
+/** A port of an endpoint is reached by a port of its host. The same again changes nothing. */
+export interface PublishPort {
+  readonly wish: 'publish-port';
+  /** Name or id. */
+  readonly endpoint: string;
+  /** Name or id; narrows a name that several networks know. */
+  readonly network?: string;
+  /** `[HOSTIP:]PORT:PORT[/tcp|/udp]` */
+  readonly mapping: string;
+}
+
+/** Without a mapping all of the endpoint's. The absent is a rejection. */
+export interface UnpublishPort extends Omit<PublishPort, 'wish'> {
+  readonly wish: 'unpublish-port';
+}
+
+/** The host takes part in the network itself. Idempotent. */
+export interface ExposeNetwork {
+  readonly wish: 'expose-network';
+  /** Name or id. */
+  readonly network: string;
+  /** Name or id. */
+  readonly host: string;
+  /** Although the host routes its subnet elsewhere. */
+  readonly allowOverlap: boolean;
+}
+
+/** The absent is a rejection. */
+export interface HideNetwork {
+  readonly wish: 'hide-network';
+  readonly network: string;
+  readonly host: string;
 }

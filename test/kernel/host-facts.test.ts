@@ -6,7 +6,7 @@ import { add } from '#kernel/contract-stage.ts';
 import { exampleNetwork } from '#kernel/example-network.ts';
 import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
 import { missingKernelFeatures } from '#kernel/kernel-features.ts';
-import { takenUdpPorts } from '#kernel/udp-ports.ts';
+import { takenUdpPorts } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
 import { LINK_GROUP } from '#model/own.ts';

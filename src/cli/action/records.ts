@@ -1,6 +1,15 @@
 import type { Client } from '@connectrpc/connect';
 import type { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Adoption, Block, Endpoint, Host, Network, Peer } from '#api/gen/weft/v1/records_pb.ts';
+import type {
+  Adoption,
+  Block,
+  Endpoint,
+  Exposure,
+  Host,
+  Network,
+  Peer,
+  Publication,
+} from '#api/gen/weft/v1/records_pb.ts';
 import type { RecordKind } from '#model/records.ts';
 import { notFound } from '../cli-error.ts';
 import type { CallOptions } from '../session.ts';
@@ -14,6 +23,8 @@ export interface Records {
   readonly endpoints: readonly Endpoint[];
   readonly adoptions: readonly Adoption[];
   readonly peers: readonly Peer[];
+  readonly exposures: readonly Exposure[];
+  readonly publications: readonly Publication[];
 }
 
 export async function readRecords(
@@ -34,6 +45,8 @@ export async function readRecords(
     endpoints: of('endpoint').sort(byName),
     adoptions: of('adoption'),
     peers: of('peer').sort(byName),
+    exposures: of('exposure'),
+    publications: of('publication'),
   };
 }
 

@@ -12,6 +12,8 @@ export function snapshotOf({
   endpoints,
   adoptions,
   peers,
+  exposures,
+  publications,
 }: Records): SnapshotView {
   const read = (kind: RecordKind, messages: readonly object[]): StoredRecord[] =>
     messages.flatMap((message) => tryRead(kind, message));
@@ -22,6 +24,8 @@ export function snapshotOf({
     ...read('endpoint', endpoints),
     ...read('adoption', adoptions),
     ...read('peer', peers),
+    ...read('exposure', exposures),
+    ...read('publication', publications),
   ];
   return new Snapshot(records, Number(revision));
 }

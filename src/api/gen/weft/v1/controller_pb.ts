@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIItUDChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cEIKCghfZ2F0ZXdheSLRAQoUQ2hhbmdlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESEQoEcG9ydBgDIAEoAUgBiAEBEhAKA210dRgEIAEoAUgCiAEBEhAKA3R0bBgFIAEoAUgDiAEBEg0KBWZvcmNlGAYgASgIEg8KB2RyeV9ydW4YByABKAgSEgoFZ3JvdXAYCCABKAlIBIgBAUIHCgVfbW9kZUIHCgVfcG9ydEIGCgRfbXR1QgYKBF90dGxCCAoGX2dyb3VwIjgKFFJlbW92ZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIyChFSZW1vdmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMQoQRXZpY3RIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiFwoVQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Ik4KFkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIgoIZmluZGluZ3MYAiADKAsyEC53ZWZ0LnYxLkZpbmRpbmciRwoHRmluZGluZxIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJEg4KBnJlcGFpchgDIAEoCRIMCgRuZXh0GAQgASgJIikKFlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QSDwoHZHJ5X3J1bhgBIAEoCCLNAQoTUmVnaXN0ZXJIb3N0UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHVuZGVybGF5GAMgAygJEjgKBmxhYmVscxgEIAMoCzIoLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdC5MYWJlbHNFbnRyeRIhCgVmYWN0cxgFIAEoCzISLndlZnQudjEuSG9zdEZhY3RzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihAIKFUF0dGFjaEVuZHBvaW50UmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHcnVudGltZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoJaW50ZXJmYWNlGAUgASgJSACIAQESEQoEbmFtZRgGIAEoCUgBiAEBEg8KB2FsaWFzZXMYByADKAkSEAoDbWFjGAggASgJSAKIAQESEQoJYWRkcmVzc2VzGAkgAygJEg8KB2RyeV9ydW4YCiABKAgSFAoMbmV3X2Jsb2NrX2luGAsgAygJQgwKCl9pbnRlcmZhY2VCBwoFX25hbWVCBgoEX21hYyI9ChZQdWJsaXNoRW5kcG9pbnRSZXF1ZXN0EiMKCGVuZHBvaW50GAEgASgLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiqAEKDFdpc2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdzdWJqZWN0GAIgASgLMg8ud2VmdC52MS5SZWNvcmQSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlEiAKB2NoYW5nZXMYBCADKAsyDy53ZWZ0LnYxLkNoYW5nZRIgCgVwbGFucxgFIAMoCzIRLndlZnQudjEuSG9zdFBsYW4iSAoISG9zdFBsYW4SDAoEaG9zdBgBIAEoCRIgCgVzdGVwcxgCIAMoCzIRLndlZnQudjEuUGxhblN0ZXASDAoEbG9zcxgDIAEoCSIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMpsMChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNQ2hhbmdlTmV0d29yaxIdLndlZnQudjEuQ2hhbmdlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1SZW1vdmVOZXR3b3JrEh0ud2VmdC52MS5SZW1vdmVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZUhvc3QSGi53ZWZ0LnYxLlJlbW92ZUhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPQoJRXZpY3RIb3N0Ehkud2VmdC52MS5FdmljdEhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USUQoOQXVkaXRBZGRyZXNzZXMSHi53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVxdWVzdBofLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXNwb25zZRJJCg9SZXBhaXJBZGRyZXNzZXMSHy53ZWZ0LnYxLlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJICgtMaXN0UmVjb3JkcxIbLndlZnQudjEuTGlzdFJlY29yZHNSZXF1ZXN0Ghwud2VmdC52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlElEKDkxpc3RIb3N0U3RhdHVzEh4ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1JlcXVlc3QaHy53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVzcG9uc2USOQoHQWRkUGVlchIXLndlZnQudjEuQWRkUGVlclJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVQZWVyEhoud2VmdC52MS5SZW1vdmVQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoRW5kcG9pbnQSHy53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLQWRvcHRCcmlkZ2USGy53ZWZ0LnYxLkFkb3B0QnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDERpc293bkJyaWRnZRIcLndlZnQudjEuRGlzb3duQnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hTdGF0aW9ucxIfLndlZnQudjEuUHVibGlzaFN0YXRpb25zUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIItUDChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cEIKCghfZ2F0ZXdheSLRAQoUQ2hhbmdlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESEQoEcG9ydBgDIAEoAUgBiAEBEhAKA210dRgEIAEoAUgCiAEBEhAKA3R0bBgFIAEoAUgDiAEBEg0KBWZvcmNlGAYgASgIEg8KB2RyeV9ydW4YByABKAgSEgoFZ3JvdXAYCCABKAlIBIgBAUIHCgVfbW9kZUIHCgVfcG9ydEIGCgRfbXR1QgYKBF90dGxCCAoGX2dyb3VwIjgKFFJlbW92ZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIyChFSZW1vdmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMQoQRXZpY3RIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiFwoVQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Ik4KFkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIgoIZmluZGluZ3MYAiADKAsyEC53ZWZ0LnYxLkZpbmRpbmciRwoHRmluZGluZxIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJEg4KBnJlcGFpchgDIAEoCRIMCgRuZXh0GAQgASgJIikKFlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QSDwoHZHJ5X3J1bhgBIAEoCCLNAQoTUmVnaXN0ZXJIb3N0UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHVuZGVybGF5GAMgAygJEjgKBmxhYmVscxgEIAMoCzIoLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdC5MYWJlbHNFbnRyeRIhCgVmYWN0cxgFIAEoCzISLndlZnQudjEuSG9zdEZhY3RzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihAIKFUF0dGFjaEVuZHBvaW50UmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHcnVudGltZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoJaW50ZXJmYWNlGAUgASgJSACIAQESEQoEbmFtZRgGIAEoCUgBiAEBEg8KB2FsaWFzZXMYByADKAkSEAoDbWFjGAggASgJSAKIAQESEQoJYWRkcmVzc2VzGAkgAygJEg8KB2RyeV9ydW4YCiABKAgSFAoMbmV3X2Jsb2NrX2luGAsgAygJQgwKCl9pbnRlcmZhY2VCBwoFX25hbWVCBgoEX21hYyI9ChZQdWJsaXNoRW5kcG9pbnRSZXF1ZXN0EiMKCGVuZHBvaW50GAEgASgLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiagoSUHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsibAoUVW5wdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJdChRFeHBvc2VOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSFQoNYWxsb3dfb3ZlcmxhcBgDIAEoCBIPCgdkcnlfcnVuGAQgASgIIkQKEkhpZGVOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiJICghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcBIMCgRsb3NzGAMgASgJIiwKCFBsYW5TdGVwEhAKCGNvbW1hbmRzGAEgAygJEg4KBnJlYXNvbhgCIAEoCSIjChJMaXN0UmVjb3Jkc1JlcXVlc3QSDQoFa2luZHMYASADKAkiSQoTTGlzdFJlY29yZHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdyZWNvcmRzGAIgAygLMg8ud2VmdC52MS5SZWNvcmQiFwoVTGlzdEhvc3RTdGF0dXNSZXF1ZXN0InQKFkxpc3RIb3N0U3RhdHVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSJgoFaG9zdHMYAiADKAsyFy53ZWZ0LnYxLlJlcG9ydGVkU3RhdHVzEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZSJgCg5SZXBvcnRlZFN0YXR1cxIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAiABKAQSEQoJY29ubmVjdGVkGAMgASgIIjoKE1JlcG9ydFN0YXR1c1JlcXVlc3QSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzIhYKFFJlcG9ydFN0YXR1c1Jlc3BvbnNlIh0KDUZvbGxvd1JlcXVlc3QSDAoEaG9zdBgBIAEoCSKGAQoORm9sbG93UmVzcG9uc2USKQoIc25hcHNob3QYASABKAsyFS53ZWZ0LnYxLlNuYXBzaG90UGFydEgAEh8KBWRlbHRhGAIgASgLMg4ud2VmdC52MS5EZWx0YUgAEh0KBGJlYXQYAyABKAsyDS53ZWZ0LnYxLkJlYXRIAEIJCgdtZXNzYWdlIl8KDFNuYXBzaG90UGFydBIgCgdyZWNvcmRzGAEgAygLMg8ud2VmdC52MS5SZWNvcmQSDQoFZmlyc3QYAiABKAgSDAoEbGFzdBgDIAEoCBIQCghyZXZpc2lvbhgEIAEoBCJXCgVEZWx0YRIQCghyZXZpc2lvbhgBIAEoBBIgCgdjaGFuZ2VzGAIgAygLMg8ud2VmdC52MS5DaGFuZ2USGgoSZm9yZ290dGVuX25ldHdvcmtzGAMgAygJIhgKBEJlYXQSEAoIcmV2aXNpb24YASABKAQyrw4KEUNvbnRyb2xsZXJTZXJ2aWNlEjYKBUhlbGxvEhUud2VmdC52MS5IZWxsb1JlcXVlc3QaFi53ZWZ0LnYxLkhlbGxvUmVzcG9uc2USRQoNQ3JlYXRlTmV0d29yaxIdLndlZnQudjEuQ3JlYXRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1DaGFuZ2VOZXR3b3JrEh0ud2VmdC52MS5DaGFuZ2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVJlbW92ZU5ldHdvcmsSHS53ZWZ0LnYxLlJlbW92ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlSG9zdBIaLndlZnQudjEuUmVtb3ZlSG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI9CglFdmljdEhvc3QSGS53ZWZ0LnYxLkV2aWN0SG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJRCg5BdWRpdEFkZHJlc3NlcxIeLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Gh8ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEkkKD1JlcGFpckFkZHJlc3NlcxIfLndlZnQudjEuUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRI5CgdBZGRQZWVyEhcud2VmdC52MS5BZGRQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZVBlZXISGi53ZWZ0LnYxLlJlbW92ZVBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLUHVibGlzaFBvcnQSGy53ZWZ0LnYxLlB1Ymxpc2hQb3J0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVVucHVibGlzaFBvcnQSHS53ZWZ0LnYxLlVucHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNRXhwb3NlTmV0d29yaxIdLndlZnQudjEuRXhwb3NlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtIaWRlTmV0d29yaxIbLndlZnQudjEuSGlkZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmVnaXN0ZXJIb3N0Ehwud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoOQXR0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkF0dGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hFbmRwb2ludBIfLndlZnQudjEuUHVibGlzaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkRldGFjaEVuZHBvaW50Eh4ud2VmdC52MS5EZXRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxSZXR1cm5CbG9ja3MSHC53ZWZ0LnYxLlJldHVybkJsb2Nrc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtBZG9wdEJyaWRnZRIbLndlZnQudjEuQWRvcHRCcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMRGlzb3duQnJpZGdlEhwud2VmdC52MS5EaXNvd25CcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaFN0YXRpb25zEh8ud2VmdC52MS5QdWJsaXNoU3RhdGlvbnNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSwoMUmVwb3J0U3RhdHVzEhwud2VmdC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0Gh0ud2VmdC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZRI7CgZGb2xsb3cSFi53ZWZ0LnYxLkZvbGxvd1JlcXVlc3QaFy53ZWZ0LnYxLkZvbGxvd1Jlc3BvbnNlMAFiBnByb3RvMw", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -732,6 +732,139 @@ export const RemovePeerRequestSchema: GenMessage<RemovePeerRequest> = /*@__PURE_
   messageDesc(file_weft_v1_controller, 20);
 
 /**
+ * @generated from message weft.v1.PublishPortRequest
+ */
+export type PublishPortRequest = Message<"weft.v1.PublishPortRequest"> & {
+  /**
+   * Name or id.
+   *
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * Narrows a name that several networks know.
+   *
+   * @generated from field: optional string network = 2;
+   */
+  network?: string | undefined;
+
+  /**
+   * [HOSTIP:]PORT:PORT[/tcp|/udp]
+   *
+   * @generated from field: string mapping = 3;
+   */
+  mapping: string;
+
+  /**
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.PublishPortRequest.
+ * Use `create(PublishPortRequestSchema)` to create a new message.
+ */
+export const PublishPortRequestSchema: GenMessage<PublishPortRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 21);
+
+/**
+ * @generated from message weft.v1.UnpublishPortRequest
+ */
+export type UnpublishPortRequest = Message<"weft.v1.UnpublishPortRequest"> & {
+  /**
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: optional string network = 2;
+   */
+  network?: string | undefined;
+
+  /**
+   * Empty: all of the endpoint's.
+   *
+   * @generated from field: string mapping = 3;
+   */
+  mapping: string;
+
+  /**
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.UnpublishPortRequest.
+ * Use `create(UnpublishPortRequestSchema)` to create a new message.
+ */
+export const UnpublishPortRequestSchema: GenMessage<UnpublishPortRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 22);
+
+/**
+ * @generated from message weft.v1.ExposeNetworkRequest
+ */
+export type ExposeNetworkRequest = Message<"weft.v1.ExposeNetworkRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * Although the host routes its subnet elsewhere.
+   *
+   * @generated from field: bool allow_overlap = 3;
+   */
+  allowOverlap: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.ExposeNetworkRequest.
+ * Use `create(ExposeNetworkRequestSchema)` to create a new message.
+ */
+export const ExposeNetworkRequestSchema: GenMessage<ExposeNetworkRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 23);
+
+/**
+ * @generated from message weft.v1.HideNetworkRequest
+ */
+export type HideNetworkRequest = Message<"weft.v1.HideNetworkRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message weft.v1.HideNetworkRequest.
+ * Use `create(HideNetworkRequestSchema)` to create a new message.
+ */
+export const HideNetworkRequestSchema: GenMessage<HideNetworkRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 24);
+
+/**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
  *
  * @generated from message weft.v1.WishResponse
@@ -774,7 +907,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -803,7 +936,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -827,7 +960,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -846,7 +979,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -868,7 +1001,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -881,7 +1014,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -910,7 +1043,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -941,7 +1074,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -958,7 +1091,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -971,7 +1104,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 34);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -988,7 +1121,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 35);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -1025,7 +1158,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 36);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -1059,7 +1192,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 33);
+  messageDesc(file_weft_v1_controller, 37);
 
 /**
  * @generated from message weft.v1.Delta
@@ -1088,7 +1221,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 34);
+  messageDesc(file_weft_v1_controller, 38);
 
 /**
  * @generated from message weft.v1.Beat
@@ -1105,7 +1238,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 35);
+  messageDesc(file_weft_v1_controller, 39);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -1219,6 +1352,42 @@ export const ControllerService: GenService<{
   removePeer: {
     methodKind: "unary";
     input: typeof RemovePeerRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * A port of an endpoint is reached by a port of its host.
+   *
+   * @generated from rpc weft.v1.ControllerService.PublishPort
+   */
+  publishPort: {
+    methodKind: "unary";
+    input: typeof PublishPortRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.UnpublishPort
+   */
+  unpublishPort: {
+    methodKind: "unary";
+    input: typeof UnpublishPortRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * A host takes part in a network itself.
+   *
+   * @generated from rpc weft.v1.ControllerService.ExposeNetwork
+   */
+  exposeNetwork: {
+    methodKind: "unary";
+    input: typeof ExposeNetworkRequestSchema;
+    output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.HideNetwork
+   */
+  hideNetwork: {
+    methodKind: "unary";
+    input: typeof HideNetworkRequestSchema;
     output: typeof WishResponseSchema;
   },
   /**

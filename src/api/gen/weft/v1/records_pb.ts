@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/records.proto.
  */
 export const file_weft_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImMKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJEhsKE3VuZGVybGF5X2ludGVyZmFjZXMYBCADKAkiuQMKB05ldHdvcmsSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRILCgN2bmkYAyABKA0SDAoEcG9ydBgEIAEoDRIMCgRtb2RlGAUgASgJEhAKCHVuZGVybGF5GAYgASgJEgsKA210dRgHIAEoDRILCgN0dGwYCCABKA0SIAoHc3VibmV0cxgJIAMoCzIPLndlZnQudjEuU3VibmV0EhMKBmRldmljZRgKIAEoDUgAiAEBEiUKBmNoYW5nZRgLIAEoCzIVLndlZnQudjEuVHVubmVsQ2hhbmdlEhIKBWdyb3VwGAwgASgJSAGIAQESGAoLdHJhbnNpdF92bmkYDSABKA1IAogBARIOCgZhZG9wdHMYFCABKAgSEAoIaW50ZXJuYWwYFSABKAgSDwoHZ2F0ZXdheRgWIAEoCRIsCgZsYWJlbHMYFyADKAsyHC53ZWZ0LnYxLk5ldHdvcmsuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdfZGV2aWNlQggKBl9ncm91cEIOCgxfdHJhbnNpdF92bmkipgEKBlR1bm5lbBIMCgRwb3J0GAEgASgNEgwKBG1vZGUYAiABKAkSCwoDbXR1GAMgASgNEgsKA3R0bBgEIAEoDRITCgZkZXZpY2UYBSABKA1IAIgBARISCgVncm91cBgGIAEoCUgBiAEBEhgKC3RyYW5zaXRfdm5pGAcgASgNSAKIAQFCCQoHX2RldmljZUIICgZfZ3JvdXBCDgoMX3RyYW5zaXRfdm5pInkKDFR1bm5lbENoYW5nZRINCgVwaGFzZRgBIAEoCRIeCgVvdGhlchgCIAEoCzIPLndlZnQudjEuVHVubmVsEg0KBXNpbmNlGAMgASgBEiIKBG5leHQYBCABKAsyDy53ZWZ0LnYxLlR1bm5lbEgAiAEBQgcKBV9uZXh0IicKBlN1Ym5ldBIMCgRjaWRyGAEgASgJEg8KB2dhdGV3YXkYAiABKAkicAoFQmxvY2sSCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEgwKBGNpZHIYBCABKAkSDQoFZXBvY2gYBSABKA0SDgoGZXhjZXB0GAYgAygJEg8KB3JldGlyZWQYByABKAEiwgEKCEVuZHBvaW50EgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgdydW50aW1lGAQgASgJEhQKDGNvbnRhaW5lcl9pZBgFIAEoCRIRCglpbnRlcmZhY2UYBiABKAkSDAoEbmFtZRgHIAEoCRIPCgdhbGlhc2VzGAggAygJEgsKA21hYxgJIAEoCRIRCglhZGRyZXNzZXMYCiADKAkSEgoKZ2VuZXJhdGlvbhgLIAEoDSJpCghBZG9wdGlvbhIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDgoGYnJpZGdlGAQgASgJEiIKCHN0YXRpb25zGAUgAygLMhAud2VmdC52MS5TdGF0aW9uIj0KB1N0YXRpb24SCwoDbWFjGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRISCgpnZW5lcmF0aW9uGAMgASgNImkKBFBlZXISCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBHZ0ZXAYBCABKAkSKAoJZW5kcG9pbnRzGAUgAygLMhUud2VmdC52MS5QZWVyRW5kcG9pbnQiLgoMUGVlckVuZHBvaW50EgsKA21hYxgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAki5AEKBlJlY29yZBIdCgRob3N0GAEgASgLMg0ud2VmdC52MS5Ib3N0SAASIwoHbmV0d29yaxgCIAEoCzIQLndlZnQudjEuTmV0d29ya0gAEh8KBWJsb2NrGAMgASgLMg4ud2VmdC52MS5CbG9ja0gAEiUKCGVuZHBvaW50GAQgASgLMhEud2VmdC52MS5FbmRwb2ludEgAEiUKCGFkb3B0aW9uGAogASgLMhEud2VmdC52MS5BZG9wdGlvbkgAEh0KBHBlZXIYDCABKAsyDS53ZWZ0LnYxLlBlZXJIAEIICgZyZWNvcmQiJQoJUmVjb3JkUmVmEgwKBGtpbmQYASABKAkSCgoCaWQYAiABKAkiWAoGQ2hhbmdlEh4KA3B1dBgBIAEoCzIPLndlZnQudjEuUmVjb3JkSAASJAoGZGVsZXRlGAIgASgLMhIud2VmdC52MS5SZWNvcmRSZWZIAEIICgZjaGFuZ2UiOwoJUmVqZWN0aW9uEg4KBnJlYXNvbhgBIAEoCRIeCgZmYXVsdHMYAiADKAsyDi53ZWZ0LnYxLkZhdWx0IkMKBUZhdWx0Eg0KBWZpZWxkGAEgASgJEg0KBXZhbHVlGAIgASgJEg8KB3Byb2JsZW0YAyABKAkSCwoDZml4GAQgASgJIkUKBk5vdGljZRIMCgRjb2RlGAEgASgJEg0KBXRpdGxlGAIgASgJEhAKCHNlbnRlbmNlGAMgASgJEgwKBG5leHQYBCABKAkikQIKCkhvc3RTdGF0dXMSDAoEaG9zdBgBIAEoCRIYChBhcHBsaWVkX3JldmlzaW9uGAIgASgEEhUKDWhlYWRfcmV2aXNpb24YAyABKAQSHQoFZHJpZnQYBCADKAsyDi53ZWZ0LnYxLkRyaWZ0EiIKB2ZhaWxpbmcYBSADKAsyES53ZWZ0LnYxLkZhaWxlZE9wEiAKB25vdGljZXMYBiADKAsyDy53ZWZ0LnYxLk5vdGljZRIRCgllbmRwb2ludHMYByABKA0SEAoIbmV0d29ya3MYCCABKA0SGAoQc2V0dGxlZF9yZXZpc2lvbhgJIAEoBBIgCgdvdXRhZ2VzGAogAygLMg8ud2VmdC52MS5PdXRhZ2UiQAoGT3V0YWdlEg8KB25ldHdvcmsYASABKAkSEAoIcmV2aXNpb24YAiABKAESEwoLZHVyYXRpb25fbXMYAyABKAEiRgoFRHJpZnQSDAoEa2luZBgBIAEoCRIPCgdtaXNzaW5nGAIgASgNEg0KBWV4dHJhGAMgASgNEg8KB2NoYW5nZWQYBCABKA0iSwoIRmFpbGVkT3ASDwoHY29tbWFuZBgBIAEoCRINCgVlcnJubxgCIAEoCRIMCgR0ZXh0GAMgASgJEhEKCXJldHJ5YWJsZRgEIAEoCGIGcHJvdG8z");
+  fileDesc("ChV3ZWZ0L3YxL3JlY29yZHMucHJvdG8SB3dlZnQudjEivgEKBEhvc3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVlcG9jaBgDIAEoDRIQCgh1bmRlcmxheRgEIAMoCRIpCgZsYWJlbHMYBSADKAsyGS53ZWZ0LnYxLkhvc3QuTGFiZWxzRW50cnkSIQoFZmFjdHMYBiABKAsyEi53ZWZ0LnYxLkhvc3RGYWN0cxotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImMKCUhvc3RGYWN0cxIUCgx1bmRlcmxheV9tdHUYASABKA0SEwoLdGFrZW5fcG9ydHMYAiADKA0SDgoGcm91dGVzGAMgAygJEhsKE3VuZGVybGF5X2ludGVyZmFjZXMYBCADKAkiuQMKB05ldHdvcmsSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRILCgN2bmkYAyABKA0SDAoEcG9ydBgEIAEoDRIMCgRtb2RlGAUgASgJEhAKCHVuZGVybGF5GAYgASgJEgsKA210dRgHIAEoDRILCgN0dGwYCCABKA0SIAoHc3VibmV0cxgJIAMoCzIPLndlZnQudjEuU3VibmV0EhMKBmRldmljZRgKIAEoDUgAiAEBEiUKBmNoYW5nZRgLIAEoCzIVLndlZnQudjEuVHVubmVsQ2hhbmdlEhIKBWdyb3VwGAwgASgJSAGIAQESGAoLdHJhbnNpdF92bmkYDSABKA1IAogBARIOCgZhZG9wdHMYFCABKAgSEAoIaW50ZXJuYWwYFSABKAgSDwoHZ2F0ZXdheRgWIAEoCRIsCgZsYWJlbHMYFyADKAsyHC53ZWZ0LnYxLk5ldHdvcmsuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIJCgdfZGV2aWNlQggKBl9ncm91cEIOCgxfdHJhbnNpdF92bmkipgEKBlR1bm5lbBIMCgRwb3J0GAEgASgNEgwKBG1vZGUYAiABKAkSCwoDbXR1GAMgASgNEgsKA3R0bBgEIAEoDRITCgZkZXZpY2UYBSABKA1IAIgBARISCgVncm91cBgGIAEoCUgBiAEBEhgKC3RyYW5zaXRfdm5pGAcgASgNSAKIAQFCCQoHX2RldmljZUIICgZfZ3JvdXBCDgoMX3RyYW5zaXRfdm5pInkKDFR1bm5lbENoYW5nZRINCgVwaGFzZRgBIAEoCRIeCgVvdGhlchgCIAEoCzIPLndlZnQudjEuVHVubmVsEg0KBXNpbmNlGAMgASgBEiIKBG5leHQYBCABKAsyDy53ZWZ0LnYxLlR1bm5lbEgAiAEBQgcKBV9uZXh0IicKBlN1Ym5ldBIMCgRjaWRyGAEgASgJEg8KB2dhdGV3YXkYAiABKAkicAoFQmxvY2sSCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJEgwKBGNpZHIYBCABKAkSDQoFZXBvY2gYBSABKA0SDgoGZXhjZXB0GAYgAygJEg8KB3JldGlyZWQYByABKAEiwgEKCEVuZHBvaW50EgoKAmlkGAEgASgJEg8KB25ldHdvcmsYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgdydW50aW1lGAQgASgJEhQKDGNvbnRhaW5lcl9pZBgFIAEoCRIRCglpbnRlcmZhY2UYBiABKAkSDAoEbmFtZRgHIAEoCRIPCgdhbGlhc2VzGAggAygJEgsKA21hYxgJIAEoCRIRCglhZGRyZXNzZXMYCiADKAkSEgoKZ2VuZXJhdGlvbhgLIAEoDSJpCghBZG9wdGlvbhIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEgwKBGhvc3QYAyABKAkSDgoGYnJpZGdlGAQgASgJEiIKCHN0YXRpb25zGAUgAygLMhAud2VmdC52MS5TdGF0aW9uIj0KB1N0YXRpb24SCwoDbWFjGAEgASgJEhEKCWFkZHJlc3NlcxgCIAMoCRISCgpnZW5lcmF0aW9uGAMgASgNImkKBFBlZXISCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBHZ0ZXAYBCABKAkSKAoJZW5kcG9pbnRzGAUgAygLMhUud2VmdC52MS5QZWVyRW5kcG9pbnQiLgoMUGVlckVuZHBvaW50EgsKA21hYxgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkiNQoIRXhwb3N1cmUSCgoCaWQYASABKAkSDwoHbmV0d29yaxgCIAEoCRIMCgRob3N0GAMgASgJIr0BCgtQdWJsaWNhdGlvbhIKCgJpZBgBIAEoCRIPCgduZXR3b3JrGAIgASgJEhAKCGVuZHBvaW50GAMgASgJEgwKBGhvc3QYBCABKAkSEAoIcHJvdG9jb2wYBSABKAkSGQoMaG9zdF9hZGRyZXNzGAYgASgJSACIAQESEQoJaG9zdF9wb3J0GAcgASgNEgwKBHBvcnQYCCABKA0SEgoKcmVsYXlfcG9ydBgJIAEoDUIPCg1faG9zdF9hZGRyZXNzIrgCCgZSZWNvcmQSHQoEaG9zdBgBIAEoCzINLndlZnQudjEuSG9zdEgAEiMKB25ldHdvcmsYAiABKAsyEC53ZWZ0LnYxLk5ldHdvcmtIABIfCgVibG9jaxgDIAEoCzIOLndlZnQudjEuQmxvY2tIABIlCghlbmRwb2ludBgEIAEoCzIRLndlZnQudjEuRW5kcG9pbnRIABIlCghhZG9wdGlvbhgKIAEoCzIRLndlZnQudjEuQWRvcHRpb25IABIdCgRwZWVyGAwgASgLMg0ud2VmdC52MS5QZWVySAASJQoIZXhwb3N1cmUYDSABKAsyES53ZWZ0LnYxLkV4cG9zdXJlSAASKwoLcHVibGljYXRpb24YDiABKAsyFC53ZWZ0LnYxLlB1YmxpY2F0aW9uSABCCAoGcmVjb3JkIiUKCVJlY29yZFJlZhIMCgRraW5kGAEgASgJEgoKAmlkGAIgASgJIlgKBkNoYW5nZRIeCgNwdXQYASABKAsyDy53ZWZ0LnYxLlJlY29yZEgAEiQKBmRlbGV0ZRgCIAEoCzISLndlZnQudjEuUmVjb3JkUmVmSABCCAoGY2hhbmdlIjsKCVJlamVjdGlvbhIOCgZyZWFzb24YASABKAkSHgoGZmF1bHRzGAIgAygLMg4ud2VmdC52MS5GYXVsdCJDCgVGYXVsdBINCgVmaWVsZBgBIAEoCRINCgV2YWx1ZRgCIAEoCRIPCgdwcm9ibGVtGAMgASgJEgsKA2ZpeBgEIAEoCSJFCgZOb3RpY2USDAoEY29kZRgBIAEoCRINCgV0aXRsZRgCIAEoCRIQCghzZW50ZW5jZRgDIAEoCRIMCgRuZXh0GAQgASgJIpECCgpIb3N0U3RhdHVzEgwKBGhvc3QYASABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgCIAEoBBIVCg1oZWFkX3JldmlzaW9uGAMgASgEEh0KBWRyaWZ0GAQgAygLMg4ud2VmdC52MS5EcmlmdBIiCgdmYWlsaW5nGAUgAygLMhEud2VmdC52MS5GYWlsZWRPcBIgCgdub3RpY2VzGAYgAygLMg8ud2VmdC52MS5Ob3RpY2USEQoJZW5kcG9pbnRzGAcgASgNEhAKCG5ldHdvcmtzGAggASgNEhgKEHNldHRsZWRfcmV2aXNpb24YCSABKAQSIAoHb3V0YWdlcxgKIAMoCzIPLndlZnQudjEuT3V0YWdlIkAKBk91dGFnZRIPCgduZXR3b3JrGAEgASgJEhAKCHJldmlzaW9uGAIgASgBEhMKC2R1cmF0aW9uX21zGAMgASgBIkYKBURyaWZ0EgwKBGtpbmQYASABKAkSDwoHbWlzc2luZxgCIAEoDRINCgVleHRyYRgDIAEoDRIPCgdjaGFuZ2VkGAQgASgNIksKCEZhaWxlZE9wEg8KB2NvbW1hbmQYASABKAkSDQoFZXJybm8YAiABKAkSDAoEdGV4dBgDIAEoCRIRCglyZXRyeWFibGUYBCABKAhiBnByb3RvMw");
 
 /**
  * @generated from message weft.v1.Host
@@ -572,6 +572,100 @@ export const PeerEndpointSchema: GenMessage<PeerEndpoint> = /*@__PURE__*/
   messageDesc(file_weft_v1_records, 11);
 
 /**
+ * A host takes part in a network itself.
+ *
+ * @generated from message weft.v1.Exposure
+ */
+export type Exposure = Message<"weft.v1.Exposure"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string network = 2;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 3;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message weft.v1.Exposure.
+ * Use `create(ExposureSchema)` to create a new message.
+ */
+export const ExposureSchema: GenMessage<Exposure> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 12);
+
+/**
+ * A port of an endpoint that is reached by a port of its host.
+ *
+ * @generated from message weft.v1.Publication
+ */
+export type Publication = Message<"weft.v1.Publication"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string network = 2;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string endpoint = 3;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: string host = 4;
+   */
+  host: string;
+
+  /**
+   * tcp or udp.
+   *
+   * @generated from field: string protocol = 5;
+   */
+  protocol: string;
+
+  /**
+   * Of the host, to which it is limited.
+   *
+   * @generated from field: optional string host_address = 6;
+   */
+  hostAddress?: string | undefined;
+
+  /**
+   * @generated from field: uint32 host_port = 7;
+   */
+  hostPort: number;
+
+  /**
+   * @generated from field: uint32 port = 8;
+   */
+  port: number;
+
+  /**
+   * By which the network's namespace knows it.
+   *
+   * @generated from field: uint32 relay_port = 9;
+   */
+  relayPort: number;
+};
+
+/**
+ * Describes the message weft.v1.Publication.
+ * Use `create(PublicationSchema)` to create a new message.
+ */
+export const PublicationSchema: GenMessage<Publication> = /*@__PURE__*/
+  messageDesc(file_weft_v1_records, 13);
+
+/**
  * @generated from message weft.v1.Record
  */
 export type Record = Message<"weft.v1.Record"> & {
@@ -614,6 +708,18 @@ export type Record = Message<"weft.v1.Record"> & {
      */
     value: Peer;
     case: "peer";
+  } | {
+    /**
+     * @generated from field: weft.v1.Exposure exposure = 13;
+     */
+    value: Exposure;
+    case: "exposure";
+  } | {
+    /**
+     * @generated from field: weft.v1.Publication publication = 14;
+     */
+    value: Publication;
+    case: "publication";
   } | { case: undefined; value?: undefined };
 };
 
@@ -622,14 +728,14 @@ export type Record = Message<"weft.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 12);
+  messageDesc(file_weft_v1_records, 14);
 
 /**
  * @generated from message weft.v1.RecordRef
  */
 export type RecordRef = Message<"weft.v1.RecordRef"> & {
   /**
-   * host, network, block, endpoint, adoption or peer.
+   * host, network, block, endpoint, adoption, peer, exposure or publication.
    *
    * @generated from field: string kind = 1;
    */
@@ -646,7 +752,7 @@ export type RecordRef = Message<"weft.v1.RecordRef"> & {
  * Use `create(RecordRefSchema)` to create a new message.
  */
 export const RecordRefSchema: GenMessage<RecordRef> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 13);
+  messageDesc(file_weft_v1_records, 15);
 
 /**
  * @generated from message weft.v1.Change
@@ -675,7 +781,7 @@ export type Change = Message<"weft.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 14);
+  messageDesc(file_weft_v1_records, 16);
 
 /**
  * Why a wish was refused; travels as the detail of a Connect error.
@@ -701,7 +807,7 @@ export type Rejection = Message<"weft.v1.Rejection"> & {
  * Use `create(RejectionSchema)` to create a new message.
  */
 export const RejectionSchema: GenMessage<Rejection> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 15);
+  messageDesc(file_weft_v1_records, 17);
 
 /**
  * @generated from message weft.v1.Fault
@@ -733,7 +839,7 @@ export type Fault = Message<"weft.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 16);
+  messageDesc(file_weft_v1_records, 18);
 
 /**
  * @generated from message weft.v1.Notice
@@ -765,7 +871,7 @@ export type Notice = Message<"weft.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 17);
+  messageDesc(file_weft_v1_records, 19);
 
 /**
  * How far a host's kernel is from what is wished: three things, never one number.
@@ -831,7 +937,7 @@ export type HostStatus = Message<"weft.v1.HostStatus"> & {
  * Use `create(HostStatusSchema)` to create a new message.
  */
 export const HostStatusSchema: GenMessage<HostStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 18);
+  messageDesc(file_weft_v1_records, 20);
 
 /**
  * The tunnel of a network was made anew, and nothing passed meanwhile.
@@ -862,7 +968,7 @@ export type Outage = Message<"weft.v1.Outage"> & {
  * Use `create(OutageSchema)` to create a new message.
  */
 export const OutageSchema: GenMessage<Outage> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 19);
+  messageDesc(file_weft_v1_records, 21);
 
 /**
  * @generated from message weft.v1.Drift
@@ -896,7 +1002,7 @@ export type Drift = Message<"weft.v1.Drift"> & {
  * Use `create(DriftSchema)` to create a new message.
  */
 export const DriftSchema: GenMessage<Drift> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 20);
+  messageDesc(file_weft_v1_records, 22);
 
 /**
  * @generated from message weft.v1.FailedOp
@@ -932,5 +1038,5 @@ export type FailedOp = Message<"weft.v1.FailedOp"> & {
  * Use `create(FailedOpSchema)` to create a new message.
  */
 export const FailedOpSchema: GenMessage<FailedOp> = /*@__PURE__*/
-  messageDesc(file_weft_v1_records, 21);
+  messageDesc(file_weft_v1_records, 23);
 

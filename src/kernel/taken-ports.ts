@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { addressBytes } from '#model/guard-match.ts';
+import type { Ip } from '#model/ip.ts';
+
+/**
+ * UDP ports of this network namespace that programs hold, in order. The kernel's own VXLAN sockets, Weft's among them,
+ * have no program: those are left out.
+ */
+export async function takenUdpPorts(): Promise<number[]> {
+  const sockets = [...readTable('udp'), ...readTable('udp6')];
+  const held = await holdersOf(new Set(sockets.map(({ inode }) => inode)));
+  const ports = sockets.filter(({ inode }) => held.has(inode)).map(({ port }) => port);
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+/**
+ * The program of this network namespace that takes what comes for a port at one of its addresses, or at any, as
+ * `nginx (pid 4711)`; undefined when none does.
+ */
+export async function portHolder(
+  protocol: 'tcp' | 'udp',
+  port: number,
+  address?: Ip,
+): Promise<string | undefined> {
+  const sockets = [...readTable(protocol), ...readTable(`${protocol}6`)].filter(
+    (socket) => socket.port === port && (protocol === 'udp' || socket.state === LISTENING),
+  );
+  const meant = sockets.filter(
+    ({ address: at }) => address === undefined || /^0+$/.test(at) || at === hexOf(address),
+  );
+  const holders = await holdersOf(new Set(meant.map(({ inode }) => inode)));
+  const [pid] = holders.values();
+  if (pid === undefined) return meant.length > 0 ? 'another program' : undefined;
+  return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+}
+
+/** TCP_LISTEN, net/tcp_states.h */
+const LISTENING = '0A';
+
+/** As /proc has it: words of four bytes, each the other way round. */
+function hexOf(address: Ip): string {
+  const bytes = Buffer.from(addressBytes(address));
+  return bytes.swap32().toString('hex').toUpperCase();
+}
+
+interface Socket {
+  readonly address: string;
+  readonly port: number;
+  readonly state: string;
+  readonly inode: string;
+}
+
+/** `sl local_address rem_address st … inode …`; the address is hexadecimal `ADDRESS:PORT`. No IPv6, no udp6. */
+function readTable(name: 'udp' | 'udp6' | 'tcp' | 'tcp6'): Socket[] {
+  let text: string;
+  try {
+    // Of this thread: `/proc/net` is that of the process's first one.
+    text = readFileSync(`/proc/thread-self/net/${name}`, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const rows = text.trim().split('\n').slice(1);
+  return rows.map((row) => {
+    const columns = row.trim().split(/\s+/);
+    const [address, port] = columns[1]!.split(':') as [string, string];
+    return { address, port: Number.parseInt(port, 16), state: columns[3]!, inode: columns[9]! };
+  });
+}
+
+/** Which process has each of these sockets open: `/proc/PID/fd/N → socket:[INODE]`. */
+async function holdersOf(wanted: ReadonlySet<string>): Promise<Map<string, string>> {
+  const held = new Map<string, string>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (held.size === wanted.size) break;
+    for (const inode of socketsOf(pid)) if (wanted.has(inode)) held.set(inode, pid);
+    await nextTurn();
+  }
+  return held;
+}
+
+function socketsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => socketInode(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    // It has ended meanwhile, or is not ours to look into.
+    return [];
+  }
+}
+
+function socketInode(path: string): string[] {
+  try {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(path)) ?? [];
+    return inode === undefined ? [] : [inode];
+  } catch {
+    return [];
+  }
+}
