@@ -1,19 +1,21 @@
-import { admitLocally, exhaustedSubnets } from '#intent/admit-locally.ts';
+import { admitLocally, exhaustedSubnets, type LocalGrant } from '#intent/admit-locally.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { type Endpoint, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { askAgainToDetach } from './detach.ts';
+import { grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
+import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
+import { heldIn, isBarred, isSetAside } from './held.ts';
+import { useHolds } from './hold.ts';
 import { noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
 import { letGoFirst } from './pace.ts';
 import { publish } from './publish.ts';
-import { isResting } from './rest.ts';
 import { plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
 import { markUrgent } from './turn.ts';
@@ -35,31 +37,61 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   for (const [request, attaching] of state.attaching) {
     if (attaching.phase !== 'waiting') continue;
     if (isGranting(state)) break;
-    const wish: AttachEndpoint = {
-      wish: 'attach-endpoint',
-      ...attaching.ask.words,
-      host: state.name,
-      runtime: 'netns',
-    };
+    const wish = wishOf(state, attaching.ask);
     const { revision } = state.view;
-    const mayTry = attaching.refusedAt !== revision && isViewWhole(state);
-    const grant = mayTry ? admitLocally(wish, state.view, chance, isResting(state)) : undefined;
-    if (grant && isBeingWritten(state, grant.endpoint.id)) continue;
-    if (grant && mayGive(state, grant.endpoint)) {
-      effects.push(...promise(state, request, { ...grant, revision }, false));
-    } else if (!hasTried(state)) break;
+    const grant = refuseHeld(state, attaching.ask) ?? grantHere(state, attaching, wish, chance);
+    if (isRejection(grant)) effects.push(...answerAttach(state, request, grant));
+    else if (grant && isBeingWritten(state, grant.endpoint.id)) continue;
+    else if (grant) effects.push(...promise(state, request, { ...grant, revision }, false));
+    else if (!hasTried(state)) break;
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
-      const newBlockIn = exhaustedSubnets(wish, state.host, state.view, isResting(state));
-      effects.push({ effect: 'ask-attach', request, wish: { ...wish, newBlockIn } });
+      const newBlockIn = exhaustedSubnets(wish, state.host, state.view, isBarred(state));
+      const held = heldIn(state, networkId(state, wish)).filter((ip) => !wish.addresses.includes(ip));
+      effects.push({ effect: 'ask-attach', request, wish: { ...wish, newBlockIn, held } });
     } else if (!state.session.connected) {
-      effects.push(...answerAttach(state, request, untold(attaching.ask)));
+      effects.push(...answerAttach(state, request, untold(wish.network)));
     } else {
       state.attaching.set(request, { ...attaching, refusedAt: revision });
       break;
     }
   }
   return effects;
+}
+
+const wishOf = (state: AgentState, { words, door }: AttachAsk): AttachEndpoint => ({
+  wish: 'attach-endpoint',
+  ...words,
+  host: state.name,
+  runtime: door?.runtime ?? 'netns',
+});
+
+/** Of a name or an id. */
+const networkId = ({ view }: AgentState, { network }: { readonly network: string }): string =>
+  view.networkNamed(network)?.id ?? network;
+
+/** What is set aside is for who comes through a door. */
+function refuseHeld(state: AgentState, { words, door }: AttachAsk): Rejection | undefined {
+  const network = networkId(state, words);
+  const ip = words.addresses.find((each) => isSetAside(state, network, each));
+  const problem = 'is set aside for a container that is being made';
+  return ip === undefined || door
+    ? undefined
+    : reject('conflict', fault('ip', ip, problem, 'choose another one, or leave it out'));
+}
+
+/** Without asking anybody. */
+function grantHere(
+  state: AgentState,
+  { ask: { door }, refusedAt }: Attaching,
+  wish: AttachEndpoint,
+  chance: Chance,
+): LocalGrant | Rejection | undefined {
+  const known = door && grantThroughDoor(state, door, wish);
+  if (known || refusedAt === state.view.revision || !isViewWhole(state)) return known;
+  const grant = admitLocally(wish, state.view, chance, isBarred(state));
+  const isGiven = grant && (isBeingWritten(state, grant.endpoint.id) || mayGive(state, grant.endpoint));
+  return isGiven ? grant : undefined;
 }
 
 /** The journal says when it has written of an endpoint, not what: one write at a time can be waited for. */
@@ -70,36 +102,6 @@ const isBeingWritten = (state: AgentState, id: Id): boolean =>
 const mayGive = (state: AgentState, { id, network }: Endpoint): boolean =>
   !state.handingBack.has(network) &&
   (!state.view.endpoints.has(id) || ownWords(state).some(({ endpoint }) => endpoint.id === id));
-
-/** Of a network that it has not heard of yet, a host cannot see what its own endpoints there have. */
-const isViewWhole = (state: AgentState): boolean =>
-  ownWords(state).every(
-    ({ endpoint, state: is }) => is === 'detaching' || state.view.endpoints.has(endpoint.id),
-  );
-
-/** Before the first try to connect has ended, nobody can say whether the controller is there. */
-const hasTried = ({ session }: AgentState): boolean => session.connected || session.failures > 0;
-
-const untold = ({ words: { network } }: AttachAsk): Rejection =>
-  reject(
-    'unavailable',
-    fault(
-      'network',
-      network,
-      'needs the controller, which is away',
-      'start the controller, or see `weft status`',
-    ),
-  );
-
-const isGranting = ({ attaching }: AgentState): boolean =>
-  [...attaching.values()].some(({ phase }) => phase === 'granting');
-
-/** Whether the controller knows all that this host gave and took: what it grants then cannot collide. */
-const isSettled = (state: AgentState): boolean =>
-  state.releasing.size === 0 &&
-  ownWords(state).every(({ published, state: is, endpoint }) =>
-    is === 'attached' ? published : state.told.has(endpoint.id),
-  );
 
 export function endAttachGrant(
   state: AgentState,
@@ -120,8 +122,7 @@ export function endAttachGrant(
 /** The promise goes into the journal before the kernel is touched: a killed agent finds what it began. */
 function promise(state: AgentState, request: number, grant: AttachGrant, published: boolean): AgentEffect[] {
   const attaching = state.attaching.get(request)!;
-  const { namespace } = attaching.ask;
-  const attachment = attachmentOf(state, grant, namespace, published);
+  const attachment = attachmentOf(state, grant, attaching.ask, published);
   const { endpoint } = attachment;
   const { revision, notices } = grant;
   state.attaching.set(request, {
@@ -136,7 +137,7 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
   });
   // Even what the controller granted, before its delta comes: nothing of it is given twice.
   addToView(state, endpoint);
-  return [{ effect: 'journal-put', key: endpoint.id, entry: attachment }];
+  return [...useHolds(state, endpoint), { effect: 'journal-put', key: endpoint.id, entry: attachment }];
 }
 
 /** Asked for again, with nothing changed. */
@@ -145,11 +146,11 @@ const isStanding = ({ attachments }: AgentState, { endpoint: { id, generation } 
   return old?.state === 'attached' && old.endpoint.generation === generation;
 };
 
-/** The same endpoint in another namespace is made anew: its generation rises, and an old delete cannot touch it. */
+/** The same endpoint in another place is made anew: its generation rises, and an old delete cannot touch it. */
 function attachmentOf(
   state: AgentState,
   { endpoint, revision: since }: AttachGrant,
-  namespace: NamespaceRef,
+  { namespace, door }: AttachAsk,
   published: boolean,
 ): Attachment {
   const { bootId } = state;
@@ -158,14 +159,20 @@ function attachmentOf(
     entry: 'attachment',
     endpoint,
     namespace,
+    handle: door?.handle,
     bootId,
     state: 'attached',
     published,
     since,
   } as const;
   if (!old) return attachment;
-  if (old.namespace.cookie === namespace.cookie && old.bootId === bootId)
-    return { ...attachment, published: old.published };
+  const isThere = door ? old.handle === door.handle : old.namespace?.cookie === namespace.cookie;
+  if (isThere && old.bootId === bootId)
+    return {
+      ...attachment,
+      published: old.published,
+      ...(door && { namespace: old.namespace, sandboxPath: old.sandboxPath }),
+    };
   return { ...attachment, endpoint: { ...endpoint, generation: endpoint.generation + 1 }, published: false };
 }
 
@@ -179,10 +186,10 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
     state.attachments.delete(key as Id);
     state.attachments.set(key as Id, attaching.attachment!);
     const plugged = plug(state, request);
-    effects.push(...plugged, ...publish(state, key as Id));
+    effects.push(...plugged);
     if (plugged.length === 0) markUrgent(state);
   }
-  return effects;
+  return [...effects, ...publish(state, key as Id)];
 }
 
 /** A full disk: nothing was promised, so the grant goes back. */

@@ -8,7 +8,12 @@ import type { Endpoint, Revision } from '#model/records.ts';
 export interface Attachment {
   readonly entry: 'attachment';
   readonly endpoint: Endpoint;
-  readonly namespace: NamespaceRef;
+  /** Where its interface is. Of one that a runtime is still to move there it is unknown. */
+  readonly namespace?: NamespaceRef;
+  /** What its runtime calls it, when it came through that one's door. */
+  readonly handle?: string;
+  /** Where its runtime will have moved the interface. */
+  readonly sandboxPath?: string;
   /** After a reboot the namespace is gone whatever its path says. */
   readonly bootId: string;
   /** `detaching`: to be taken out of the kernel, and the controller still to be told. */
@@ -34,7 +39,13 @@ export interface HandBackEntry {
   readonly network: Id;
 }
 
-export type JournalEntry = Attachment | Identity | HandBackEntry;
+/** What a door remembers (see `DoorNotes`). */
+export interface DoorNote {
+  readonly entry: 'door-note';
+  readonly note: unknown;
+}
+
+export type JournalEntry = Attachment | Identity | HandBackEntry | DoorNote;
 
 const id = z
   .string()
@@ -44,10 +55,15 @@ const id = z
 const entrySchema = z.discriminatedUnion('entry', [
   z.object({ entry: z.literal('identity'), host: id }),
   z.object({ entry: z.literal('hand-back'), network: id }),
+  z.object({ entry: z.literal('door-note'), note: z.unknown() }),
   z.object({
     entry: z.literal('attachment'),
     endpoint: z.unknown().transform((value) => parseRecord('endpoint', value) as Endpoint),
-    namespace: z.object({ path: z.string(), dev: z.number(), inode: z.number(), cookie: z.string() }),
+    namespace: z
+      .object({ path: z.string(), dev: z.number(), inode: z.number(), cookie: z.string() })
+      .optional(),
+    handle: z.string().optional(),
+    sandboxPath: z.string().optional(),
     bootId: z.string(),
     state: z.enum(['attached', 'detaching']),
     published: z.boolean(),
@@ -59,3 +75,6 @@ const entrySchema = z.discriminatedUnion('entry', [
 export const parseJournalEntry = (value: unknown): JournalEntry => entrySchema.parse(value);
 
 export const IDENTITY_KEY = 'identity';
+const NOTE_PREFIX = 'note ';
+export const noteKey = (key: string): string => NOTE_PREFIX + key;
+export const keyOfNote = (key: string): string => key.slice(NOTE_PREFIX.length);

@@ -3,6 +3,7 @@ import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled }
 import { askAgainToDetach, beginDetach, endDetachGrant, forgetDetached, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
+import { beginHold, dropHold, endHoldGrant, endHolds, takeHolds } from './hold.ts';
 import { dropIdle, findIdle } from './idle-rows.ts';
 import { keepJournalAgain } from './keep-journal.ts';
 import { survey, takeSurvey } from './look-around.ts';
@@ -11,9 +12,11 @@ import { forgetAllowances } from './miss-limit.ts';
 import { answerLate, answerMisses, hearMisses } from './misses.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
-import { reportStatus } from './report.ts';
+import { noteDoorNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
+import { describe } from './retell.ts';
+import { beginSeek, endSeek, seekEnds } from './seek-end.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
@@ -33,11 +36,13 @@ export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Mo
   state.nowMs = nowMs;
   return [
     ...react(state, event),
+    ...takeHolds(state, chance),
     ...grantWaiting(state, chance),
     ...settleDetaches(state),
     ...settle(state),
     ...hearAgain(state),
     ...unplugWaiting(state),
+    ...seekEnds(state),
     ...beginTurn(state),
   ];
 }
@@ -54,6 +59,20 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return beginAttach(state, event.request, event.ask);
     case 'attach-granted':
       return endAttachGrant(state, event.request, event.grant);
+    case 'asked-hold':
+      return beginHold(state, event.request, event.ask);
+    case 'hold-granted':
+      return endHoldGrant(state, event.request, event.grant);
+    case 'hold-dropped':
+      return dropHold(state, event.network, event.address);
+    case 'moving':
+      return beginSeek(state, event.door, event.sandboxPath);
+    case 'end-sought':
+      return endSeek(state, event.endpoint, event.found);
+    case 'described':
+      return describe(state, event.door, event.words);
+    case 'door-noticed':
+      return noteDoorNotices(state, event.notices);
     case 'published':
       return endPublish(state, event.endpoint, event.generation, event.outcome);
     case 'asked-detach':
@@ -119,6 +138,7 @@ function beat(state: AgentState): AgentEffect[] {
   return [
     ...watchSession(state),
     ...timeOutAttaches(state),
+    ...endHolds(state),
     ...keepJournalAgain(state),
     ...publishAll(state),
     ...publishStations(state),

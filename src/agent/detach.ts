@@ -3,6 +3,7 @@ import { type Id, isId } from '#model/id.ts';
 import { foldName } from '#model/name.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
+import { attachmentsOf } from './door-handle.ts';
 import type { AgentEffect, DetachAsk } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import { localEndpoints } from './local-endpoints.ts';
@@ -28,15 +29,16 @@ export function beginDetach(state: AgentState, request: number, ask: DetachAsk):
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
   letGoFirst(state);
-  state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs });
+  state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs, isHasty: ask.door !== undefined });
   return found.flatMap((endpoint) => dropAttachment(state, endpoint.id));
 }
 
 /** An unknown id was detached before; an unknown name is more likely a slip of the pen. */
 export function findEndpoints(
   state: AgentState,
-  { endpoint, network, namespacePath }: DetachAsk,
+  { endpoint, network, namespacePath, door }: DetachAsk,
 ): Endpoint[] | Rejection {
+  if (door) return attachmentsOf(state, door).map((attachment) => attachment.endpoint);
   const ours = localEndpoints(state).map((local) => local.endpoint);
   const inNetwork = (id: Id) =>
     network === undefined ||
@@ -44,7 +46,7 @@ export function findEndpoints(
     foldName(state.view.networks.get(id)?.name ?? '') === foldName(network);
   if (namespacePath !== undefined)
     return ours.filter(
-      ({ id, network: of }) => state.attachments.get(id)?.namespace.path === namespacePath && inNetwork(of),
+      ({ id, network: of }) => state.attachments.get(id)?.namespace?.path === namespacePath && inNetwork(of),
     );
   const wanted = endpoint ?? '';
   if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
@@ -137,9 +139,9 @@ const isTold = ({ attachments, told, untoldOnDisk }: AgentState, id: Id): boolea
 /** Answers the detaches that, while there is a session, the controller has taken note of; else the journal has. */
 export function settleDetaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
-  for (const [request, { endpoints, sinceMs }] of state.detaching) {
+  for (const [request, { endpoints, sinceMs, isHasty }] of state.detaching) {
     const told = endpoints.every(({ id }) => isTold(state, id) && !state.releasing.has(id));
-    const isPatient = state.nowMs - sinceMs < TELL_LIMIT_MS;
+    const isPatient = !isHasty && state.nowMs - sinceMs < TELL_LIMIT_MS;
     if (!told && state.session.connected && isPatient) continue;
     // What nobody else knows must be remembered here.
     const unwritten = told ? [] : endpoints.flatMap(({ id }) => state.unwritten.get(id) ?? []);

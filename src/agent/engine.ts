@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
+import type { HoldAsk } from '#api/door.ts';
+import type { FoundEnd, Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
-import type { Revision } from '#model/records.ts';
+import type { Change, Revision } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal } from '#store/journal.ts';
@@ -51,6 +52,7 @@ export class Engine {
   /** What the controller was told last of where this host's tunnels end. */
   private told = '';
   private applying: Promise<void> = Promise.resolve();
+  private readonly networkWatchers = new Set<() => void>();
   private lastRequest = 0;
   private stopped = false;
   private stops: (() => void)[] = [];
@@ -100,6 +102,17 @@ export class Engine {
     return this.request((request) => ({ event: 'asked-detach', request, ask }));
   }
 
+  hold(ask: HoldAsk): Promise<Answer | Rejection> {
+    return this.request((request) => ({ event: 'asked-hold', request, ask }));
+  }
+
+  /** Calls back when the networks that are heard of may be others, and when the controller comes or goes. */
+  watchNetworks(onChange: () => void): () => void {
+    const watcher = () => onChange();
+    this.networkWatchers.add(watcher);
+    return () => void this.networkWatchers.delete(watcher);
+  }
+
   findEndpoints(ask: DetachAsk): ReturnType<typeof findEndpoints> {
     return findEndpoints(this.state, ask);
   }
@@ -111,6 +124,7 @@ export class Engine {
   dispatch(event: AgentEvent): void {
     if (this.stopped) return;
     for (const effect of step(this.state, event, this.parts.moment())) this.perform(effect);
+    if (mayChangeNetworks(event)) for (const watcher of [...this.networkWatchers]) watcher();
   }
 
   private request(eventOf: (request: number) => AgentEvent): Promise<Answer | Rejection> {
@@ -134,6 +148,14 @@ export class Engine {
         void uplink
           .attach(effect.wish)
           .then((grant) => this.dispatch({ event: 'attach-granted', request: effect.request, grant }));
+        return;
+      case 'ask-hold':
+        void uplink
+          .attach(effect.wish)
+          .then((grant) => this.dispatch({ event: 'hold-granted', request: effect.request, grant }));
+        return;
+      case 'seek-end':
+        void this.seekEnd(effect);
         return;
       case 'publish': {
         const { id, generation } = effect.endpoint;
@@ -245,6 +267,21 @@ export class Engine {
     }
   }
 
+  private async seekEnd({
+    endpoint,
+    port,
+    path,
+  }: Extract<AgentEffect, { effect: 'seek-end' }>): Promise<void> {
+    let found: FoundEnd | undefined;
+    try {
+      found = await this.parts.kernel.findEnd(port, path);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      this.parts.log.warn({ error: error.message, path }, 'cannot look into a container');
+    }
+    this.dispatch({ event: 'end-sought', endpoint, found });
+  }
+
   private async findIdle(overlays: readonly NamespaceName[], idleMs: number): Promise<void> {
     try {
       const rows = await this.parts.kernel.idleRows(overlays, idleMs);
@@ -307,3 +344,13 @@ export class Engine {
 /** Not what comes and goes by the minute, such as other programs' ports. */
 const whereTunnelsEnd = ({ underlay, facts: { underlayMtu, underlayInterfaces } }: HostWords): string =>
   JSON.stringify([underlay, underlayMtu, underlayInterfaces]);
+
+function mayChangeNetworks(event: AgentEvent): boolean {
+  if (event.event !== 'heard') return event.event === 'disconnected';
+  const { message } = event;
+  if (message.message !== 'delta') return message.message === 'snapshot';
+  const kindOf = (change: Change) => (change.verb === 'put' ? change.record.kind : change.ref.kind);
+  return (
+    message.forgottenNetworks.length > 0 || message.changes.some((change) => kindOf(change) === 'network')
+  );
+}

@@ -1,23 +1,51 @@
+import type { DoorDescription, HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Chance } from '#intent/admitted.ts';
-import type { KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from '#kernel/kernel.ts';
+import type {
+  FoundEnd,
+  KernelEvent,
+  Miss,
+  MissSource,
+  Observed,
+  PortFrames,
+  PortPlace,
+  Scope,
+} from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Endpoint, Network, Revision, Station } from '#model/records.ts';
+import type { Endpoint, EndpointRuntime, Network, Revision, Station } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Announcement } from './announce.ts';
 import type { JournalEntry } from './attachment.ts';
 
-/** Attach, in the user's words but for the namespace, which has been opened and is known. */
-export interface AttachAsk {
+/** Attach, in the user's words, and where the interface is to be. */
+export type AttachAsk = (ToNamespace | ThroughDoor) & {
   readonly words: Omit<AttachEndpoint, 'wish' | 'host' | 'runtime'>;
+};
+
+/** Which has been opened and is known. */
+interface ToNamespace {
   readonly namespace: NamespaceRef;
+  readonly door?: undefined;
+}
+
+/** Its runtime will move it. */
+interface ThroughDoor {
+  readonly namespace?: undefined;
+  readonly door: DoorHandle;
+}
+
+/** What a runtime calls an endpoint of its own. */
+export interface DoorHandle {
+  readonly runtime: EndpointRuntime;
+  readonly handle: string;
 }
 
 /** Which endpoints: one by id or name, or all of a namespace. */
@@ -26,6 +54,8 @@ export interface DetachAsk {
   /** Name or id; narrows a name that several networks know. */
   readonly network?: string;
   readonly namespacePath?: string;
+  /** Then nobody waits for the controller to have heard of it. */
+  readonly door?: DoorHandle;
 }
 
 /** Time and chance, handed in with every event. */
@@ -43,6 +73,14 @@ export type AgentEvent =
   | { readonly event: 'adopted' }
   | { readonly event: 'asked-reset'; readonly request: number }
   | { readonly event: 'attach-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
+  | { readonly event: 'asked-hold'; readonly request: number; readonly ask: HoldAsk }
+  | { readonly event: 'hold-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
+  | { readonly event: 'hold-dropped'; readonly network: Id; readonly address: Ip }
+  /** The runtime moves the interface to that path. */
+  | { readonly event: 'moving'; readonly door: DoorHandle; readonly sandboxPath: string }
+  | { readonly event: 'end-sought'; readonly endpoint: Id; readonly found?: FoundEnd }
+  | { readonly event: 'described'; readonly door: DoorHandle; readonly words: DoorDescription }
+  | { readonly event: 'door-noticed'; readonly notices: readonly Notice[] }
   | {
       readonly event: 'published';
       readonly endpoint: Id;
@@ -109,6 +147,8 @@ export type AgentEffect =
   | { readonly effect: 'connect'; readonly afterMs: number }
   | { readonly effect: 'disconnect'; readonly reason: string }
   | { readonly effect: 'ask-attach'; readonly request: number; readonly wish: AttachEndpoint }
+  /** The same for an address that is only set aside. */
+  | { readonly effect: 'ask-hold'; readonly request: number; readonly wish: AttachEndpoint }
   | { readonly effect: 'publish'; readonly endpoint: Endpoint }
   | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
   | { readonly effect: 'ask-return'; readonly network: Id }
@@ -119,6 +159,13 @@ export type AgentEffect =
     }
   /** Look around these adopted bridges. */
   | { readonly effect: 'survey'; readonly bridges: readonly string[] }
+  /** Look whether a port's other end is there. */
+  | {
+      readonly effect: 'seek-end';
+      readonly endpoint: Id;
+      readonly port: PortPlace;
+      readonly path: string;
+    }
   | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
   | { readonly effect: 'journal-delete'; readonly key: string }
   | { readonly effect: 'keep-view' }
@@ -158,4 +205,5 @@ export type Answer =
       readonly endpoints: readonly Endpoint[];
       readonly notices: readonly Notice[];
     }
+  | { readonly answer: 'held'; readonly address: Ip }
   | { readonly answer: 'reset' };

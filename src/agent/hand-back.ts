@@ -41,9 +41,9 @@ export function handBack(state: AgentState): AgentEffect[] {
 
 /** Networks in which this host has blocks of its own, but no endpoint and none on its way. */
 function idleNetworks(state: AgentState): Id[] {
-  const { view, attachments, attaching, releasing } = state;
+  const { view, attachments, attaching, releasing, holding, holds } = state;
   const host = view.hosts.get(state.host);
-  if (!host || attaching.size + releasing.size > 0) return [];
+  if (!host || attaching.size + releasing.size + holding.size + holds.size > 0) return [];
   const owned = new Set<Id>();
   for (const block of view.blocks.values()) if (ownsBlock(host, block)) owned.add(block.network);
   for (const { endpoint } of attachments.values()) owned.delete(endpoint.network);

@@ -1,6 +1,7 @@
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
+import { isHeld } from './held.ts';
 import { namespaceKey } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -19,15 +20,16 @@ export function localEndpoints(state: AgentState): LocalEndpoint[] {
   // While one is being granted, it may be in the view before it is in the journal.
   if (![...state.attaching.values()].some(({ phase }) => phase === 'granting' || phase === 'journaling'))
     for (const endpoint of state.view.endpoints.on(state.host))
-      byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
+      if (!isHeld(state, endpoint.id)) byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
   for (const attachment of state.attachments.values()) {
-    const { endpoint, namespace, state: is } = attachment;
+    const { endpoint, namespace, sandboxPath, state: is } = attachment;
     const gone = is === 'attached' && isGone(state, attachment);
-    byId.set(endpoint.id, { endpoint, namespace: namespace.path, state: gone ? 'gone' : is });
+    const path = namespace?.path ?? sandboxPath ?? '';
+    byId.set(endpoint.id, { endpoint, namespace: path, state: gone ? 'gone' : is });
   }
   return [...byId.values()];
 }
 
 /** Of an earlier boot, or looked for and not found. */
-const isGone = ({ bootId, turn }: AgentState, attachment: Attachment): boolean =>
-  attachment.bootId !== bootId || turn.dead.has(namespaceKey(attachment.namespace));
+export const isGone = ({ bootId, turn }: AgentState, { bootId: born, namespace }: Attachment): boolean =>
+  born !== bootId || (namespace !== undefined && turn.dead.has(namespaceKey(namespace)));

@@ -1,5 +1,7 @@
 import { release } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { isGranting } from './granting.ts';
+import { isHeld } from './held.ts';
 import { ownWords } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -8,14 +10,14 @@ import type { AgentState } from './state.ts';
  * or to a request that was given up. Nobody was promised them, so they go back.
  */
 export function releaseOrphans(state: AgentState): AgentEffect[] {
-  const { orphansPossible, session, confirmed, attaching, releasing } = state;
+  const { orphansPossible, session, confirmed, releasing } = state;
   if (!orphansPossible || !confirmed || !session.connected) return [];
   // What is being granted now is no orphan, and not to be told from one.
-  if ([...attaching.values()].some(({ phase }) => phase === 'granting')) return [];
+  if (isGranting(state)) return [];
   state.orphansPossible = false;
   const known = new Set(ownWords(state).map(({ endpoint }) => endpoint.id));
   const orphans = [...state.view.endpoints.on(state.host)].filter(
-    ({ id }) => !known.has(id) && !releasing.has(id),
+    ({ id }) => !known.has(id) && !releasing.has(id) && !isHeld(state, id),
   );
   return orphans.flatMap((endpoint) => release(state, endpoint));
 }

@@ -1,4 +1,5 @@
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import { type Change, type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
@@ -91,6 +92,13 @@ export function dropRevoked(state: AgentState): AgentEffect[] {
  * before is known to the controller.
  */
 export function noteSettled(state: AgentState): void {
-  if (ownWords(state).every(({ published }) => published))
+  if (ownWords(state).every(({ published }) => published) && !isExceptionHeld(state))
     state.session.settledRevision = state.session.keptRevision;
 }
+
+/** What the controller takes out of a block may be set aside here for somebody who is about to have it. */
+const isExceptionHeld = ({ holds, view }: AgentState): boolean =>
+  [...holds.keys()].some((key) => {
+    const [network, ip] = key.split(' ') as [Id, Ip];
+    return [...view.inNetwork(network).blocks.values()].some(({ except }) => except.includes(ip));
+  });

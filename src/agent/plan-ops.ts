@@ -1,12 +1,15 @@
 import type { Observed } from '#kernel/kernel.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
-import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
+import type { Endpoint } from '#model/records.ts';
 import { allowedFor, type RowPlace } from '#plan/asked-rows.ts';
+import { isDressedByRuntime } from '#plan/container.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { PlanContext } from '#plan/kind.ts';
+import { linkKey } from '#plan/link.ts';
 import { order, type RankedOp } from '#plan/order.ts';
 import { placeOf } from './place-of.ts';
 import { runtimeFacts } from './scope.ts';
@@ -18,13 +21,38 @@ export function planOps(
   observed: Observed,
   { nothing = state.wishesNothing, rows = true } = {},
 ): RankedOp[] {
-  const context = { hostTag: hostTag(state.host), allowed: nothing ? undefined : allowedIn(state) };
+  const context = {
+    hostTag: hostTag(state.host),
+    allowed: nothing ? undefined : allowedIn(state),
+    shared: sharedInterfaces(state),
+  };
   const view = nothing ? undefined : hostView(state.view, state.host);
   const wished = view
-    ? desired(view, { ...runtimeFacts(state), bridges: observed.bridges }, { rows })
+    ? desired(
+        view,
+        {
+          ...runtimeFacts(state, (endpoint) => isGivenBack(state, observed, endpoint)),
+          bridges: observed.bridges,
+        },
+        { rows },
+      )
     : emptyKernelState();
   const ops = order(diff(wished, observed, context));
   return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
+}
+
+/** Those that their runtime dresses too. */
+const sharedInterfaces = ({ attachments }: AgentState): ReadonlySet<string> =>
+  new Set(
+    [...attachments.values()].flatMap(({ endpoint, namespace }) =>
+      namespace && isDressedByRuntime(endpoint) ? linkKey(namespace.path, endpoint.interface) : [],
+    ),
+  );
+
+/** Whether the interface has the name again that its runtime got it under: it is about to be taken away. */
+function isGivenBack(state: AgentState, { link }: Observed, { id, network }: Endpoint): boolean {
+  const port = link.get(linkKey(overlayOf(state, network) ?? '', portName(id)));
+  return port?.detail.type === 'veth' && port.detail.peer?.name === hostEndName(id);
 }
 
 /** Rows that somebody has asked for may stay. */

@@ -12,7 +12,8 @@ export function publish(state: AgentState, id: Id): AgentEffect[] {
   const attachment = state.attachments.get(id);
   if (!attachment || attachment.published || attachment.state === 'detaching' || state.publishing.has(id))
     return [];
-  if (!state.session.connected) return [];
+  // On disk before anybody hears of it.
+  if (!state.session.connected || state.unwritten.has(id)) return [];
   state.publishing.add(id);
   return [{ effect: 'publish', endpoint: attachment.endpoint }];
 }

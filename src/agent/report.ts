@@ -51,6 +51,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...[...state.revoked.values()].map(revokedNotice),
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
+    ...state.doorNotices,
   ];
   if (!state.session.connected)
     notices.push({
@@ -60,6 +61,13 @@ function noticesOf(state: AgentState): Notice[] {
       next: 'start the controller, or see `weft agent --help` for its address.',
     });
   return notices;
+}
+
+/** All that a door wants people to know from now on. */
+export function noteDoorNotices(state: AgentState, notices: readonly Notice[]): AgentEffect[] {
+  state.doorNotices = notices;
+  if (state.status) state.status = { ...state.status, notices: noticesOf(state) };
+  return [];
 }
 
 /** What the last look found, and how far this host has come since. */

@@ -3,8 +3,9 @@ import type { Id } from '#model/id.ts';
 import { type KernelState, kernelKey } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
-import type { Adoption } from '#model/records.ts';
+import type { Adoption, Endpoint } from '#model/records.ts';
 import type { HostRuntimeFacts } from '#plan/desired.ts';
+import type { Attachment } from './attachment.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
 /** Paths are used again: only path and cookie together say which namespace. */
@@ -12,7 +13,7 @@ export const namespaceKey = ({ path, cookie }: NamespaceRef): string => `${path}
 
 /** What to look at: all overlay namespaces of this host, and its containers' interfaces; at each path one container. */
 export function scopeOf(state: AgentState): Scope {
-  const attachments = liveAttachments(state);
+  const attachments = settledAttachments(state);
   const byPath = new Map<string, { namespace: NamespaceRef; interfaces: string[] }>();
   for (const { namespace } of attachments) {
     const there = byPath.get(namespace.path)?.namespace;
@@ -31,6 +32,12 @@ export function scopeOf(state: AgentState): Scope {
     bridges: ownAdoptions(state).map(({ bridge }) => bridge),
   };
 }
+
+type Settled = Attachment & { readonly namespace: NamespaceRef };
+
+/** Those of which it is known where the interface is. */
+const settledAttachments = (state: AgentState): Settled[] =>
+  liveAttachments(state).filter((attachment): attachment is Settled => attachment.namespace !== undefined);
 
 /** Bridges of this host that are adopted, as far as anything is wished. */
 export const ownAdoptions = ({ view, host, wishesNothing }: AgentState): Adoption[] =>
@@ -55,11 +62,17 @@ const loopbackOf = (ns: string): string =>
 export function isPlugged({ attachments, bootId, turn }: AgentState, id: Id): boolean {
   const attachment = attachments.get(id);
   if (attachment?.state !== 'attached' || attachment.bootId !== bootId) return false;
-  return !turn.dead.has(namespaceKey(attachment.namespace));
+  return !attachment.namespace || !turn.dead.has(namespaceKey(attachment.namespace));
 }
 
-/** What planning must know that only this host does. What was not looked for yet is taken to be there. */
-export function runtimeFacts(state: AgentState): HostRuntimeFacts {
+/**
+ * What planning must know that only this host does. What was not looked for yet is taken to be there. An interface that
+ * its runtime has taken out of the container again, before it says so, is in its hands once more.
+ */
+export function runtimeFacts(
+  state: AgentState,
+  isGivenBack: (endpoint: Endpoint) => boolean = () => false,
+): HostRuntimeFacts {
   const keysOf = (scope?: Scope) =>
     new Set(scope?.containers.map(({ namespace }) => namespaceKey(namespace)));
   const [looked, present] = [keysOf(state.turn.scope), keysOf(scopeOf(state))];
@@ -67,11 +80,13 @@ export function runtimeFacts(state: AgentState): HostRuntimeFacts {
     const key = namespaceKey(namespace);
     return present.has(key) && (looked.has(key) ? state.turn.live.has(key) : !state.turn.dead.has(key));
   };
-  const containers = new Map<Id, { namespace: NamespaceRef }>();
+  const containers = new Map<Id, { namespace?: NamespaceRef }>();
   for (const { endpoint, namespace } of liveAttachments(state)) {
     const known = state.view.endpoints.get(endpoint.id);
     const current = known?.host === state.host && known?.generation === endpoint.generation;
-    if (current && isThere(namespace)) containers.set(endpoint.id, { namespace });
+    if (!current) continue;
+    if (!namespace || isGivenBack(endpoint)) containers.set(endpoint.id, {});
+    else if (isThere(namespace)) containers.set(endpoint.id, { namespace });
   }
   return { hostTag: hostTag(state.host), containers };
 }

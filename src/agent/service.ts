@@ -111,6 +111,7 @@ async function previewAttach(
     aliases: [...words.aliases],
     addresses: [...words.addresses],
     newBlockIn: [],
+    held: [],
     host: engine.state.name,
     runtime: 'netns',
     dryRun: true,

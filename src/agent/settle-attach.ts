@@ -8,10 +8,13 @@ import { answerAttach, isPromised } from './answer.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';
+import { plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
 
-/** A runtime waits for the answer; CNI and Docker give up later than this. */
+/** A runtime waits for the answer; CNI gives up later than this. */
 const ATTACH_LIMIT_MS = 30_000;
+/** Docker holds locks meanwhile. */
+const DOOR_LIMIT_MS = 8_000;
 /** On a full disk, and without a controller. */
 const REFUSAL_LIMIT_MS = 5_000;
 /** An interface that goes just now still holds its name: only one that stays is in the way. */
@@ -31,6 +34,10 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     const network = state.view.networks.get(endpoint.network);
     const known = state.view.endpoints.get(endpoint.id);
     if (state.turn.applied < revision || !network || known?.generation !== endpoint.generation) continue;
+    if (!ask.namespace) {
+      effects.push(...settleThroughDoor(state, request, attaching, network));
+      continue;
+    }
     const path = ask.namespace.path;
     // Granted while a look was under way: the next one will have seen the container's interface.
     if (!wasLookedAt(state, ask.namespace, endpoint.interface)) continue;
@@ -47,6 +54,23 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     }
   }
   return effects;
+}
+
+/** Made by a shortcut alone, once its network is there: of what the runtime is to move a look does not tell enough. */
+function settleThroughDoor(
+  state: AgentState,
+  request: number,
+  attaching: Attaching,
+  network: Network,
+): AgentEffect[] {
+  const { turn, attachments } = state;
+  const { notices, pluggedAfterMs } = attaching;
+  const endpoint = attaching.endpoint!;
+  if (attachments.get(endpoint.id)?.namespace)
+    return answerAttach(state, request, { answer: 'attached', endpoint, network, notices });
+  if (turn.complete.has(network.id)) return pluggedAfterMs === turn.lastLookMs ? [] : plug(state, request);
+  const refused = refusedOp(state, endpoint, network, '');
+  return refused ? takeBack(state, request, attaching, refused) : [];
 }
 
 /**
@@ -123,8 +147,10 @@ function refusedOp(
 /** Gives up what takes too long, so that no runtime hangs. */
 export function timeOutAttaches(state: AgentState): AgentEffect[] {
   const late = [...state.attaching].filter(
-    ([, { sinceMs, phase }]) =>
-      phase !== 'journaling' && phase !== 'refused' && state.nowMs - sinceMs > ATTACH_LIMIT_MS,
+    ([, { ask, sinceMs, phase }]) =>
+      phase !== 'journaling' &&
+      phase !== 'refused' &&
+      state.nowMs - sinceMs > (ask.door ? DOOR_LIMIT_MS : ATTACH_LIMIT_MS),
   );
   return late.flatMap(([request, attaching]) => {
     // It may be granted after all, to nobody.
@@ -136,5 +162,5 @@ export function timeOutAttaches(state: AgentState): AgentEffect[] {
 const tooLate = ({ ask: { words } }: Attaching): Rejection =>
   reject(
     'unavailable',
-    fault('network', words.network, 'could not be joined in 30 s', 'look at `weft status` and try again'),
+    fault('network', words.network, 'could not be joined in time', 'look at `weft status` and try again'),
   );

@@ -25,14 +25,19 @@ import { isNameLeaving } from './unplug.ts';
 
 /** An endpoint of this host is promised: its port and interface are written at once. Empty when a turn must do it. */
 export function plug(state: AgentState, request: number): AgentEffect[] {
-  const { attachment, stood } = state.attaching.get(request) ?? {};
-  if (!attachment || stood || isNameLeaving(state, attachment)) return [];
-  const { endpoint, namespace } = attachment;
+  const attaching = state.attaching.get(request);
+  const { attachment, stood } = attaching ?? {};
+  if (!attaching || !attachment || isNameLeaving(state, attachment)) return [];
+  const { endpoint, namespace, handle } = attachment;
+  // What a runtime is to move is made again if it was lost, unless it is where it belongs.
+  if (stood && (!handle || namespace)) return [];
   const network = state.view.networks.get(endpoint.network);
   const host = thisHost(state);
   if (!network || !host || !state.turn.complete.has(network.id)) return [];
-  const ops = addAll(localObjects(host, network, endpoint, namespace.path));
-  const scope = { hostTag: host.hostTag, containers: [{ namespace, interfaces: [endpoint.interface] }] };
+  state.attaching.set(request, { ...attaching, pluggedAfterMs: state.turn.lastLookMs });
+  const ops = addAll(localObjects(host, network, endpoint, namespace?.path));
+  const containers = namespace ? [{ namespace, interfaces: [endpoint.interface] }] : [];
+  const scope = { hostTag: host.hostTag, containers };
   return [{ effect: 'shortcut', ops, scope, purpose: { request } }];
 }
 
@@ -77,7 +82,13 @@ function opsFor(state: AgentState, change: Change, before: Endpoint | undefined)
   const surplus = gone.filter(
     (row) => !kept.has(kernelKey(row)) && !isStillWanted(state, before!.network, row),
   );
-  return [...deleteAll(surplus), ...addAll(come), ...opsForAsked(state, before, after)];
+  // Of an endpoint that only has other names by now nothing is written.
+  const there = new Map(gone.map((row) => [keyOf(row), row]));
+  const news = come.filter((row) => {
+    const was = there.get(keyOf(row));
+    return !was || !rulesOf(row.kind).equal(row, was);
+  });
+  return [...deleteAll(surplus), ...addAll(news), ...opsForAsked(state, before, after)];
 }
 
 /**
@@ -101,7 +112,7 @@ const isAtRest = ({ attachments, attaching }: AgentState, after: Endpoint | unde
   const isIt = (attachment: Attachment | undefined) =>
     attachment?.state === 'attached' &&
     attachment.endpoint.id === after?.id &&
-    attachment.endpoint.generation === after.generation;
+    attachment.endpoint.generation >= after.generation;
   return (
     isIt(after && attachments.get(after.id)) || [...attaching.values()].some((each) => isIt(each.attachment))
   );
@@ -137,10 +148,14 @@ export function endShortcut(
   { request, revision, announcements = [] }: ShortcutPurpose,
   results: readonly OpResult[],
 ): AgentEffect[] {
-  if (results.some(({ ok }) => !ok)) return markUrgent(state);
+  const attaching = request === undefined ? undefined : state.attaching.get(request);
+  const refused = results.filter(({ ok }) => !ok);
+  if (refused.length > 0) markUrgent(state);
+  // What its runtime is to move was there already, made for the same endpoint before the agent was killed.
+  const isThere = attaching?.ask.door && refused.some(isNameTaken);
+  if (refused.length > 0 && !isThere) return [];
   const told = announceAll(state, announcements);
   if (revision !== undefined) return [...told, ...markApplied(state, revision)];
-  const attaching = request === undefined ? undefined : state.attaching.get(request);
   if (request === undefined || attaching?.phase !== 'settling' || !attaching.endpoint)
     return [...told, ...markDirty(state)];
   const { endpoint, notices } = attaching;
@@ -152,6 +167,9 @@ export function endShortcut(
     ...markStirred(state),
   ];
 }
+
+const isNameTaken = (result: OpResult): boolean =>
+  !result.ok && result.error.errno === 'EEXIST' && result.op.object.kind === 'link';
 
 function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
   if (!isLooking(turn)) turn.applied = Math.max(turn.applied, revision);

@@ -1,3 +1,4 @@
+import type { HoldAsk } from '#api/door.ts';
 import type { KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Rejection } from '#model/fault.ts';
@@ -54,6 +55,15 @@ export interface AgentState {
   readonly revoked: Map<Id, Endpoint>;
   /** Addresses given back here (`network address`), and when (see rest.ts). */
   readonly resting: Map<string, number>;
+  readonly holding: Map<number, Holding>;
+  /** By network and address. */
+  readonly holds: Map<string, Hold>;
+  /** What the controller granted last for a hold: the view must have come this far before more is asked. */
+  heldRevision: Revision;
+  /** Interfaces that runtimes move, by endpoint (see seek-end.ts). */
+  readonly seeking: Map<Id, Seeking>;
+  /** What a door wants people to know. */
+  doorNotices: readonly Notice[];
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
   readonly handingBack: Map<Id, HandBack>;
   readonly idleSince: Map<Id, number>;
@@ -110,6 +120,8 @@ export interface Attaching {
   readonly endpoint?: Endpoint;
   /** It stood before this was asked for: whatever becomes of the asking, it stays. */
   readonly stood?: boolean;
+  /** A pair for a runtime was ordered after this look; another comes after the next, should it be needed. */
+  readonly pluggedAfterMs?: number;
   /** Nobody but this request knows of it. */
   readonly isNew?: boolean;
   /** The view must have come this far before the kernel can be right. */
@@ -121,6 +133,30 @@ export interface Attaching {
 export interface Detaching {
   readonly endpoints: readonly Endpoint[];
   readonly sinceMs: number;
+  /** Answered when this host remembers it, be the controller there or not. */
+  readonly isHasty: boolean;
+}
+
+/** An address to be set aside: waiting its turn → asked of the controller, if need be → answered. */
+export interface Holding {
+  readonly ask: HoldAsk;
+  readonly sinceMs: number;
+  readonly phase: 'waiting' | 'granting';
+  /** The view's revision at which the own blocks had nothing for it. */
+  readonly refusedAt?: Revision;
+}
+
+/** An address that was set aside. */
+export interface Hold {
+  readonly untilMs: number;
+  /** The controller granted it with one that is nobody's yet. */
+  readonly endpoint?: Endpoint;
+}
+
+/** An interface that its runtime moves, and when to look for it next; Infinity while one looks. */
+export interface Seeking {
+  readonly sinceMs: number;
+  readonly nextMs: number;
 }
 
 /** The reconcile turn: one at a time, always from the latest view and a fresh look. */
@@ -220,6 +256,15 @@ const emptyState = (start: AgentStart): AgentState => ({
   ),
   revoked: new Map(),
   resting: new Map(),
+  holding: new Map(),
+  holds: new Map(),
+  heldRevision: 0,
+  seeking: new Map(
+    [...start.attachments].flatMap(({ endpoint, namespace, sandboxPath }) =>
+      !namespace && sandboxPath ? [[endpoint.id, { sinceMs: 0, nextMs: 0 }]] : [],
+    ),
+  ),
+  doorNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
   stations: new Map(),

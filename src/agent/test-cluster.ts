@@ -136,6 +136,16 @@ export class TestAgent {
     return this.ask((request) => ({ event: 'asked-attach', request, ask }));
   }
 
+  /** As a runtime's plugin asks. */
+  attachThroughDoor(network: string, handle: string, words: Partial<AttachAsk['words']> = {}): number {
+    const door = { runtime: 'docker', handle } as const;
+    const ask = {
+      words: { network, containerId: handle, name: handle, aliases: [], addresses: [], ...words },
+      door,
+    };
+    return this.ask((request) => ({ event: 'asked-attach', request, ask }));
+  }
+
   readonly namespaces = new Map<string, AttachAsk['namespace']>();
 
   detach(ask: DetachAsk): number {
@@ -229,6 +239,16 @@ export class TestAgent {
         const { controller } = this.cluster;
         this.awaited.set(effect.request, controller.petition(effect.wish, { role: 'host', name: this.name }));
         return controller.acknowledgeAll();
+      }
+      case 'ask-hold': {
+        const answer = this.askController(effect.wish);
+        const grant = isRejection(answer) ? answer : grantOf(answer);
+        return this.dispatch({ event: 'hold-granted', request: effect.request, grant });
+      }
+      case 'seek-end': {
+        const { endpoint, port, path } = effect;
+        const found = await this.kernel.findEnd(port, path);
+        return this.dispatch({ event: 'end-sought', endpoint, found });
       }
       case 'publish': {
         const answer = this.askController({ wish: 'publish-endpoint', endpoint: effect.endpoint });

@@ -30,7 +30,7 @@ function deletePort(state: AgentState, attachment: Attachment | undefined): Kern
   const host = thisHost(state);
   if (!network || !host) return [];
   const { endpoint, namespace } = attachment;
-  return localObjects(host, network, endpoint, namespace.path)
+  return localObjects(host, network, endpoint, namespace?.path)
     .filter((object) => object.kind === 'link' && object.detail.type === 'veth')
     .map((object) => ({ verb: 'delete', object }));
 }
@@ -51,7 +51,8 @@ export const isNameLeaving = (
   { unplugging, attachments }: AgentState,
   { endpoint, namespace }: Attachment,
 ): boolean =>
+  namespace !== undefined &&
   [...unplugging.keys()].some((id) => {
     const other = attachments.get(id);
-    return other?.endpoint.interface === endpoint.interface && other.namespace.path === namespace.path;
+    return other?.endpoint.interface === endpoint.interface && other.namespace?.path === namespace?.path;
   });

@@ -73,9 +73,13 @@ export class Uplink {
 
   async attach({ wish, ...words }: AttachEndpoint): Promise<AttachGrant | Rejection> {
     return this.ask('network', words.network, async () => {
-      const { addresses, aliases, newBlockIn = [] } = words;
+      const { addresses, aliases, newBlockIn = [], held = [] } = words;
       const answer = await this.clients.controller.attachEndpoint(
-        { ...words, addresses: [...addresses], aliases: [...aliases], newBlockIn: [...newBlockIn] },
+        {
+          ...words,
+          ...{ addresses: [...addresses], aliases: [...aliases] },
+          ...{ newBlockIn: [...newBlockIn], held: [...held] },
+        },
         PATIENCE,
       );
       const endpoint = recordFromWire(answer.subject);

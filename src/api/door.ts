@@ -86,6 +86,8 @@ export interface DoorAttached {
   readonly hostInterface: string;
   /** Known since {@link HostDoor.settle}. */
   readonly sandboxPath?: string;
+  /** The sandbox that it was in is no more, or the machine was started anew: what the runtime says of it is asked for. */
+  readonly isGone: boolean;
 }
 
 export interface DoorDescription {

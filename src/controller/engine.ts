@@ -43,6 +43,10 @@ export class Engine {
   }
 
   /** Read-only look at what is committed. */
+  get pools(): ControllerState['pools'] {
+    return this.state.pools;
+  }
+
   get snapshot(): ControllerState['snapshot'] {
     return this.state.snapshot;
   }

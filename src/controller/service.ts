@@ -50,7 +50,7 @@ export function controllerRoutes(engine: Engine, store: Store) {
 
   return (router: ConnectRouter) =>
     router.service(ControllerService, {
-      hello,
+      hello: () => hello(engine),
       createNetwork: (request, context) =>
         answer(wishFromWire.createNetwork(request), request.dryRun, context),
       changeNetwork: (request, context) =>
@@ -110,13 +110,14 @@ export function controllerRoutes(engine: Engine, store: Store) {
 /** The transport lets no request through without one. */
 const principalOf = (context: HandlerContext): Principal => context.values.get(principalKey)!;
 
-const hello = (): HelloResponse =>
+const hello = ({ pools }: Engine): HelloResponse =>
   create(HelloResponseSchema, {
     role: 'controller',
     version: PROGRAM_VERSION,
     apiVersion: API_VERSION,
     capabilities: ['follow', 'dry-run'],
     connected: true,
+    pools,
   });
 
 /** What is to come of it, also when others must be asked first. */

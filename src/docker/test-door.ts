@@ -130,6 +130,7 @@ export class TestDoor implements HostDoor {
     const attached: DoorAttached = {
       handle,
       hostInterface: `wfe${number}`,
+      isGone: false,
       endpoint: {
         kind: 'endpoint',
         id: testId(number),

@@ -1,13 +1,16 @@
 import { type Cidr, cidrContains } from '#model/cidr.ts';
-import { isRejection } from '#model/fault.ts';
+import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
+import { familyOf } from '#model/ip.ts';
 import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
 import { addressFromOwnBlocks, type IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
+import { complete, noFaults } from './faults.ts';
 import { ownBlocks } from './own-blocks.ts';
+import { readEndpoint } from './read-endpoint.ts';
 
 export type LocalGrant = Pick<Admitted, 'notices'> & { readonly endpoint: Endpoint };
 
@@ -32,6 +35,20 @@ export function admitLocally(
   const network = view.networks.get(endpoint.network)!;
   const host = view.hosts.get(endpoint.host)!;
   return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
+}
+
+/** An endpoint of the host's that was granted before it was known for whom. */
+export function admitHeld(wish: AttachEndpoint, held: Endpoint): Endpoint | Rejection {
+  const faults = noFaults();
+  const { addresses, aliases, mac = held.mac, ...words } = readEndpoint(faults, wish);
+  const { runtime, containerId, name } = words;
+  const fields = complete(faults, { runtime, containerId, name });
+  if (isRejection(fields)) return fields;
+  return {
+    ...{ ...held, ...fields, aliases, mac },
+    addresses: held.addresses.map((ip) => addresses.get(familyOf(ip)) ?? ip),
+    generation: held.generation + 1,
+  };
 }
 
 /** Subnets of the network in which the host's own blocks have nothing to give now: it would need a new one. */

@@ -4,10 +4,16 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import { freeRanges } from './free-ranges.ts';
 import type { Pools } from './pools.ts';
 
-/** The lowest subnet of the pool that no network has and no host routes; undefined when there is none. */
-export function allocateSubnet(family: Family, pools: Pools, snapshot: SnapshotView): Cidr | undefined {
+/** The lowest subnet of the pool that no network has, no host routes, and is free of `except`; undefined when there is none. */
+export function allocateSubnet(
+  family: Family,
+  pools: Pools,
+  snapshot: SnapshotView,
+  except: readonly Cidr[] = [],
+): Cidr | undefined {
   const [pool, prefixLength] = family === 4 ? [pools.ipv4, pools.ipv4PrefixLength] : [pools.ipv6, 64];
-  const [free] = freeRanges(pool, Math.max(prefixLength, prefixLengthOf(pool)), takenSubnets(snapshot));
+  const taken = [...takenSubnets(snapshot), ...except];
+  const [free] = freeRanges(pool, Math.max(prefixLength, prefixLengthOf(pool)), taken);
   return free;
 }
 

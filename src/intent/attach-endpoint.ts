@@ -37,8 +37,10 @@ export function attachEndpoint(
   wish: AttachEndpoint,
   snapshot: SnapshotView,
   chance: Chance,
-  isBarred: IsBarred = () => false,
+  isBarredThere: IsBarred = () => false,
 ): Admitted | Rejection {
+  const isBarred: IsBarred = (network, ip, asker) =>
+    wish.held?.includes(ip) || isBarredThere(network, ip, asker);
   const faults = noFaults();
   const request = readEndpoint(faults, wish);
   const network = findNetwork(faults, snapshot, wish.network);

@@ -8,7 +8,7 @@ import type { AttachEndpoint } from '#model/wish.ts';
 import type { Faults } from './faults.ts';
 import { parseContainerId, readChoice, readEach, readName } from './read-field.ts';
 
-const MAX_ALIASES = 64;
+export const MAX_ALIASES = 64;
 
 /** What an attach asks for, as far as it can be judged without looking at records. */
 export interface EndpointRequest {

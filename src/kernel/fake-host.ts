@@ -49,6 +49,17 @@ export class FakeHost {
     return device;
   }
 
+  /** Into another namespace, or to another name. */
+  moveDevice(device: FakeDevice, ns: NamespaceName, name: string): void {
+    const devices = this.devices(ns);
+    if (devices.has(name)) throw new FakeRefusal('EEXIST');
+    device.setUp(false);
+    device.addresses.clear();
+    this.devices(device.link.ns).delete(device.link.name);
+    device.link = { ...device.link, ns, name };
+    devices.set(name, device);
+  }
+
   /** A bridge lets its ports go; a veth takes its other end along. */
   removeDevice(device: FakeDevice): void {
     const devices = this.devices(device.link.ns);

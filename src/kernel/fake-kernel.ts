@@ -20,7 +20,17 @@ import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
-import type { Kernel, KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from './kernel.ts';
+import type {
+  FoundEnd,
+  Kernel,
+  KernelEvent,
+  Miss,
+  MissSource,
+  Observed,
+  PortFrames,
+  PortPlace,
+  Scope,
+} from './kernel.ts';
 import { opError } from './op-error.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
@@ -93,7 +103,7 @@ export class FakeKernel implements Kernel {
       (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
     );
     const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
-    const seen = new Set([...overlays, ...containers.map(({ namespace }) => namespace.path)]);
+    const seen = new Set([HOST_NAMESPACE, ...overlays, ...containers.map(({ namespace }) => namespace.path)]);
     for (const guard of this.#host.guards.values())
       if (guard.ns === HOST_NAMESPACE || overlays.includes(guard.ns)) addKernelObject(state, guard);
     for (const ns of overlays) {
@@ -112,7 +122,7 @@ export class FakeKernel implements Kernel {
 
   #observeHost(state: MutableKernelTables & Pick<Observed, 'rowSums' | 'bridges'>, scope: Scope): void {
     const devices = [...this.#host.devices(HOST_NAMESPACE).values()];
-    const own = devices.filter(({ link }) => isOwnHostLink(link));
+    const own = devices.filter(({ link }) => isOwnHostLink(link) && link.detail.type === 'vxlan');
     const bridges = devices.filter(({ link }) => scope.bridges?.includes(link.name));
     for (const device of [...own, ...bridges]) addDevice(state, device, new Set());
     const facts = state.bridges as Map<string, BridgeFacts>;
@@ -200,6 +210,21 @@ export class FakeKernel implements Kernel {
     return rows.filter(
       (row) => row.table === 'self' && row.mac !== ZERO_MAC && (idleMs === 0 || this.idle(row)),
     );
+  }
+
+  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined> {
+    const end = this.#host.namespaces.get(port.ns)?.get(port.name)?.peer?.link;
+    const namespace = this.#containers.get(path);
+    return end?.up && end.ns === path && namespace ? { namespace, interface: end.name } : undefined;
+  }
+
+  /** A runtime moves a link from one namespace to another, under another name; it arrives down, and is then set up. */
+  moveLink(from: PortPlace, to: PortPlace, up: boolean): void {
+    const device = this.#host.namespaces.get(from.ns)?.get(from.name);
+    if (!device) return;
+    this.#host.moveDevice(device, to.ns, to.name);
+    device.setUp(up);
+    for (const { ns } of [from, to]) this.#tell({ dirty: 'namespace', ns });
   }
 
   async close(): Promise<void> {

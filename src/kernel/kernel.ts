@@ -66,6 +66,17 @@ export interface PortFrames {
   readonly frames: readonly Uint8Array[];
 }
 
+export interface PortPlace {
+  readonly ns: NamespaceName;
+  readonly name: string;
+}
+
+/** Where the other end of a port is, and what it is called there. */
+export interface FoundEnd {
+  readonly namespace: NamespaceRef;
+  readonly interface: string;
+}
+
 /**
  * The Linux kernel as a value: looked at whole, changed by a list of ops. One contract suite
  * (`kernel.contract.ts`) holds for the real one and for the fake.
@@ -103,6 +114,12 @@ export interface Kernel {
 
   /** Hands frames to the containers behind these ports of an overlay, and to nobody else; one that is gone gets none. */
   announce(frames: PortFrames): void;
+
+  /**
+   * The other end of a port of ours in the namespace at that path; undefined as long as it is not there, or not up:
+   * who moves it there dresses it first.
+   */
+  findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined>;
 
   /** The unicast rows of these overlays' VXLAN devices by which no frame was sent for so long. */
   idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]>;

@@ -86,6 +86,10 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
     if (remote)
       request.vxlan = { ...request.vxlan, remote, link: out.index(out.visit(HOST_NAMESPACE), device ?? '') };
     out.send(out.visit(HOST_NAMESPACE), encodeNewLink(request), settle);
+  } else if (detail.type === 'veth' && detail.peer?.ns === HOST_NAMESPACE) {
+    // From there, too: `ip link add p… netns weft-… type veth peer name wfe…`; its own namespace has no name to give.
+    request.netnsFd = visit.netnsFd;
+    out.send(out.visit(HOST_NAMESPACE), encodeNewLink(request), settle);
   } else out.send(visit, encodeNewLink(request), settle);
   sendChanges(out, wished, { mac, group, detail, mtu: request.mtu, master: '', up: false, arp: true });
 }

@@ -103,6 +103,6 @@ export const portFrom = (port: NetlinkPort, isRunning: boolean): BridgePort => (
 export function isSameLink({ detail: there }: Link, { detail: wished }: Link): boolean {
   if (there.type !== wished.type || wished.type === 'other') return false;
   if (there.type === 'veth' && wished.type === 'veth')
-    return there.peer?.ns === wished.peer?.ns && there.peer?.name === wished.peer?.name;
+    return !wished.peer || (there.peer?.ns === wished.peer.ns && there.peer.name === wished.peer.name);
   return true;
 }

@@ -9,6 +9,7 @@ import {
   type LinkDetail,
   type MutableKernelTables,
   type NamespaceName,
+  type VethDetail,
 } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf } from '#model/own.ts';
 import { close } from '#netlink/libc.ts';
@@ -37,9 +38,9 @@ export async function observe(scope: Scope, visits: Visits, guards = true): Prom
   };
   readHost(state, visits.to(HOST_NAMESPACE), scope, guards);
   const ports = new Ports();
-  const nameInHost = (index: number) => visits.to(HOST_NAMESPACE).nameOf(index);
+  const host = visits.to(HOST_NAMESPACE);
   for (const ns of overlayNamespaces(scope)) {
-    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows, nameInHost));
+    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows, host));
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
@@ -67,14 +68,18 @@ function readOverlay(
   visit: Visit,
   ports: Ports,
   reach: Scope['rows'],
-  nameInHost: (index: number) => string | undefined,
+  host: Visit,
 ): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
   const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
   addKernelObject(state, { kind: 'namespace', ns });
   for (const row of rows) {
-    addKernelObject(state, withDevice(linkFrom(ns, row, byIndex, { type: 'veth' }), row, nameInHost));
+    const detail: LinkDetail = { type: 'veth', peer: peerInHost(visit, row, host) };
+    addKernelObject(
+      state,
+      withDevice(linkFrom(ns, row, byIndex, detail), row, (index) => host.nameOf(index)),
+    );
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
@@ -84,6 +89,14 @@ function readOverlay(
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);
   state.rowSums.set(ns, sum);
   if (reach === undefined) noteLostDefaults(state, ns, defaults);
+}
+
+/** A port's other end that waits in the host's own namespace, or was given back there. */
+function peerInHost(visit: Visit, port: NetlinkLink, host: Visit): VethDetail['peer'] {
+  if (port.kind !== 'veth' || port.link === undefined || port.linkNetnsId === undefined) return undefined;
+  if (port.linkNetnsId !== visit.idOf(host)) return undefined;
+  const name = host.nameOf(port.link);
+  return name === undefined ? undefined : { ns: HOST_NAMESPACE, name };
 }
 
 /** A device whose all-zero row somebody deleted has joined its group, but sends nothing there. */

@@ -2,8 +2,19 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
+import { findEnd } from './find-end.ts';
 import { idleRows } from './idle-rows.ts';
-import type { Kernel, KernelEvent, Miss, MissSource, Observed, PortFrames, Scope } from './kernel.ts';
+import type {
+  FoundEnd,
+  Kernel,
+  KernelEvent,
+  Miss,
+  MissSource,
+  Observed,
+  PortFrames,
+  PortPlace,
+  Scope,
+} from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
 import { Visits } from './visit.ts';
@@ -62,6 +73,11 @@ export class RealKernel implements Kernel {
 
   announce(frames: PortFrames): void {
     announce(frames);
+  }
+
+  /** Throws NetlinkError. */
+  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined> {
+    return findEnd(port, path);
   }
 
   /** Throws NetlinkError. */

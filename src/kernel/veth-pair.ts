@@ -1,5 +1,4 @@
 import type { Link as NetlinkLink } from '#netlink/route/link.ts';
-import { decodeNamespaceId, encodeGetNamespaceId } from '#netlink/route/namespace-id.ts';
 import type { Visit } from './visit.ts';
 
 /**
@@ -10,12 +9,7 @@ export const isPair = (at: Visit, port: NetlinkLink, container: Visit, end: Netl
   port.link === end.index &&
   end.link === port.index &&
   port.linkNetnsId !== undefined &&
-  port.linkNetnsId === namespaceId(at, container);
-
-const namespaceId = (at: Visit, other: Visit): number | undefined => {
-  if (other.netnsFd === undefined) return undefined;
-  return decodeNamespaceId(at.conversation.request(encodeGetNamespaceId(other.netnsFd))!);
-};
+  port.linkNetnsId === at.idOf(container);
 
 /** Our end of a pair, in an overlay namespace. */
 export interface Port {

@@ -1,3 +1,4 @@
+import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
@@ -8,6 +9,7 @@ import { namedNamespacePath } from '#netlink/named-namespace.ts';
 import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
+import { decodeNamespaceId, encodeGetNamespaceId } from '#netlink/route/namespace-id.ts';
 import { openSocket } from '#netlink/socket.ts';
 import type { Scope } from './kernel.ts';
 
@@ -22,6 +24,8 @@ export class Visit {
   readonly #socket: number;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
+  #hostFd: number | undefined;
+  readonly #ids = new Map<Visit, number>();
 
   constructor(ns: NamespaceName, netnsFd?: number) {
     this.ns = ns;
@@ -29,6 +33,22 @@ export class Visit {
     const socket = openSocket(netnsFd);
     this.#socket = socket.fd;
     this.conversation = converse(socket);
+  }
+
+  /** Also of the host's own namespace. */
+  get namespaceFd(): number {
+    this.#hostFd ??= this.netnsFd === undefined ? openSync('/proc/thread-self/ns/net', 'r') : undefined;
+    return this.netnsFd ?? this.#hostFd!;
+  }
+
+  /** The number that another namespace has in this one; undefined without. */
+  idOf(other: Visit): number | undefined {
+    const known = this.#ids.get(other);
+    if (known !== undefined) return known;
+    const id = decodeNamespaceId(this.conversation.request(encodeGetNamespaceId(other.namespaceFd))!);
+    if (id < 0) return undefined;
+    this.#ids.set(other, id);
+    return id;
   }
 
   /** With nf_tables of this namespace. */
@@ -68,7 +88,8 @@ export class Visit {
   close(): void {
     this.conversation.close();
     this.#filter?.close();
-    if (this.netnsFd !== undefined) close(this.netnsFd);
+    const fd = this.netnsFd ?? this.#hostFd;
+    if (fd !== undefined) close(fd);
   }
 }
 

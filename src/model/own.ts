@@ -34,6 +34,9 @@ export const isOverlayNamespace = (name: string): boolean => /^weft-[0-9a-z]{8}-
 /** The bridge port of an endpoint; 13 characters, the kernel takes 15. */
 export const portName = (endpoint: Id): string => `p${endpoint.slice(-12).toLowerCase()}`;
 
+/** The container's end of an endpoint's pair, in the host's own namespace until its runtime moves it; 15 characters. */
+export const hostEndName = (endpoint: Id): string => `wfe${endpoint.slice(-12).toLowerCase()}`;
+
 /** The VXLAN device of an adopted bridge, in the host's own namespace; at most 11 characters. */
 export const adoptedTunnelName = (vni: Vni, device = 0): string =>
   `wfx${vni.toString(16)}${device === 0 ? '' : `-${device}`}`;

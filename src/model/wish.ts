@@ -160,6 +160,8 @@ export interface AttachEndpoint {
   readonly addresses: readonly string[];
   /** Subnets in which the host's own blocks have nothing to give now: what is free there rests. */
   readonly newBlockIn?: readonly string[];
+  /** Addresses that the host has set aside: none of them is chosen. */
+  readonly held?: readonly string[];
 }
 
 /** A host tells of an endpoint that it admitted from its own blocks. Publishing the same again is success. */

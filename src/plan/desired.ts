@@ -14,7 +14,7 @@ import { BRIDGE_NAME, overlayNamespace, tunnelName } from '#model/own.ts';
 import { fdbTable } from '#model/row-table.ts';
 import { adoptedObjects } from './adopted.ts';
 import { carriedMtu } from './carried-mtu.ts';
-import { containerObjects } from './container.ts';
+import { containerObjects, portObjects } from './container.ts';
 import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
@@ -23,8 +23,11 @@ import type { PlaceView } from './tunnel-rules.ts';
 /** What only the host itself knows. */
 export interface HostRuntimeFacts {
   readonly hostTag: string;
-  /** Live containers by endpoint id; an endpoint without one gets no port. */
-  readonly containers: ReadonlyMap<Id, { readonly namespace: NamespaceRef }>;
+  /**
+   * Live containers by endpoint id; an endpoint without one gets no port. Without a namespace the interface is on its
+   * way, in its runtime's hands: the port is kept, if it is there.
+   */
+  readonly containers: ReadonlyMap<Id, { readonly namespace?: NamespaceRef }>;
   /** Adopted bridges that are there, by name; none while it is not known. */
   readonly bridges?: ReadonlyMap<string, BridgeFacts>;
 }
@@ -36,6 +39,7 @@ export interface HostRuntimeFacts {
 export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true } = {}): KernelState {
   const state = emptyKernelState();
   const connected = connections(view, facts);
+  const isOnItsWay = (id: Id) => facts.containers.has(id) && !facts.containers.get(id)!.namespace;
   for (const network of view.networks) {
     if (network.network.adopts) {
       for (const objects of adoptedObjects(network, view.host, facts.bridges, rows)) addAll(state, objects);
@@ -48,6 +52,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
       if (container) addAll(state, containerObjects(network.network, ns, endpoint, container));
+      else if (isOnItsWay(endpoint.id)) addAll(state, portObjects(network.network, ns, endpoint));
     }
   }
   return rows ? state : { ...state, fdb: fdbTable() };

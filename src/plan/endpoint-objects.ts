@@ -1,7 +1,7 @@
 import type { Fdb, KernelObject, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import { overlayNamespace, tunnelName } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
-import { containerObjects } from './container.ts';
+import { containerObjects, pairForRuntime } from './container.ts';
 import { vtepOf } from './host-view.ts';
 import { tunnelRows } from './tunnel.ts';
 
@@ -41,12 +41,18 @@ export function rowsTowards(
   return [...rows].flatMap((each) => [...each]);
 }
 
-/** What a host's kernel holds for one endpoint of its own: the port, and the container's interface behind it. */
+/**
+ * What a host's kernel holds for one endpoint of its own: the port, and the interface behind it, in the container or
+ * where its runtime will fetch it.
+ */
 export const localObjects = (
   { hostTag }: ThisHost,
   network: Network,
   endpoint: Endpoint,
-  container: NamespaceName,
-): KernelObject[] => [
-  ...containerObjects(network, overlayNamespace(hostTag, network.vni), endpoint, container),
-];
+  container: NamespaceName | undefined,
+): KernelObject[] => {
+  const ns = overlayNamespace(hostTag, network.vni);
+  return container === undefined
+    ? [...pairForRuntime(network, ns, endpoint)]
+    : [...containerObjects(network, ns, endpoint, container)];
+};

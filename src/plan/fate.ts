@@ -82,7 +82,9 @@ function blockedLinks(sight: Sight): { links: Set<string>; rows: Set<string> } {
   const rows = new Set<string>();
   for (const [key, { ns, detail }] of desired.link) {
     const seen = observed.link.get(key);
-    if (isGone(ns) || (detail.type === 'veth' && detail.peer && isGone(detail.peer.ns))) {
+    // A pair is made with both its ends: not while one is in others' hands.
+    const isHalf = detail.type === 'veth' && !detail.peer && !seen;
+    if (isHalf || isGone(ns) || (detail.type === 'veth' && detail.peer && isGone(detail.peer.ns))) {
       links.add(key);
       rows.add(key);
     } else if (detail.type === 'veth-peer' && seen && !linkRules.isOurs(seen, sight)) {

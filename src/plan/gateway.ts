@@ -28,7 +28,7 @@ export function* defaultRoutes(
   endpoint: Endpoint,
   container: NamespaceName,
 ): Generator<Route> {
-  if (!usesGateway(network, endpoint) || endpoint.runtime !== 'netns') return;
+  if (!usesGateway(network, endpoint)) return;
   for (const { gateway } of network.subnets)
     if (endpoint.addresses.some((ip) => familyOf(ip) === familyOf(gateway)))
       yield {

@@ -7,6 +7,8 @@ export interface PlanContext {
   readonly hostTag: string;
   /** What may be in the place of a row that nobody wishes; by default nothing. */
   readonly allowed?: (row: Fdb | Neighbour) => Fdb | Neighbour | undefined;
+  /** Interfaces (`linkKey`) that others give addresses to as well: a surplus one is not drift. */
+  readonly shared?: ReadonlySet<string>;
 }
 
 /** All that a judgement about one observed object may look at. */

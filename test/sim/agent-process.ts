@@ -17,7 +17,7 @@ import { EPOCH_MS, type World } from './world.ts';
 /** `lost`: the agent was killed before it answered. */
 export type Outcome = Answer | Rejection | 'lost';
 
-type AskingEffect = 'ask-attach' | 'publish' | 'publish-stations' | 'ask-return' | 'ask-detach';
+type AskingEffect = 'ask-attach' | 'ask-hold' | 'publish' | 'publish-stations' | 'ask-return' | 'ask-detach';
 type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
 
 /** agent/engine.ts */
@@ -124,6 +124,7 @@ export class AgentProcess {
         this.#endSession();
         break;
       case 'ask-attach':
+      case 'ask-hold':
       case 'publish':
       case 'ask-return':
       case 'publish-stations':
@@ -173,6 +174,14 @@ export class AgentProcess {
           this.dispatch({ event: 'found-idle', rows });
         });
         break;
+      case 'seek-end': {
+        const { endpoint, port, path } = effect;
+        this.#after(0.2, 3, async () => {
+          const found = await this.#machine.kernel.findEnd(port, path);
+          this.dispatch({ event: 'end-sought', endpoint, found });
+        });
+        break;
+      }
       case 'unplug':
         this.#unplug(effect);
         break;
@@ -195,9 +204,11 @@ export class AgentProcess {
   #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>) {
     switch (effect.effect) {
       case 'ask-attach':
+      case 'ask-hold':
         return this.#ask(effect.wish, (answer) => {
           const grant = isRejection(answer) ? answer : { ...answer, endpoint: answer.subject as Endpoint };
-          this.dispatch({ event: 'attach-granted', request: effect.request, grant });
+          const event = effect.effect === 'ask-attach' ? 'attach-granted' : 'hold-granted';
+          this.dispatch({ event, request: effect.request, grant });
         });
       case 'publish': {
         const { endpoint } = effect;

@@ -71,7 +71,7 @@ const isOpen = (slot: Slot | undefined): boolean =>
 async function checkKernel({ store }: World, machine: Machine): Promise<void> {
   const containers = new Map<Id, { namespace: NamespaceRef }>();
   for (const { endpoint, namespace, bootId } of attachmentsOf(machine)) {
-    const isThere = machine.containers.get(namespace.path)?.cookie === namespace.cookie;
+    const isThere = namespace && machine.containers.get(namespace.path)?.cookie === namespace.cookie;
     const isCurrent = store.head.endpoints.get(endpoint.id)?.generation === endpoint.generation;
     if (bootId === machine.bootId && isThere && isCurrent) containers.set(endpoint.id, { namespace });
   }

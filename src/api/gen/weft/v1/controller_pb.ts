@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0IpABCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIItUDChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cEIKCghfZ2F0ZXdheSLRAQoUQ2hhbmdlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESEQoEcG9ydBgDIAEoAUgBiAEBEhAKA210dRgEIAEoAUgCiAEBEhAKA3R0bBgFIAEoAUgDiAEBEg0KBWZvcmNlGAYgASgIEg8KB2RyeV9ydW4YByABKAgSEgoFZ3JvdXAYCCABKAlIBIgBAUIHCgVfbW9kZUIHCgVfcG9ydEIGCgRfbXR1QgYKBF90dGxCCAoGX2dyb3VwIjgKFFJlbW92ZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIyChFSZW1vdmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMQoQRXZpY3RIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiFwoVQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Ik4KFkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIgoIZmluZGluZ3MYAiADKAsyEC53ZWZ0LnYxLkZpbmRpbmciRwoHRmluZGluZxIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJEg4KBnJlcGFpchgDIAEoCRIMCgRuZXh0GAQgASgJIikKFlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QSDwoHZHJ5X3J1bhgBIAEoCCLNAQoTUmVnaXN0ZXJIb3N0UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHVuZGVybGF5GAMgAygJEjgKBmxhYmVscxgEIAMoCzIoLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdC5MYWJlbHNFbnRyeRIhCgVmYWN0cxgFIAEoCzISLndlZnQudjEuSG9zdEZhY3RzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihAIKFUF0dGFjaEVuZHBvaW50UmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHcnVudGltZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoJaW50ZXJmYWNlGAUgASgJSACIAQESEQoEbmFtZRgGIAEoCUgBiAEBEg8KB2FsaWFzZXMYByADKAkSEAoDbWFjGAggASgJSAKIAQESEQoJYWRkcmVzc2VzGAkgAygJEg8KB2RyeV9ydW4YCiABKAgSFAoMbmV3X2Jsb2NrX2luGAsgAygJQgwKCl9pbnRlcmZhY2VCBwoFX25hbWVCBgoEX21hYyI9ChZQdWJsaXNoRW5kcG9pbnRSZXF1ZXN0EiMKCGVuZHBvaW50GAEgASgLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiagoSUHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsibAoUVW5wdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJdChRFeHBvc2VOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSFQoNYWxsb3dfb3ZlcmxhcBgDIAEoCBIPCgdkcnlfcnVuGAQgASgIIkQKEkhpZGVOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCKoAQoMV2lzaFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3N1YmplY3QYAiABKAsyDy53ZWZ0LnYxLlJlY29yZBIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2USIAoHY2hhbmdlcxgEIAMoCzIPLndlZnQudjEuQ2hhbmdlEiAKBXBsYW5zGAUgAygLMhEud2VmdC52MS5Ib3N0UGxhbiJICghIb3N0UGxhbhIMCgRob3N0GAEgASgJEiAKBXN0ZXBzGAIgAygLMhEud2VmdC52MS5QbGFuU3RlcBIMCgRsb3NzGAMgASgJIiwKCFBsYW5TdGVwEhAKCGNvbW1hbmRzGAEgAygJEg4KBnJlYXNvbhgCIAEoCSIjChJMaXN0UmVjb3Jkc1JlcXVlc3QSDQoFa2luZHMYASADKAkiSQoTTGlzdFJlY29yZHNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdyZWNvcmRzGAIgAygLMg8ud2VmdC52MS5SZWNvcmQiFwoVTGlzdEhvc3RTdGF0dXNSZXF1ZXN0InQKFkxpc3RIb3N0U3RhdHVzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSJgoFaG9zdHMYAiADKAsyFy53ZWZ0LnYxLlJlcG9ydGVkU3RhdHVzEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZSJgCg5SZXBvcnRlZFN0YXR1cxIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMSFgoOcmVwb3J0ZWRfYXRfbXMYAiABKAQSEQoJY29ubmVjdGVkGAMgASgIIjoKE1JlcG9ydFN0YXR1c1JlcXVlc3QSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzIhYKFFJlcG9ydFN0YXR1c1Jlc3BvbnNlIh0KDUZvbGxvd1JlcXVlc3QSDAoEaG9zdBgBIAEoCSKGAQoORm9sbG93UmVzcG9uc2USKQoIc25hcHNob3QYASABKAsyFS53ZWZ0LnYxLlNuYXBzaG90UGFydEgAEh8KBWRlbHRhGAIgASgLMg4ud2VmdC52MS5EZWx0YUgAEh0KBGJlYXQYAyABKAsyDS53ZWZ0LnYxLkJlYXRIAEIJCgdtZXNzYWdlIl8KDFNuYXBzaG90UGFydBIgCgdyZWNvcmRzGAEgAygLMg8ud2VmdC52MS5SZWNvcmQSDQoFZmlyc3QYAiABKAgSDAoEbGFzdBgDIAEoCBIQCghyZXZpc2lvbhgEIAEoBCJXCgVEZWx0YRIQCghyZXZpc2lvbhgBIAEoBBIgCgdjaGFuZ2VzGAIgAygLMg8ud2VmdC52MS5DaGFuZ2USGgoSZm9yZ290dGVuX25ldHdvcmtzGAMgAygJIhgKBEJlYXQSEAoIcmV2aXNpb24YASABKAQyrw4KEUNvbnRyb2xsZXJTZXJ2aWNlEjYKBUhlbGxvEhUud2VmdC52MS5IZWxsb1JlcXVlc3QaFi53ZWZ0LnYxLkhlbGxvUmVzcG9uc2USRQoNQ3JlYXRlTmV0d29yaxIdLndlZnQudjEuQ3JlYXRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1DaGFuZ2VOZXR3b3JrEh0ud2VmdC52MS5DaGFuZ2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVJlbW92ZU5ldHdvcmsSHS53ZWZ0LnYxLlJlbW92ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlSG9zdBIaLndlZnQudjEuUmVtb3ZlSG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI9CglFdmljdEhvc3QSGS53ZWZ0LnYxLkV2aWN0SG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJRCg5BdWRpdEFkZHJlc3NlcxIeLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Gh8ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEkkKD1JlcGFpckFkZHJlc3NlcxIfLndlZnQudjEuUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRI5CgdBZGRQZWVyEhcud2VmdC52MS5BZGRQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZVBlZXISGi53ZWZ0LnYxLlJlbW92ZVBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLUHVibGlzaFBvcnQSGy53ZWZ0LnYxLlB1Ymxpc2hQb3J0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVVucHVibGlzaFBvcnQSHS53ZWZ0LnYxLlVucHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNRXhwb3NlTmV0d29yaxIdLndlZnQudjEuRXhwb3NlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtIaWRlTmV0d29yaxIbLndlZnQudjEuSGlkZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmVnaXN0ZXJIb3N0Ehwud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoOQXR0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkF0dGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hFbmRwb2ludBIfLndlZnQudjEuUHVibGlzaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkRldGFjaEVuZHBvaW50Eh4ud2VmdC52MS5EZXRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxSZXR1cm5CbG9ja3MSHC53ZWZ0LnYxLlJldHVybkJsb2Nrc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtBZG9wdEJyaWRnZRIbLndlZnQudjEuQWRvcHRCcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMRGlzb3duQnJpZGdlEhwud2VmdC52MS5EaXNvd25CcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaFN0YXRpb25zEh8ud2VmdC52MS5QdWJsaXNoU3RhdGlvbnNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSwoMUmVwb3J0U3RhdHVzEhwud2VmdC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0Gh0ud2VmdC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZRI7CgZGb2xsb3cSFi53ZWZ0LnYxLkZvbGxvd1JlcXVlc3QaFy53ZWZ0LnYxLkZvbGxvd1Jlc3BvbnNlMAFiBnByb3RvMw", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0Iq8BCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIEh0KBXBvb2xzGAggASgLMg4ud2VmdC52MS5Qb29scyI/CgVQb29scxIMCgRpcHY0GAEgASgJEhoKEmlwdjRfcHJlZml4X2xlbmd0aBgCIAEoDRIMCgRpcHY2GAMgASgJItUDChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX210dUIGCgRfdHRsQggKBl9ncm91cEIKCghfZ2F0ZXdheSLRAQoUQ2hhbmdlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESEQoEcG9ydBgDIAEoAUgBiAEBEhAKA210dRgEIAEoAUgCiAEBEhAKA3R0bBgFIAEoAUgDiAEBEg0KBWZvcmNlGAYgASgIEg8KB2RyeV9ydW4YByABKAgSEgoFZ3JvdXAYCCABKAlIBIgBAUIHCgVfbW9kZUIHCgVfcG9ydEIGCgRfbXR1QgYKBF90dGxCCAoGX2dyb3VwIjgKFFJlbW92ZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIyChFSZW1vdmVIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiMQoQRXZpY3RIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJEg8KB2RyeV9ydW4YAiABKAgiFwoVQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Ik4KFkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIgoIZmluZGluZ3MYAiADKAsyEC53ZWZ0LnYxLkZpbmRpbmciRwoHRmluZGluZxIMCgRjb2RlGAEgASgJEhAKCHNlbnRlbmNlGAIgASgJEg4KBnJlcGFpchgDIAEoCRIMCgRuZXh0GAQgASgJIikKFlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QSDwoHZHJ5X3J1bhgBIAEoCCLNAQoTUmVnaXN0ZXJIb3N0UmVxdWVzdBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhAKCHVuZGVybGF5GAMgAygJEjgKBmxhYmVscxgEIAMoCzIoLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdC5MYWJlbHNFbnRyeRIhCgVmYWN0cxgFIAEoCzISLndlZnQudjEuSG9zdEZhY3RzGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEikgIKFUF0dGFjaEVuZHBvaW50UmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSDwoHcnVudGltZRgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSFgoJaW50ZXJmYWNlGAUgASgJSACIAQESEQoEbmFtZRgGIAEoCUgBiAEBEg8KB2FsaWFzZXMYByADKAkSEAoDbWFjGAggASgJSAKIAQESEQoJYWRkcmVzc2VzGAkgAygJEg8KB2RyeV9ydW4YCiABKAgSFAoMbmV3X2Jsb2NrX2luGAsgAygJEgwKBGhlbGQYDCADKAlCDAoKX2ludGVyZmFjZUIHCgVfbmFtZUIGCgRfbWFjIj0KFlB1Ymxpc2hFbmRwb2ludFJlcXVlc3QSIwoIZW5kcG9pbnQYASABKAsyES53ZWZ0LnYxLkVuZHBvaW50Ik4KFURldGFjaEVuZHBvaW50UmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgNEg8KB2RyeV9ydW4YAyABKAgiNAoTUmV0dXJuQmxvY2tzUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAki5AEKEkFkb3B0QnJpZGdlUmVxdWVzdBIMCgRob3N0GAEgASgJEg4KBmJyaWRnZRgCIAEoCRIPCgduZXR3b3JrGAMgASgJEhEKBG1vZGUYBCABKAlIAIgBARIQCgN2bmkYBSABKAFIAYgBARIRCgRwb3J0GAYgASgBSAKIAQESFQoIdW5kZXJsYXkYByABKAlIA4gBARIQCgN0dGwYCCABKAFIBIgBARIPCgdkcnlfcnVuGAkgASgIQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF90dGwiRAoTRGlzb3duQnJpZGdlUmVxdWVzdBIMCgRob3N0GAEgASgJEg4KBmJyaWRnZRgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIk4KFlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QSEAoIYWRvcHRpb24YASABKAkSIgoIc3RhdGlvbnMYAiADKAsyEC53ZWZ0LnYxLlN0YXRpb24ieAoOQWRkUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHZ0ZXAYAyABKAkSKAoJZW5kcG9pbnRzGAQgAygLMhUud2VmdC52MS5QZWVyRW5kcG9pbnQSDwoHZHJ5X3J1bhgFIAEoCCJDChFSZW1vdmVQZWVyUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBHBlZXIYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJqChJQdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJsChRVbnB1Ymxpc2hQb3J0UmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCRIUCgduZXR3b3JrGAIgASgJSACIAQESDwoHbWFwcGluZxgDIAEoCRIPCgdkcnlfcnVuGAQgASgIQgoKCF9uZXR3b3JrIl0KFEV4cG9zZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIVCg1hbGxvd19vdmVybGFwGAMgASgIEg8KB2RyeV9ydW4YBCABKAgiRAoSSGlkZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIqgBCgxXaXNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHc3ViamVjdBgCIAEoCzIPLndlZnQudjEuUmVjb3JkEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZRIgCgdjaGFuZ2VzGAQgAygLMg8ud2VmdC52MS5DaGFuZ2USIAoFcGxhbnMYBSADKAsyES53ZWZ0LnYxLkhvc3RQbGFuIkgKCEhvc3RQbGFuEgwKBGhvc3QYASABKAkSIAoFc3RlcHMYAiADKAsyES53ZWZ0LnYxLlBsYW5TdGVwEgwKBGxvc3MYAyABKAkiLAoIUGxhblN0ZXASEAoIY29tbWFuZHMYASADKAkSDgoGcmVhc29uGAIgASgJIiMKEkxpc3RSZWNvcmRzUmVxdWVzdBINCgVraW5kcxgBIAMoCSJJChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3JlY29yZHMYAiADKAsyDy53ZWZ0LnYxLlJlY29yZCIXChVMaXN0SG9zdFN0YXR1c1JlcXVlc3QidAoWTGlzdEhvc3RTdGF0dXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBImCgVob3N0cxgCIAMoCzIXLndlZnQudjEuUmVwb3J0ZWRTdGF0dXMSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlImAKDlJlcG9ydGVkU3RhdHVzEiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cxIWCg5yZXBvcnRlZF9hdF9tcxgCIAEoBBIRCgljb25uZWN0ZWQYAyABKAgiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UiXwoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEIlcKBURlbHRhEhAKCHJldmlzaW9uGAEgASgEEiAKB2NoYW5nZXMYAiADKAsyDy53ZWZ0LnYxLkNoYW5nZRIaChJmb3Jnb3R0ZW5fbmV0d29ya3MYAyADKAkiGAoEQmVhdBIQCghyZXZpc2lvbhgBIAEoBDKvDgoRQ29udHJvbGxlclNlcnZpY2USNgoFSGVsbG8SFS53ZWZ0LnYxLkhlbGxvUmVxdWVzdBoWLndlZnQudjEuSGVsbG9SZXNwb25zZRJFCg1DcmVhdGVOZXR3b3JrEh0ud2VmdC52MS5DcmVhdGVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDUNoYW5nZU5ldHdvcmsSHS53ZWZ0LnYxLkNoYW5nZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEjkKB0FkZFBlZXISFy53ZWZ0LnYxLkFkZFBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlUGVlchIaLndlZnQudjEuUmVtb3ZlUGVlclJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtQdWJsaXNoUG9ydBIbLndlZnQudjEuUHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNVW5wdWJsaXNoUG9ydBIdLndlZnQudjEuVW5wdWJsaXNoUG9ydFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1FeHBvc2VOZXR3b3JrEh0ud2VmdC52MS5FeHBvc2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0hpZGVOZXR3b3JrEhsud2VmdC52MS5IaWRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxSZWdpc3Rlckhvc3QSHC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5BdHRhY2hFbmRwb2ludBIeLndlZnQudjEuQXR0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaEVuZHBvaW50Eh8ud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJldHVybkJsb2NrcxIcLndlZnQudjEuUmV0dXJuQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0Fkb3B0QnJpZGdlEhsud2VmdC52MS5BZG9wdEJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxEaXNvd25CcmlkZ2USHC53ZWZ0LnYxLkRpc293bkJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoU3RhdGlvbnMSHy53ZWZ0LnYxLlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJLCgxSZXBvcnRTdGF0dXMSHC53ZWZ0LnYxLlJlcG9ydFN0YXR1c1JlcXVlc3QaHS53ZWZ0LnYxLlJlcG9ydFN0YXR1c1Jlc3BvbnNlEjsKBkZvbGxvdxIWLndlZnQudjEuRm9sbG93UmVxdWVzdBoXLndlZnQudjEuRm9sbG93UmVzcG9uc2UwAWIGcHJvdG8z", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -75,6 +75,13 @@ export type HelloResponse = Message<"weft.v1.HelloResponse"> & {
    * @generated from field: bool connected = 7;
    */
   connected: boolean;
+
+  /**
+   * Of a controller: where it takes the subnets of networks from.
+   *
+   * @generated from field: weft.v1.Pools pools = 8;
+   */
+  pools?: Pools | undefined;
 };
 
 /**
@@ -83,6 +90,33 @@ export type HelloResponse = Message<"weft.v1.HelloResponse"> & {
  */
 export const HelloResponseSchema: GenMessage<HelloResponse> = /*@__PURE__*/
   messageDesc(file_weft_v1_controller, 1);
+
+/**
+ * @generated from message weft.v1.Pools
+ */
+export type Pools = Message<"weft.v1.Pools"> & {
+  /**
+   * @generated from field: string ipv4 = 1;
+   */
+  ipv4: string;
+
+  /**
+   * @generated from field: uint32 ipv4_prefix_length = 2;
+   */
+  ipv4PrefixLength: number;
+
+  /**
+   * @generated from field: string ipv6 = 3;
+   */
+  ipv6: string;
+};
+
+/**
+ * Describes the message weft.v1.Pools.
+ * Use `create(PoolsSchema)` to create a new message.
+ */
+export const PoolsSchema: GenMessage<Pools> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 2);
 
 /**
  * @generated from message weft.v1.CreateNetworkRequest
@@ -175,7 +209,7 @@ export type CreateNetworkRequest = Message<"weft.v1.CreateNetworkRequest"> & {
  * Use `create(CreateNetworkRequestSchema)` to create a new message.
  */
 export const CreateNetworkRequestSchema: GenMessage<CreateNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 2);
+  messageDesc(file_weft_v1_controller, 3);
 
 /**
  * What is left out stays as it is.
@@ -231,7 +265,7 @@ export type ChangeNetworkRequest = Message<"weft.v1.ChangeNetworkRequest"> & {
  * Use `create(ChangeNetworkRequestSchema)` to create a new message.
  */
 export const ChangeNetworkRequestSchema: GenMessage<ChangeNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 3);
+  messageDesc(file_weft_v1_controller, 4);
 
 /**
  * @generated from message weft.v1.RemoveNetworkRequest
@@ -253,7 +287,7 @@ export type RemoveNetworkRequest = Message<"weft.v1.RemoveNetworkRequest"> & {
  * Use `create(RemoveNetworkRequestSchema)` to create a new message.
  */
 export const RemoveNetworkRequestSchema: GenMessage<RemoveNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 4);
+  messageDesc(file_weft_v1_controller, 5);
 
 /**
  * @generated from message weft.v1.RemoveHostRequest
@@ -275,7 +309,7 @@ export type RemoveHostRequest = Message<"weft.v1.RemoveHostRequest"> & {
  * Use `create(RemoveHostRequestSchema)` to create a new message.
  */
 export const RemoveHostRequestSchema: GenMessage<RemoveHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 5);
+  messageDesc(file_weft_v1_controller, 6);
 
 /**
  * @generated from message weft.v1.EvictHostRequest
@@ -297,7 +331,7 @@ export type EvictHostRequest = Message<"weft.v1.EvictHostRequest"> & {
  * Use `create(EvictHostRequestSchema)` to create a new message.
  */
 export const EvictHostRequestSchema: GenMessage<EvictHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 6);
+  messageDesc(file_weft_v1_controller, 7);
 
 /**
  * @generated from message weft.v1.AuditAddressesRequest
@@ -310,7 +344,7 @@ export type AuditAddressesRequest = Message<"weft.v1.AuditAddressesRequest"> & {
  * Use `create(AuditAddressesRequestSchema)` to create a new message.
  */
 export const AuditAddressesRequestSchema: GenMessage<AuditAddressesRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 7);
+  messageDesc(file_weft_v1_controller, 8);
 
 /**
  * @generated from message weft.v1.AuditAddressesResponse
@@ -332,7 +366,7 @@ export type AuditAddressesResponse = Message<"weft.v1.AuditAddressesResponse"> &
  * Use `create(AuditAddressesResponseSchema)` to create a new message.
  */
 export const AuditAddressesResponseSchema: GenMessage<AuditAddressesResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 8);
+  messageDesc(file_weft_v1_controller, 9);
 
 /**
  * @generated from message weft.v1.Finding
@@ -368,7 +402,7 @@ export type Finding = Message<"weft.v1.Finding"> & {
  * Use `create(FindingSchema)` to create a new message.
  */
 export const FindingSchema: GenMessage<Finding> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 9);
+  messageDesc(file_weft_v1_controller, 10);
 
 /**
  * @generated from message weft.v1.RepairAddressesRequest
@@ -385,7 +419,7 @@ export type RepairAddressesRequest = Message<"weft.v1.RepairAddressesRequest"> &
  * Use `create(RepairAddressesRequestSchema)` to create a new message.
  */
 export const RepairAddressesRequestSchema: GenMessage<RepairAddressesRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 10);
+  messageDesc(file_weft_v1_controller, 11);
 
 /**
  * @generated from message weft.v1.RegisterHostRequest
@@ -422,7 +456,7 @@ export type RegisterHostRequest = Message<"weft.v1.RegisterHostRequest"> & {
  * Use `create(RegisterHostRequestSchema)` to create a new message.
  */
 export const RegisterHostRequestSchema: GenMessage<RegisterHostRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 11);
+  messageDesc(file_weft_v1_controller, 12);
 
 /**
  * @generated from message weft.v1.AttachEndpointRequest
@@ -484,6 +518,13 @@ export type AttachEndpointRequest = Message<"weft.v1.AttachEndpointRequest"> & {
    * @generated from field: repeated string new_block_in = 11;
    */
   newBlockIn: string[];
+
+  /**
+   * Addresses that the host has set aside: none of them is chosen.
+   *
+   * @generated from field: repeated string held = 12;
+   */
+  held: string[];
 };
 
 /**
@@ -491,7 +532,7 @@ export type AttachEndpointRequest = Message<"weft.v1.AttachEndpointRequest"> & {
  * Use `create(AttachEndpointRequestSchema)` to create a new message.
  */
 export const AttachEndpointRequestSchema: GenMessage<AttachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 12);
+  messageDesc(file_weft_v1_controller, 13);
 
 /**
  * An endpoint that the host admitted from its own blocks.
@@ -510,7 +551,7 @@ export type PublishEndpointRequest = Message<"weft.v1.PublishEndpointRequest"> &
  * Use `create(PublishEndpointRequestSchema)` to create a new message.
  */
 export const PublishEndpointRequestSchema: GenMessage<PublishEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 13);
+  messageDesc(file_weft_v1_controller, 14);
 
 /**
  * @generated from message weft.v1.DetachEndpointRequest
@@ -537,7 +578,7 @@ export type DetachEndpointRequest = Message<"weft.v1.DetachEndpointRequest"> & {
  * Use `create(DetachEndpointRequestSchema)` to create a new message.
  */
 export const DetachEndpointRequestSchema: GenMessage<DetachEndpointRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 14);
+  messageDesc(file_weft_v1_controller, 15);
 
 /**
  * @generated from message weft.v1.ReturnBlocksRequest
@@ -559,7 +600,7 @@ export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
  * Use `create(ReturnBlocksRequestSchema)` to create a new message.
  */
 export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 15);
+  messageDesc(file_weft_v1_controller, 16);
 
 /**
  * @generated from message weft.v1.AdoptBridgeRequest
@@ -616,7 +657,7 @@ export type AdoptBridgeRequest = Message<"weft.v1.AdoptBridgeRequest"> & {
  * Use `create(AdoptBridgeRequestSchema)` to create a new message.
  */
 export const AdoptBridgeRequestSchema: GenMessage<AdoptBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 16);
+  messageDesc(file_weft_v1_controller, 17);
 
 /**
  * @generated from message weft.v1.DisownBridgeRequest
@@ -643,7 +684,7 @@ export type DisownBridgeRequest = Message<"weft.v1.DisownBridgeRequest"> & {
  * Use `create(DisownBridgeRequestSchema)` to create a new message.
  */
 export const DisownBridgeRequestSchema: GenMessage<DisownBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 17);
+  messageDesc(file_weft_v1_controller, 18);
 
 /**
  * @generated from message weft.v1.PublishStationsRequest
@@ -665,7 +706,7 @@ export type PublishStationsRequest = Message<"weft.v1.PublishStationsRequest"> &
  * Use `create(PublishStationsRequestSchema)` to create a new message.
  */
 export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 18);
+  messageDesc(file_weft_v1_controller, 19);
 
 /**
  * @generated from message weft.v1.AddPeerRequest
@@ -702,7 +743,7 @@ export type AddPeerRequest = Message<"weft.v1.AddPeerRequest"> & {
  * Use `create(AddPeerRequestSchema)` to create a new message.
  */
 export const AddPeerRequestSchema: GenMessage<AddPeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.RemovePeerRequest
@@ -729,7 +770,7 @@ export type RemovePeerRequest = Message<"weft.v1.RemovePeerRequest"> & {
  * Use `create(RemovePeerRequestSchema)` to create a new message.
  */
 export const RemovePeerRequestSchema: GenMessage<RemovePeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.PublishPortRequest
@@ -767,7 +808,7 @@ export type PublishPortRequest = Message<"weft.v1.PublishPortRequest"> & {
  * Use `create(PublishPortRequestSchema)` to create a new message.
  */
 export const PublishPortRequestSchema: GenMessage<PublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.UnpublishPortRequest
@@ -801,7 +842,7 @@ export type UnpublishPortRequest = Message<"weft.v1.UnpublishPortRequest"> & {
  * Use `create(UnpublishPortRequestSchema)` to create a new message.
  */
 export const UnpublishPortRequestSchema: GenMessage<UnpublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.ExposeNetworkRequest
@@ -835,7 +876,7 @@ export type ExposeNetworkRequest = Message<"weft.v1.ExposeNetworkRequest"> & {
  * Use `create(ExposeNetworkRequestSchema)` to create a new message.
  */
 export const ExposeNetworkRequestSchema: GenMessage<ExposeNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.HideNetworkRequest
@@ -862,7 +903,7 @@ export type HideNetworkRequest = Message<"weft.v1.HideNetworkRequest"> & {
  * Use `create(HideNetworkRequestSchema)` to create a new message.
  */
 export const HideNetworkRequestSchema: GenMessage<HideNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
@@ -907,7 +948,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -936,7 +977,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -960,7 +1001,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -979,7 +1020,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -1001,7 +1042,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -1014,7 +1055,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -1043,7 +1084,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -1074,7 +1115,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -1091,7 +1132,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 33);
+  messageDesc(file_weft_v1_controller, 34);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -1104,7 +1145,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 34);
+  messageDesc(file_weft_v1_controller, 35);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -1121,7 +1162,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 35);
+  messageDesc(file_weft_v1_controller, 36);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -1158,7 +1199,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 36);
+  messageDesc(file_weft_v1_controller, 37);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -1192,7 +1233,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 37);
+  messageDesc(file_weft_v1_controller, 38);
 
 /**
  * @generated from message weft.v1.Delta
@@ -1221,7 +1262,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 38);
+  messageDesc(file_weft_v1_controller, 39);
 
 /**
  * @generated from message weft.v1.Beat
@@ -1238,7 +1279,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 39);
+  messageDesc(file_weft_v1_controller, 40);
 
 /**
  * @generated from service weft.v1.ControllerService

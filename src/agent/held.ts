@@ -1,0 +1,33 @@
+import type { IsBarred } from '#intent/allocate-address.ts';
+import type { Id } from '#model/id.ts';
+import type { Endpoint } from '#model/records.ts';
+import { isResting } from './rest.ts';
+import type { AgentState } from './state.ts';
+
+/* What is set aside (see hold.ts). */
+
+export const holdKey = (network: string, ip: string): string => `${network} ${ip}`;
+
+/** Nobody else is given what rests, nor what is set aside. */
+export function isBarred(state: AgentState): IsBarred {
+  const rests = isResting(state);
+  return (network, ip) => rests(network, ip) || isSetAside(state, network, ip);
+}
+
+export const isSetAside = ({ holds }: AgentState, network: string, ip: string): boolean =>
+  holds.has(holdKey(network, ip));
+
+/** Whether an endpoint is only there for an address that is set aside. */
+export const isHeld = ({ holds }: AgentState, id: Id): boolean =>
+  [...holds.values()].some(({ endpoint }) => endpoint?.id === id);
+
+/** All that is set aside in a network. */
+export const heldIn = ({ holds }: AgentState, network: string): string[] =>
+  [...holds.keys()].flatMap((key) => (key.startsWith(`${network} `) ? key.slice(network.length + 1) : []));
+
+/** What the controller granted for one of these addresses. */
+export const grantedFor = (
+  { holds }: AgentState,
+  network: string,
+  addresses: readonly string[],
+): Endpoint | undefined => addresses.flatMap((ip) => holds.get(holdKey(network, ip))?.endpoint ?? [])[0];

@@ -1,0 +1,67 @@
+import type { FoundEnd } from '#kernel/kernel.ts';
+import type { Id } from '#model/id.ts';
+import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { attachedAs } from './door-handle.ts';
+import type { AgentEffect, DoorHandle } from './event.ts';
+import { keepJournal } from './keep-journal.ts';
+import { retell } from './retell.ts';
+import type { AgentState } from './state.ts';
+import { markStirred } from './turn.ts';
+
+/*
+ * A runtime moves an interface into its container, renames and dresses it, and does not say when it is done; the
+ * namespace may be made only then. So the agent looks again and again, less and less often. From then on it is kept
+ * as it should be, like any other.
+ */
+
+const FIRST_DELAY_MS = 10;
+/** The longer it takes the longer the next pause, as a part of that. */
+const DELAY_SHARE = 1 / 4;
+const LONGEST_DELAY_MS = 5_000;
+
+/** It will be at that path. The same again is nothing. */
+export function beginSeek(state: AgentState, door: DoorHandle, sandboxPath: string): AgentEffect[] {
+  const attachment = attachedAs(state, door);
+  if (!attachment || attachment.bootId !== state.bootId || attachment.sandboxPath === sandboxPath) return [];
+  const { id } = attachment.endpoint;
+  state.attachments.set(id, { ...attachment, sandboxPath, namespace: undefined });
+  state.seeking.set(id, { sinceMs: state.nowMs, nextMs: state.nowMs });
+  return keepJournal(state, id);
+}
+
+/** Looks for those whose time has come. */
+export function seekEnds(state: AgentState): AgentEffect[] {
+  const { seeking, attachments, view, host, nowMs } = state;
+  const effects: AgentEffect[] = [];
+  for (const [id, seek] of seeking) {
+    if (seek.nextMs > nowMs) continue;
+    const attachment = attachments.get(id);
+    const network = attachment && view.networks.get(attachment.endpoint.network);
+    const isWanted = attachment?.state === 'attached' && attachment.bootId === state.bootId;
+    if (!isWanted || !attachment.sandboxPath || attachment.namespace) seeking.delete(id);
+    else if (network) {
+      seeking.set(id, { ...seek, nextMs: Number.POSITIVE_INFINITY });
+      const port = { ns: overlayNamespace(hostTag(host), network.vni), name: portName(id) };
+      effects.push({ effect: 'seek-end', endpoint: id, port, path: attachment.sandboxPath });
+    }
+  }
+  return effects;
+}
+
+/** There it is; or not yet. */
+export function endSeek(state: AgentState, id: Id, found: FoundEnd | undefined): AgentEffect[] {
+  const { seeking, attachments, nowMs } = state;
+  const seek = seeking.get(id);
+  const attachment = attachments.get(id);
+  if (!seek) return [];
+  if (found && attachment?.state === 'attached' && attachment.sandboxPath === found.namespace.path) {
+    seeking.delete(id);
+    return [
+      ...retell(state, id, { interface: found.interface }, { namespace: found.namespace }),
+      ...markStirred(state),
+    ];
+  }
+  const delayMs = Math.min(Math.max((nowMs - seek.sinceMs) * DELAY_SHARE, FIRST_DELAY_MS), LONGEST_DELAY_MS);
+  seeking.set(id, { sinceMs: seek.sinceMs, nextMs: nowMs + delayMs });
+  return [{ effect: 'wake', afterMs: delayMs }];
+}

@@ -1,0 +1,31 @@
+import { close } from '#netlink/libc.ts';
+import { openNamespace } from '#netlink/open-namespace.ts';
+import { decodeLink, encodeGetLink, type LinkTarget, type Link as NetlinkLink } from '#netlink/route/link.ts';
+import type { FoundEnd, PortPlace } from './kernel.ts';
+import { isPair } from './veth-pair.ts';
+import { isAbsent, type Visit, Visits } from './visit.ts';
+
+/** See `Kernel.findEnd`. What is at the path may be anything: only a network namespace is gone into. */
+export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | undefined {
+  const opened = openNamespace(path);
+  if (typeof opened === 'string') return undefined;
+  close(opened.fd);
+  const { dev, inode, cookie } = opened;
+  const namespace = { path, dev, inode, cookie };
+  const visits = new Visits({ hostTag: '', containers: [{ namespace, interfaces: [] }] }, () => {});
+  try {
+    const [overlay, sandbox] = [visits.to(ns), visits.to(path)];
+    const port = linkAt(overlay, { name });
+    if (port.link === undefined) return undefined;
+    const end = linkAt(sandbox, { index: port.link });
+    return end.up && isPair(overlay, port, sandbox, end) ? { namespace, interface: end.name! } : undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  } finally {
+    visits.close();
+  }
+}
+
+const linkAt = ({ conversation }: Visit, target: LinkTarget): NetlinkLink =>
+  decodeLink(conversation.request(encodeGetLink(target))!);
