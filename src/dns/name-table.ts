@@ -1,8 +1,8 @@
 import type { Cidr } from '#model/cidr.ts';
-import { addressBytes } from '#model/guard-match.ts';
 import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import type { Endpoint, Network } from '#model/records.ts';
+import { addressBytes } from '#model/words.ts';
 import { type WireName, wireName } from './wire-name.ts';
 
 /** What a name leads to. */

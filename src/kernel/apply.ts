@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isFilter } from '#model/filter.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Link, NamespaceName } from '#model/kernel-state.ts';
 import { BATCH_SIZE } from '#netlink/conversation.ts';
@@ -9,7 +10,8 @@ import { type PlainNeighbour, packNewNeighbour } from '#netlink/route/neighbour.
 import { writeAddress } from './address.ts';
 import { deleteLinks } from './delete-links.ts';
 import { writeFdb } from './fdb.ts';
-import { writeGuard } from './guard.ts';
+import { FilterBatch } from './filter-batch.ts';
+import type { FilterOp } from './filter-write.ts';
 import { writeLink } from './link-write.ts';
 import { addNamespace, deleteNamespace } from './namespace.ts';
 import { writeNeighbour } from './neighbour.ts';
@@ -55,6 +57,8 @@ export class Application implements Outbox {
   #waitingFor: Visit | undefined;
   /** The ops of the rows that wait. Rows wait by themselves: all goes out in the order of the ops. */
   #rows: number[] = [];
+  /** Rules and sets that wait, by themselves too. */
+  #filters: FilterBatch | undefined;
   /** The op that is being written. */
   #index = 0;
   #written = 0;
@@ -91,7 +95,7 @@ export class Application implements Outbox {
   }
 
   send(visit: Visit, request: Request, recovery?: Recovery): void {
-    if (this.#waitingFor !== visit || this.#rows.length > 0) this.flush();
+    if (this.#waitingFor !== visit || this.#rows.length > 0 || this.#filters) this.flush();
     this.#waitingFor = visit;
     this.#waiting.push({ index: this.#index, request, recovery });
     this.#written++;
@@ -99,7 +103,7 @@ export class Application implements Outbox {
 
   sendRow(visit: Visit, row: PlainNeighbour, mode: 'replace' | 'append'): void {
     const isFull = this.#rows.length >= this.#batchSize;
-    if (this.#waitingFor !== visit || this.#waiting.length > 0 || isFull) this.flush();
+    if (this.#waitingFor !== visit || this.#waiting.length > 0 || isFull || this.#filters) this.flush();
     const { packed } = visit.conversation;
     if (!packNewNeighbour(packed, row, mode)) {
       this.flush();
@@ -107,6 +111,16 @@ export class Application implements Outbox {
     }
     this.#waitingFor = visit;
     this.#rows.push(this.#index);
+    this.#written++;
+  }
+
+  #sendFilter(op: FilterOp): void {
+    const visit = this.visit(op.object.ns);
+    if (this.#filters?.visit !== visit || !this.#filters.add(this.#index, op)) {
+      this.flush();
+      this.#filters = new FilterBatch(visit);
+      this.#filters.add(this.#index, op);
+    }
     this.#written++;
   }
 
@@ -124,7 +138,7 @@ export class Application implements Outbox {
     const error = this.#refused.refusalOf(op);
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#encode(op);
-    if (isRow(op)) return;
+    if (isRow(op) || isFilter(op.object)) return;
     // What is there already may have to be looked at and mended, before anything builds on it.
     if (op.verb === 'add' && !isLeaf(op)) this.flush();
     this.#noteTime(this.#index, performance.now());
@@ -140,13 +154,13 @@ export class Application implements Outbox {
   #encode(op: KernelOp): void {
     const { verb, object } = op;
     try {
-      if (object.kind === 'fdb') writeFdb(this, verb, object);
+      if (isFilter(object)) this.#sendFilter(op as FilterOp);
+      else if (object.kind === 'fdb') writeFdb(this, verb, object);
       else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
       else if (object.kind === 'link' && op.verb !== 'delete') {
         this.#dresses ??= peerDresses(this.#ops);
         writeLink(this, op, object, this.#dresses);
-      } else if (object.kind === 'guard') writeGuard(this, verb, object);
-      else if (object.kind === 'address') writeAddress(this, op, object);
+      } else if (object.kind === 'address') writeAddress(this, op, object);
       else if (object.kind === 'route') writeRoute(this, verb, object);
     } catch (error) {
       this.#settle(this.#index, error);
@@ -155,10 +169,12 @@ export class Application implements Outbox {
 
   /** Sends what waits, and takes down what became of it. */
   flush(): void {
-    const [letters, rows, visit] = [this.#waiting, this.#rows, this.#waitingFor];
+    const [letters, rows, visit, filters] = [this.#waiting, this.#rows, this.#waitingFor, this.#filters];
+    this.#filters = undefined;
     this.#waiting = [];
     this.#rows = [];
     this.#waitingFor = undefined;
+    filters?.write((index, refusal) => this.#settle(index, refusal));
     if (!visit) return;
     if (rows.length > 0) {
       for (const [place, refusal] of visit.conversation.sendPacked()) this.#settle(rows[place]!, refusal);

@@ -1,4 +1,5 @@
-import type { Guard, Link, NamespaceName } from '#model/kernel-state.ts';
+import type { FilterObject } from '#model/filter.ts';
+import type { Link, NamespaceName } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { FakeDevice, FakeRefusal } from './fake-device.ts';
 
@@ -8,8 +9,8 @@ export type FakeDevices = Map<string, FakeDevice>;
 /** The namespaces of a host with all that is in them; what goes with what. */
 export class FakeHost {
   readonly namespaces = new Map<NamespaceName, FakeDevices>([['', new Map()]]);
-  /** By namespace and the device that they name, which need not be there. */
-  readonly guards = new Map<string, Guard>();
+  /** Tables of nftables by namespace, what is in them by kind and key. */
+  readonly filters = new Map<NamespaceName, Map<string, FilterObject>>();
   #made = 0;
 
   /** Throws ENOENT. */
@@ -37,7 +38,7 @@ export class FakeHost {
   removeNamespace(ns: NamespaceName): void {
     for (const device of this.namespaces.get(ns)?.values() ?? []) this.removeDevice(device);
     this.namespaces.delete(ns);
-    for (const [key, guard] of this.guards) if (guard.ns === ns) this.guards.delete(key);
+    this.filters.delete(ns);
   }
 
   /** A device, down and without a master. Throws EEXIST when the name is taken. */

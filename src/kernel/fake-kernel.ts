@@ -18,6 +18,7 @@ import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
+import { seenFilter } from './fake-filter.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
 import type {
@@ -104,12 +105,11 @@ export class FakeKernel implements Kernel {
     );
     const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
     const seen = new Set([HOST_NAMESPACE, ...overlays, ...containers.map(({ namespace }) => namespace.path)]);
-    for (const guard of this.#host.guards.values())
-      if (guard.ns === HOST_NAMESPACE || overlays.includes(guard.ns)) addKernelObject(state, guard);
     for (const ns of overlays) {
       addKernelObject(state, { kind: 'namespace', ns });
       const devices = [...this.#host.namespaces.get(ns)!.values()];
       for (const device of devices) addDevice(state, device, seen);
+      this.#addFilters(state, ns);
       if (scope.rows !== 'none') state.rowSums.set(ns, sumOf(devices));
       if (!scope.rows) for (const row of devices.flatMap(rowsOf)) addKernelObject(state, row);
     }
@@ -130,9 +130,15 @@ export class FakeKernel implements Kernel {
       const stations = this.#stations.get(bridge.link.name) ?? [];
       facts.set(bridge.link.name, { ...fakeBridgeFacts(bridge, devices), stations });
     }
+    this.#addFilters(state, HOST_NAMESPACE);
     if (own.length > 0 && scope.rows !== 'none')
       (state.rowSums as Map<NamespaceName, string>).set(HOST_NAMESPACE, sumOf(own));
     if (!scope.rows) for (const row of own.flatMap(rowsOf)) addKernelObject(state, row);
+  }
+
+  #addFilters(state: MutableKernelTables, ns: NamespaceName): void {
+    for (const object of this.#host.filters.get(ns)?.values() ?? [])
+      addKernelObject(state, seenFilter(object));
   }
 
   /** Another program's bridge in the host's own namespace, as Docker makes one. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from 'vitest';
 import { applyContract } from './apply.contract.ts';
 import { type KernelWorld, Stage } from './contract-stage.ts';
+import { filterContract } from './filter.contract.ts';
 import { observeContract } from './observe.contract.ts';
 import { watchContract } from './watch.contract.ts';
 
@@ -14,5 +15,6 @@ export function kernelContract(createWorld: () => Promise<KernelWorld>): void {
 
   observeContract(() => stage);
   applyContract(() => stage);
+  filterContract(() => stage);
   watchContract(() => stage);
 }

@@ -18,7 +18,7 @@ import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
-import { readGuards } from './guard.ts';
+import { readFilters } from './filter-read.ts';
 import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
 import { readHost } from './observe-host.ts';
@@ -29,14 +29,14 @@ import { isAbsent, type Visit, type Visits } from './visit.ts';
 
 type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
 
-/** Reads all objects in scope; see `Kernel.observe`. For `guards` see `readHost`. */
-export async function observe(scope: Scope, visits: Visits, guards = true): Promise<Observed> {
+/** Reads all objects in scope; see `Kernel.observe`. For `filters` see `readHost`. */
+export async function observe(scope: Scope, visits: Visits, filters = true): Promise<Observed> {
   const state = {
     ...emptyKernelState(),
     rowSums: new Map<NamespaceName, string>(),
     bridges: new Map<string, BridgeFacts>(),
   };
-  readHost(state, visits.to(HOST_NAMESPACE), scope, guards);
+  readHost(state, visits.to(HOST_NAMESPACE), scope, filters);
   const ports = new Ports();
   const host = visits.to(HOST_NAMESPACE);
   for (const ns of overlayNamespaces(scope)) {
@@ -83,7 +83,7 @@ function readOverlay(
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
-  readGuards(state, visit);
+  readFilters(state, visit);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);

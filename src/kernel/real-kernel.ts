@@ -35,7 +35,7 @@ export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
   /** The last look found some, or there was none yet. */
-  #mayHaveGuards = true;
+  #mayHaveFilters = true;
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
@@ -44,8 +44,8 @@ export class RealKernel implements Kernel {
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
   async observe(scope: Scope): Promise<Observed> {
     this.#watch.watchBridges(new Set(scope.bridges));
-    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#mayHaveGuards));
-    this.#mayHaveGuards = observed.guard.size > 0;
+    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#mayHaveFilters));
+    this.#mayHaveFilters = observed.chain.size + observed.set.size > 0;
     return observed;
   }
 

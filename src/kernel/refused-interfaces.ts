@@ -1,3 +1,4 @@
+import { isFilter } from '#model/filter.ts';
 import type { KernelOp, OpError } from '#model/kernel-op.ts';
 import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import { opError } from './op-error.ts';
@@ -11,9 +12,9 @@ export class RefusedInterfaces {
 
   /** Remembers a link that could not be made, with a veth its other end, and one that could not be guarded. */
   note({ verb, object }: KernelOp, error: OpError): void {
-    // In a network's own namespace only its gateway is guarded, which is the same on all hosts.
-    if (object.kind === 'guard' && object.ns === HOST_NAMESPACE && verb !== 'delete')
-      this.#refusals.set(`${object.ns} ${object.dev}`, error);
+    // In the host's own namespace a tunnel's chains are named after it; elsewhere they are for all.
+    if (object.kind === 'chain' && object.ns === HOST_NAMESPACE && verb !== 'delete')
+      this.#refusals.set(`${object.ns} ${object.name.replace(/-(in|out)$/, '')}`, error);
     if (verb !== 'add' || object.kind !== 'link') return;
     this.#refusals.set(`${object.ns} ${object.name}`, error);
     const peer = object.detail.type === 'veth' ? object.detail.peer : undefined;
@@ -23,7 +24,8 @@ export class RefusedInterfaces {
   /** Why an op is off limits, if it is. Deleting never is: what is to go was seen, and was ours. */
   refusalOf(op: KernelOp): OpError | undefined {
     const { verb, object } = op;
-    if (this.#refusals.size === 0 || verb === 'delete' || object.kind === 'namespace') return undefined;
+    if (this.#refusals.size === 0 || verb === 'delete') return undefined;
+    if (object.kind === 'namespace' || isFilter(object)) return undefined;
     const refusal = this.#refusals.get(`${object.ns} ${object.kind === 'link' ? object.name : object.dev}`);
     return refusal && opError(op, refusal.errno, `its interface could not be made: ${refusal.text}`);
   }

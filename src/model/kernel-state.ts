@@ -1,4 +1,5 @@
 import type { Cidr, InterfaceAddress } from './cidr.ts';
+import type { Chain, Element, FilterSet } from './filter.ts';
 import type { Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
 import { fdbTable, neighbourTable, type RowTable } from './row-table.ts';
@@ -12,13 +13,15 @@ export type NamespaceName = string;
 export const HOST_NAMESPACE: NamespaceName = '';
 
 /** The kernel objects that Weft reads and writes, as values. Optional fields: of no interest when wished for. */
-export type KernelObject = Namespace | Link | Guard | Address | Route | Neighbour | Fdb;
+export type KernelObject = Namespace | Link | FilterSet | Element | Chain | Address | Route | Neighbour | Fdb;
 export type KernelKind = KernelObject['kind'];
 export type KernelObjectOf<K extends KernelKind> = Extract<KernelObject, { kind: K }>;
 export const KERNEL_KINDS: readonly KernelKind[] = [
   'namespace',
   'link',
-  'guard',
+  'set',
+  'element',
+  'chain',
   'address',
   'route',
   'neighbour',
@@ -128,19 +131,6 @@ export interface BridgePort {
   readonly forwarding: boolean;
 }
 
-/**
- * What keeps a host's own addresses in an adopted bridge, or a network's gateway, on their host: no frame from, to or
- * about them crosses the tunnel's port, in either direction. Rules of nftables, by the device's name; they need no device.
- */
-export interface Guard {
-  readonly kind: 'guard';
-  readonly ns: NamespaceName;
-  readonly dev: string;
-  readonly addresses: readonly (Ip | Mac)[];
-  /** Observed: its rules are not what they would be for any addresses. */
-  readonly broken?: true;
-}
-
 export interface Address {
   readonly kind: 'address';
   readonly ns: NamespaceName;
@@ -208,7 +198,9 @@ export type MutableKernelTables = { readonly [K in SmallKind]: Map<string, Kerne
 export const emptyKernelState = (): MutableKernelTables => ({
   namespace: new Map(),
   link: new Map(),
-  guard: new Map(),
+  set: new Map(),
+  element: new Map(),
+  chain: new Map(),
   address: new Map(),
   route: new Map(),
   neighbour: neighbourTable(),
@@ -222,8 +214,12 @@ export function kernelKey(object: KernelObject): string {
       return object.ns;
     case 'link':
       return `${object.ns} ${object.name}`;
-    case 'guard':
-      return `${object.ns} ${object.dev}`;
+    case 'set':
+      return `${object.ns} ${object.shape.family} ${object.shape.name}`;
+    case 'element':
+      return `${object.ns} ${object.set.family} ${object.set.name} ${object.key.join(' ')}`;
+    case 'chain':
+      return `${object.ns} ${object.family} ${object.name}`;
     case 'address':
       return `${object.ns} ${object.dev} ${object.address}`;
     case 'route':

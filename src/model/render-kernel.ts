@@ -1,15 +1,15 @@
 import { cidrOf, ipOf, prefixLengthOf } from './cidr.ts';
 import { commandLine } from './command-line.ts';
-import { guardChains, guardMatches } from './guard-match.ts';
 import { familyOf } from './ip.ts';
 import type { KernelOp } from './kernel-op.ts';
-import type { Address, Fdb, Guard, KernelObject, Link, Namespace, Neighbour, Route } from './kernel-state.ts';
+import type { Address, Fdb, KernelObject, Link, Namespace, Neighbour, Route } from './kernel-state.ts';
 import { ZERO_MAC } from './mac.ts';
-import { BRIDGE_NAME, FILTER_TABLE } from './own.ts';
+import { BRIDGE_NAME } from './own.ts';
+import { renderFilter } from './render-filter.ts';
 import { renderLinkAdd, renderLinkChange, renderLinkDelete } from './render-link.ts';
 
 /**
- * The `ip` and `bridge` lines that do what the op does, in order, as a person would type them in the host's own
+ * The `ip`, `bridge` and `nft` lines that do what the op does, in order, as a person would type them in the host's own
  * namespace. None for an op that needs none, such as a change without a difference.
  */
 export function renderOp(op: KernelOp): string[] {
@@ -20,8 +20,10 @@ export function renderOp(op: KernelOp): string[] {
     case 'link':
       if (verb === 'delete') return renderLinkDelete(object);
       return verb === 'add' ? renderLinkAdd(object) : renderLinkChange(object, op.was as Link);
-    case 'guard':
-      return renderGuard(verb, object);
+    case 'set':
+    case 'element':
+    case 'chain':
+      return renderFilter(verb, object);
     case 'address':
       return [renderAddress(verb, object), ...renderSubnetRoute(op)];
     case 'route':
@@ -42,28 +44,6 @@ type Verb = KernelOp['verb'];
 function renderNamespace(verb: Verb, { ns }: Namespace): string[] {
   const hows = { add: ['add'], change: ['del', 'add'], delete: ['del'] }[verb];
   return hows.map((how) => commandLine('ip', '', 'netns', how, ns));
-}
-
-/** One transaction in truth. A change writes all anew: what is there already stays, but for the rules. */
-function renderGuard(verb: Verb, { ns, dev, addresses }: Guard): string[] {
-  const nft = (...words: string[]) => commandLine('nft', ns, ...words);
-  const where = ['bridge', FILTER_TABLE];
-  const chains = guardChains(dev);
-  if (verb === 'delete')
-    return chains.flatMap(({ chain }) => [
-      nft('flush', 'chain', ...where, chain),
-      nft('delete', 'chain', ...where, chain),
-    ]);
-  return [
-    nft('add', 'table', ...where),
-    ...chains.flatMap(({ chain, hook, side }) => [
-      nft('add', 'chain', ...where, chain, `{ type filter hook ${hook} priority -300; }`),
-      ...(verb === 'change' ? [nft('flush', 'chain', ...where, chain)] : []),
-      ...addresses
-        .flatMap(guardMatches)
-        .map(({ text }) => nft('add', 'rule', ...where, chain, side, dev, ...text.split(' '), 'drop')),
-    ]),
-  ];
 }
 
 function renderAddress(verb: Verb, { ns, dev, address, nodad }: Address): string {

@@ -90,3 +90,11 @@ export function ipFromWords(form: number, words: Uint32Array, at: number): Ip | 
   for (let i = 0; i < 8; i++) numbers[i] = (words[at + (i >> 1)]! >>> (i & 1 ? 0 : 16)) & 0xffff;
   return formatIpv6(numbers);
 }
+
+/** In network byte order. */
+export function addressBytes(address: Ip): Uint8Array {
+  const words = new Uint32Array(4);
+  const view = new DataView(new ArrayBuffer(ipToWords(address, words, 0) === IPV4 ? 4 : 16));
+  for (let at = 0; at < view.byteLength; at += 4) view.setUint32(at, words[at / 4]!);
+  return new Uint8Array(view.buffer);
+}

@@ -5,6 +5,7 @@ import { adoptedTunnelName, LINK_GROUP } from '#model/own.ts';
 import type { Host } from '#model/records.ts';
 import type { NetworkView } from './host-view.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
+import { tunnelGuard } from './tunnel-guard.ts';
 
 /** What a bridge without ports has, and containers in it will have. */
 const ETHERNET_MTU = 1500;
@@ -26,10 +27,8 @@ export function* adoptedObjects(
   const nameOf = (device?: number) => adoptedTunnelName(network.network.vni, device);
   const place = { ...network, host, ns: HOST_NAMESPACE, nameOf, remote: network.stations };
   for (const link of tunnelLinks(place)) {
-    yield [
-      { kind: 'guard', ns: HOST_NAMESPACE, dev: link.name, addresses: facts.addresses },
-      adoptedLink(link, bridge, facts),
-    ];
+    yield tunnelGuard(HOST_NAMESPACE, link.name, facts.addresses);
+    yield [adoptedLink(link, bridge, facts)];
   }
   if (withRows) yield* tunnelRows(place);
 }

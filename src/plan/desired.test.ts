@@ -37,7 +37,7 @@ const wishedOf = (records: readonly StoredRecord[]): KernelState => {
 /** Without the long names, to be read. */
 const linesOf = (state: KernelState): string[] =>
   [...kernelObjects(state)]
-    .filter(({ kind }) => kind !== 'guard')
+    .filter(({ kind }) => kind !== 'chain')
     .flatMap(renderObject)
     .map((line) => line.replaceAll(NS, 'NS').replaceAll(PORT, 'PORT'));
 
@@ -117,16 +117,15 @@ describe('the desired state', () => {
   });
 
   it('keeps the gateway off each tunnel, by its addresses and its MAC', () => {
-    const guards = [...wishedOf(world('flood')).guard.values()];
-    expect(guards).toEqual([
-      {
-        kind: 'guard',
-        ns: NS,
-        dev: 'vxlan0',
-        addresses: ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'],
-      },
+    const guards = [...wishedOf(world('flood')).chain.values()];
+    expect(guards.map(({ ns, name }) => ({ ns, name }))).toEqual([
+      { ns: NS, name: 'vxlan0-in' },
+      { ns: NS, name: 'vxlan0-out' },
     ]);
-    expect(renderObject(guards[0]!).at(-1)).toMatch(/vxlan0-out oifname vxlan0 ether saddr 76:.* drop$/);
+    const lines = renderObject(guards[1]!);
+    expect(lines[2]).toMatch(/vxlan0-out oifname '!=' vxlan0 accept$/);
+    for (const address of ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'])
+      expect(lines.some((line) => line.endsWith(`saddr ${address} drop`))).toBe(true);
   });
 
   it('has no way out for a container in an internal network', () => {

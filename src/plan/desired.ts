@@ -60,7 +60,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
 
 function addTunnel(state: MutableKernelTables, place: PlaceView, withRows: boolean): void {
   for (const link of tunnelLinks(place))
-    addAll(state, [gatewayGuard(place.network, place.ns, link.name), link]);
+    addAll(state, [...gatewayGuard(place.network, place.ns, link.name), link]);
   if (withRows) for (const rows of tunnelRows(place)) addAll(state, rows);
 }
 

@@ -1,3 +1,4 @@
+import { isFilter } from '#model/filter.ts';
 import {
   HOST_NAMESPACE,
   type KernelObject,
@@ -45,14 +46,14 @@ export function foresee(sight: Sight): Fate {
     keepsRows,
     survives(seen) {
       if (nothingGoes || seen.kind === 'namespace') return true;
-      // A guard is rules, which stay when their device goes.
-      if (seen.kind === 'guard') return !doomed.has(seen.ns);
+      // Rules and sets stay when devices go.
+      if (isFilter(seen)) return !doomed.has(seen.ns);
       return seen.kind === 'link' ? !lost.has(linkKey(seen.ns, seen.name)) : keepsRows(seen);
     },
     afterwards: (seen) =>
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
     isPossible(wanted) {
-      if (wanted.kind === 'namespace' || wanted.kind === 'guard' || blocked.rows.size === 0) return true;
+      if (wanted.kind === 'namespace' || isFilter(wanted) || blocked.rows.size === 0) return true;
       if (wanted.kind === 'link') return !blocked.links.has(linkKey(wanted.ns, wanted.name));
       return !blocked.rows.has(linkKey(wanted.ns, wanted.dev));
     },

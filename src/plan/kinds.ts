@@ -1,17 +1,21 @@
 import type { KernelKind, KernelObject, KernelObjectOf } from '#model/kernel-state.ts';
 import { addressRules } from './address.ts';
+import { chainRules } from './chain.ts';
+import { elementRules } from './element.ts';
 import { fdbRules } from './fdb.ts';
-import { guardRules } from './guard.ts';
 import type { KindRules } from './kind.ts';
 import { linkRules } from './link.ts';
 import { namespaceRules } from './namespace.ts';
 import { neighbourRules } from './neighbour.ts';
 import { routeRules } from './route.ts';
+import { setRules } from './set.ts';
 
 const KINDS: { readonly [K in KernelKind]: KindRules<KernelObjectOf<K>> } = {
   namespace: namespaceRules,
   link: linkRules,
-  guard: guardRules,
+  set: setRules,
+  element: elementRules,
+  chain: chainRules,
   address: addressRules,
   route: routeRules,
   neighbour: neighbourRules,

@@ -40,7 +40,7 @@ describe('the order of ops', () => {
     expect(runs(stepsFrom(kernelStateOf([lo])))).toEqual([
       'add namespace',
       'add link br0',
-      'add guard vxlan0',
+      'add chain',
       'add address br0',
       'add link vxlan0',
       'add fdb vxlan0',

@@ -1,3 +1,4 @@
+import { isFilter } from '#model/filter.ts';
 import type { Drift, HostStatus, Outage } from '#model/host-status.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
@@ -74,7 +75,7 @@ function rebuiltLinks(ops: readonly KernelOp[]): Set<string> {
 
 /** Whether it is a row of such a link, in such a bridge, its other end or a port of it. */
 function hangsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
-  if (links.size === 0 || object.kind === 'namespace') return false;
+  if (links.size === 0 || object.kind === 'namespace' || isFilter(object)) return false;
   const isInBridge = object.kind === 'fdb' && object.table === 'master';
   if (isInBridge && links.has(linkKey(object.ns, BRIDGE_NAME))) return true;
   if (object.kind !== 'link') return links.has(linkKey(object.ns, object.dev));

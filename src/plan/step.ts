@@ -6,8 +6,9 @@ const STEPS = {
   'make room': 'something new needs its name, number or address',
   namespace: 'all of a network on this host is inside',
   bridge: 'ports need it to join',
-  guard:
-    'the host’s own addresses and the gateway’s must not cross the tunnel, not even with its first frame',
+  set: 'rules need it to name it',
+  element: 'rules drop what is in no set of theirs, from their first moment',
+  chain: 'what must not pass does not, not even a device’s first frame',
   gateway: 'a container finds its gateway from its first question on',
   tunnel: 'its rows need it; until they are there a frame to a remote is dropped, none goes astray',
   'tunnel rows': 'a frame to a remote MAC must find its VTEP before anybody learns that MAC',
@@ -24,7 +25,9 @@ const STEPS = {
   'stale row': 'a moved MAC has its new row, so no frame is lost',
   'stale port': 'takes the container’s interface with it',
   'stale tunnel': 'before its namespace, so that its VNI and UDP port are free at once',
-  'stale guard': 'nothing is left that it kept from crossing',
+  'stale chain': 'nothing is left that it kept from passing',
+  'stale element': 'nothing comes from there any more',
+  'stale set': 'no rule names it any more',
   'stale bridge': 'its ports are gone',
   'stale namespace': 'takes everything left in it along',
 } as const;

@@ -1,7 +1,7 @@
+import { type FilterObject, isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import {
   addKernelObject,
-  type Guard,
   type KernelObject,
   type KernelState,
   kernelKey,
@@ -41,7 +41,7 @@ function removeWithLink(state: MutableKernelTables, { ns, name, detail }: Link):
   if (end) remove(state, end);
   for (const object of [...kernelObjects(state)]) {
     if (object.ns !== ns) continue;
-    if ('dev' in object && object.dev === name && object.kind !== 'guard') remove(state, object);
+    if ('dev' in object && object.dev === name) remove(state, object);
     if (object.kind === 'link' && object.master === name) leaveBridge(state, object);
   }
 }
@@ -59,13 +59,16 @@ const refuse = (object: KernelObject, why: string): never => {
 function write(state: MutableKernelTables, verb: 'add' | 'change', object: KernelObject): void {
   const present = state[object.kind].has(kernelKey(object));
   if (verb === 'change' && !present) refuse(object, 'to be changed and absent');
-  if (object.kind === 'namespace' || object.kind === 'guard') addKernelObject(state, object);
+  if (object.kind === 'namespace' || isFilter(object)) addKernelObject(state, object);
   else if (object.kind !== 'link') writeRow(state, object);
   else if (verb === 'add') addLink(state, object);
   else changeLink(state, object);
 }
 
-function writeRow(state: MutableKernelTables, row: Exclude<KernelObject, Namespace | Link | Guard>): void {
+function writeRow(
+  state: MutableKernelTables,
+  row: Exclude<KernelObject, Namespace | Link | FilterObject>,
+): void {
   const device = state.link.get(`${row.ns} ${row.dev}`) ?? refuse(row, 'no such device');
   if (row.kind === 'fdb' && row.table === 'master') {
     if (!device.master) refuse(row, 'not a bridge port');

@@ -10,18 +10,25 @@ import {
   type ValuesOf,
   writeFields,
 } from '../attributes.ts';
+import { unencodable } from '../netlink-error.ts';
 
 /*
- * Expressions of a rule, as `nft --debug=netlink` shows them: each loads something into register 1, or goes on only if
- * register 1 has that value, or ends in a verdict. enum and attribute numbers: linux/netfilter/nf_tables.h.
+ * Expressions of a rule, as `nft --debug=netlink` shows them: each loads something into registers, or goes on only if
+ * they have some value, or ends in a verdict. enum and attribute numbers: linux/netfilter/nf_tables.h.
  */
 
 const NFT_REG_1 = 1;
 const NFT_REG_2 = 2;
+/** NFT_REG32_00: sixteen registers of four bytes, of which a value takes as many as it needs. */
+const NFT_REG32_00 = 8;
+const REGISTER_COUNT = 16;
 const NFT_REG_VERDICT = 0;
-const NFT_CMP_EQ = 0;
-/** linux/netfilter.h */
-const VERDICTS = { drop: 0, accept: 1 } as const;
+/** enum nft_cmp_ops */
+const COMPARISONS = { '==': 0, '!=': 1 } as const;
+const NFT_LOOKUP_F_INV = 1;
+const NFT_DYNSET_OP_UPDATE = 1;
+/** enum nft_verdicts, and NF_DROP and NF_ACCEPT of linux/netfilter.h. */
+const VERDICTS = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
 /** enum nft_nat_types */
 const NFT_NAT_DNAT = 1;
 const NFPROTO_IPV4 = 2;
@@ -29,7 +36,8 @@ const NFPROTO_IPV4 = 2;
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
 /** enum nft_meta_keys */
-const META = { mark: 3, iifname: 6, oifname: 7, l4proto: 16 } as const;
+const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
 const meta = defineFields({ register: field(1, be32), key: field(2, be32) });
 const payload = defineFields({
@@ -38,14 +46,14 @@ const payload = defineFields({
   offset: field(3, be32),
   length: field(4, be32),
 });
-const value = defineFields({ value: field(1, raw) });
+const verdict = defineFields({ code: field(1, be32), chain: field(2, string) });
+/** NFTA_DATA_*: a value or a verdict. */
+export const data = defineFields({ value: field(1, raw), verdict: field(2 | NLA_F_NESTED, nest(verdict)) });
 const compare = defineFields({
   register: field(1, be32),
   how: field(2, be32),
-  data: field(3 | NLA_F_NESTED, nest(value)),
+  data: field(3 | NLA_F_NESTED, nest(data)),
 });
-const verdict = defineFields({ code: field(1, be32) });
-const data = defineFields({ value: field(1, raw), verdict: field(2 | NLA_F_NESTED, nest(verdict)) });
 const immediate = defineFields({
   register: field(1, be32),
   data: field(2 | NLA_F_NESTED, nest(data)),
@@ -57,7 +65,21 @@ const nat = defineFields({
   port: field(5, be32),
 });
 
-const DATA = { meta, payload, cmp: compare, immediate, nat };
+const lookup = defineFields({ set: field(1, string), register: field(2, be32), flags: field(5, be32) });
+const element = defineFields({ name: field(1, string) });
+/** An expression by itself, that counts packets and bytes from 0. */
+export const COUNTER: Codec<true> = {
+  write: (writer) => writeFields(writer, element, { name: 'counter' }),
+  read: () => true,
+};
+const dynset = defineFields({
+  set: field(1, string),
+  operation: field(3, be32),
+  register: field(4, be32),
+  each: field(7 | NLA_F_NESTED, COUNTER),
+});
+
+const DATA = { meta, payload, cmp: compare, immediate, nat, lookup, dynset };
 
 export type Expression = {
   [K in keyof typeof DATA]: {
@@ -68,7 +90,7 @@ export type Expression = {
 
 const metaIs = (key: keyof typeof META, bytes: Uint8Array): Expression[] => [
   { name: 'meta', values: { register: NFT_REG_1, key: META[key] } },
-  { name: 'cmp', values: { register: NFT_REG_1, how: NFT_CMP_EQ, data: { value: bytes } } },
+  { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: bytes } } },
 ];
 
 const ifname = (key: 'iifname' | 'oifname', name: string): Expression[] => {
@@ -98,15 +120,16 @@ export const bytesAre = (base: keyof typeof BASES, offset: number, bytes: Uint8A
     name: 'payload',
     values: { register: NFT_REG_1, base: BASES[base], offset, length: bytes.length },
   },
-  { name: 'cmp', values: { register: NFT_REG_1, how: NFT_CMP_EQ, data: { value: bytes } } },
+  { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: bytes } } },
 ];
 
-const verdictOf = (code: number): Expression => ({
+/** `drop`, `goto CHAIN` */
+export const ending = (code: keyof typeof VERDICTS, chain?: string): Expression => ({
   name: 'immediate',
-  values: { register: NFT_REG_VERDICT, data: { verdict: { code } } },
+  values: { register: NFT_REG_VERDICT, data: { verdict: { code: VERDICTS[code] >>> 0, chain } } },
 });
-export const drop = verdictOf(VERDICTS.drop);
-export const accept = verdictOf(VERDICTS.accept);
+export const drop = ending('drop');
+export const accept = ending('accept');
 
 /** `dnat to ADDRESS:PORT`: both as they are in a header, IPv4. */
 export const dnatTo = (address: Uint8Array, port: Uint8Array): Expression[] => [
@@ -118,7 +141,46 @@ export const dnatTo = (address: Uint8Array, port: Uint8Array): Expression[] => [
   },
 ];
 
-const element = defineFields({ name: field(1, string) });
+/** What is loaded of a packet: by meta key, or some bytes from the start of a header. */
+export type Load =
+  | { readonly meta: keyof typeof META }
+  | { readonly base: keyof typeof BASES; readonly at: number; readonly bytes: number };
+
+/** Loads one after the other, each in as many registers as it needs: the key of a set. */
+function loadAll(loads: readonly Load[]): Expression[] {
+  let register = NFT_REG32_00;
+  return loads.map((load) => {
+    const bytes = 'meta' in load ? META_BYTES[load.meta] : load.bytes;
+    const into = register;
+    register += Math.ceil(bytes / 4);
+    if (register > NFT_REG32_00 + REGISTER_COUNT) throw unencodable('a key that the registers do not hold');
+    if ('meta' in load) return { name: 'meta', values: { register: into, key: META[load.meta] } };
+    const { base, at: offset } = load;
+    return { name: 'payload', values: { register: into, base: BASES[base], offset, length: bytes } };
+  });
+}
+
+/** `ip saddr 10.0.0.1`, `iifname != "lo"`: fewer bytes than are loaded are their beginning. */
+export const compared = (
+  load: Load,
+  value: Uint8Array,
+  how: keyof typeof COMPARISONS = '==',
+): Expression[] => [
+  ...loadAll([load]),
+  { name: 'cmp', values: { register: NFT_REG32_00, how: COMPARISONS[how], data: { value } } },
+];
+
+/** `iifname . ip saddr @SET`; `isIn` false: `!= @SET`. */
+export const lookedUp = (loads: readonly Load[], set: string, isIn = true): Expression[] => [
+  ...loadAll(loads),
+  { name: 'lookup', values: { register: NFT_REG32_00, set, ...(!isIn && { flags: NFT_LOOKUP_F_INV }) } },
+];
+
+/** `update @SET { iifname counter }`: makes the element when it is not there, and counts the packet by it. */
+export const countedBy = (loads: readonly Load[], set: string): Expression[] => [
+  ...loadAll(loads),
+  { name: 'dynset', values: { register: NFT_REG32_00, operation: NFT_DYNSET_OP_UPDATE, set, each: true } },
+];
 
 /** NFTA_RULE_EXPRESSIONS: a list of { name, data }, the data by the name's own table. */
 export const expressions: Codec<readonly Expression[]> = {

@@ -11,6 +11,9 @@ const NFNL_SUBSYS_NFTABLES = 10;
 /** linux/netfilter.h: NFPROTO_*, the address family of a table. */
 const FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
 export type TableFamily = keyof typeof FAMILIES;
+const FAMILY_NAMES = new Map(
+  Object.entries(FAMILIES).map(([name, number]) => [number as number, name as TableFamily]),
+);
 
 export const encodeTransactionBegin = (): Request => encodeFrame(NFNL_MSG_BATCH.BEGIN);
 export const encodeTransactionEnd = (): Request => encodeFrame(NFNL_MSG_BATCH.END);
@@ -31,10 +34,19 @@ export const NFT_MSG = {
   NEWRULE: 6,
   GETRULE: 7,
   DELRULE: 8,
+  NEWSET: 9,
+  GETSET: 10,
+  DELSET: 11,
+  NEWSETELEM: 12,
+  GETSETELEM: 13,
+  DELSETELEM: 14,
 } as const;
 
-/** Begins a message of nf_tables; attributes follow. */
-export function startTables(type: number, flags: number, family: TableFamily): void {
+/** Begins a message of nf_tables; attributes follow. Without a family all of them are meant. */
+export function startTables(type: number, flags: number, family?: TableFamily): void {
   const body = writer.start((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F.REQUEST | flags, NFGENMSG_BYTES);
-  writer.bytes[body] = FAMILIES[family];
+  writer.bytes[body] = family === undefined ? 0 : FAMILIES[family];
 }
+
+/** Undefined for one that is not among ours (`arp`, `netdev`). */
+export const familyOfBody = (body: Buffer): TableFamily | undefined => FAMILY_NAMES.get(body[0]!);

@@ -12,7 +12,7 @@ import {
 import { type Message, NLM_F, type Request, requireBody } from '../message.ts';
 import { writer } from '../message-writer.ts';
 import { type Expression, expressions } from './expression.ts';
-import { NFGENMSG_BYTES, NFT_MSG, startTables, type TableFamily } from './message.ts';
+import { familyOfBody, NFGENMSG_BYTES, NFT_MSG, startTables, type TableFamily } from './message.ts';
 
 /** Tables, base chains and rules. Numbers: NFTA_* of linux/netfilter/nf_tables.h. */
 
@@ -26,12 +26,19 @@ const tableFields = defineFields({ table: field(1, string) });
 /** NF_INET_*, linux/netfilter.h; the same numbers as NF_BR_*, linux/netfilter_bridge.h. */
 const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 
-/** What a base chain is: `type TYPE hook HOOK priority PRIORITY`. */
+const HOOK_NAMES = Object.keys(HOOKS) as (keyof typeof HOOKS)[];
+
+/** linux/netfilter.h */
+const POLICIES = ['drop', 'accept'] as const;
+
+/** What a base chain is: `type TYPE hook HOOK priority PRIORITY; policy POLICY`. */
 export interface BaseChain {
-  readonly type: 'filter' | 'nat';
+  readonly type: 'filter' | 'nat' | 'route';
   readonly hook: keyof typeof HOOKS;
   /** Lower ones come first. */
   readonly priority: number;
+  /** Default: accept. */
+  readonly policy?: (typeof POLICIES)[number];
 }
 
 const hookFields = defineFields({ number: field(1, be32), priority: field(2, be32) });
@@ -39,6 +46,7 @@ const chainFields = defineFields({
   table: field(1, string),
   chain: field(3, string),
   hook: field(4 | NLA_F_NESTED, nest(hookFields)),
+  policy: field(5, be32),
   type: field(7, string),
 });
 const ruleFields = defineFields({
@@ -50,6 +58,8 @@ const ruleFields = defineFields({
 
 /** NFTNL_UDATA_RULE_COMMENT: type 0, length, NUL-terminated text; what nft(8) shows as `comment "…"`. */
 const COMMENT = 0;
+/** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl, with the NUL. */
+export const LONGEST_COMMENT = 127;
 
 function userdataOf(comment: string): Uint8Array {
   const text = Buffer.from(`${comment}\0`);
@@ -76,22 +86,21 @@ export function encodeDeleteTable({ family, name }: Table): Request {
 }
 
 /** `nft add chain FAMILY TABLE CHAIN { type … hook … priority …; }`: there already is success. */
-export function encodeAddChain(
-  { family, name }: Table,
-  chain: string,
-  { type, hook, priority }: BaseChain,
-): Request {
+export function encodeAddChain({ family, name }: Table, chain: string, base?: BaseChain): Request {
   startTables(NFT_MSG.NEWCHAIN, NLM_F.CREATE, family);
   writeFields(writer, chainFields, {
     table: name,
     chain,
-    hook: { number: HOOKS[hook], priority: priority >>> 0 },
-    type,
+    ...(base && {
+      hook: { number: HOOKS[base.hook], priority: base.priority >>> 0 },
+      policy: POLICIES.indexOf(base.policy ?? 'accept'),
+      type: base.type,
+    }),
   });
   return writer.finish();
 }
 
-/** `nft delete chain …`, which must have no rules. ENOENT when absent. */
+/** `nft delete chain …`, which must have no rules and be nobody's target. ENOENT when absent. */
 export function encodeDeleteChain({ family, name }: Table, chain: string): Request {
   startTables(NFT_MSG.DELCHAIN, 0, family);
   writeFields(writer, chainFields, { table: name, chain });
@@ -118,27 +127,60 @@ export function encodeAddRule({ family, name }: Table, { chain, expressions, com
   return writer.finish();
 }
 
-/** All chains of the family. */
-export function encodeDumpChains(family: TableFamily): Request {
+/** All chains of a family, or of all. */
+export function encodeDumpChains(family?: TableFamily): Request {
   startTables(NFT_MSG.GETCHAIN, NLM_F.DUMP, family);
   return writer.finish();
 }
 
-/** All rules of the table; none when there is no such table, or those of all when the kernel is old. */
-export function encodeDumpRules({ family, name }: Table): Request {
+/** All rules of the table (without a family, of all of that name), or those of all when the kernel is old. */
+export function encodeDumpRules({ family, name }: { family?: TableFamily; name: string }): Request {
   startTables(NFT_MSG.GETRULE, NLM_F.DUMP, family);
   writeFields(writer, ruleFields, { table: name });
   return writer.finish();
 }
 
-export function decodeChain(message: Message): { table: string; chain: string; isBase: boolean } {
-  const body = requireBody(message, NFGENMSG_BYTES);
-  const { table = '', chain = '', hook } = readFields(chainFields, body, NFGENMSG_BYTES, body.length);
-  return { table, chain, isBase: hook !== undefined };
+export interface SeenChain {
+  readonly family: TableFamily | undefined;
+  readonly table: string;
+  readonly chain: string;
+  readonly base?: Required<BaseChain>;
 }
 
-export function decodeRule(message: Message): { table: string; chain: string; comment?: string } {
+export function decodeChain(message: Message): SeenChain {
+  const body = requireBody(message, NFGENMSG_BYTES);
+  const seen = readFields(chainFields, body, NFGENMSG_BYTES, body.length);
+  const { table = '', chain = '', hook, policy = 1, type = 'filter' } = seen;
+  return {
+    family: familyOfBody(body),
+    table,
+    chain,
+    ...(hook && {
+      base: {
+        type: type as BaseChain['type'],
+        hook: HOOK_NAMES[hook.number ?? 0] ?? 'prerouting',
+        priority: (hook.priority ?? 0) | 0,
+        policy: POLICIES[policy] ?? 'accept',
+      },
+    }),
+  };
+}
+
+export interface SeenRule {
+  readonly family: TableFamily | undefined;
+  readonly table: string;
+  readonly chain: string;
+  readonly comment?: string;
+}
+
+export function decodeRule(message: Message): SeenRule {
   const body = requireBody(message, NFGENMSG_BYTES);
   const { table = '', chain = '', userdata } = readFields(ruleFields, body, NFGENMSG_BYTES, body.length);
-  return { table, chain, comment: commentOf(userdata) };
+  return { family: familyOfBody(body), table, chain, comment: commentOf(userdata) };
+}
+
+/** Which table an event of nf_tables is about: attribute 1 of all of them. */
+export function decodeTableName(message: Message): string {
+  const body = requireBody(message, NFGENMSG_BYTES);
+  return readFields(tableFields, body, NFGENMSG_BYTES, body.length).table ?? '';
 }

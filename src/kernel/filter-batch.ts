@@ -1,0 +1,81 @@
+import { type FilterFamily, familyOfFilter } from '#model/filter.ts';
+import { FILTER_TABLE } from '#model/own.ts';
+import { encodeDeleteTable } from '#netlink/netfilter/tables.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import { readChains, readSets } from './filter-read.ts';
+import { type FilterOp, filterRequests } from './filter-write.ts';
+import type { Visit } from './visit.ts';
+
+/** What fits into one send with room to spare: an element has some 100 bytes, a rule 400 at most. */
+const LARGEST_TRANSACTION = 200;
+const weightOf = ({ object }: FilterOp): number =>
+  object.kind === 'chain' ? 4 * (1 + object.rules.length) : 1;
+
+/** Writes what follows each other among a list's ops on one namespace's tables: as one transaction, if it is not too much. */
+export class FilterBatch {
+  readonly visit: Visit;
+  readonly #ops: { readonly index: number; readonly op: FilterOp }[] = [];
+  #weight = 0;
+
+  constructor(visit: Visit) {
+    this.visit = visit;
+  }
+
+  /** False when it has no room. */
+  add(index: number, op: FilterOp): boolean {
+    const weight = weightOf(op);
+    if (this.#ops.length > 0 && this.#weight + weight > LARGEST_TRANSACTION) return false;
+    this.#weight += weight;
+    this.#ops.push({ index, op });
+    return true;
+  }
+
+  /** One refusal undoes all: then each is tried by itself. Tells what was refused. */
+  write(onRefusal: (index: number, error: NetlinkError) => void): void {
+    const ops = this.#ops;
+    if (ops.length > 1 && !this.#transact(ops.map(({ op }) => op))) return;
+    for (const { index, op } of ops) {
+      const refusal = this.#transact([op]);
+      if (refusal) onRefusal(index, refusal);
+    }
+  }
+
+  #transact(ops: readonly FilterOp[]): NetlinkError | undefined {
+    try {
+      const emptied = this.#emptied(ops);
+      this.visit.filter.transact([
+        ...filterRequests(ops.filter(({ object }) => !emptied.has(familyOfFilter(object)))),
+        ...[...emptied].map((family) => encodeDeleteTable({ family, name: FILTER_TABLE })),
+      ]);
+      return undefined;
+    } catch (error) {
+      if (error instanceof NetlinkError) return error;
+      throw error;
+    }
+  }
+
+  /** Families whose table goes, with the last of its chains and sets: nothing of ours is left. */
+  #emptied(ops: readonly FilterOp[]): Set<FilterFamily> {
+    const going = new Set(ops.filter(isRemoval).map(({ object }) => nameOf(object)));
+    if (going.size === 0) return new Set();
+    const there = [
+      ...readChains(this.visit).map(({ family, chain }) => ({ family, name: `chain ${family} ${chain}` })),
+      ...readSets(this.visit).map(({ family, name }) => ({ family, name: `set ${family} ${name}` })),
+    ];
+    const staying = there.filter(({ name }) => !going.has(name));
+    const kept = new Set(
+      [...staying, ...ops.filter(isWrite).map(({ object }) => ({ family: familyOfFilter(object) }))].map(
+        ({ family }) => family,
+      ),
+    );
+    return new Set(there.map(({ family }) => family).filter((family) => !kept.has(family)));
+  }
+}
+
+const isWrite = ({ verb }: FilterOp): boolean => verb !== 'delete';
+const isRemoval = ({ verb, object }: FilterOp): boolean => verb === 'delete' && object.kind !== 'element';
+
+function nameOf(object: FilterOp['object']): string {
+  const name = object.kind === 'chain' ? object.name : object.kind === 'set' ? object.shape.name : '';
+  return `${object.kind} ${familyOfFilter(object)} ${name}`;
+}

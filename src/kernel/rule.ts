@@ -1,0 +1,44 @@
+import type { Field, Rule, Statement } from '#model/filter.ts';
+import {
+  compared,
+  countedBy,
+  type Expression,
+  ending,
+  type Load,
+  lookedUp,
+} from '#netlink/netfilter/expression.ts';
+import { LONGEST_COMMENT } from '#netlink/netfilter/tables.ts';
+import { bytesIn, encodeValue } from './filter-bytes.ts';
+
+/** What a rule is read back by: its text, of which a comment does not hold all. */
+export const commentOf = ({ text }: Rule): string =>
+  text.length <= LONGEST_COMMENT ? text : `${text.slice(0, LONGEST_COMMENT - 9)}#${checksum(text)}`;
+
+/** FNV-1a */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
+
+export const expressionsOf = ({ statements = [] }: Rule): Expression[] => statements.flatMap(expressionsFor);
+
+function expressionsFor(statement: Statement): Expression[] {
+  switch (statement.does) {
+    case 'compare': {
+      const { field, value, not } = statement;
+      return compared(loadOf(field), encodeValue(field.type, value), not ? '!=' : '==');
+    }
+    case 'look up':
+      return lookedUp(statement.fields.map(loadOf), statement.set.name, !statement.not);
+    case 'count':
+      return countedBy(statement.fields.map(loadOf), statement.set.name);
+    case 'goto':
+    case 'jump':
+      return [ending(statement.does, statement.chain)];
+    default:
+      return [ending(statement.does)];
+  }
+}
+
+const loadOf = ({ from, type }: Field): Load => ('meta' in from ? from : { ...from, bytes: bytesIn(type) });

@@ -1,0 +1,153 @@
+import type { Ip } from './ip.ts';
+import type { KernelObject, NamespaceName } from './kernel-state.ts';
+
+import { addressBytes } from './words.ts';
+
+/** Tables of nftables named `weft`, as values: chains with all their rules, sets, and what is in the sets. */
+
+/** `bridge`: frames on their way through bridges; `inet`: IPv4 and IPv6 packets. */
+export type FilterFamily = 'bridge' | 'inet' | 'ip' | 'ip6';
+
+/** Its table comes with it, and goes with the last chain or set. */
+export interface Chain {
+  readonly kind: 'chain';
+  readonly ns: NamespaceName;
+  readonly family: FilterFamily;
+  readonly name: string;
+  /** Where it hears packets; without one it is only a target of other chains. */
+  readonly hook?: ChainHook;
+  readonly rules: readonly Rule[];
+}
+
+export interface ChainHook {
+  readonly type: 'filter' | 'nat' | 'route';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  readonly priority: number;
+  readonly policy: 'accept' | 'drop';
+}
+
+/** A rule is known by its text, which is written into its comment. */
+export interface Rule {
+  /** As nft(8) has it. */
+  readonly text: string;
+  /** Absent when observed. */
+  readonly statements?: readonly Statement[];
+}
+
+export type Statement =
+  | { readonly does: 'compare'; readonly field: Field; readonly value: Value; readonly not?: boolean }
+  | {
+      readonly does: 'look up';
+      readonly fields: readonly Field[];
+      readonly set: SetShape;
+      readonly not?: boolean;
+    }
+  /** Makes the packet count in a set that counts. */
+  | { readonly does: 'count'; readonly fields: readonly Field[]; readonly set: SetShape }
+  | { readonly does: 'accept' | 'drop' | 'return' }
+  | { readonly does: 'goto' | 'jump'; readonly chain: string };
+
+/** Something of a packet. */
+export interface Field {
+  /** As nft(8) has it. */
+  readonly text: string;
+  readonly type: ValueType;
+  readonly from:
+    | { readonly meta: 'iifname' | 'oifname' | 'nfproto' | 'l4proto' }
+    /** So many bytes behind the start of that header. */
+    | { readonly base: 'link' | 'network' | 'transport'; readonly at: number };
+}
+
+export type ValueType = 'ifname' | 'mac' | 'ipv4' | 'ipv6' | 'u8' | 'u16' | 'u24' | 'u32';
+
+/** What a set is; its elements are objects of their own. */
+export interface SetShape {
+  readonly family: FilterFamily;
+  readonly name: string;
+  readonly key: readonly ValueType[];
+  /** Of a map: what its elements lead to. */
+  readonly value?: readonly ValueType[];
+  /** Rules put elements into it and count by them; no more than so many. */
+  readonly countsUpTo?: number;
+}
+
+export interface FilterSet {
+  readonly kind: 'set';
+  readonly ns: NamespaceName;
+  readonly shape: SetShape;
+}
+
+export interface Element {
+  readonly kind: 'element';
+  readonly ns: NamespaceName;
+  readonly set: SetShape;
+  readonly key: readonly Value[];
+  /** Of a map. */
+  readonly value?: readonly Value[];
+  /** Observed, in a set that counts. */
+  readonly packets?: number;
+}
+
+export type FilterObject = Chain | FilterSet | Element;
+
+export const isFilter = (object: KernelObject): object is FilterObject =>
+  object.kind === 'element' || object.kind === 'chain' || object.kind === 'set';
+
+export const familyOfFilter = (object: FilterObject): FilterFamily =>
+  object.kind === 'chain' ? object.family : object.kind === 'set' ? object.shape.family : object.set.family;
+
+/** Addresses and names in their canonical text. */
+export type Value = string | number;
+
+export const rule = (...statements: readonly Statement[]): Rule => ({
+  text: statements.map(textOf).join(' '),
+  statements,
+});
+
+export const is = (field: Field, value: Value): Statement => ({ does: 'compare', field, value });
+export const isNot = (field: Field, value: Value): Statement => ({
+  does: 'compare',
+  field,
+  value,
+  not: true,
+});
+export const isIn = (set: SetShape, ...fields: Field[]): Statement => ({ does: 'look up', fields, set });
+export const isNotIn = (set: SetShape, ...fields: Field[]): Statement => ({
+  does: 'look up',
+  fields,
+  set,
+  not: true,
+});
+export const countIn = (set: SetShape, ...fields: Field[]): Statement => ({ does: 'count', fields, set });
+export const accept: Statement = { does: 'accept' };
+export const drop: Statement = { does: 'drop' };
+export const goTo = (chain: string): Statement => ({ does: 'goto', chain });
+
+function textOf(statement: Statement): string {
+  switch (statement.does) {
+    case 'compare':
+      return `${statement.field.text} ${statement.not ? '!= ' : ''}${valueText(statement.field, statement.value)}`;
+    case 'look up':
+      return `${joined(statement.fields)} ${statement.not ? '!= ' : ''}@${statement.set.name}`;
+    case 'count':
+      return `update @${statement.set.name} { ${joined(statement.fields)} counter }`;
+    case 'goto':
+    case 'jump':
+      return `${statement.does} ${statement.chain}`;
+    default:
+      return statement.does;
+  }
+}
+
+/** Bytes without a name are a number to nft(8), whatever we take them for. */
+const valueText = ({ text, type }: Field, value: Value): Value =>
+  text.startsWith('@') && type === 'ipv6' ? hexOf(addressBytes(value as Ip)) : value;
+
+const hexOf = (bytes: Uint8Array): string =>
+  `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+
+/** The chains that a rule leads to. */
+export const targetsOf = ({ statements = [] }: Rule): string[] =>
+  statements.flatMap((statement) => ('chain' in statement ? statement.chain : []));
+
+const joined = (fields: readonly Field[]): string => fields.map(({ text }) => text).join(' . ');

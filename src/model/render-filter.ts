@@ -1,0 +1,61 @@
+import { commandLine } from './command-line.ts';
+import type { Chain, Element, FilterObject, FilterSet, SetShape, ValueType } from './filter.ts';
+import type { KernelOp } from './kernel-op.ts';
+import { FILTER_TABLE } from './own.ts';
+
+type Verb = KernelOp['verb'];
+
+/** For each type something that has it, as nft(8) takes it for a set's `typeof`: of an integer it has no other name. */
+const EXAMPLES: Record<ValueType, string> = {
+  ifname: 'iifname',
+  mac: 'ether saddr',
+  ipv4: 'ip saddr',
+  ipv6: 'ip6 saddr',
+  u8: 'meta l4proto',
+  u16: 'udp dport',
+  u24: '@th,96,24',
+  u32: 'meta mark',
+};
+
+/** The `nft` lines that do what the op does; one transaction in truth. */
+export function renderFilter(verb: Verb, object: FilterObject): string[] {
+  if (object.kind === 'chain') return renderChain(verb, object);
+  return object.kind === 'set' ? renderSet(verb, object) : [renderElement(verb, object)];
+}
+
+/** A change writes all anew: what is there already stays, but for the rules. */
+function renderChain(verb: Verb, { ns, family, name, hook, rules }: Chain): string[] {
+  const nft = (...words: string[]) => commandLine('nft', ns, ...words);
+  const where = [family, FILTER_TABLE];
+  const flush = nft('flush', 'chain', ...where, name);
+  if (verb === 'delete') return [flush, nft('delete', 'chain', ...where, name)];
+  const place =
+    hook && `{ type ${hook.type} hook ${hook.hook} priority ${hook.priority}; policy ${hook.policy}; }`;
+  return [
+    nft('add', 'table', ...where),
+    nft('add', 'chain', ...where, name, ...(place ? [place] : [])),
+    ...(verb === 'change' ? [flush] : []),
+    ...rules.map(({ text }) => nft('add', 'rule', ...where, name, ...text.split(' '))),
+  ];
+}
+
+function renderSet(verb: Verb, { ns, shape }: FilterSet): string[] {
+  const [family, what] = [shape.family, shape.value ? 'map' : 'set'];
+  if (verb === 'delete') return [commandLine('nft', ns, 'delete', what, family, FILTER_TABLE, shape.name)];
+  return [
+    commandLine('nft', ns, 'add', 'table', family, FILTER_TABLE),
+    commandLine('nft', ns, 'add', what, family, FILTER_TABLE, shape.name, `{ ${typeOf(shape)} }`),
+  ];
+}
+
+function typeOf({ key, value, countsUpTo }: SetShape): string {
+  const words = (types: readonly ValueType[]) => types.map((type) => EXAMPLES[type]).join(' . ');
+  const type = `typeof ${words(key)}${value ? ` : ${words(value)}` : ''};`;
+  return countsUpTo === undefined ? type : `${type} flags dynamic; size ${countsUpTo}; counter;`;
+}
+
+function renderElement(verb: Verb, { ns, set, key, value }: Element): string {
+  const how = verb === 'delete' ? 'delete' : 'add';
+  const words = `${key.join(' . ')}${value && verb !== 'delete' ? ` : ${value.join(' . ')}` : ''}`;
+  return commandLine('nft', ns, how, 'element', set.family, FILTER_TABLE, set.name, `{ ${words} }`);
+}

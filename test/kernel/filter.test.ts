@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { add, del } from '#kernel/contract-stage.ts';
+import { examples } from '#kernel/filter.contract.ts';
+import type { Scope } from '#kernel/kernel.ts';
+import { RealKernel } from '#kernel/real-kernel.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { renderObject } from '#model/render-kernel.ts';
+import { enterHostNamespace, ip, TAG } from './kernel-lab.ts';
+
+/* Rules and sets as nft(8) sees them: what our messages made, and what it makes itself of the lines that we show. */
+
+let leave: () => void;
+let kernel: RealKernel;
+const scope: Scope = { hostTag: TAG, containers: [] };
+const ns = `weft-${TAG}-100000`;
+const twin = `weft-${TAG}-100001`;
+
+beforeAll(() => {
+  leave = enterHostNamespace();
+});
+afterAll(() => leave());
+beforeEach(async () => {
+  kernel = new RealKernel();
+  ip('netns', 'add', ns);
+  ip('netns', 'add', twin);
+});
+afterEach(async () => {
+  await kernel.close();
+  ip('netns', 'del', ns);
+  ip('netns', 'del', twin);
+});
+
+const nft = (name: string, ...words: string[]): string =>
+  execFileSync('ip', ['netns', 'exec', name, 'nft', ...words], { encoding: 'utf8' });
+
+/** All that is there, without handles and comments. */
+function rulesetOf(name: string): [string, object][] {
+  const { nftables } = JSON.parse(nft(name, '-j', 'list', 'ruleset'));
+  const objects = nftables.slice(1).map((object: Record<string, object>) => {
+    const [[kind, value]] = Object.entries(object) as [[string, object]];
+    return [kind, { ...value, handle: undefined, comment: undefined }];
+  });
+  return JSON.parse(JSON.stringify(objects));
+}
+
+const applyAll = async (...ops: KernelOp[]) =>
+  expect((await kernel.apply(ops, scope)).filter(({ ok }) => !ok)).toEqual([]);
+
+it('is what nft makes of the lines that we show', async () => {
+  await applyAll(...examples(ns).all.map(add));
+  for (const line of examples(twin).all.flatMap(renderObject)) execFileSync('sh', ['-c', line]);
+  const made = rulesetOf(ns);
+  expect(made.filter(([kind]) => kind === 'rule')).toHaveLength(6);
+  const sorted = (objects: unknown[]) => objects.map((each) => JSON.stringify(each)).sort();
+  expect(sorted(made)).toEqual(sorted(rulesetOf(twin)));
+});
+
+it('says in each rule’s comment what it is', async () => {
+  const { all, base } = examples(ns);
+  await applyAll(...all.map(add));
+  const listing = nft(ns, 'list', 'chain', 'bridge', 'weft', 'base');
+  for (const { text } of base.rules.slice(0, 4)) expect(listing).toContain(`comment "${text}"`);
+});
+
+it('sees what nft has changed, and mends it', async () => {
+  const { all, base, first } = examples(ns);
+  await applyAll(...all.map(add));
+  nft(ns, 'insert', 'rule', 'bridge', 'weft', 'base', 'accept');
+  nft(ns, 'delete', 'element', 'bridge', 'weft', 'known', '{ p1 . 02:00:00:00:00:01 . 10.1.0.1 }');
+  const seen = await kernel.observe(scope);
+  const chain = [...seen.chain.values()].find(({ name }) => name === 'base')!;
+  expect(chain.rules.map(({ text }) => text)).toEqual(
+    ['', ...base.rules.map(({ text }) => text)].map((text) =>
+      text.length > 127 ? expect.stringContaining('#') : text,
+    ),
+  );
+  expect([...seen.element.values()]).not.toContainEqual(first);
+  await applyAll({ verb: 'change', object: base, was: chain }, add(first));
+  const mended = await kernel.observe(scope);
+  expect([...mended.element.values()]).toContainEqual(first);
+  expect([...mended.chain.values()].find(({ name }) => name === 'base')!.rules).toHaveLength(
+    base.rules.length,
+  );
+});
+
+it('leaves no table behind, and others’ alone', async () => {
+  nft(ns, 'add', 'table', 'inet', 'theirs');
+  const { base, target, elements, sets, all } = examples(ns);
+  await applyAll(...all.map(add));
+  await applyAll(...[base, target, ...elements, ...sets].map(del));
+  expect(rulesetOf(ns)).toEqual([['table', { family: 'inet', name: 'theirs' }]]);
+});
