@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { addressBytes } from '#model/guard-match.ts';
 import type { Ip } from '#model/ip.ts';
+import { addressBytes } from '#model/words.ts';
 
 /**
  * UDP ports of this network namespace that programs hold, in order. The kernel's own VXLAN sockets, Weft's among them,
