@@ -9,6 +9,8 @@ export interface AgentConfig {
   readonly underlay?: string;
   /** Where Docker's engine listens, if there is one. */
   readonly dockerSocket: string;
+  /** Where Docker finds its drivers; absent: nowhere. */
+  readonly dockerPlugin?: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Paths of PEM files; needed for an https:// controller. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };

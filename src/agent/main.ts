@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Logger, pino } from 'pino';
+import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
@@ -22,6 +23,7 @@ import { serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
 import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
 import type { AgentConfig } from './config.ts';
+import { AgentDoor } from './door.ts';
 import { Engine } from './engine.ts';
 import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
@@ -158,12 +160,35 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   log.info({ socket: paths.socket }, 'listening');
   engine.start();
   const stopTidying = tidyMemory();
+  const docker = await openDocker(ground, new AgentDoor({ engine, operator, journal }));
   await aborted(signal);
   log.info('stopping; the data plane stays as it is');
   stopTidying();
+  await docker?.close();
   await engine.stop();
   await server.close();
   for (const clients of [own, operator]) clients.close();
+}
+
+/** Docker's way in, unless it is not wished. An engine may come and go: the socket is there. */
+async function openDocker({ config, log }: Ground, door: AgentDoor): Promise<DockerDoor | undefined> {
+  const { dockerPlugin: pluginSocket, dockerSocket: engineSocket } = config;
+  if (!pluginSocket) return undefined;
+  const nowMs = () => performance.now();
+  try {
+    return await openDockerDoor({
+      door,
+      pluginSocket,
+      engineSocket,
+      nowMs,
+      log: log.child({ door: 'docker' }),
+    });
+  } catch (error) {
+    throw new StartError(
+      `Docker would not find its drivers: ${(error as Error).message}`,
+      'stop the other program there, or say docker-plugin: off',
+    );
+  }
 }
 
 const entropy = (byteCount: number): Uint8Array => randomBytes(byteCount);

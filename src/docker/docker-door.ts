@@ -24,8 +24,12 @@ export interface DockerDoorParts {
   readonly log: Logger;
 }
 
+export interface DockerDoor {
+  close(): Promise<void>;
+}
+
 /** Docker's way into Weft: its drivers on a socket, and what is to be asked of the engine beside them. */
-export async function openDockerDoor(parts: DockerDoorParts): Promise<{ close(): Promise<void> }> {
+export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor> {
   const { door, pluginSocket, engineSocket, nowMs, log } = parts;
   const api = new EngineApi(engineSocket);
   const book = new NetworkBook(door.notes);
@@ -33,7 +37,7 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<{ close():
   const sweep = new EndpointSweep({ door, book, api }, log, nowMs);
   const drivers = { door, book, pools: new PoolTable(nowMs), kick: () => rounds.kick() };
   const sync = new NetworkSync({ ...drivers, api, log, nowMs });
-  const rounds = new Rounds(sync, sweep, log);
+  const rounds = new Rounds(sync, sweep, log, nowMs);
   const server = await servePlugin(
     pluginSocket,
     {

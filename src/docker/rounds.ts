@@ -4,6 +4,8 @@ import type { NetworkSync } from './sync-networks.ts';
 
 /** Without any event, for whatever was missed. */
 const ROUND_MS = 10_000;
+/** The sweep asks once for each network: not with every change of one. */
+const SWEEP_MS = 5_000;
 /** While Docker is about to tell more, or cannot be asked: this long at first, twice as long each time. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 1_000;
@@ -13,6 +15,8 @@ export class Rounds {
   private readonly sync: NetworkSync;
   private readonly sweep: EndpointSweep;
   private readonly log: Logger;
+  private readonly nowMs: () => number;
+  private sweptMs = -SWEEP_MS;
   private readonly timer: NodeJS.Timeout;
   private present = false;
   private running = false;
@@ -21,10 +25,11 @@ export class Rounds {
   private soon: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  constructor(sync: NetworkSync, sweep: EndpointSweep, log: Logger) {
+  constructor(sync: NetworkSync, sweep: EndpointSweep, log: Logger, nowMs: () => number) {
     this.sync = sync;
     this.sweep = sweep;
     this.log = log;
+    this.nowMs = nowMs;
     this.timer = setInterval(() => this.present && this.kick(), ROUND_MS);
   }
 
@@ -55,6 +60,12 @@ export class Rounds {
     if (!this.stopped) this.soon = setTimeout(() => void this.run(), pauseMs);
   }
 
+  private async sweepNowAndThen(): Promise<void> {
+    if (this.nowMs() - this.sweptMs < SWEEP_MS) return;
+    this.sweptMs = this.nowMs();
+    await this.sweep.pass();
+  }
+
   private async run(): Promise<void> {
     if (this.running || this.stopped || !this.present) return;
     this.running = true;
@@ -62,7 +73,7 @@ export class Rounds {
     let again = true;
     try {
       again = (await this.sync.pass()).again;
-      await this.sweep.pass();
+      await this.sweepNowAndThen();
     } catch (error) {
       this.log.debug({ reason: (error as Error).message }, 'Docker cannot be asked');
     }

@@ -21,3 +21,6 @@ const paths =
 
 export const controllerPaths = paths('controller');
 export const agentPaths = paths('agent');
+
+/** Where dockerd looks for a driver `weft` (moby/pkg/plugins/discovery.go). */
+export const PLUGIN_SOCKET = '/run/docker/plugins/weft.sock';

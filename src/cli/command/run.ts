@@ -40,9 +40,10 @@ export function agentCommand(world: World): Command {
     .option('--name <name>', "the host's name, a DNS label (default: the machine's)")
     .option('--controller <url>', "whom to follow (default: the controller's socket on this machine)")
     .option('--underlay <address|interface>', 'where tunnels end (default: as the route to the controller)')
+    .option('--docker-socket <path>', "of this host's engine (default: /var/run/docker.sock)")
     .option(
-      '--docker-socket <path>',
-      'of this host, asked who is behind an adopted bridge (default: /var/run/docker.sock)',
+      '--docker-plugin <path>',
+      'where Docker finds its drivers, or off (default: /run/docker/plugins/weft.sock; with --root, off)',
     )
     .option('--label <key=value>', 'may be repeated', collect)
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');

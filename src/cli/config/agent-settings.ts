@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { AgentConfig } from '#agent/config.ts';
 import { type Fault, fault } from '#model/fault.ts';
 import { parseHostName } from '#model/name.ts';
-import { agentPaths, controllerPaths } from '#model/paths.ts';
+import { type Parsed, parsed, unparsed } from '#model/parsed.ts';
+import { agentPaths, controllerPaths, PLUGIN_SOCKET } from '#model/paths.ts';
 import { faultError } from '../cli-error.ts';
 import { address, anyText, LOG_LEVELS, labels, oneOf, scalar } from './fields.ts';
 import { fileSource } from './file-source.ts';
@@ -11,12 +12,21 @@ import { readSettings } from './settings.ts';
 import { environmentSource, flagSource } from './source.ts';
 import { TLS_FIELDS, takeTls } from './tls.ts';
 
+const OFF = 'off';
+/** Docker takes the file's name for the driver's, and looks in a few directories only. */
+function pluginSocket(text: string): Parsed<string> {
+  return text === OFF || /^\/.*\/weft\.sock$/.test(text)
+    ? parsed(text)
+    : unparsed('is not where Docker looks for the driver weft', `give ${PLUGIN_SOCKET}, or ${OFF}`);
+}
+
 /** Keys as they stand in agent.yaml; with `--` before them they are the flags. */
 const schema = z.strictObject({
   name: scalar(parseHostName).optional(),
   controller: scalar(address).optional(),
   underlay: anyText.optional(),
   'docker-socket': anyText.optional(),
+  'docker-plugin': scalar(pluginSocket).optional(),
   label: labels.optional(),
   'log-level': oneOf(LOG_LEVELS).optional(),
   ...TLS_FIELDS,
@@ -48,6 +58,7 @@ export function readAgentConfig({ root, config, flags, env }: AgentOptions): Age
     controller,
     underlay: values.underlay,
     dockerSocket: values['docker-socket'] ?? '/var/run/docker.sock',
+    dockerPlugin: readDockerPlugin(values['docker-plugin'], root),
     labels: values.label ?? {},
     tls,
     logLevel: values['log-level'] ?? 'info',
@@ -63,4 +74,10 @@ function ownName(faults: Fault[]): string {
     fault('name', hostname, `${result.problem}, though this machine calls itself so`, 'give --name'),
   );
   return hostname;
+}
+
+/** Of several agents on one machine, each with a root of its own, none is the engine's unless it was said which. */
+function readDockerPlugin(asked: string | undefined, root: string): string | undefined {
+  const socket = asked ?? (root === '/' ? PLUGIN_SOCKET : OFF);
+  return socket === OFF ? undefined : socket;
 }

@@ -52,6 +52,24 @@ describe('precedence', () => {
     });
   });
 
+  test('Docker finds its drivers where it looks for them; of an agent with a root of its own, nowhere', async () => {
+    const pluginOf = async (...args: string[]) =>
+      ((await start(['agent', '--name', 'h1', ...args])).config as AgentConfig).dockerPlugin;
+    const socket = '/run/docker/plugins/weft.sock';
+    expect(await pluginOf('--root', '/')).toBe(socket);
+    expect(await pluginOf('--root', '/', '--docker-plugin', 'off')).toBeUndefined();
+    expect(await pluginOf()).toBeUndefined();
+    expect(await pluginOf('--docker-plugin', socket)).toBe(socket);
+    const { code, stderr } = await start([
+      'agent',
+      '--name',
+      'h1',
+      '--docker-plugin',
+      '/run/docker/other.sock',
+    ]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`give ${socket}, or off`)]);
+  });
+
   test('an empty variable is as good as none', async () => {
     const { config } = await start(['agent', '--name', 'h1'], { WEFT_LOG_LEVEL: '' });
     expect(config).toMatchObject({ logLevel: 'info' });
