@@ -5,7 +5,8 @@ import { build } from 'esbuild';
 // Swapped in whole: a running lab starts commands from dist at any moment.
 const outdir = `dist.${process.pid}`;
 await build({
-  entryPoints: { weft: 'src/cli/main.ts' },
+  // The resolver has one of its own, to start in no time.
+  entryPoints: { weft: 'src/cli/main.ts', resolver: 'src/resolver/main.ts' },
   outdir,
   bundle: true,
   // Commands are loaded on demand: `weft network ls` must not pay for the controller.

@@ -46,6 +46,9 @@ export const bindSocket = bind<[fd: number, address: Bytes, length: number]>(
 export const connect = bind<[fd: number, address: Bytes, length: number]>(
   'int connect(int, const void*, uint)',
 );
+export const connectAsync = bindAsync<[fd: number, address: Bytes, length: number]>(
+  'int connect(int, const void*, uint)',
+);
 export const send = bind<[fd: number, bytes: Bytes, length: number, flags: number]>(
   'ssize_t send(int, const void*, size_t, int)',
 );

@@ -19,7 +19,10 @@ const AROUND: Readonly<Record<string, string>> = {
 export async function bundleToCrash(): Promise<{ program: string; remove: () => void }> {
   const outdir = path.join(ROOT, `.cache/crash-${process.pid}`);
   await build({
-    entryPoints: { weft: path.join(ROOT, 'src/cli/main.ts') },
+    entryPoints: {
+      weft: path.join(ROOT, 'src/cli/main.ts'),
+      resolver: path.join(ROOT, 'src/resolver/main.ts'),
+    },
     outdir,
     bundle: true,
     splitting: true,

@@ -1,0 +1,48 @@
+import type { Id } from '#model/id.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Endpoint, Network, Revision } from '#model/records.ts';
+
+/*
+ * Between the agent and the resolver of its host, over a unix socket that only root reaches: one JSON value a line.
+ * Both are of one program; an agent of another version starts a resolver of its own.
+ */
+
+export type NamedEndpoint = Pick<Endpoint, 'id' | 'network' | 'name' | 'aliases' | 'addresses'>;
+export type NamedNetwork = Pick<Network, 'id' | 'name' | 'subnets'>;
+
+/** A container's namespace, whose questions the resolver is to answer. */
+export interface Sandbox {
+  readonly namespace: NamespaceRef;
+  /** Those that the container takes part in, the preferred one first. */
+  readonly networks: readonly Id[];
+}
+
+export type ToResolver =
+  /** What is told until `whole-ends` replaces all names at once; till then the old ones are answered with. */
+  | { readonly say: 'whole-begins' }
+  | {
+      readonly say: 'names';
+      readonly networks: readonly NamedNetwork[];
+      readonly endpoints: readonly NamedEndpoint[];
+      /** Networks and endpoints that are no more. */
+      readonly gone: readonly Id[];
+      readonly revision: Revision;
+    }
+  | { readonly say: 'whole-ends' }
+  /** All that there are. */
+  | { readonly say: 'sandboxes'; readonly sandboxes: readonly Sandbox[] }
+  /** Whether the names are all that there are at this moment. */
+  | { readonly say: 'current'; readonly isCurrent: boolean }
+  /** Another takes over: end, and leave the rules to it. */
+  | { readonly say: 'make-way' };
+
+export type FromResolver =
+  /** Comes first; the revision of the names that it has, 0 when it has none. */
+  | { readonly say: 'hello'; readonly version: string; readonly revision: Revision }
+  /** Sandboxes whose questions it cannot take, and why; all that there are. */
+  | { readonly say: 'troubles'; readonly troubles: readonly Trouble[] };
+
+export interface Trouble {
+  readonly path: string;
+  readonly text: string;
+}

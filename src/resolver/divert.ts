@@ -1,0 +1,98 @@
+import { constants } from 'node:os';
+import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { accept, bytesAre, dnatTo, type Expression, isMarked, speaks } from '#netlink/netfilter/expression.ts';
+import {
+  decodeRule,
+  encodeAddChain,
+  encodeAddRule,
+  encodeAddTable,
+  encodeDeleteTable,
+  encodeDumpRules,
+  encodeFlushChain,
+  type Table,
+} from '#netlink/netfilter/tables.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
+import { addressBytes, MARK, NAMESERVER } from './nameserver.ts';
+
+const TABLE: Table = { family: 'ip', name: 'weft' };
+const CHAIN = 'names';
+/** Before Docker's own, at -100 (NF_IP_PRI_NAT_DST, linux/netfilter_ipv4.h): in a nat chain the first that is sure wins. */
+const PRIORITY = -110;
+
+const [IPPROTO_TCP, IPPROTO_UDP] = [6, 17];
+/** Bytes of the IPv4 header before the destination, and of TCP's and UDP's before the port. */
+const [DESTINATION_AT, PORT_AT] = [16, 2];
+const DOMAIN = Uint8Array.of(0, 53);
+
+/** Where in the sandbox its questions are taken to. */
+export interface Ports {
+  readonly udp: number;
+  readonly tcp: number;
+}
+
+/**
+ * Leads a namespace's questions to its nameserver to our sockets, except those that bear our mark. In one step,
+ * whatever was there before:
+ *
+ *     table ip weft { chain names { type nat hook output priority -110
+ *       meta mark 0x57e accept
+ *       ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:40001
+ *       ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:40002 } }
+ */
+export function divert(netnsFd: number, ports: Ports): void {
+  const rules = rulesFor(ports);
+  transact(netnsFd, [
+    encodeAddTable(TABLE),
+    encodeAddChain(TABLE, CHAIN, { type: 'nat', hook: 'output', priority: PRIORITY }),
+    encodeFlushChain(TABLE, CHAIN),
+    ...rules.map(({ comment, expressions }) => encodeAddRule(TABLE, { chain: CHAIN, comment, expressions })),
+  ]);
+}
+
+/** Where the namespace's questions are led to; undefined when they are not, or not as {@link divert} does. */
+export function readDiversion(netnsFd: number): Ports | undefined {
+  const conversation = openConversation(netnsFd, 'netfilter');
+  try {
+    const comments = conversation
+      .dump(encodeDumpRules(TABLE), decodeRule)
+      .filter(({ table, chain }) => table === TABLE.name && chain === CHAIN)
+      .map(({ comment }) => comment);
+    const [udp, tcp] = comments.slice(1).map((comment) => Number(/^names, \w+ (\d+)$/.exec(comment ?? '')?.[1]));
+    if (!udp || !tcp) return undefined;
+    return rulesFor({ udp, tcp }).every(({ comment }, i) => comments[i] === comment) ? { udp, tcp } : undefined;
+  } finally {
+    conversation.close();
+  }
+}
+
+/** Lets questions go where they went before. There is no rule is success. */
+export function undivert(netnsFd: number): void {
+  try {
+    transact(netnsFd, [encodeDeleteTable(TABLE)]);
+  } catch (error) {
+    if (!(error instanceof NetlinkError && error.errno === constants.errno.ENOENT)) throw error;
+  }
+}
+
+function rulesFor(ports: Ports): { readonly comment: string; readonly expressions: readonly Expression[] }[] {
+  const to = (protocol: number, port: number) => [
+    ...bytesAre('network', DESTINATION_AT, addressBytes(NAMESERVER)),
+    ...speaks(protocol),
+    ...bytesAre('transport', PORT_AT, DOMAIN),
+    ...dnatTo(addressBytes(NAMESERVER), Uint8Array.of(port >> 8, port & 255)),
+  ];
+  return [
+    { comment: 'asked on by weft', expressions: [...isMarked(MARK), accept] },
+    { comment: `names, udp ${ports.udp}`, expressions: to(IPPROTO_UDP, ports.udp) },
+    { comment: `names, tcp ${ports.tcp}`, expressions: to(IPPROTO_TCP, ports.tcp) },
+  ];
+}
+
+function transact(netnsFd: number, requests: Parameters<Conversation['transact']>[0]): void {
+  const conversation = openConversation(netnsFd, 'netfilter');
+  try {
+    conversation.transact(requests);
+  } finally {
+    conversation.close();
+  }
+}

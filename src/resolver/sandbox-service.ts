@@ -1,0 +1,154 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net from 'node:net';
+import { answer } from '#dns/answer.ts';
+import type { Asker } from '#dns/resolve.ts';
+import { type Subscription, subscribe } from '#netlink/events.ts';
+import { openBound } from '#netlink/inet-socket.ts';
+import { close } from '#netlink/libc.ts';
+import { AskOn } from './ask-on.ts';
+import { divert, type Ports, readDiversion, undivert } from './divert.ts';
+import { framed, Unframer } from './frame.ts';
+import { NAMESERVER } from './nameserver.ts';
+
+/** What one container may hold open and ask at once. */
+const MOST_CONNECTIONS = 32;
+const MOST_UNANSWERED_A_CONNECTION = 16;
+const IDLE_CONNECTION_MS = 10_000;
+/** Who does not read what it asked for is let go. */
+const MOST_UNREAD_BYTES = 256 * 1024;
+/** Whoever takes our rules away again and again does not keep us busy. */
+const MEND_PAUSE_MS = 50;
+
+/** Answers the questions of one container's namespace, from sockets in it. */
+export class SandboxService {
+  private readonly netnsFd: number;
+  private readonly asker: () => Asker;
+  private readonly askOn: AskOn;
+  private readonly udp: dgram.Socket;
+  private readonly tcp: net.Server;
+  private readonly ports: Ports;
+  private readonly watch: Subscription;
+  private readonly connections = new Set<net.Socket>();
+  private mending: NodeJS.Timeout | undefined;
+
+  /** Takes `netnsFd` over. Questions come as soon as this resolves. Throws NetlinkError, and then holds nothing. */
+  static async open(netnsFd: number, asker: () => Asker): Promise<SandboxService> {
+    const before = readDiversion(netnsFd) ?? { udp: 0, tcp: 0 };
+    const udp = await openUdp(netnsFd, before.udp);
+    let tcp: net.Server | undefined;
+    try {
+      tcp = await openTcp(netnsFd, before.tcp);
+      return new SandboxService(netnsFd, asker, udp, tcp);
+    } catch (error) {
+      udp.close();
+      tcp?.close();
+      throw error;
+    }
+  }
+
+  private constructor(netnsFd: number, asker: () => Asker, udp: dgram.Socket, tcp: net.Server) {
+    this.netnsFd = netnsFd;
+    this.asker = asker;
+    this.udp = udp;
+    this.tcp = tcp;
+    this.askOn = new AskOn(netnsFd);
+    this.ports = { udp: udp.address().port, tcp: (tcp.address() as net.AddressInfo).port };
+    udp.on('message', (query, from) =>
+      this.take(query, 'udp', (bytes) => udp.send(bytes, from.port, from.address, () => {})),
+    );
+    // What ICMP says of an earlier answer is its asker's loss.
+    udp.on('error', () => {});
+    tcp.on('connection', (socket) => this.serve(socket)).on('error', () => {});
+    tcp.maxConnections = MOST_CONNECTIONS;
+    this.watch = subscribe({ groups: ['NFTABLES'], netnsFd, protocol: 'netfilter' }, () => this.mendSoon());
+    try {
+      this.mend();
+    } catch (error) {
+      this.watch.close();
+      throw error;
+    }
+  }
+
+  /** Idempotent. The rules go before the sockets do, unless another resolver is to have them. */
+  close(rules: 'remove' | 'leave'): void {
+    clearTimeout(this.mending);
+    this.watch.close();
+    try {
+      if (rules === 'remove') undivert(this.netnsFd);
+    } finally {
+      this.askOn.close();
+      this.udp.close();
+      this.tcp.close();
+      for (const socket of this.connections) socket.destroy();
+      close(this.netnsFd);
+    }
+  }
+
+  private mendSoon(): void {
+    this.mending ??= setTimeout(() => {
+      this.mending = undefined;
+      this.mend();
+    }, MEND_PAUSE_MS);
+  }
+
+  private mend(): void {
+    const { udp, tcp } = readDiversion(this.netnsFd) ?? {};
+    if (udp !== this.ports.udp || tcp !== this.ports.tcp) divert(this.netnsFd, this.ports);
+  }
+
+  private take(query: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): void {
+    const found = answer(query, transport, this.asker());
+    if (found === 'drop') return;
+    if (typeof found !== 'string') return reply(found);
+    const doubted = found === 'forward-doubted';
+    if (transport === 'udp') this.askOn.byDatagram(query, doubted, reply);
+    else void this.askOn.byStream(query, doubted, reply);
+  }
+
+  private serve(socket: net.Socket): void {
+    const unframer = new Unframer();
+    let unanswered = 0;
+    let asksNoMore = false;
+    const endWhenDone = () => {
+      if (asksNoMore && unanswered === 0) socket.end();
+    };
+    this.connections.add(socket);
+    socket.on('close', () => this.connections.delete(socket)).on('error', () => socket.destroy());
+    socket.setTimeout(IDLE_CONNECTION_MS, () => socket.destroy());
+    socket.on('end', () => {
+      asksNoMore = true;
+      endWhenDone();
+    });
+    socket.on('data', (chunk) => {
+      for (const query of unframer.take(chunk)) {
+        unanswered++;
+        if (unanswered > MOST_UNANSWERED_A_CONNECTION || socket.writableLength > MOST_UNREAD_BYTES)
+          return socket.destroy();
+        this.take(query, 'tcp', (bytes) => {
+          unanswered--;
+          if (!socket.destroyed) socket.write(framed(bytes));
+          endWhenDone();
+        });
+      }
+    });
+  }
+}
+
+async function openUdp(netnsFd: number, port: number): Promise<dgram.Socket> {
+  const fd = openBound(netnsFd, 'datagram', { address: NAMESERVER, port });
+  const socket = dgram.createSocket('udp4');
+  const listening = once(socket, 'listening');
+  socket.bind({ fd });
+  await listening;
+  return socket;
+}
+
+async function openTcp(netnsFd: number, port: number): Promise<net.Server> {
+  const fd = openBound(netnsFd, 'stream', { address: NAMESERVER, port });
+  // Who has asked all it wants still waits for the answers.
+  const server = net.createServer({ allowHalfOpen: true });
+  server.listen({ fd });
+  await once(server, 'listening');
+  return server;
+}
