@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   packet: [],
   dns: ['model'],
   api: ['model'],
+  resolver: ['model', 'dns', 'api', 'netlink'],
   transport: ['model', 'api'],
   controller: ['model', 'api', 'intent', 'store', 'plan', 'transport'],
   agent: [
@@ -79,6 +80,7 @@ const PURE_FILES = [
   'agent/vain-questions.ts',
   'agent/idle-rows.ts',
   'agent/detach.ts',
+  'agent/names.ts',
   'agent/session.ts',
   'agent/turn.ts',
   'agent/scope.ts',

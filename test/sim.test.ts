@@ -20,6 +20,7 @@ const MUST_HAPPEN = [
   'agent crash at publish',
   'controller crash',
   'reboot',
+  'resolver killed',
   'commit conflict',
   'store full',
   'wipe',

@@ -10,6 +10,7 @@ import { survey, takeSurvey } from './look-around.ts';
 import { hearAgain, hearKernel } from './mend.ts';
 import { forgetAllowances } from './miss-limit.ts';
 import { answerLate, answerMisses, hearMisses } from './misses.ts';
+import { greetResolver, hearTroubles, loseResolver, tellNames } from './names.ts';
 import { releaseOrphans } from './orphans.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { noteDoorNotices, reportStatus } from './report.ts';
@@ -44,6 +45,7 @@ export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Mo
     ...unplugWaiting(state),
     ...seekEnds(state),
     ...beginTurn(state),
+    ...tellNames(state),
   ];
 }
 
@@ -125,6 +127,12 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
         : endShortcut(state, event.purpose, event.results);
     case 'unplugged':
       return endUnplug(state, event.endpoints, event.results);
+    case 'resolver-came':
+      return greetResolver(state, event.revision);
+    case 'resolver-gone':
+      return loseResolver(state);
+    case 'resolver-troubled':
+      return hearTroubles(state, event.troubles);
     case 'tick':
       return beat(state);
   }

@@ -14,6 +14,7 @@ import { step } from './core.ts';
 import { findEndpoints } from './detach.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, Moment } from './event.ts';
 import type { AgentMetrics } from './metrics.ts';
+import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
 import type { AgentState } from './state.ts';
 import type { HostWords, Uplink } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
@@ -39,6 +40,7 @@ export interface AgentParts {
   /** Looks around adopted bridges. */
   readonly survey: (bridges: readonly string[]) => Promise<Survey>;
   readonly moment: () => Moment;
+  readonly resolver: Pick<ResolverLinkParts, 'socket' | 'command'>;
   readonly log: Logger;
 }
 
@@ -47,6 +49,7 @@ export class Engine {
   readonly state: AgentState;
   private readonly parts: AgentParts;
   private readonly viewFile: ViewFile;
+  private readonly resolver: ResolverLink;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
   private changes: KernelEvent[] = [];
   /** What the controller was told last of where this host's tunnels end. */
@@ -60,6 +63,11 @@ export class Engine {
   constructor(state: AgentState, parts: AgentParts) {
     this.state = state;
     this.parts = parts;
+    this.resolver = new ResolverLink({
+      ...parts.resolver,
+      log: parts.log,
+      dispatch: (event) => this.dispatch(event),
+    });
     this.viewFile = parts.viewFile((revision) => this.dispatch({ event: 'view-kept', revision }));
   }
 
@@ -91,6 +99,7 @@ export class Engine {
     this.stopped = true;
     for (const stop of this.stops) stop();
     this.parts.uplink.disconnect('the agent stops');
+    this.resolver.close();
     await this.viewFile.close();
   }
 
@@ -233,6 +242,18 @@ export class Engine {
           .then((results) => this.dispatch({ event: 'unplugged', endpoints, results }));
         return;
       }
+      case 'call-resolver':
+        void this.resolver.call();
+        return;
+      case 'tell-names':
+        this.resolver.tellNames(this.state.view, effect.ids);
+        return;
+      case 'tell-sandboxes':
+        this.resolver.tell({ say: 'sandboxes', sandboxes: effect.sandboxes });
+        return;
+      case 'tell-current':
+        this.resolver.tell({ say: 'current', isCurrent: effect.isCurrent });
+        return;
       case 'report-status':
         void uplink.reportStatus(effect.status);
         return;

@@ -1,5 +1,6 @@
 import type { DoorDescription, HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
+import type { Sandbox, Trouble } from '#api/names-feed.ts';
 import type { Chance } from '#intent/admitted.ts';
 import type {
   FoundEnd,
@@ -120,6 +121,11 @@ export type AgentEvent =
   | { readonly event: 'missed'; readonly misses: readonly Miss[] }
   | { readonly event: 'found-idle'; readonly rows: readonly Fdb[] }
   | { readonly event: 'unplugged'; readonly endpoints: readonly Id[]; readonly results: readonly OpResult[] }
+  /** This host's resolver listens; it has names of that revision, 0 for none. */
+  | { readonly event: 'resolver-came'; readonly revision: Revision }
+  /** It is gone, or did not come. */
+  | { readonly event: 'resolver-gone' }
+  | { readonly event: 'resolver-troubled'; readonly troubles: readonly Trouble[] }
   | { readonly event: 'tick' };
 
 /** Why a shortcut was taken: for an attach, to come up to a revision, or for those who asked or are to know; they hear it then. */
@@ -190,6 +196,12 @@ export type AgentEffect =
       readonly ops: readonly KernelOp[];
       readonly scope: Scope;
     }
+  /** Finds this host's resolver, or starts one. */
+  | { readonly effect: 'call-resolver' }
+  /** What the view says of these, or that it has them no more. */
+  | { readonly effect: 'tell-names'; readonly ids: readonly Id[] | 'all' }
+  | { readonly effect: 'tell-sandboxes'; readonly sandboxes: readonly Sandbox[] }
+  | { readonly effect: 'tell-current'; readonly isCurrent: boolean }
   | { readonly effect: 'report-status'; readonly status: HostStatus }
   | { readonly effect: 'answer'; readonly request: number; readonly answer: Answer | Rejection };
 

@@ -141,6 +141,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
     survey: (bridges) => readSurvey(bridges, config.dockerSocket),
+    resolver: { socket: paths.names, command: resolverCommand() },
     moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
     log,
   });
@@ -189,6 +190,13 @@ async function openDocker({ config, log }: Ground, door: AgentDoor): Promise<Doc
       'stop the other program there, or say docker-plugin: off',
     );
   }
+}
+
+/** Beside the program that we are, and of its build. */
+function resolverCommand(): readonly string[] {
+  const program = fs.realpathSync(process.argv[1]!);
+  const resolver = path.join(path.dirname(program), `resolver${path.extname(program)}`);
+  return [process.execPath, ...process.execArgv, resolver];
 }
 
 const entropy = (byteCount: number): Uint8Array => randomBytes(byteCount);

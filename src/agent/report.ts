@@ -8,6 +8,7 @@ import { hostStatus } from '#plan/status.ts';
 import { adoptedNotices } from './adopted-notices.ts';
 import type { AgentEffect } from './event.ts';
 import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
+import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -52,6 +53,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
     ...state.doorNotices,
+    ...namesNotices(state),
   ];
   if (!state.session.connected)
     notices.push({

@@ -1,6 +1,7 @@
 import type { HoldAsk } from '#api/door.ts';
 import type { KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
+import { CountedMap } from '#model/counted-map.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus, Outage } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
@@ -15,6 +16,7 @@ import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
 import { createMissState, type MissState } from './misses.ts';
+import { createNamesState, type NamesState } from './names.ts';
 import { keepOwnWord } from './own-word.ts';
 import type { KnownStations } from './stations.ts';
 
@@ -33,7 +35,7 @@ export interface AgentState {
   confirmed: boolean;
   readonly session: SessionState;
   /** By endpoint. */
-  readonly attachments: Map<Id, Attachment>;
+  readonly attachments: CountedMap<Id, Attachment>;
   /** Of which the journal does not say yet what `attachments` says, and why (see keep-journal.ts). */
   readonly unwritten: Map<Id, 'writing' | Rejection>;
   /** Endpoints that the journal says are attached and the controller still to be told of, whatever is true by now. */
@@ -85,6 +87,8 @@ export interface AgentState {
   readonly resetting: Map<number, number>;
   /** Of networks that ask on demand. */
   readonly misses: MissState;
+  /** What this host's resolver was told. */
+  readonly names: NamesState;
   readonly turn: Turn;
   status?: HostStatus;
 }
@@ -240,7 +244,9 @@ const emptyState = (start: AgentStart): AgentState => ({
     lastReportMs: 0,
     lastReport: '',
   },
-  attachments: new Map([...start.attachments].map((attachment) => [attachment.endpoint.id, attachment])),
+  attachments: new CountedMap(
+    [...start.attachments].map((attachment) => [attachment.endpoint.id, attachment]),
+  ),
   unwritten: new Map(),
   untoldOnDisk: new Set([...start.attachments].filter(isUntold).map(({ endpoint }) => endpoint.id)),
   attaching: new Map(),
@@ -275,6 +281,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   wishesNothing: false,
   resetting: new Map(),
   misses: createMissState(),
+  names: createNamesState(),
   turn: {
     phase: 'idle',
     reach: 'look',

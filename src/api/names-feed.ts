@@ -1,14 +1,12 @@
 import type { Id } from '#model/id.ts';
+import type { NamedEndpoint, NamedNetwork } from '#model/named.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import type { Endpoint, Network, Revision } from '#model/records.ts';
+import type { Revision } from '#model/records.ts';
 
 /*
  * Between the agent and the resolver of its host, over a unix socket that only root reaches: one JSON value a line.
  * Both are of one program; an agent of another version starts a resolver of its own.
  */
-
-export type NamedEndpoint = Pick<Endpoint, 'id' | 'network' | 'name' | 'aliases' | 'addresses'>;
-export type NamedNetwork = Pick<Network, 'id' | 'name' | 'subnets'>;
 
 /** A container's namespace, whose questions the resolver is to answer. */
 export interface Sandbox {

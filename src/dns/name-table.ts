@@ -1,13 +1,9 @@
 import type { Cidr } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { Endpoint, Network } from '#model/records.ts';
+import type { NamedEndpoint, NamedNetwork } from '#model/named.ts';
 import { addressBytes } from '#model/words.ts';
 import { type WireName, wireName } from './wire-name.ts';
-
-/** What a name leads to. */
-export type NamedEndpoint = Pick<Endpoint, 'id' | 'network' | 'name' | 'aliases' | 'addresses'>;
-export type NamedNetwork = Pick<Network, 'id' | 'name' | 'subnets'>;
 
 /** An endpoint as answers need it. */
 export interface Entry {

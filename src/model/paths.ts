@@ -6,6 +6,8 @@ export interface Paths {
   readonly state: string;
   /** Local socket, mode 0600. */
   readonly socket: string;
+  /** The resolver's, which only the agent speaks with. */
+  readonly names: string;
 }
 
 const paths =
@@ -16,6 +18,7 @@ const paths =
       config: `${prefix}/etc/weft/${role}.yaml`,
       state: `${prefix}/var/lib/weft/${role}`,
       socket: `${prefix}/run/weft/${role}.sock`,
+      names: `${prefix}/run/weft/names.sock`,
     };
   };
 

@@ -67,7 +67,11 @@ function countMember({ endpointCount }: MutableNetworkRecords, host: Id, more: n
 }
 
 /** Read-only face of {@link Snapshot}: what pure functions take. */
-export interface SnapshotView extends Omit<Snapshot, 'apply' | 'unpackEndpoints' | 'clear' | 'endpoints'> {
+export interface SnapshotView
+  extends Omit<
+    Snapshot,
+    'apply' | 'unpackEndpoints' | 'clear' | 'noteTouched' | 'takeTouched' | 'endpoints'
+  > {
   readonly endpoints: Omit<EndpointTable, 'add' | 'delete' | 'forget' | 'unpack' | 'clear'>;
 }
 
@@ -88,6 +92,8 @@ export class Snapshot {
   private readonly hostsByName = new Map<string, Id>();
   private readonly networksByName = new Map<string, Id>();
   private readonly byNetwork = new Map<Id, MutableNetworkRecords>();
+  /** Undefined while nobody asks. */
+  private touched: Set<Id> | 'all' | undefined;
 
   constructor(records: Iterable<StoredRecord> = [], revision: Revision = 0) {
     for (const record of records) this.put(record);
@@ -138,6 +144,7 @@ export class Snapshot {
   apply(changes: Iterable<Change>, revision: Revision): void {
     if (revision < this.revision) throw new Error(`revision ${revision} after ${this.revision}`);
     for (const change of changes) {
+      this.touch(change.verb === 'put' ? change.record : change.ref);
       if (change.verb === 'put') this.put(change.record);
       else this.delete(change.ref);
     }
@@ -151,9 +158,27 @@ export class Snapshot {
   }
 
   clear(): void {
+    if (this.touched) this.touched = 'all';
     for (const kind of RECORD_KINDS) this.table(kind).clear();
     for (const index of [this.hostsByName, this.networksByName, this.byNetwork]) index.clear();
     this.revision = 0;
+  }
+
+  /** From now on, or no longer: remembers which networks and endpoints come, change or go. */
+  noteTouched(notes = true): void {
+    this.touched = notes ? new Set() : undefined;
+  }
+
+  /** Those since the last time; `all` when the snapshot was cleared. */
+  takeTouched(): readonly Id[] | 'all' {
+    const { touched } = this;
+    if (!touched || (touched !== 'all' && touched.size === 0)) return [];
+    this.touched = new Set();
+    return touched === 'all' ? touched : [...touched];
+  }
+
+  private touch({ kind, id }: RecordRef): void {
+    if (this.touched instanceof Set && (kind === 'endpoint' || kind === 'network')) this.touched.add(id);
   }
 
   private table(kind: StoredRecord['kind']): Pick<Map<Id, StoredRecord>, 'get' | 'clear'> {

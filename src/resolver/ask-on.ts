@@ -5,8 +5,8 @@ import { HEADER_LENGTH, readQuestion } from '#dns/question.ts';
 import { connectStream, openConnected } from '#netlink/inet-socket.ts';
 import { close, MSG, recv, send, whenReadable } from '#netlink/libc.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { hostServers } from './host-servers.ts';
 import { framed, Unframer } from './frame.ts';
+import { hostServers } from './host-servers.ts';
 import { MARK, NAMESERVER } from './nameserver.ts';
 
 /** Who asks more than this at once is told that it failed: others of the host have their own. */
@@ -43,23 +43,27 @@ export class AskOn {
 
   /** Replies once, or never when closed. `doubted`: "no such name" counts as a failure. */
   byDatagram(query: Buffer, doubted: boolean, reply: Reply): void {
-    if (this.stops.size >= MOST_AT_ONCE) return reply(encodeFailure(query));
-    const question = asked(query);
-    this.ask(question, [NAMESERVER, ...hostServers()], (response) =>
+    const isTooMuch = this.stops.size >= MOST_AT_ONCE;
+    const servers = isTooMuch ? [] : [NAMESERVER, ...hostServers()];
+    this.ask(asked(query), servers, (response) =>
       reply(response ? answered(query, response, doubted) : encodeFailure(query)),
     );
   }
 
   private ask(question: Buffer, servers: readonly string[], done: (response?: Buffer) => void): void {
     const [server, ...others] = servers;
-    if (server === undefined) return done();
+    if (server === undefined) {
+      done();
+      return;
+    }
     const next = () => this.ask(question, others, done);
     let fd: number;
     try {
       fd = openConnected(this.netnsFd, { address: server, port: DNS_PORT }, MARK);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
-      return next();
+      next();
+      return;
     }
     const stop = () => {
       clearTimeout(timer);

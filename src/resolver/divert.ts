@@ -1,6 +1,13 @@
 import { constants } from 'node:os';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
-import { accept, bytesAre, dnatTo, type Expression, isMarked, speaks } from '#netlink/netfilter/expression.ts';
+import {
+  accept,
+  bytesAre,
+  dnatTo,
+  type Expression,
+  isMarked,
+  speaks,
+} from '#netlink/netfilter/expression.ts';
 import {
   decodeRule,
   encodeAddChain,
@@ -57,9 +64,13 @@ export function readDiversion(netnsFd: number): Ports | undefined {
       .dump(encodeDumpRules(TABLE), decodeRule)
       .filter(({ table, chain }) => table === TABLE.name && chain === CHAIN)
       .map(({ comment }) => comment);
-    const [udp, tcp] = comments.slice(1).map((comment) => Number(/^names, \w+ (\d+)$/.exec(comment ?? '')?.[1]));
+    const [udp, tcp] = comments
+      .slice(1)
+      .map((comment) => Number(/^names, \w+ (\d+)$/.exec(comment ?? '')?.[1]));
     if (!udp || !tcp) return undefined;
-    return rulesFor({ udp, tcp }).every(({ comment }, i) => comments[i] === comment) ? { udp, tcp } : undefined;
+    return rulesFor({ udp, tcp }).every(({ comment }, i) => comments[i] === comment)
+      ? { udp, tcp }
+      : undefined;
   } finally {
     conversation.close();
   }

@@ -99,10 +99,10 @@ export class SandboxService {
 
   private take(query: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): void {
     const found = answer(query, transport, this.asker());
-    if (found === 'drop') return;
-    if (typeof found !== 'string') return reply(found);
     const doubted = found === 'forward-doubted';
-    if (transport === 'udp') this.askOn.byDatagram(query, doubted, reply);
+    if (found === 'drop') return;
+    if (typeof found !== 'string') reply(found);
+    else if (transport === 'udp') this.askOn.byDatagram(query, doubted, reply);
     else void this.askOn.byStream(query, doubted, reply);
   }
 
@@ -123,8 +123,10 @@ export class SandboxService {
     socket.on('data', (chunk) => {
       for (const query of unframer.take(chunk)) {
         unanswered++;
-        if (unanswered > MOST_UNANSWERED_A_CONNECTION || socket.writableLength > MOST_UNREAD_BYTES)
-          return socket.destroy();
+        if (unanswered > MOST_UNANSWERED_A_CONNECTION || socket.writableLength > MOST_UNREAD_BYTES) {
+          socket.destroy();
+          return;
+        }
         this.take(query, 'tcp', (bytes) => {
           unanswered--;
           if (!socket.destroyed) socket.write(framed(bytes));

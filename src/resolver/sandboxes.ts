@@ -28,10 +28,7 @@ export class Sandboxes {
   private working: Promise<void> = Promise.resolve();
   private told = '[]';
 
-  constructor(
-    asker: (networks: readonly Id[]) => Asker,
-    onTroubles: (troubles: readonly Trouble[]) => void,
-  ) {
+  constructor(asker: (networks: readonly Id[]) => Asker, onTroubles: (troubles: readonly Trouble[]) => void) {
     this.asker = asker;
     this.onTroubles = onTroubles;
     this.timer = setInterval(() => void this.look(), LOOK_INTERVAL_MS);

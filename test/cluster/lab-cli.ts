@@ -5,7 +5,7 @@ import type { DemoReport } from '#lab/demo/report.ts';
 
 /** `weft lab` as a user runs it: the bundle as a process. What is asserted is what `ip` and `bridge` say. */
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
+export const ROOT = path.resolve(import.meta.dirname, '../..');
 export const PROGRAM = path.join(ROOT, 'dist/weft.js');
 
 export interface Outcome {

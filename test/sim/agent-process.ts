@@ -11,6 +11,7 @@ import { checkHeard, checkOps } from './agent-checks.ts';
 import type { Reply } from './controller-process.ts';
 import { Fuse } from './fuse.ts';
 import type { Machine } from './machine.ts';
+import { callResolver } from './resolver-process.ts';
 import { Violation } from './violation.ts';
 import { EPOCH_MS, type World } from './world.ts';
 
@@ -73,6 +74,7 @@ export class AgentProcess {
     const { timeline, random } = this.#world;
     const { disk, wire, kernel } = this.#machine;
     this.isAlive = false;
+    if (this.#machine.resolver) this.#machine.resolver.isCurrent = false;
     this.#unwatch();
     disk.crash();
     wire.abandon();
@@ -184,6 +186,18 @@ export class AgentProcess {
       }
       case 'unplug':
         this.#unplug(effect);
+        break;
+      case 'call-resolver':
+        callResolver(this.#world, this.#machine, this);
+        break;
+      case 'tell-names':
+        this.#machine.resolver?.tellNames(this.#world, this.#machine, this.state.view, effect.ids);
+        break;
+      case 'tell-sandboxes':
+        if (this.#machine.resolver) this.#machine.resolver.sandboxes = effect.sandboxes;
+        break;
+      case 'tell-current':
+        if (this.#machine.resolver) this.#machine.resolver.isCurrent = effect.isCurrent;
         break;
       case 'report-status': {
         const { controller } = this.#world;

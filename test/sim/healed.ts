@@ -27,6 +27,7 @@ export async function checkHealed(world: World, users: Users): Promise<void> {
     checkNothingLeft(world, users, machine);
     await checkKernel(world, machine);
     await checkStrangers(machine);
+    machine.resolver?.check(world, machine);
   }
 }
 

@@ -11,6 +11,7 @@ import { Disk } from './disk.ts';
 import { KnownRows } from './known-rows.ts';
 import { checkAnswer } from './questions.ts';
 import type { Random } from './random.ts';
+import type { ResolverProcess } from './resolver-process.ts';
 import { plantStrangers } from './strangers.ts';
 import { Wire } from './wire.ts';
 import type { World } from './world.ts';
@@ -28,6 +29,8 @@ export class Machine {
   kernel = new FakeKernel();
   agent: AgentProcess | undefined;
   underlay: string;
+  resolver: ResolverProcess | undefined;
+  readonly resolverRandom: Random;
   /** By path. */
   readonly containers = new Map<string, NamespaceRef>();
   /** Ops of this kind are refused so many times. */
@@ -48,6 +51,7 @@ export class Machine {
   constructor(world: World, index: number) {
     this.#world = world;
     this.#random = world.random.fork(`machine ${index}`);
+    this.resolverRandom = world.random.fork(`resolver ${index}`);
     this.name = `h${index}`;
     this.id = createId(1_000 + index, () => new TextEncoder().encode(`machine-0${index}`));
     this.underlay = `192.0.2.${10 + index}`;
@@ -112,6 +116,7 @@ export class Machine {
     this.agent?.kill();
     this.agent = undefined;
     this.disk.losePower();
+    this.resolver = undefined;
     this.containers.clear();
     this.#boots++;
     const boots = this.#boots;

@@ -1,0 +1,112 @@
+import type { Sandbox, Trouble } from '#api/names-feed.ts';
+import type { Id } from '#model/id.ts';
+import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Notice } from '#model/notice.ts';
+import type { AgentEffect } from './event.ts';
+import { type AgentState, liveAttachments } from './state.ts';
+
+/*
+ * The resolver of this host (`resolver/`) is told all names that this host knows, which containers to answer, and
+ * whether the names are all that there are. It is a process of its own and serves on when this one dies, so it may know
+ * more than a view that was read from disk.
+ */
+
+export interface NamesState {
+  /** `called`: being found, or started. */
+  resolver: 'absent' | 'called' | 'listening';
+  /** Of the attachments, when they were looked at last. */
+  attachmentChanges: number;
+  /** What it was told last. */
+  sandboxes: string;
+  isCurrent: boolean | undefined;
+  /** Containers that it cannot answer. */
+  troubles: readonly Trouble[];
+}
+
+export const createNamesState = (): NamesState => ({
+  resolver: 'absent',
+  attachmentChanges: -1,
+  sandboxes: '',
+  isCurrent: undefined,
+  troubles: [],
+});
+
+/** What has changed since it was told. */
+export function tellNames(state: AgentState): AgentEffect[] {
+  const { names } = state;
+  if (names.resolver === 'called') return [];
+  if (names.resolver === 'listening')
+    return [...tellTouched(state), ...tellCurrent(state), ...tellSandboxes(state)];
+  names.resolver = 'called';
+  return [{ effect: 'call-resolver' }];
+}
+
+/**
+ * It is there. From a view that is older than what it knows it hears only of this host's own endpoints: the rest, when
+ * the controller has spoken.
+ */
+export function greetResolver(state: AgentState, revision: number): AgentEffect[] {
+  const { names, view, confirmed, attachments } = state;
+  Object.assign(names, { ...createNamesState(), resolver: 'listening' });
+  view.noteTouched();
+  const isBehind = !confirmed && view.revision < revision;
+  return [{ effect: 'tell-names', ids: isBehind ? [...attachments.keys()] : 'all' }];
+}
+
+export function loseResolver({ names, view }: AgentState): AgentEffect[] {
+  names.resolver = 'absent';
+  view.noteTouched(false);
+  return [];
+}
+
+export function hearTroubles({ names }: AgentState, troubles: readonly Trouble[]): AgentEffect[] {
+  names.troubles = troubles;
+  return [];
+}
+
+function tellTouched({ view }: AgentState): AgentEffect[] {
+  const ids = view.takeTouched();
+  return ids === 'all' || ids.length > 0 ? [{ effect: 'tell-names', ids }] : [];
+}
+
+function tellCurrent({ names, session, confirmed }: AgentState): AgentEffect[] {
+  const isCurrent = session.connected && confirmed;
+  if (isCurrent === names.isCurrent) return [];
+  names.isCurrent = isCurrent;
+  return [{ effect: 'tell-current', isCurrent }];
+}
+
+function tellSandboxes(state: AgentState): AgentEffect[] {
+  if (!haveAttachmentsChanged(state)) return [];
+  const sandboxes = sandboxesOf(state);
+  const text = JSON.stringify(sandboxes);
+  if (text === state.names.sandboxes) return [];
+  state.names.sandboxes = text;
+  return [{ effect: 'tell-sandboxes', sandboxes }];
+}
+
+function haveAttachmentsChanged({ names, attachments }: AgentState): boolean {
+  const before = names.attachmentChanges;
+  names.attachmentChanges = attachments.changes;
+  return before !== attachments.changes;
+}
+
+/** Where containers of this host are, each with its networks in the order in which it joined them. */
+export function sandboxesOf(state: AgentState): Sandbox[] {
+  const byCookie = new Map<string, { namespace: NamespaceRef; networks: Id[] }>();
+  for (const { namespace, endpoint } of liveAttachments(state)) {
+    if (!namespace) continue;
+    const sandbox = byCookie.get(namespace.cookie);
+    if (!sandbox) byCookie.set(namespace.cookie, { namespace, networks: [endpoint.network] });
+    else if (!sandbox.networks.includes(endpoint.network)) sandbox.networks.push(endpoint.network);
+  }
+  return [...byCookie.values()];
+}
+
+export const namesNotices = ({ names }: AgentState): Notice[] =>
+  names.troubles.map(({ path, text }) => ({
+    code: 'names-unserved',
+    title: 'A container finds nobody by name',
+    sentence: `Its questions cannot be answered in ${path}: ${text}.`,
+    next: 'see docs/names.md for what that needs of the kernel; it is tried again all the time.',
+  }));
