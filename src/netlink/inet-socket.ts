@@ -9,9 +9,6 @@ const TYPES = { stream: 1, datagram: 2 } as const;
 export type SocketType = keyof typeof TYPES;
 const SOCK_NONBLOCK = 0o4000;
 
-/** linux/in.h */
-const IPPROTO_IP = 0;
-const IP_FREEBIND = 15;
 /** asm-generic/socket.h */
 const SO_REUSEADDR = 2;
 const SO_SNDTIMEO = 21;
@@ -26,12 +23,11 @@ export interface SocketPlace {
 
 /**
  * A socket bound in the namespace behind `netnsFd`, that Node takes by its fd: `dgram`'s `bind({fd})`, `net`'s
- * `listen({fd})`. The address need not be there yet. Where others have the port, it is any. Close it, or what took it.
+ * `listen({fd})`. Where others have the port, it is any. Close it, or what took it.
  */
 export function openBound(netnsFd: number, type: SocketType, { address, port }: SocketPlace): number {
   const fd = create(netnsFd, type, address);
   try {
-    orThrow('setsockopt IP_FREEBIND', setOption(fd, IPPROTO_IP, IP_FREEBIND, 1));
     // Of a dead listener connections may linger.
     if (type === 'stream') orThrow('setsockopt SO_REUSEADDR', setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1));
     let bound = bindTo(fd, { address, port });

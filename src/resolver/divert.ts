@@ -1,5 +1,7 @@
 import { constants } from 'node:os';
-import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { openConversation } from '#netlink/conversation.ts';
+import type { Request } from '#netlink/message.ts';
+import { forgetFlows } from '#netlink/netfilter/conntrack.ts';
 import {
   accept,
   bytesAre,
@@ -29,7 +31,7 @@ const PRIORITY = -110;
 const [IPPROTO_TCP, IPPROTO_UDP] = [6, 17];
 /** Bytes of the IPv4 header before the destination, and of TCP's and UDP's before the port. */
 const [DESTINATION_AT, PORT_AT] = [16, 2];
-const DOMAIN = Uint8Array.of(0, 53);
+const DOMAIN_PORT = 53;
 
 /** Where in the sandbox its questions are taken to. */
 export interface Ports {
@@ -89,7 +91,7 @@ function rulesFor(ports: Ports): { readonly comment: string; readonly expression
   const to = (protocol: number, port: number) => [
     ...bytesAre('network', DESTINATION_AT, addressBytes(NAMESERVER)),
     ...speaks(protocol),
-    ...bytesAre('transport', PORT_AT, DOMAIN),
+    ...bytesAre('transport', PORT_AT, Uint8Array.of(0, DOMAIN_PORT)),
     ...dnatTo(addressBytes(NAMESERVER), Uint8Array.of(port >> 8, port & 255)),
   ];
   return [
@@ -99,10 +101,15 @@ function rulesFor(ports: Ports): { readonly comment: string; readonly expression
   ];
 }
 
-function transact(netnsFd: number, requests: Parameters<Conversation['transact']>[0]): void {
+/**
+ * Rules that translate addresses are asked at a flow's first packet, and a program that asks from one port again and
+ * again has one flow: it is to begin anew, or it would go where it went before, for as long as it asks.
+ */
+function transact(netnsFd: number, requests: readonly Request[]): void {
   const conversation = openConversation(netnsFd, 'netfilter');
   try {
     conversation.transact(requests);
+    forgetFlows(conversation, { destination: NAMESERVER, protocol: IPPROTO_UDP, port: DOMAIN_PORT });
   } finally {
     conversation.close();
   }

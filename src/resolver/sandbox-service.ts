@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { answer } from '#dns/answer.ts';
 import type { Asker } from '#dns/resolve.ts';
+import { openConversation } from '#netlink/conversation.ts';
 import { type Subscription, subscribe } from '#netlink/events.ts';
 import { openBound } from '#netlink/inet-socket.ts';
 import { close } from '#netlink/libc.ts';
+import { encodeSetLink } from '#netlink/route/link.ts';
 import { AskOn } from './ask-on.ts';
 import { divert, type Ports, readDiversion, undivert } from './divert.ts';
 import { framed, Unframer } from './frame.ts';
@@ -34,6 +36,7 @@ export class SandboxService {
 
   /** Takes `netnsFd` over. Questions come as soon as this resolves. Throws NetlinkError, and then holds nothing. */
   static async open(netnsFd: number, asker: () => Asker): Promise<SandboxService> {
+    setLoopbackUp(netnsFd);
     const before = readDiversion(netnsFd) ?? { udp: 0, tcp: 0 };
     const udp = await openUdp(netnsFd, before.udp);
     let tcp: net.Server | undefined;
@@ -134,6 +137,16 @@ export class SandboxService {
         });
       }
     });
+  }
+}
+
+/** Before it was ever up, a socket that is bound there sends from another address. The agent wishes it up anyway. */
+function setLoopbackUp(netnsFd: number): void {
+  const conversation = openConversation(netnsFd);
+  try {
+    conversation.request(encodeSetLink({ name: 'lo', up: true }));
+  } finally {
+    conversation.close();
   }
 }
 

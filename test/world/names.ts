@@ -4,11 +4,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { promisify } from 'node:util';
+import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
+import { until } from '#lab/until.ts';
 import { PROGRAM, ROOT } from '../cluster/lab-cli.ts';
 import { callOk, type EndpointJson } from './api.ts';
 import { ip } from './namespaces.ts';
-import { spawnMortal } from './spawn-mortal.ts';
-import { until, World } from './world.ts';
+import { World } from './world.ts';
 
 const HERE = import.meta.dirname;
 
@@ -77,9 +78,16 @@ export class Names {
       `ip daddr 127.0.0.11 ${protocol} dport 53 dnat to 127.0.0.11:${port}`;
     this.nft(
       container,
-      `table ip standin { chain output { type nat hook output priority -100; ${rule('udp', udp)}; ${rule('tcp', tcp)}; } }`,
+      `table ip standin { chain output { type nat hook output priority -100; ${rule('udp', udp)}; ${rule('tcp', tcp)}; }; }`,
     );
     return { asked, stop: () => void child.kill('SIGKILL') };
+  }
+
+  /** Sends rubbish, and asks what is not answered, as fast as it can. */
+  async flood(container: string): Promise<{ stop(): void }> {
+    const child = this.inside(container, [process.execPath, path.join(HERE, 'dns-flood.cjs')]);
+    await once(child.stdout!, 'data');
+    return { stop: () => void child.kill('SIGKILL') };
   }
 
   nft(container: string, command: string): string {
