@@ -49,10 +49,8 @@ export function allocateAddress(
   const ownIp = hasNothing ? undefined : own();
   if (ownIp) return { ip: ownIp };
   const [block, ...more] = allocateBlocks(subnet, network, host, snapshot, chance);
-  if (block) {
-    const ip = findFreeAddress(subnet, block.cidr, (each) => isTaken(records, each))!;
-    return { ip, blocks: [block, ...more] };
-  }
+  const newIp = block && findFreeAddress(subnet, block.cidr, isHeld);
+  if (newIp) return { ip: newIp, blocks: [block, ...more] };
   const restingIp = hasNothing ? own() : undefined;
   if (restingIp) return { ip: restingIp };
   const resting = [...blocks.values()].filter((each) => !isInUse(each));

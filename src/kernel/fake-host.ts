@@ -52,6 +52,7 @@ export class FakeHost {
 
   /** Into another namespace, or to another name. */
   moveDevice(device: FakeDevice, ns: NamespaceName, name: string): void {
+    if (ns === device.link.ns && name === device.link.name) return;
     const devices = this.devices(ns);
     if (devices.has(name)) throw new FakeRefusal('EEXIST');
     device.setUp(false);

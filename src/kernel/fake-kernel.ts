@@ -224,6 +224,10 @@ export class FakeKernel implements Kernel {
     return end?.up && end.ns === path && namespace ? { namespace, interface: end.name } : undefined;
   }
 
+  hasLink({ ns, name }: PortPlace): boolean {
+    return this.#host.namespaces.get(ns)?.has(name) ?? false;
+  }
+
   /** A runtime moves a link from one namespace to another, under another name; it arrives down, and is then set up. */
   moveLink(from: PortPlace, to: PortPlace, up: boolean): void {
     const device = this.#host.namespaces.get(from.ns)?.get(from.name);

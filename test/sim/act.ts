@@ -1,6 +1,7 @@
 import type { Principal } from '#api/principal.ts';
 import type { Wish } from '#model/wish.ts';
 import type { ControllerProcess } from './controller-process.ts';
+import type { Engines } from './engines.ts';
 import type { Machine } from './machine.ts';
 import * as questions from './questions.ts';
 import type { Action } from './scenario.ts';
@@ -14,7 +15,7 @@ const OPERATOR: Principal = { role: 'operator', name: 'sim' };
 const SUBNETS = [['10.1.0.0/26'], ['10.2.0.0/28', 'fd00:2::/64'], ['10.3.0.0/24']];
 
 /** Does what a scenario says. What makes no sense by now is left out. */
-export async function act(world: World, users: Users, action: Action): Promise<void> {
+export async function act(world: World, users: Users, engines: Engines, action: Action): Promise<void> {
   const { machines, controller, rival, store, timeline, count } = world;
   const machine = 'host' in action ? machines[action.host]! : undefined;
   world.note('*', () => JSON.stringify(action));
@@ -31,6 +32,10 @@ export async function act(world: World, users: Users, action: Action): Promise<v
       else end();
       return;
     }
+    case 'start through door':
+      return engines.start(machine!, `n${action.network}`, fixedAddress(action)[0]);
+    case 'stop through door':
+      return engines.stop(machine!, action.choice);
     case 'create network': {
       const { mode, network, rival: byRival } = action;
       const subnets = SUBNETS[network]!;
@@ -69,7 +74,8 @@ export async function act(world: World, users: Users, action: Action): Promise<v
     case 'lose connections':
       return machine!.wire.loseConnections();
     case 'reboot':
-      return users.reboot(machine!);
+      users.reboot(machine!);
+      return engines.reboot(machine!);
     case 'move VTEP':
       machine!.underlay = `192.0.2.${10 + action.host + 40 * action.to}`;
       return machine!.wire.breakOff();

@@ -62,7 +62,8 @@ const idOf = (object: KernelObject): string => `${object.kind} ${kernelKey(objec
 
 function checkOwn(machine: Machine, op: KernelOp): void {
   const { object } = op;
-  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns);
+  const isWaitingEnd = object.kind === 'link' && object.ns === '' && object.name.startsWith('wfe');
+  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isWaitingEnd;
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
   if (isOurs || (object.ns.startsWith('/') && device !== undefined && device !== 'stranger0')) return;
   throw new Violation('strangers are left alone', `${machine.name}: ${renderOp(op)}`);

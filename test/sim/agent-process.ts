@@ -1,6 +1,7 @@
 import type { Attachment, JournalEntry } from '#agent/attachment.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from '#agent/event.ts';
 import type { AgentState } from '#agent/state.ts';
+import type { HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { KernelEvent } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
@@ -63,6 +64,10 @@ export class AgentProcess {
 
   attach(ask: AttachAsk, done: (outcome: Outcome) => void): void {
     this.#request((request) => ({ event: 'asked-attach', request, ask }), done);
+  }
+
+  hold(ask: HoldAsk, done: (outcome: Outcome) => void): void {
+    this.#request((request) => ({ event: 'asked-hold', request, ask }), done);
   }
 
   detach(ask: DetachAsk, done: (outcome: Outcome) => void): void {
@@ -180,6 +185,7 @@ export class AgentProcess {
         const { endpoint, port, path } = effect;
         this.#after(0.2, 3, async () => {
           const found = await this.#machine.kernel.findEnd(port, path);
+          if (found) this.#world.count('moved interface found');
           this.dispatch({ event: 'end-sought', endpoint, found });
         });
         break;

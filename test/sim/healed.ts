@@ -2,12 +2,13 @@ import type { Attachment } from '#agent/attachment.ts';
 import type { Id } from '#model/id.ts';
 import { emptyKernelState, type Fdb, type Neighbour } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { overlayNamespace } from '#model/own.ts';
+import { hostEndName, overlayNamespace } from '#model/own.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { allowedFor } from '#plan/asked-rows.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
+import type { Engines } from './engines.ts';
 import { textOf } from './ledger.ts';
 import type { Machine } from './machine.ts';
 import { checkStrangers } from './strangers.ts';
@@ -16,7 +17,7 @@ import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
 /** Some time after the last fault: all is as it should be, and nothing is left over. */
-export async function checkHealed(world: World, users: Users): Promise<void> {
+export async function checkHealed(world: World, users: Users, engines: Engines): Promise<void> {
   for (const slot of users.slots.values())
     if (slot.pending > 0)
       throw new Violation('every request is answered', `${slot.machine.name} ${slot.path} ${slot.network}`);
@@ -24,11 +25,12 @@ export async function checkHealed(world: World, users: Users): Promise<void> {
     if (change) throw new Violation('every change ends', `${name} is in phase ${change.phase}`);
   for (const machine of world.machines) {
     checkPromises(world, machine);
-    checkNothingLeft(world, users, machine);
+    checkNothingLeft(world, users, engines, machine);
     await checkKernel(world, machine);
     await checkStrangers(machine);
     machine.resolver?.check(world, machine);
   }
+  await engines.checkHealed();
 }
 
 const attachmentsOf = ({ disk }: Machine): Attachment[] =>
@@ -38,18 +40,23 @@ function checkPromises({ ledger, store }: World, machine: Machine): void {
   const journaled = new Map(attachmentsOf(machine).map((entry) => [entry.endpoint.id, entry]));
   for (const { endpoint } of ledger.standingOn(machine)) {
     const record = store.head.endpoints.get(endpoint.id);
-    if (record?.generation !== endpoint.generation)
+    const entry = journaled.get(endpoint.id);
+    // What an engine tells later raises it.
+    const generation = entry?.handle ? entry.endpoint.generation : endpoint.generation;
+    if (record?.generation !== generation || generation < endpoint.generation)
       throw new Violation('an answered attachment is kept', `no record of ${textOf(endpoint)}`);
-    if (journaled.get(endpoint.id)?.state !== 'attached')
+    if (entry?.state !== 'attached')
       throw new Violation('an answered attachment is kept', `${textOf(endpoint)} is not in the journal`);
   }
 }
 
 /** What a record or journal entry is there for: a promise, or a container whose users never said what they want. */
-function checkNothingLeft({ store, ledger }: World, users: Users, machine: Machine): void {
-  const journaled = new Set(attachmentsOf(machine).map(({ endpoint }) => endpoint.id));
+function checkNothingLeft({ store, ledger }: World, users: Users, engines: Engines, machine: Machine): void {
+  const journaled = new Map(attachmentsOf(machine).map((entry) => [entry.endpoint.id, entry]));
   const mayRemain = (id: Id, network: Id, containerId: string) =>
-    ledger.get(id) !== undefined || isOpen(slotOf(store.head.networks.get(network)?.name, containerId));
+    ledger.get(id) !== undefined ||
+    engines.isOpen(journaled.get(id)?.handle) ||
+    isOpen(slotOf(store.head.networks.get(network)?.name, containerId));
   const slotOf = (network: string | undefined, containerId: string) =>
     users.slots.get(`${machine.name} /run/netns/${containerId} ${network}`);
   for (const entry of attachmentsOf(machine)) {
@@ -70,11 +77,16 @@ const isOpen = (slot: Slot | undefined): boolean =>
   slot === undefined || slot.last === 'unknown' || slot.last === 'attached';
 
 async function checkKernel({ store }: World, machine: Machine): Promise<void> {
-  const containers = new Map<Id, { namespace: NamespaceRef }>();
+  const containers = new Map<Id, { namespace?: NamespaceRef }>();
+  const shared = new Set<string>();
   for (const { endpoint, namespace, bootId } of attachmentsOf(machine)) {
     const isThere = namespace && machine.containers.get(namespace.path)?.cookie === namespace.cookie;
     const isCurrent = store.head.endpoints.get(endpoint.id)?.generation === endpoint.generation;
-    if (bootId === machine.bootId && isThere && isCurrent) containers.set(endpoint.id, { namespace });
+    if (bootId !== machine.bootId || !isCurrent) continue;
+    if (!namespace || machine.kernel.hasLink({ ns: '', name: hostEndName(endpoint.id) }))
+      containers.set(endpoint.id, {});
+    else if (isThere) containers.set(endpoint.id, { namespace });
+    if (namespace && endpoint.runtime === 'docker') shared.add(`${namespace.path} ${endpoint.interface}`);
   }
   const view = hostView(store.head, machine.id);
   const wished = view ? desired(view, { hostTag: machine.tag, containers }) : emptyKernelState();
@@ -87,7 +99,7 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
     const here = view && { host: view.host, hostTag: machine.tag };
     return here && network && allowedFor({ here, snapshot: store.head, network: network.network }, row);
   };
-  const ops = diff(wished, seen, { hostTag: machine.tag, allowed });
+  const ops = diff(wished, seen, { hostTag: machine.tag, allowed, shared });
   if (ops.length > 0)
     throw new Violation(
       'the kernel is as wished',

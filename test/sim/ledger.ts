@@ -1,9 +1,10 @@
 import { cidrsOverlap } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { Ip } from '#model/ip.ts';
 import type { Endpoint, Host } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
 import type { Batch } from '#store/store.ts';
+import type { AgentProcess } from './agent-process.ts';
 import type { Machine } from './machine.ts';
 import { Violation } from './violation.ts';
 
@@ -11,12 +12,27 @@ import { Violation } from './violation.ts';
 export interface Standing {
   readonly endpoint: Endpoint;
   readonly machine: Machine;
-  readonly namespace: NamespaceRef;
+  /** In another one it is made anew. */
+  readonly place: string;
+  /** Of the container's namespace, if the agent was told it. */
+  readonly path?: string;
+}
+
+/** An address that an agent set aside. */
+export interface HeldAddress {
+  readonly agent: AgentProcess;
+  readonly machine: Machine;
+  /** Of the host then: with an eviction it is void. */
+  readonly epoch: number | undefined;
+  readonly network: Id;
+  readonly ip: Ip;
 }
 
 /** What users were promised: an address is theirs from the answer until they give it back or their container ends. */
 export class Ledger {
   readonly #standing = new Map<Id, Standing>();
+  readonly #held = new Map<string, HeldAddress>();
+  readonly #epochs = new Map<Id, number>();
   /** By endpoint: the last that was ever answered. */
   readonly #answered = new Map<Id, { readonly generation: number; readonly place: string }>();
 
@@ -30,17 +46,36 @@ export class Ledger {
 
   /** The answer has come. */
   begin(standing: Standing): void {
-    const { endpoint, machine, namespace } = standing;
+    const { endpoint, place } = standing;
+    for (const ip of endpoint.addresses) this.#refuseHeld(endpoint.network, ip, textOf(endpoint));
     for (const other of this.#standing.values()) {
       refuseShared(endpoint, other.endpoint, 'answers');
       refuseSecond(endpoint, other.endpoint);
     }
-    const place = `${machine.bootId} ${namespace.path} ${namespace.cookie}`;
     const before = this.#answered.get(endpoint.id);
     if (before && before.place !== place && before.generation >= endpoint.generation)
       throw new Violation('made anew, its generation rises', textOf(endpoint));
     this.#answered.set(endpoint.id, { generation: endpoint.generation, place });
     this.#standing.set(endpoint.id, standing);
+  }
+
+  /** An address was set aside: nobody else is told that he has it until it is used or dropped. */
+  beginHold(held: HeldAddress): void {
+    this.#refuseHeld(held.network, held.ip, `a hold on ${held.machine.name}`);
+    for (const { endpoint } of this.#standing.values())
+      if (endpoint.network === held.network && endpoint.addresses.includes(held.ip))
+        throw new Violation('no address twice', `${held.ip} is set aside and given: ${textOf(endpoint)}`);
+    this.#held.set(`${held.network} ${held.ip}`, held);
+  }
+
+  endHold(network: Id, ip: Ip): void {
+    this.#held.delete(`${network} ${ip}`);
+  }
+
+  #refuseHeld(network: Id, ip: Ip, who: string): void {
+    const held = this.#held.get(`${network} ${ip}`);
+    if (held?.agent.isAlive && held.epoch === this.#epochs.get(held.machine.id))
+      throw new Violation('what is set aside is nobody else’s', `${who} has ${ip}`);
   }
 
   end(endpoint: Id): void {
@@ -49,8 +84,8 @@ export class Ledger {
 
   /** The container has ended; without a path, all of the machine's. */
   endAt(machine: Machine, path?: string): void {
-    for (const { endpoint, namespace } of this.standingOn(machine))
-      if (path === undefined || namespace.path === path) this.#standing.delete(endpoint.id);
+    for (const { endpoint, path: at } of this.standingOn(machine))
+      if (path === undefined || at === path) this.#standing.delete(endpoint.id);
   }
 
   /** After each commit. */
@@ -63,6 +98,7 @@ export class Ledger {
           throw new Violation('an answered attachment is kept', `${textOf(standing.endpoint)} was deleted`);
       } else if (change.record.kind === 'host') {
         this.#endEvicted(change.record, before);
+        this.#epochs.set(change.record.id, change.record.epoch);
       } else if (change.record.kind === 'endpoint') {
         const old = before.endpoints.get(change.record.id);
         if (old && old.generation > change.record.generation)

@@ -182,4 +182,22 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'endpoint.host !== here.host.id &&',
     become: '',
   },
+  {
+    name: 'an address that is set aside is given to somebody else',
+    file: 'agent/held.ts',
+    find: 'rests(network, ip) || isSetAside(state, network, ip)',
+    become: 'rests(network, ip)',
+  },
+  {
+    name: 'what an engine tells is published before it is on disk',
+    file: 'agent/publish.ts',
+    find: ' || state.unwritten.has(id)',
+    become: '',
+  },
+  {
+    name: 'an interface that an engine moves is not looked for after a restart',
+    file: 'agent/state.ts',
+    find: '!namespace && sandboxPath ?',
+    become: 'false ?',
+  },
 ];

@@ -1,6 +1,7 @@
 import { act, calm } from './act.ts';
 import { ControllerProcess } from './controller-process.ts';
 import type { Cores } from './cores.ts';
+import { Engines } from './engines.ts';
 import { checkHealed } from './healed.ts';
 import { Ledger } from './ledger.ts';
 import { Machine } from './machine.ts';
@@ -35,11 +36,11 @@ export async function runScenario(
   hear?: (line: string) => void,
 ): Promise<Outcome> {
   const counts = new Map<string, number>();
-  const { world, users } = createWorld(scenario, cores, counts, hear);
+  const { world, users, engines } = createWorld(scenario, cores, counts, hear);
   const { timeline } = world;
   let violation: Violation | undefined;
   try {
-    await play(world, users, scenario);
+    await play(world, users, engines, scenario);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     violation = error;
@@ -48,14 +49,19 @@ export async function runScenario(
   return { violation, events: timeline.events, simulatedMs: timeline.nowMs, counts };
 }
 
-async function play(world: World, users: Users, { actions, calmAtMs }: Scenario): Promise<void> {
+async function play(
+  world: World,
+  users: Users,
+  engines: Engines,
+  { actions, calmAtMs }: Scenario,
+): Promise<void> {
   const { timeline, controller, rival, machines } = world;
   for (const process of [controller, rival]) await process.start();
   for (const machine of machines) await machine.boot();
-  for (const action of actions) timeline.at(action.atMs, () => act(world, users, action));
+  for (const action of actions) timeline.at(action.atMs, () => act(world, users, engines, action));
   timeline.at(calmAtMs, () => calm(world));
   await timeline.runUntil(calmAtMs + HEAL_LIMIT_MS);
-  await checkHealed(world, users);
+  await checkHealed(world, users, engines);
   const writes = machines.map((machine) => machine.writes);
   await timeline.runUntil(timeline.nowMs + QUIET_MS);
   machines.forEach((machine, index) => {
@@ -69,7 +75,7 @@ function createWorld(
   cores: Cores,
   counts: Map<string, number>,
   hear: ((line: string) => void) | undefined,
-): { world: World; users: Users } {
+): { world: World; users: Users; engines: Engines } {
   const timeline = new Timeline();
   const random = new Random(seed).fork('world');
   const ledger = new Ledger();
@@ -95,7 +101,8 @@ function createWorld(
   });
   world.rival = new ControllerProcess(world, 'rival', () => {});
   for (let index = 0; index < hosts; index++) machines.push(new Machine(world, index));
-  return { world, users: new Users(world, new Random(seed).fork('users')) };
+  const [users, engines] = [new Random(seed).fork('users'), new Random(seed).fork('engines at work')];
+  return { world, users: new Users(world, users), engines: new Engines(world, engines) };
 }
 
 const shorten = (change: import('#model/records.ts').Change) =>

@@ -45,6 +45,13 @@ export type Action = { readonly atMs: number } & (
       readonly by: 'ip' | 'mac';
     }
   | { readonly do: 'add peer'; readonly network: number; readonly peer: number; readonly mac: boolean }
+  | {
+      readonly do: 'start through door';
+      readonly host: number;
+      readonly network: number;
+      readonly address?: number;
+    }
+  | { readonly do: 'stop through door'; readonly host: number; readonly choice: number }
   | { readonly do: 'remove peer'; readonly network: number; readonly peer: number }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
   | {
@@ -231,7 +238,12 @@ export function drawScenario(seed: number): Scenario {
   const asking = new Random(seed).fork('asking');
   const outside = new Random(seed).fork('outside');
   const wished = actions.map((action) => learnByTraffic(outside, askOnDemand(asking, action)));
-  const all = [...wished, ...drawQuestions(asking, shape), ...drawPeers(outside, shape)];
+  const all = [
+    ...wished,
+    ...drawQuestions(asking, shape),
+    ...drawPeers(outside, shape),
+    ...drawEngines(new Random(seed).fork('engines'), shape),
+  ];
   return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
 }
 
@@ -257,6 +269,24 @@ function drawPeers(random: Random, { networks, calmAtMs }: Scenario): Action[] {
     );
   }
   return peers;
+}
+
+/** Engines start containers through the door, and stop them. */
+function drawEngines(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
+  const actions: Action[] = [];
+  for (let atMs = 1_600; atMs < calmAtMs; atMs += random.between(20, 5_000)) {
+    const at = { atMs: Math.floor(atMs), host: random.below(hosts) };
+    if (random.chance(0.4)) actions.push({ ...at, do: 'stop through door', choice: random.below(100) });
+    else
+      for (let left = 1 + random.below(3); left > 0; left--)
+        actions.push({
+          ...at,
+          do: 'start through door',
+          network: random.below(networks),
+          ...(random.chance(0.25) && { address: 2 + random.below(10) }),
+        });
+  }
+  return actions;
 }
 
 function drawQuestions(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {

@@ -2,11 +2,10 @@ import type { DetachAsk } from '#agent/event.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import type { Endpoint } from '#model/records.ts';
 import type { Outcome } from './agent-process.ts';
+import { checkDurable } from './durable.ts';
 import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
-import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
 /** One container in one network, as its runtime sees it. */
@@ -201,25 +200,21 @@ export class Users {
       });
       return;
     }
-    this.#checkDurable(slot, endpoint);
+    checkDurable(slot.machine, endpoint);
     // The network may have gone while the host was away, or the host's blocks: such a promise is taken back once it
     // is heard.
     const { head } = this.#world.store;
     const isKept = head.networks.has(endpoint.network) && epoch === head.hosts.get(endpoint.host)?.epoch;
     slot.last = isKept ? 'attached' : 'unknown';
     slot.promised = endpoint.id;
-    if (isKept) this.#world.ledger.begin({ endpoint, machine: slot.machine, namespace });
+    const { machine } = slot;
+    const place = `${machine.bootId} ${namespace.path} ${namespace.cookie}`;
+    if (isKept) this.#world.ledger.begin({ endpoint, machine, place, path: namespace.path });
   }
 
   /** Of the host, as its agent has heard. */
   #knownEpoch({ agent, id }: Machine): number | undefined {
     return (agent?.state.view.hosts.get(id) ?? this.#world.store.head.hosts.get(id))?.epoch;
-  }
-
-  #checkDurable({ machine }: Slot, { id, generation }: Endpoint): void {
-    const entry = machine.disk.journal.get(id);
-    if (entry?.entry !== 'attachment' || entry.endpoint.generation < generation)
-      throw new Violation('an answer is durable', `${machine.name}: ${id} is not in the journal`);
   }
 
   #again(slot: Slot, addresses: readonly string[]): void {
