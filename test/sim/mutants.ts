@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a container made anew under its name passes for the old one',
     file: 'agent/attach.ts',
-    find: 'if (old.namespace.cookie === namespace.cookie && old.bootId === bootId)',
-    become: 'if (old.namespace.path === namespace.path)',
+    find: 'old.namespace?.cookie === namespace.cookie',
+    become: 'old.namespace?.path === namespace.path',
   },
   {
     name: 'generations do not count when an endpoint is published',
@@ -95,8 +95,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a promise is made before the journal has it',
     file: 'agent/attach.ts',
-    find: "  return [{ effect: 'journal-put', key: endpoint.id, entry: attachment }];",
-    become: '  return noteJournaled(state, endpoint.id);',
+    find: "{ effect: 'journal-put', key: endpoint.id, entry: attachment }];",
+    become: '...noteJournaled(state, endpoint.id)];',
   },
   {
     name: 'a detach is not written down',
