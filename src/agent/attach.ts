@@ -171,6 +171,8 @@ function attachmentOf(
     return {
       ...attachment,
       published: old.published,
+      // What the controller granted may be newer than the view.
+      since: Math.max(since, old.since),
       ...(door && { namespace: old.namespace, sandboxPath: old.sandboxPath }),
     };
   return { ...attachment, endpoint: { ...endpoint, generation: endpoint.generation + 1 }, published: false };

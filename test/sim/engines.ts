@@ -13,6 +13,9 @@ import type { Random } from './random.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
+/** agent/hold.ts */
+const HOLD_MS = 30_000;
+
 /** One start of a container by an engine whose plugin asks the agent: what that is to end as, and how far it has come. */
 interface Run {
   readonly machine: Machine;
@@ -109,7 +112,10 @@ export class Engines {
       this.#world.count('address set aside');
       const held = outcome.address;
       // One that was asked for by name is not certain before it is attached.
-      if (!address) this.#world.ledger.beginHold({ agent, machine, epoch, network: network.id, ip: held });
+      const untilMs = this.#world.timeline.nowMs + HOLD_MS;
+      const isValid = () =>
+        agent.isAlive && this.#world.timeline.nowMs < untilMs && epoch === this.#epochOf(machine);
+      if (!address) this.#world.ledger.beginHold({ network: network.id, ip: held, isValid });
       if (this.#random.chance(0.15)) this.#soon(0, 5_000, () => this.#dropHold(run, network.id, held));
       else this.#soon(0, this.#random.chance(0.1) ? 40_000 : 100, () => this.#attach(run, network, held));
     });

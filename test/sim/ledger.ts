@@ -4,7 +4,6 @@ import type { Ip } from '#model/ip.ts';
 import type { Endpoint, Host } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
 import type { Batch } from '#store/store.ts';
-import type { AgentProcess } from './agent-process.ts';
 import type { Machine } from './machine.ts';
 import { Violation } from './violation.ts';
 
@@ -20,19 +19,16 @@ export interface Standing {
 
 /** An address that an agent set aside. */
 export interface HeldAddress {
-  readonly agent: AgentProcess;
-  readonly machine: Machine;
-  /** Of the host then: with an eviction it is void. */
-  readonly epoch: number | undefined;
   readonly network: Id;
   readonly ip: Ip;
+  /** Not when its time is over, its agent is gone, or its host was evicted. */
+  readonly isValid: () => boolean;
 }
 
 /** What users were promised: an address is theirs from the answer until they give it back or their container ends. */
 export class Ledger {
   readonly #standing = new Map<Id, Standing>();
   readonly #held = new Map<string, HeldAddress>();
-  readonly #epochs = new Map<Id, number>();
   /** By endpoint: the last that was ever answered. */
   readonly #answered = new Map<Id, { readonly generation: number; readonly place: string }>();
 
@@ -61,7 +57,7 @@ export class Ledger {
 
   /** An address was set aside: nobody else is told that he has it until it is used or dropped. */
   beginHold(held: HeldAddress): void {
-    this.#refuseHeld(held.network, held.ip, `a hold on ${held.machine.name}`);
+    this.#refuseHeld(held.network, held.ip, 'another hold');
     for (const { endpoint } of this.#standing.values())
       if (endpoint.network === held.network && endpoint.addresses.includes(held.ip))
         throw new Violation('no address twice', `${held.ip} is set aside and given: ${textOf(endpoint)}`);
@@ -73,8 +69,7 @@ export class Ledger {
   }
 
   #refuseHeld(network: Id, ip: Ip, who: string): void {
-    const held = this.#held.get(`${network} ${ip}`);
-    if (held?.agent.isAlive && held.epoch === this.#epochs.get(held.machine.id))
+    if (this.#held.get(`${network} ${ip}`)?.isValid())
       throw new Violation('what is set aside is nobody else’s', `${who} has ${ip}`);
   }
 
@@ -98,7 +93,6 @@ export class Ledger {
           throw new Violation('an answered attachment is kept', `${textOf(standing.endpoint)} was deleted`);
       } else if (change.record.kind === 'host') {
         this.#endEvicted(change.record, before);
-        this.#epochs.set(change.record.id, change.record.epoch);
       } else if (change.record.kind === 'endpoint') {
         const old = before.endpoints.get(change.record.id);
         if (old && old.generation > change.record.generation)

@@ -178,6 +178,9 @@ export class Users {
       else slot.wants = 'nothing';
     } else if (isRejection(outcome)) {
       if (!isCurrent) return;
+      // An attach that was overtaken by a detach stands, as its users learn now.
+      if (outcome.faults.some(({ problem }) => problem.includes('already as endpoint')))
+        slot.last = 'unknown';
       if (slot.last === 'none' || slot.last === 'detached') slot.last = 'refused';
       if (outcome.reason === 'unavailable' && this.#random.chance(0.7)) this.#again(slot, addresses);
       else slot.wants = 'nothing';
