@@ -322,6 +322,13 @@ export class Engine {
         if (!result.ok) this.parts.log.warn({ ...result.error }, 'the kernel refused');
       this.parts.log.debug({ ops: ops.length }, 'applied');
     });
+    return results.then((all) => this.settle(all, scope));
+  }
+
+  /** Who waits for these results is to find them in effect; what comes after need not wait for that. */
+  private async settle(results: OpResult[], scope: Scope): Promise<OpResult[]> {
+    const late = results.flatMap((result) => (result.ok && result.late ? result.op : []));
+    if (late.length > 0) await this.parts.kernel.settle(late, scope);
     return results;
   }
 

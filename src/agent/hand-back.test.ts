@@ -153,6 +153,6 @@ test("an address that another host's endpoint had rests before the block's owner
   await cluster.settle(1_000);
   expect(blocksOf(h1)).toMatchObject([{ except: [] }]);
   expect((await attach(h1, '/c4')).addresses).toEqual(['10.1.0.4']);
-  await pass(15_000);
+  await pass(130_000);
   expect((await attach(h1, '/c5')).addresses).toEqual(['10.1.0.3']);
 });

@@ -1,17 +1,17 @@
 import type { IsBarred } from '#intent/allocate-address.ts';
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
-import { isResting } from './rest.ts';
+import { restOf } from './rest.ts';
 import type { AgentState } from './state.ts';
 
 /* What is set aside (see hold.ts). */
 
 export const holdKey = (network: string, ip: string): string => `${network} ${ip}`;
 
-/** Nobody else is given what rests, nor what is set aside. */
+/** Nobody else is given what rests, nor what is set aside, nor gladly what may still be remembered as another's. */
 export function isBarred(state: AgentState): IsBarred {
-  const rests = isResting(state);
-  return (network, ip) => rests(network, ip) || isSetAside(state, network, ip);
+  const rests = restOf(state);
+  return (network, ip) => isSetAside(state, network, ip) || rests(network, ip);
 }
 
 export const isSetAside = ({ holds }: AgentState, network: string, ip: string): boolean =>

@@ -11,10 +11,13 @@ export function rest({ resting, nowMs }: AgentState, { network, addresses }: End
   for (const ip of addresses) resting.set(`${network} ${ip}`, nowMs);
 }
 
-export const isResting =
+/** Whether an address rests; `rather-not` while it may still be remembered as another's. */
+export const restOf =
   ({ resting, nowMs }: AgentState) =>
-  (network: string, ip: string): boolean =>
-    nowMs - (resting.get(`${network} ${ip}`) ?? Number.NEGATIVE_INFINITY) < REST_MS;
+  (network: string, ip: string): boolean | 'rather-not' => {
+    const sinceMs = resting.get(`${network} ${ip}`);
+    return sinceMs !== undefined && (nowMs - sinceMs < REST_MS || 'rather-not');
+  };
 
 /** Whether somebody had one of its addresses a while ago. */
 export const wasAnothers = ({ resting }: AgentState, { network, addresses }: Endpoint): boolean =>

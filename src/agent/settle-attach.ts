@@ -9,7 +9,7 @@ import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';
 import { plug } from './shortcut.ts';
-import type { AgentState, Attaching } from './state.ts';
+import { type AgentState, type Attaching, promiseKey } from './state.ts';
 
 /** A runtime waits for the answer; CNI gives up later than this. */
 const ATTACH_LIMIT_MS = 30_000;
@@ -40,7 +40,7 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     }
     const path = ask.namespace.path;
     // Granted while a look was under way: the next one will have seen the container's interface.
-    if (!wasLookedAt(state, ask.namespace, endpoint.interface)) continue;
+    if (!wasLookedAt(state, ask.namespace, endpoint)) continue;
     if (isNameStillTaken(state, endpoint, attaching)) continue;
     const refused = state.turn.live.has(namespaceKey(ask.namespace))
       ? refusedOp(state, endpoint, network, path)
@@ -104,11 +104,13 @@ function noteStanding({ attaching }: AgentState, { id }: Endpoint): void {
 const overtaken = ({ name }: Endpoint): Rejection =>
   reject('unavailable', fault('endpoint', name, 'was detached before it was ready', 'attach it again'));
 
-const wasLookedAt = ({ turn }: AgentState, { path, cookie }: NamespaceRef, name: string): boolean =>
-  turn.scope?.containers.some(
+/** And what was seen was planned by: in the same container an interface of the same name may have been another's. */
+const wasLookedAt = ({ turn }: AgentState, { path, cookie }: NamespaceRef, endpoint: Endpoint): boolean =>
+  turn.planned.has(promiseKey(endpoint)) &&
+  (turn.scope?.containers ?? []).some(
     ({ namespace, interfaces }) =>
-      namespace.path === path && namespace.cookie === cookie && interfaces.includes(name),
-  ) ?? false;
+      namespace.path === path && namespace.cookie === cookie && interfaces.includes(endpoint.interface),
+  );
 
 /** The kernel says that the name is taken, but so shortly after the asking that it may be free at the next try. */
 const isNameStillTaken = ({ turn, nowMs }: AgentState, endpoint: Endpoint, { sinceMs }: Attaching): boolean =>

@@ -194,6 +194,8 @@ export interface Turn {
   applied: Revision;
   /** Ops under way. */
   ops: readonly RankedOp[];
+  /** Promised endpoints that the plan of the present turn, or of the last one, knew of (`promiseKey`). */
+  planned: ReadonlySet<string>;
   /** What the last turn could not do. */
   failing: readonly OpResult[];
   failures: number;
@@ -299,6 +301,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     revision: 0,
     applied: 0,
     ops: [],
+    planned: new Set(),
     failing: [],
     failures: 0,
     retryAtMs: 0,
@@ -309,6 +312,9 @@ const emptyState = (start: AgentStart): AgentState => ({
 });
 
 /** Attachments whose container can still be there. */
+/** One generation of an endpoint. */
+export const promiseKey = ({ id, generation }: Endpoint): string => `${id} ${generation}`;
+
 export const liveAttachments = (state: AgentState): Attachment[] =>
   [...state.attachments.values()].filter(
     (attachment) => attachment.state === 'attached' && attachment.bootId === state.bootId,

@@ -17,7 +17,7 @@ import { takesPart } from './place-of.ts';
 import { planOps } from './plan-ops.ts';
 import { noteStatus } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
-import type { AgentState, Turn } from './state.ts';
+import { type AgentState, liveAttachments, promiseKey, type Turn } from './state.ts';
 import { noteStations } from './stations.ts';
 
 /*
@@ -85,6 +85,7 @@ export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   noteStations(state, observed.bridges);
   const isGlance = turn.reach === 'glance';
   turn.ops = planOps(state, observed, { rows: !isGlance });
+  turn.planned = new Set(liveAttachments(state).map(({ endpoint }) => promiseKey(endpoint)));
   if (isGlance && (haveRowsChanged(turn, observed) || !turn.ops.every(({ op }) => isSmall(op))))
     return beginLook(state);
   if (!isGlance) {

@@ -9,8 +9,11 @@ import { isInUse, ownBlocks } from './own-blocks.ts';
 import { isTaken } from './peer-endpoints.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
-/** Whether that host should not get that address now: it was given back lately, or its owner cannot be asked. */
-export type IsBarred = (network: Id, ip: Ip, host: Id) => boolean;
+/**
+ * Whether that host should not get that address now: it was given back lately, or its owner cannot be asked. `rather-not`
+ * is for one that is given when the host's blocks have no other.
+ */
+export type IsBarred = (network: Id, ip: Ip, host: Id) => boolean | 'rather-not';
 
 export interface AllocatedAddress {
   readonly ip: Ip;
@@ -35,7 +38,7 @@ export function allocateAddress(
 ): AllocatedAddress | undefined {
   const records = snapshot.inNetwork(network.id);
   const { blocks } = records;
-  const isHeld = (ip: Ip) => isTaken(records, ip) || isBarred(network.id, ip, host.id);
+  const isHeld = (ip: Ip) => isTaken(records, ip) || isBarred(network.id, ip, host.id) === true;
   const own = () =>
     addressFromOwnBlocks(
       subnet,
@@ -71,11 +74,16 @@ export function addressFromOwnBlocks(
   order: 'lowest' | 'highest' = 'lowest',
 ): Ip | undefined {
   const records = snapshot.inNetwork(network.id);
-  for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
-    const isHeld = (ip: Ip) =>
-      isTaken(records, ip) || isBarred(network.id, ip, host.id) || block.except.includes(ip);
-    const ip = findFreeAddress(subnet, block.cidr, isHeld, order);
+  let secondChoice: Ip | undefined;
+  for (const { cidr, except } of ownBlocks(records.blocks.values(), subnet, host)) {
+    const isHeld = (ip: Ip) => {
+      if (isTaken(records, ip) || except.includes(ip)) return true;
+      const barred = isBarred(network.id, ip, host.id);
+      if (barred === 'rather-not') secondChoice ??= ip;
+      return barred !== false;
+    };
+    const ip = findFreeAddress(subnet, cidr, isHeld, order);
     if (ip) return ip;
   }
-  return undefined;
+  return secondChoice;
 }

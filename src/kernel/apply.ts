@@ -20,6 +20,7 @@ import type { Outbox, Recovery } from './outbox.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
 import { writeRoute } from './route.ts';
+import { catchUp, isLate } from './settle.ts';
 import type { Visit, Visits } from './visit.ts';
 
 /** Messages written before others on the event loop have a turn: some 10 ms. */
@@ -80,6 +81,7 @@ export class Application implements Outbox {
       if (this.#written >= MESSAGES_PER_TURN) await this.#breathe();
     }
     this.flush();
+    this.#noteLate();
     return this.#results;
   }
 
@@ -142,6 +144,12 @@ export class Application implements Outbox {
     // What is there already may have to be looked at and mended, before anything builds on it.
     if (op.verb === 'add' && !isLeaf(op)) this.flush();
     this.#noteTime(this.#index, performance.now());
+  }
+
+  #noteLate(): void {
+    for (const op of this.#ops) catchUp(op, this.#visits);
+    for (const [index, result] of this.#results.entries())
+      if (result.ok && isLate(result.op, this.#visits)) this.#results[index] = { ...result, late: true };
   }
 
   #noteTime(index: number, atMs: number): void {

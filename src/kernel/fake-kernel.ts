@@ -181,6 +181,8 @@ export class FakeKernel implements Kernel {
     return results;
   }
 
+  async settle(): Promise<void> {}
+
   watch(onEvent: (event: KernelEvent) => void): () => void {
     this.#watchers.add(onEvent);
     return () => void this.#watchers.delete(onEvent);

@@ -94,6 +94,9 @@ export interface Kernel {
    */
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]>;
 
+  /** Comes back when what was late has taken effect, or soon all the same. Other calls need not wait for it. */
+  settle(late: readonly KernelOp[], scope: Scope): Promise<void>;
+
   /**
    * Calls back whenever something may have changed in the overlay namespaces, and in the containers' since they were
    * last in a scope. Returns the way to stop.

@@ -17,6 +17,7 @@ import type {
 } from './kernel.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { observe } from './observe.ts';
+import { untilInTime } from './settle.ts';
 import { Visits } from './visit.ts';
 
 export interface RealKernelOptions {
@@ -52,6 +53,10 @@ export class RealKernel implements Kernel {
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
     return hasManyRows(ops) ? this.#watch.withoutRows(run) : run();
+  }
+
+  settle(late: readonly KernelOp[], scope: Scope): Promise<void> {
+    return this.#visiting(scope, (visits) => untilInTime(late, visits));
   }
 
   /** Our own writes are told too, as anybody's. Keeps the process running until stopped. */

@@ -14,6 +14,8 @@ export type OpResult =
       readonly op: KernelOp;
       /** Of a tunnel, by a clock that never goes back: when its deletion began, or it was there. */
       readonly atMs?: number;
+      /** Acknowledged, but without effect before threads of the kernel's own have come to it. */
+      readonly late?: true;
     }
   | { readonly ok: false; readonly op: KernelOp; readonly error: OpError };
 
