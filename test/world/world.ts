@@ -30,6 +30,8 @@ export interface WorldOptions {
   readonly hosts: readonly string[];
   /** Put before an agent's command. */
   readonly wrap?: (world: World, host: string) => readonly string[];
+  /** Put behind it. */
+  readonly flags?: (world: World, host: string) => readonly string[];
 }
 
 /** A controller and several hosts on this machine, each daemon a process that can be killed and started again. */
@@ -42,7 +44,7 @@ export class World {
   readonly controller: MortalDaemon;
   readonly agents: ReadonlyMap<string, MortalDaemon>;
 
-  constructor({ program, hosts, wrap = () => [] }: WorldOptions) {
+  constructor({ program, hosts, wrap = () => [], flags: more = () => [] }: WorldOptions) {
     removeLeftovers();
     mkdirSync(this.directory);
     const wire = this.addNamespace('wire');
@@ -57,7 +59,7 @@ export class World {
     const inside = (host: string) => ['nsenter', `--net=/run/netns/${this.prefix}-${host}`];
     const agents = hosts.map((host): [string, MortalDaemon] => {
       mkdirSync(this.rootOf(host));
-      const flags = ['--root', this.rootOf(host), '--name', host, '--underlay', 'eth0'];
+      const flags = ['--root', this.rootOf(host), '--name', host, '--underlay', 'eth0', ...more(this, host)];
       const command = [process.execPath, program, 'agent', ...flags];
       const towards = ['--controller', `unix://${this.controllerSocket}`];
       return [host, this.daemon(host, [...inside(host), ...wrap(this, host), ...command, ...towards])];
