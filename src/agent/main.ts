@@ -28,6 +28,7 @@ import { Engine } from './engine.ts';
 import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
 import { planOps } from './plan-ops.ts';
+import { dismissResolver } from './resolver-link.ts';
 import { scopeOf } from './scope.ts';
 import { agentRoutes } from './service.ts';
 import { type AgentState, createAgentState } from './state.ts';
@@ -86,11 +87,12 @@ export interface RemovalStep {
  * the kernel's word if it refuses.
  */
 export async function resetHost(root: string, dryRun: boolean): Promise<RemovalStep[]> {
-  const { state } = agentPaths(root);
+  const { state, names } = agentPaths(root);
   if (!fs.existsSync(state)) return [];
   const kernel = new RealKernel();
   try {
     const steps = await clearKernel(kernel, path.join(state, 'journal'), dryRun);
+    if (!dryRun) await dismissResolver(names);
     if (!dryRun) fs.rmSync(state, { recursive: true });
     return steps;
   } finally {

@@ -49,8 +49,11 @@ export function greetResolver(state: AgentState, revision: number): AgentEffect[
   const { names, view, confirmed, attachments } = state;
   Object.assign(names, { ...createNamesState(), resolver: 'listening' });
   view.noteTouched();
-  const isBehind = !confirmed && view.revision < revision;
-  return [{ effect: 'tell-names', ids: isBehind ? [...attachments.keys()] : 'all' }];
+  if (confirmed || view.revision >= revision) return [{ effect: 'tell-names', ids: 'all' }];
+  const own = [...attachments.values()].filter(
+    ({ endpoint: { id }, state: is }) => is === 'detaching' || view.endpoints.has(id),
+  );
+  return [{ effect: 'tell-names', ids: own.map(({ endpoint: { id } }) => id) }];
 }
 
 export function loseResolver({ names, view }: AgentState): AgentEffect[] {

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
 import type { Logger } from 'pino';
@@ -18,6 +19,8 @@ const START_TIMEOUT_MS = 10_000;
 const RESTART_PAUSE_MS = 1_000;
 /** Names of a message: the agent does other things between two. */
 const NAMES_A_MESSAGE = 500;
+/** Of what it says at its end, in characters. */
+const MOST_SAID = 2_000;
 
 export interface ResolverLinkParts {
   readonly socket: string;
@@ -42,7 +45,7 @@ export class ResolverLink {
 
   /** Tells by events what came of it. */
   async call(): Promise<void> {
-    const socket = (await this.reach()) ?? (await this.start());
+    const socket = (await reach(this.parts.socket)) ?? (await this.start());
     if (socket && !this.stopped) this.listen(socket);
     else {
       socket?.destroy();
@@ -79,16 +82,6 @@ export class ResolverLink {
     this.socket?.destroy();
   }
 
-  private async reach(): Promise<net.Socket | undefined> {
-    const socket = net.connect(this.parts.socket);
-    try {
-      await once(socket, 'connect');
-      return socket;
-    } catch {
-      return undefined;
-    }
-  }
-
   private async start(): Promise<net.Socket | undefined> {
     const { command, socket, log } = this.parts;
     await sleep(this.startedMs + RESTART_PAUSE_MS - performance.now());
@@ -97,13 +90,18 @@ export class ResolverLink {
     const [file, ...args] = command;
     // In a session of its own, and with nothing of ours open: it outlives us.
     const env = { PATH: process.env.PATH };
-    const child = spawn(file!, [...args, socket], { detached: true, stdio: 'ignore', cwd: '/', env });
+    const lastWords = openSync(`${socket}.log`, 'w', 0o600);
+    const stdio: StdioOptions = ['ignore', 'ignore', lastWords];
+    const child = spawn(file!, [...args, socket], { detached: true, stdio, cwd: '/', env });
+    closeSync(lastWords);
     child.unref();
     child.on('error', (error) => log.error({ error: error.message }, 'cannot start the resolver'));
-    child.on('exit', (code, signal) => log.warn({ pid: child.pid, code, signal }, 'the resolver ended'));
+    child.on('exit', (code, signal) =>
+      log.warn({ pid: child.pid, code, signal, said: tailOf(`${socket}.log`) }, 'the resolver ended'),
+    );
     this.child = child;
     while (!this.stopped && performance.now() < this.startedMs + START_TIMEOUT_MS) {
-      const reached = await this.reach();
+      const reached = await reach(socket);
       if (reached) return reached;
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return undefined;
       await sleep(TRY_INTERVAL_MS);
@@ -118,6 +116,8 @@ export class ResolverLink {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.parts.dispatch({ event: 'resolver-gone' }));
     const lines = readline.createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
+    // It tells its input's errors again.
+    lines.on('error', () => {});
     lines.on('line', (line) => this.hear(socket, JSON.parse(line) as FromResolver));
   }
 
@@ -135,6 +135,33 @@ export class ResolverLink {
     }
     log.info({ revision: message.revision, started: this.child?.pid }, 'the resolver listens');
     dispatch({ event: 'resolver-came', revision: message.revision });
+  }
+}
+
+function tailOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').slice(-MOST_SAID);
+  } catch {
+    return '';
+  }
+}
+
+/** With no agent running: a resolver that one left takes its rules away and ends. There is none is success. */
+export async function dismissResolver(path: string): Promise<void> {
+  const socket = await reach(path);
+  if (!socket) return;
+  await write(socket, { say: 'sandboxes', sandboxes: [] });
+  socket.end();
+  await once(socket, 'close').catch(() => {});
+}
+
+async function reach(path: string): Promise<net.Socket | undefined> {
+  const socket = net.connect(path);
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch {
+    return undefined;
   }
 }
 

@@ -12,7 +12,6 @@ const SOCK_NONBLOCK = 0o4000;
 /** asm-generic/socket.h */
 const SO_REUSEADDR = 2;
 const SO_SNDTIMEO = 21;
-const SO_MARK = 36;
 
 const { EADDRINUSE } = constants.errno;
 
@@ -40,11 +39,14 @@ export function openBound(netnsFd: number, type: SocketType, { address, port }: 
   }
 }
 
-/** A datagram socket in that namespace, whose packets bear the mark and that hears that place alone. Close it. */
-export function openConnected(netnsFd: number, place: SocketPlace, mark: number): number {
+/**
+ * A datagram socket in that namespace that hears that place alone; `from` is where its packets come from, by default
+ * what the route says. Close it.
+ */
+export function openConnected(netnsFd: number, place: SocketPlace, from?: string): number {
   const fd = create(netnsFd, 'datagram', place.address);
   try {
-    orThrow('setsockopt SO_MARK', setOption(fd, SOL_SOCKET, SO_MARK, mark));
+    bindFrom(fd, from);
     const to = encodePlace(place);
     orThrow('connect', connect(fd, to, to.length));
     return fd;
@@ -58,12 +60,12 @@ export function openConnected(netnsFd: number, place: SocketPlace, mark: number)
 export async function connectStream(
   netnsFd: number,
   place: SocketPlace,
-  mark: number,
   timeoutMs: number,
+  from?: string,
 ): Promise<number> {
   const fd = create(netnsFd, 'stream', place.address, 0);
   try {
-    orThrow('setsockopt SO_MARK', setOption(fd, SOL_SOCKET, SO_MARK, mark));
+    bindFrom(fd, from);
     // connect(2) waits no longer than a send may.
     const timeval = Buffer.alloc(16);
     timeval.writeBigInt64LE(BigInt(Math.floor(timeoutMs / 1000)), 0);
@@ -76,6 +78,10 @@ export async function connectStream(
     close(fd);
     throw error;
   }
+}
+
+function bindFrom(fd: number, address: string | undefined): void {
+  if (address !== undefined) orThrow('bind', bindTo(fd, { address, port: 0 }));
 }
 
 const create = (netnsFd: number, type: SocketType, address: string, flags = SOCK_NONBLOCK): number =>

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import net from 'node:net';
+import { constants } from 'node:os';
 import { encodeFailure } from '#dns/answer.ts';
 import { HEADER_LENGTH, readQuestion } from '#dns/question.ts';
 import { connectStream, openConnected } from '#netlink/inet-socket.ts';
@@ -7,7 +8,7 @@ import { close, MSG, recv, send, whenReadable } from '#netlink/libc.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { framed, Unframer } from './frame.ts';
 import { hostServers } from './host-servers.ts';
-import { MARK, NAMESERVER } from './nameserver.ts';
+import { ASKS_FROM, NAMESERVER } from './nameserver.ts';
 
 /** Who asks more than this at once is told that it failed: others of the host have their own. */
 const MOST_AT_ONCE = 256;
@@ -16,6 +17,7 @@ const MOST_STREAMS_AT_ONCE = 16;
 const PATIENCE_MS = 8_000;
 const STREAM_CONNECT_MS = 3_000;
 const NO_SUCH_NAME = 3;
+const { EAGAIN } = constants.errno;
 const DNS_PORT = 53;
 const LARGEST_MESSAGE = 65_535;
 
@@ -59,7 +61,7 @@ export class AskOn {
     const next = () => this.ask(question, others, done);
     let fd: number;
     try {
-      fd = openConnected(this.netnsFd, { address: server, port: DNS_PORT }, MARK);
+      fd = openConnected(this.netnsFd, { address: server, port: DNS_PORT }, sourceTowards(server));
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
       next();
@@ -77,7 +79,7 @@ export class AskOn {
     }, PATIENCE_MS / servers.length);
     const unwatch = whenReadable(fd, () => {
       const length = recv(fd, received, received.length, MSG.DONTWAIT);
-      if (length >= 0 && !answers(question, received.subarray(0, length))) return;
+      if (length === -EAGAIN || (length >= 0 && !answers(question, received.subarray(0, length)))) return;
       stop();
       // Nobody listens there.
       if (length < 0) next();
@@ -108,7 +110,8 @@ export class AskOn {
   private async askStreamOf(address: string, question: Buffer): Promise<Buffer | undefined> {
     let fd: number;
     try {
-      fd = await connectStream(this.netnsFd, { address, port: DNS_PORT }, MARK, STREAM_CONNECT_MS);
+      const place = { address, port: DNS_PORT };
+      fd = await connectStream(this.netnsFd, place, STREAM_CONNECT_MS, sourceTowards(address));
     } catch (error) {
       if (error instanceof NetlinkError) return undefined;
       throw error;
@@ -130,6 +133,8 @@ export class AskOn {
     });
   }
 }
+
+const sourceTowards = (server: string): string | undefined => (server === NAMESERVER ? ASKS_FROM : undefined);
 
 /** The same under a number of its own: who does not see it cannot answer in another's name. */
 function asked(query: Buffer): Buffer {

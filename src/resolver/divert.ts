@@ -2,14 +2,7 @@ import { constants } from 'node:os';
 import { openConversation } from '#netlink/conversation.ts';
 import type { Request } from '#netlink/message.ts';
 import { forgetFlows } from '#netlink/netfilter/conntrack.ts';
-import {
-  accept,
-  bytesAre,
-  dnatTo,
-  type Expression,
-  isMarked,
-  speaks,
-} from '#netlink/netfilter/expression.ts';
+import { accept, bytesAre, dnatTo, type Expression, speaks } from '#netlink/netfilter/expression.ts';
 import {
   decodeRule,
   encodeAddChain,
@@ -21,7 +14,7 @@ import {
   type Table,
 } from '#netlink/netfilter/tables.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { addressBytes, MARK, NAMESERVER } from './nameserver.ts';
+import { ASKS_FROM, addressBytes, NAMESERVER } from './nameserver.ts';
 
 const TABLE: Table = { family: 'ip', name: 'weft' };
 const CHAIN = 'names';
@@ -29,8 +22,8 @@ const CHAIN = 'names';
 const PRIORITY = -110;
 
 const [IPPROTO_TCP, IPPROTO_UDP] = [6, 17];
-/** Bytes of the IPv4 header before the destination, and of TCP's and UDP's before the port. */
-const [DESTINATION_AT, PORT_AT] = [16, 2];
+/** Bytes of the IPv4 header before source and destination, and of TCP's and UDP's before the destination's port. */
+const [SOURCE_AT, DESTINATION_AT, PORT_AT] = [12, 16, 2];
 const DOMAIN_PORT = 53;
 
 /** Where in the sandbox its questions are taken to. */
@@ -40,11 +33,11 @@ export interface Ports {
 }
 
 /**
- * Leads a namespace's questions to its nameserver to our sockets, except those that bear our mark. In one step,
+ * Leads a namespace's questions to its nameserver to our sockets, except those that we ask there. In one step,
  * whatever was there before:
  *
  *     table ip weft { chain names { type nat hook output priority -110
- *       meta mark 0x57e accept
+ *       ip saddr 127.87.69.70 accept
  *       ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:40001
  *       ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:40002 } }
  */
@@ -95,7 +88,10 @@ function rulesFor(ports: Ports): { readonly comment: string; readonly expression
     ...dnatTo(addressBytes(NAMESERVER), Uint8Array.of(port >> 8, port & 255)),
   ];
   return [
-    { comment: 'asked on by weft', expressions: [...isMarked(MARK), accept] },
+    {
+      comment: 'asked on by weft',
+      expressions: [...bytesAre('network', SOURCE_AT, addressBytes(ASKS_FROM)), accept],
+    },
     { comment: `names, udp ${ports.udp}`, expressions: to(IPPROTO_UDP, ports.udp) },
     { comment: `names, tcp ${ports.tcp}`, expressions: to(IPPROTO_TCP, ports.tcp) },
   ];

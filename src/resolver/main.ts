@@ -32,6 +32,8 @@ const server = net.createServer((socket) => {
   tell({ say: 'hello', version: PROGRAM_VERSION, revision: names.revision });
   tell({ say: 'troubles', troubles: sandboxes.troubles() });
   const lines = readline.createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
+  // It tells its input's errors again.
+  lines.on('error', () => {});
   lines.on('line', (line) => {
     if (teller === socket) hear(JSON.parse(line) as ToResolver);
   });

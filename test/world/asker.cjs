@@ -1,6 +1,7 @@
 // Asks by c-ares, which is not the C library's resolver: a line a question, `TYPE NAME`, a line an answer, JSON.
 const { Resolver } = require('node:dns').promises;
-const resolver = new Resolver({ timeout: 2000, tries: 1 });
+// It waits no longer than its server usually takes, and asks again, as any resolver does.
+const resolver = new Resolver({ timeout: 1000, tries: 3 });
 resolver.setServers(['127.0.0.11']);
 require('node:readline')
   .createInterface({ input: process.stdin })

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { promisify } from 'node:util';
@@ -108,6 +108,19 @@ export class Names {
     });
     if (!pid) throw new Error(`${host} has no resolver`);
     return Number(pid);
+  }
+
+  /** Whether that process has the container's namespace open, as seen by what it has now. */
+  heldBy(pid: number, container: string): { isHeld(): boolean } {
+    const { ino } = statSync(`/run/netns/${this.namespaceOf(container)}`);
+    const isIt = (fd: string) => {
+      try {
+        return statSync(`/proc/${pid}/fd/${fd}`).ino === ino;
+      } catch {
+        return false;
+      }
+    };
+    return { isHeld: () => readdirSync(`/proc/${pid}/fd`).some(isIt) };
   }
 
   /** Sockets that listen in a container at the nameserver's address. */

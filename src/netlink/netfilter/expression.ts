@@ -36,7 +36,7 @@ const NFPROTO_IPV4 = 2;
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
 /** enum nft_meta_keys */
-const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
 const meta = defineFields({ register: field(1, be32), key: field(2, be32) });
@@ -103,13 +103,6 @@ const ifname = (key: 'iifname' | 'oifname', name: string): Expression[] => {
 export const cameFrom = (name: string): Expression[] => ifname('iifname', name);
 /** `oifname NAME` */
 export const goesTo = (name: string): Expression[] => ifname('oifname', name);
-
-/** `meta mark MARK`: in the host's byte order. */
-export function isMarked(mark: number): Expression[] {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(mark);
-  return metaIs('mark', bytes);
-}
 
 /** `meta l4proto PROTOCOL` */
 export const speaks = (protocol: number): Expression[] => metaIs('l4proto', Uint8Array.of(protocol));

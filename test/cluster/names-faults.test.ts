@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '#lab/until.ts';
+import { type Answer, type Asker, Names } from '../world/names.ts';
+import { buildIfStale, PROGRAM } from './lab-cli.ts';
+
+/** Names while the processes that know them are killed, cut off and started again. */
+
+let names: Names;
+let fromWeb: Asker;
+let ofDb: string[];
+beforeAll(async () => {
+  await buildIfStale();
+  names = new Names();
+  await names.start();
+  await names.attach('h1', 'web');
+  await names.attach('h2', 'db');
+  ofDb = names.addressesOf('db', 4);
+  fromWeb = await names.asker('web');
+  await names.untilFound(fromWeb, 'db');
+  await names.standIn('web');
+});
+afterAll(() => names?.remove());
+
+/** Asks for a name of ours and one of the outside every few ms while something happens, and what came of it. */
+async function askWhile(happens: () => Promise<void>): Promise<Map<string, number>> {
+  const heard = new Map<string, number>();
+  const count = (name: string, answer: Answer) => {
+    const what = Array.isArray(answer) ? 'found' : `${name}: ${answer}`;
+    heard.set(what, (heard.get(what) ?? 0) + 1);
+  };
+  let goesOn = true;
+  const asking: Promise<void>[] = [];
+  const all = (async () => {
+    while (goesOn) {
+      for (const name of ['db', 'outside.test'])
+        asking.push(fromWeb.ask('A', name).then((answer) => count(name, answer)));
+      await sleep(2);
+    }
+  })();
+  await happens();
+  goesOn = false;
+  await all;
+  await Promise.all(asking);
+  return heard;
+}
+
+test('the agent is killed: not one look-up fails, until it is back and after', async () => {
+  const pid = names.resolverOf('h1');
+  const heard = await askWhile(async () => {
+    await names.world.agent('h1').stop('SIGKILL');
+    await sleep(1_000);
+    names.world.agent('h1').start();
+    await names.world.untilConnected('h1');
+    await sleep(200);
+  });
+  expect(heard).toEqual(new Map([['found', heard.get('found')]]));
+  expect(names.resolverOf('h1')).toBe(pid);
+});
+
+test('the resolver is killed: there is another at once, and no name was said not to exist', async () => {
+  const pid = names.resolverOf('h1');
+  let awayMs = 0;
+  const heard = await askWhile(async () => {
+    await sleep(100);
+    process.kill(pid, 'SIGKILL');
+    const since = performance.now();
+    await until('names are found again', async () => Array.isArray(await fromWeb.ask('A', 'db')), 5_000, 1);
+    awayMs = performance.now() - since;
+    await sleep(200);
+  });
+  console.log('the resolver was away for', Math.round(awayMs), 'ms', heard);
+  expect(awayMs).toBeLessThan(1_000);
+  expect(heard.has('db: ENOTFOUND') || heard.has('outside.test: ENOTFOUND')).toBe(false);
+  expect(names.resolverOf('h1')).not.toBe(pid);
+});
+
+describe('with the controller away', () => {
+  beforeAll(() => names.world.controller.stop('SIGKILL'));
+  afterAll(async () => {
+    names.world.controller.start();
+    await names.world.untilConnected('h1');
+    await names.world.untilConnected('h2');
+    await until('unknown names are unknown', async () => (await fromWeb.ask('A', 'none')) === 'ENOTFOUND');
+  });
+
+  test('what is known is found; what is not may only be new, and is said to have failed', async () => {
+    const isDoubted = async () => (await fromWeb.ask('A', 'none.app.weft.internal')) === 'ESERVFAIL';
+    await until('the host says so', isDoubted);
+    expect(await fromWeb.ask('A', 'none')).toBe('ESERVFAIL');
+    expect(await fromWeb.ask('A', 'nowhere.test')).toBe('ENOTFOUND');
+    expect(await fromWeb.ask('A', 'outside.test')).toEqual(['192.0.2.1']);
+    expect(await fromWeb.ask('A', 'db')).toEqual(ofDb);
+  });
+
+  test('who comes and goes on this host is heard of', async () => {
+    await names.attach('h1', 'late');
+    await names.untilFound(fromWeb, 'late');
+    await names.detach('h1', 'late');
+    const isDoubted = async () => (await fromWeb.ask('A', 'late')) === 'ESERVFAIL';
+    await until('it is gone', isDoubted, 1_000);
+  });
+
+  test('a restarted agent, whose view is old, takes no name away', async () => {
+    await names.world.agent('h1').stop('SIGKILL');
+    rmSync(`${names.world.rootOf('h1')}/var/lib/weft/agent/view`, { force: true });
+    names.world.agent('h1').start();
+    await names.world.untilAnswers('h1');
+    await sleep(500);
+    expect(await fromWeb.ask('A', 'db')).toEqual(ofDb);
+  });
+});
+
+test('a namespace that is removed while nobody tells lets go of its sockets', async () => {
+  await names.attach('h1', 'gone');
+  await until('it is served', async () => names.listenersIn('gone').length === 2);
+  const held = () => names.heldBy(names.resolverOf('h1'), 'gone');
+  const namespace = held();
+  expect(namespace.isHeld()).toBe(true);
+  await names.world.agent('h1').stop('SIGKILL');
+  names.world.removeNamespace(names.namespaceOf('gone'));
+  await until('it is let go', async () => !namespace.isHeld(), 2_000);
+  names.world.agent('h1').start();
+  await names.world.untilConnected('h1');
+  expect(await fromWeb.ask('A', 'db')).toEqual(ofDb);
+});
+
+test('the resolver is told to end: what was there before answers, by no rule of ours', async () => {
+  await names.world.agent('h1').stop('SIGKILL');
+  process.kill(names.resolverOf('h1'), 'SIGTERM');
+  await until('no rule is left', async () => !names.nft('web', 'list ruleset').includes('weft'));
+  expect(names.listenersIn('web').filter((line) => line.includes('resolver'))).toEqual([]);
+  expect(await fromWeb.ask('A', 'outside.test')).toEqual(['192.0.2.1']);
+  expect(await fromWeb.ask('A', 'db')).toBe('ENOTFOUND');
+  names.world.agent('h1').start();
+  await names.untilFound(fromWeb, 'db');
+});
+
+test('a reset without an agent takes the rules away', async () => {
+  await names.attach('h2', 'left');
+  await until('it is served', async () => names.nft('left', 'list ruleset').includes('names, udp'));
+  await names.world.agent('h2').stop('SIGKILL');
+  await promisify(execFile)(process.execPath, [
+    ...[PROGRAM, 'agent', 'reset', '--yes', '--root', names.world.rootOf('h2')],
+  ]);
+  await until('the rule is gone', async () => names.nft('left', 'list ruleset') === '');
+});
