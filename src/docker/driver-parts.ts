@@ -1,5 +1,7 @@
 import type { HostDoor } from '#api/door.ts';
+import { addressAt, type Cidr, cidrSize } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { EndpointRuntime, Network } from '#model/records.ts';
 import type { DockerNetwork, NetworkBook } from './network-book.ts';
 import { PluginError } from './plugin-error.ts';
@@ -56,3 +58,7 @@ export async function networkOf(
 
 export const heardOf = (door: HostDoor, id: Id): Network | undefined =>
   door.networks().find((network) => network.id === id);
+
+/** What Weft chooses. Of a range too small for a network there is none; it is refused when the network is to be made. */
+export const usualGateway = (cidr: Cidr): Ip | undefined =>
+  cidrSize(cidr) > 1n ? addressAt(cidr, 1n) : undefined;

@@ -129,15 +129,17 @@ describe('an address', () => {
     await call('IpamDriver.RequestAddress', request);
   });
 
-  it('of another host is left to that', async () => {
+  it('is given under the identity that its host had before, and not taken back under it', async () => {
     await copyOf('app', '10.1.0.0/16');
-    const foreign = `01ARZ3NDEKTSV4RRFFQ69G5FAV/-/10.1.0.0/16`;
-    expect(await refusal('IpamDriver.RequestAddress', { PoolID: foreign, Address: '' })).toContain(
-      'another host',
+    const { id } = door.made[0]!;
+    const before = `01ARZ3NDEKTSV4RRFFQ69G5FAV/${id}/10.1.0.0/16`;
+    expect((await call('IpamDriver.RequestAddress', { PoolID: before, Address: '' })).Address).toBe(
+      '10.1.0.2/16',
     );
-    door.holds.add(`${door.made[0]!.id} 10.1.0.2`);
-    await call('IpamDriver.ReleaseAddress', { PoolID: foreign, Address: '10.1.0.2' });
+    await call('IpamDriver.ReleaseAddress', { PoolID: before, Address: '10.1.0.2' });
     await call('IpamDriver.ReleaseAddress', { PoolID: 'rubbish', Address: 'rubbish' });
     expect(door.holds.size).toBe(1);
+    const rubbish = { PoolID: 'rubbish', Address: '' };
+    expect(await refusal('IpamDriver.RequestAddress', rubbish)).toContain('is not a pool of Weft');
   });
 });

@@ -1,9 +1,7 @@
 import {
-  addressAt,
   type Cidr,
   cidrContains,
   cidrFamily,
-  cidrSize,
   interfaceAddress,
   parseCidr,
   prefixLengthOf,
@@ -11,11 +9,18 @@ import {
 import { type Fault, fault, isRejection, take } from '#model/fault.ts';
 import { type Family, type Ip, parseIp } from '#model/ip.ts';
 import type { Network } from '#model/records.ts';
-import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf, networkOf } from './driver-parts.ts';
+import {
+  ADDRESS_SPACE,
+  type DriverParts,
+  findNetwork,
+  heardOf,
+  networkOf,
+  usualGateway,
+} from './driver-parts.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { PluginError, refuse, refuseAsDocker } from './plugin-error.ts';
 import { method, type PluginMethods, plainMethod } from './plugin-method.ts';
-import { formatPoolId, ownPool, parsePoolId } from './pool-id.ts';
+import { formatPoolId, parsePoolId, readPoolId } from './pool-id.ts';
 import {
   poolRequest,
   type RequestPoolRequest,
@@ -43,7 +48,7 @@ export const ipamDriver = (parts: DriverParts): PluginMethods => ({
   }),
 
   'IpamDriver.RequestAddress': method(requestAddressRequest, async ({ PoolID, Address, Options }, signal) => {
-    const pool = ownPool(PoolID, parts.door.host);
+    const pool = readPoolId(PoolID);
     const faults: Fault[] = [];
     const address = Address === '' ? undefined : take(faults, '--ip', Address, parseIp(Address));
     if (faults.length > 0) throw refuse(...faults);
@@ -166,8 +171,7 @@ export function gatewayOf({ door }: DriverParts, cidr: Cidr, network?: Network):
   const candidates = network ? [network] : door.networks();
   const gateways = candidates.flatMap(({ subnets }) => subnets.filter((each) => each.cidr === cidr));
   if (gateways.length === 1) return gateways[0]!.gateway;
-  // Of a range too small for a network there is none; it is refused when the network is to be made.
-  return cidrSize(cidr) > 1n ? addressAt(cidr, 1n) : undefined;
+  return usualGateway(cidr);
 }
 
 /** Nobody gets a network's gateway as an address, so there is nothing to hold. */
@@ -193,7 +197,7 @@ async function holdAddress(
   signal: AbortSignal,
 ): Promise<Ip> {
   const { door, book, pools } = parts;
-  const { cidr, network: id } = ownPool(poolText, door.host);
+  const { cidr, network: id } = readPoolId(poolText);
   // Endpoints come after their network: what is asked for between the two is an auxiliary address.
   if (pools.has(poolText))
     throw refuse(fault('--aux-address', address ?? '', 'cannot be set aside', `leave it out; ${AUX_FIX}`));

@@ -20,7 +20,8 @@ export const refuseAsDocker = ({ faults }: Rejection): PluginError =>
 
 const DOCKER_WORDS: Readonly<Record<string, string>> = {
   subnet: '--subnet',
-  address: '--ip',
+  gateway: '--gateway',
+  ip: '--ip',
   mac: '--mac-address',
   mode: '-o weft.mode',
   vni: '-o weft.vni',

@@ -4,8 +4,9 @@ import { type Id, isId } from '#model/id.ts';
 import { refuse } from './plugin-error.ts';
 
 /**
- * What Docker calls a subnet of a network, `HOST/NETWORK/CIDR`. The host fences it: a release that comes late, or from
- * a copied data directory, is not this host's. `-` stands for a network that RequestPool was not told: Docker names
+ * What Docker calls a subnet of a network, `HOST/NETWORK/CIDR`. The host fences it: what was asked for under another
+ * identity, of a machine that this one was copied from or before its state was lost, is not released as this host's.
+ * It goes on being asked for, since Docker keeps it as long as the network. `-` stands for a network that RequestPool was not told: Docker names
  * none, and only an option given to both drivers can.
  */
 export interface PoolId {
@@ -25,11 +26,11 @@ export function parsePoolId(text: string): PoolId | undefined {
   return isId(network) ? { host, network, cidr: cidr.value } : undefined;
 }
 
-/** A pool of this host. Throws PluginError for any other. */
-export function ownPool(text: string, host: Id): PoolId {
+/** Throws PluginError for what Weft did not write. */
+export function readPoolId(text: string): PoolId {
   const pool = parsePoolId(text);
-  if (!pool) throw refuse(fault('PoolID', text, 'is not a pool of Weft', FIX));
-  if (pool.host === host) return pool;
-  throw refuse(fault('PoolID', text, 'is of another host, or of this one before its state was lost', FIX));
+  if (pool) return pool;
+  throw refuse(
+    fault('PoolID', text, 'is not a pool of Weft', 'remove this Docker network, and make it again'),
+  );
 }
-const FIX = 'remove this Docker network with docker network rm, and Weft makes it anew';

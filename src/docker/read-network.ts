@@ -1,7 +1,7 @@
 import { type Cidr, cidrFamily, ipOf, parseCidr } from '#model/cidr.ts';
 import { type Fault, fault, type Rejection, reject } from '#model/fault.ts';
 import type { Network } from '#model/records.ts';
-import { ADDRESS_SPACE } from './driver-parts.ts';
+import { ADDRESS_SPACE, usualGateway } from './driver-parts.ts';
 import type { DockerNetwork } from './network-book.ts';
 import {
   type AskedOptions,
@@ -42,11 +42,18 @@ export function readNetwork({
       named: options.network !== undefined,
       words: {
         ...options.words,
-        gateways: data.flatMap(({ Gateway }) => (Gateway ? [Gateway.split('/')[0]!] : [])),
+        gateways: data.flatMap(askedGateway),
         ...(Options?.[INTERNAL] === true && { internal: true }),
       },
     },
   };
+}
+
+/** Docker asks for the one that it was offered, too: Weft would choose the same. */
+function askedGateway({ Pool, Gateway }: IpamData): string[] {
+  const gateway = Gateway.split('/')[0]!;
+  const cidr = parseCidr(Pool);
+  return gateway === '' || (cidr.ok && gateway === usualGateway(cidr.value)) ? [] : [gateway];
 }
 
 function readPools(faults: Fault[], data: readonly IpamData[]): Cidr[] {

@@ -110,10 +110,10 @@ export class TestDoor implements HostDoor {
           ({ endpoint }) => endpoint.network === network && endpoint.addresses.includes(ip),
         );
       if (isTaken && address)
-        return reject('conflict', fault('address', address, 'is taken by endpoint db', 'choose another'));
+        return reject('conflict', fault('ip', address, 'is taken by endpoint db', 'choose another'));
       if (isTaken) continue;
       if (!cidrContains(subnet, ip))
-        return reject('invalid', fault('address', ip, `is outside ${subnet}`, 'choose another'));
+        return reject('invalid', fault('ip', ip, `is outside ${subnet}`, 'choose another'));
       this.holds.add(`${network} ${ip}`);
       return ip;
     }

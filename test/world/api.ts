@@ -39,6 +39,8 @@ export interface EndpointJson {
   readonly interface: string;
   readonly mac: string;
   readonly addresses: readonly string[];
+  /** JSON leaves out what is empty. */
+  readonly aliases?: readonly string[];
   readonly generation: number;
 }
 export interface StatusJson {
@@ -46,6 +48,7 @@ export interface StatusJson {
   readonly status?: {
     readonly drift?: readonly object[];
     readonly failing?: readonly object[];
+    readonly notices?: readonly { readonly code: string; readonly sentence: string }[];
     readonly outages?: readonly { readonly network: string; readonly durationMs: number }[];
     readonly appliedRevision?: string;
     readonly headRevision?: string;
