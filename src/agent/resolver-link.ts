@@ -151,7 +151,7 @@ export async function dismissResolver(path: string): Promise<void> {
   const socket = await reach(path);
   if (!socket) return;
   await write(socket, { say: 'sandboxes', sandboxes: [] });
-  socket.end();
+  socket.resume().end();
   await once(socket, 'close').catch(() => {});
 }
 
