@@ -129,7 +129,7 @@ export function forgetDetached(state: AgentState, id: Id): AgentEffect[] {
   if (attachments.get(id)?.state !== 'detaching' || !isTold(state, id) || unplugging.has(id)) return [];
   attachments.delete(id);
   told.delete(id);
-  return keepJournal(state, id);
+  return keepJournal(state, id, 'patient');
 }
 
 /** For good: not while the journal still says the opposite, for a full disk perhaps. */

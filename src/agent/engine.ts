@@ -196,10 +196,10 @@ export class Engine {
         void this.parts.survey(effect.bridges).then((survey) => this.dispatch({ event: 'surveyed', survey }));
         return;
       case 'journal-put':
-        void this.journal(effect.key, effect.entry);
+        void this.journal(effect.key, effect.entry, effect.patient);
         return;
       case 'journal-delete':
-        void this.journal(effect.key);
+        void this.journal(effect.key, undefined, effect.patient);
         return;
       case 'keep-view':
         this.viewFile.keepSoon();
@@ -263,10 +263,10 @@ export class Engine {
     }
   }
 
-  private async journal(key: string, entry?: JournalEntry): Promise<void> {
+  private async journal(key: string, entry?: JournalEntry, patient?: 'patient'): Promise<void> {
     const { journal } = this.parts;
     try {
-      await (entry ? journal.put(key, entry) : journal.delete(key));
+      await (entry ? journal.put(key, entry, patient) : journal.delete(key, patient));
       this.dispatch({ event: 'journaled', key, entry });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

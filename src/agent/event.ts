@@ -172,8 +172,14 @@ export type AgentEffect =
       readonly port: PortPlace;
       readonly path: string;
     }
-  | { readonly effect: 'journal-put'; readonly key: string; readonly entry: JournalEntry }
-  | { readonly effect: 'journal-delete'; readonly key: string }
+  /** `patient`: nobody waits for it. */
+  | {
+      readonly effect: 'journal-put';
+      readonly key: string;
+      readonly entry: JournalEntry;
+      readonly patient?: 'patient';
+    }
+  | { readonly effect: 'journal-delete'; readonly key: string; readonly patient?: 'patient' }
   | { readonly effect: 'keep-view' }
   | { readonly effect: 'observe'; readonly scope: Scope }
   /** A `tick` then, before the next regular one. */

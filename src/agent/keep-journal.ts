@@ -5,10 +5,18 @@ import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
 /** Writes down what is promised of an endpoint by now, be it nothing. A full disk is tried again until it has room. */
-export function keepJournal({ attachments, unwritten }: AgentState, id: Id): AgentEffect[] {
+export function keepJournal(
+  { attachments, unwritten }: AgentState,
+  id: Id,
+  patient?: 'patient',
+): AgentEffect[] {
   unwritten.set(id, 'writing');
   const entry = attachments.get(id);
-  return [entry ? { effect: 'journal-put', key: id, entry } : { effect: 'journal-delete', key: id }];
+  return [
+    entry
+      ? { effect: 'journal-put', key: id, entry, patient }
+      : { effect: 'journal-delete', key: id, patient },
+  ];
 }
 
 export function noteWritten(state: AgentState, key: string, entry?: JournalEntry): void {

@@ -39,5 +39,5 @@ export function endPublish(
   const entry = { ...attachment, published: true, since: outcome };
   state.attachments.set(id, entry);
   keepOwnWord(state, entry);
-  return keepJournal(state, id);
+  return keepJournal(state, id, 'patient');
 }

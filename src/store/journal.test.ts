@@ -55,6 +55,26 @@ describe('a journal', () => {
     expect(await contents()).toEqual({ entries: expected, droppedBytes: 0 });
   });
 
+  test('patient changes share the next flush, in order, or one of their own when none comes', async () => {
+    const journal = await open();
+    await Promise.all([journal.put('a', 1, 'patient'), journal.put('b', 1, 'patient')]);
+    expect(lines()).toHaveLength(1);
+    const order: string[] = [];
+    const note = (what: string) => () => order.push(what);
+    const done = [
+      journal.put('a', 2, 'patient').then(note('patient')),
+      journal.put('a', 3).then(note('urgent')),
+      journal.put('b', 2, 'patient').then(note('with it')),
+    ];
+    await Promise.all(done);
+    expect(order).toEqual(['patient', 'urgent', 'with it']);
+    expect(lines()).toHaveLength(2);
+    const late = journal.delete('b', 'patient');
+    await journal.close();
+    await late;
+    expect(await contents()).toMatchObject({ entries: { a: 3 } });
+  });
+
   test('shows a change when it is on the disk, not before', async () => {
     const journal = await open();
     const done = journal.put('a', 1);

@@ -16,12 +16,12 @@ export interface Journal<T> {
    * Makes all these changes or none, in order; deleting the absent is nothing. Resolves after fdatasync(2); what is
    * written meanwhile shares the next one. Calls take effect in their order. Rejects with StoreError 'full' when
    * there is no room: then nothing was written, and the same call may succeed later. Values are plain frozen data
-   * that JSON can say.
+   * that JSON can say. Patient changes wait a little for others to be flushed with.
    */
-  write(changes: readonly JournalChange<T>[]): Promise<void>;
+  write(changes: readonly JournalChange<T>[], patient?: 'patient'): Promise<void>;
   /** One change alone, as by {@link write}. */
-  put(key: string, value: T): Promise<void>;
-  delete(key: string): Promise<void>;
+  put(key: string, value: T, patient?: 'patient'): Promise<void>;
+  delete(key: string, patient?: 'patient'): Promise<void>;
   /** Waits for what was begun. Idempotent. */
   close(): Promise<void>;
   /** Length of a last write that a crash had cut short, found and removed at opening; it was never acknowledged. */
@@ -72,6 +72,9 @@ function replay<T>(
 /** The file is replaced when more than this many of its entries, and more than half, are past. */
 const PAST_ENTRIES = 1024;
 
+/** How long a patient change waits at most. */
+const PATIENCE_MS = 50;
+
 interface Parts<T> {
   readonly path: string;
   readonly file: JournalFile;
@@ -99,6 +102,9 @@ class FileJournal<T> implements Journal<T> {
   /** Past entries that are borne with before the next attempt to be rid of them. */
   private patience = PAST_ENTRIES;
   private waiting: Waiting<T>[] = [];
+  /** Whether one of them is not patient, or has been so for long enough. */
+  private isUrgent = false;
+  private waking: NodeJS.Timeout | undefined;
   private writing: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
@@ -115,21 +121,22 @@ class FileJournal<T> implements Journal<T> {
     return this.values;
   }
 
-  async write(changes: readonly JournalChange<T>[]): Promise<void> {
+  async write(changes: readonly JournalChange<T>[], patient?: 'patient'): Promise<void> {
     if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
     const json = changes.map((change) => JSON.stringify(change));
     await new Promise<void>((resolve, reject) => {
       this.waiting.push({ changes, json, resolve, reject });
-      this.writing ??= this.writeWaiting();
+      if (!patient) this.wake();
+      else if (!this.isUrgent) this.waking ??= setTimeout(() => this.wake(), PATIENCE_MS);
     });
   }
 
-  put(key: string, value: T): Promise<void> {
-    return this.write([{ key, value }]);
+  put(key: string, value: T, patient?: 'patient'): Promise<void> {
+    return this.write([{ key, value }], patient);
   }
 
-  delete(key: string): Promise<void> {
-    return this.write([{ key, deleted: true }]);
+  delete(key: string, patient?: 'patient'): Promise<void> {
+    return this.write([{ key, deleted: true }], patient);
   }
 
   close(): Promise<void> {
@@ -138,16 +145,26 @@ class FileJournal<T> implements Journal<T> {
   }
 
   private async shut(): Promise<void> {
+    this.wake();
     await this.writing;
     await this.file.close();
     this.unlock();
+  }
+
+  /** The patient, too, need not wait any longer. */
+  private wake(): void {
+    clearTimeout(this.waking);
+    this.waking = undefined;
+    this.isUrgent = this.waiting.length > 0;
+    this.writing ??= this.writeWaiting();
   }
 
   /** Group commit: while one flush is under way the next line gathers. */
   private async writeWaiting(): Promise<void> {
     // All that is called in this turn belongs to the first line.
     await Promise.resolve();
-    while (this.waiting.length > 0) {
+    while (this.isUrgent) {
+      this.isUrgent = false;
       const line = this.waiting;
       this.waiting = [];
       await this.writeLine(line);
