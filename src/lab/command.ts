@@ -77,6 +77,25 @@ export function labCommand(): Command {
       exitWith((await import('./actions.ts')).status(nameOf(command), options)),
     );
 
+  const run = lab
+    .command('run')
+    .description('lessons on real container engines, which check what they claim');
+  run
+    .command('docker')
+    .description('two Docker engines: joined bridges, networks over both, the way out and in (as root)')
+    .option('--engine <directory>', 'an engine that tools/fetch-docker.sh unpacked, not this machine’s')
+    .option('--json', 'what was typed, seen and claimed, as data')
+    .addHelpText(
+      'after',
+      examples(
+        ['weft lab run docker', 'what to type, what to look at, and why'],
+        ['weft lab run docker --engine .cache/docker/20.10', 'on that engine'],
+      ),
+    )
+    .action(async (options: { engine?: string; json?: boolean }) =>
+      exitWith((await import('./docker/run-docker.ts')).runDocker(options)),
+    );
+
   named(lab.command('down').description('remove everything that the lab made; without a lab nothing happens'))
     .addHelpText('after', examples(['weft lab down', 'namespaces, processes, files']))
     .action(async (_, command: Command) => exitWith((await import('./actions.ts')).down(nameOf(command))));

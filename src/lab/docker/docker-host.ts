@@ -107,7 +107,7 @@ export class DockerHost {
   log(): string {
     const lines = this.daemon.said().split('\n');
     return lines
-      .filter((line) => !/module=grpc|loading plugin/.test(line))
+      .filter((line) => !/module=grpc|loading plugin|\[resolver\]|docker-init/.test(line))
       .slice(-30)
       .join('\n');
   }

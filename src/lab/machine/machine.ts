@@ -24,12 +24,15 @@ export class Machine {
   readonly namespace: string;
   readonly directory: string;
   private readonly init: MortalDaemon;
+  private readonly daemons: MortalDaemon[] = [];
 
   constructor({ namespace, directory }: MachineOptions) {
     this.namespace = namespace;
     this.directory = directory;
     for (const name of ['cgroup', 'etc', 'etc-work', 'weft'])
       mkdirSync(path.join(directory, name), { recursive: true });
+    // Nobody there: what this machine's resolver is cannot be reached from here, and would be waited for.
+    writeFileSync(path.join(directory, 'etc/resolv.conf'), 'nameserver 127.0.0.1\n');
     const apart = ['unshare', ...['--mount', '--uts', '--pid', '--fork', '--kill-child']];
     this.init = new MortalDaemon(
       [
@@ -50,6 +53,7 @@ export class Machine {
   /** Like a power cut: every process ends at once, and what was mounted is gone. Nothing if it is off. */
   async cutPower(): Promise<void> {
     await this.init.stop('SIGKILL');
+    for (const daemon of this.daemons) await daemon.stop('SIGKILL');
     await until(`the cgroups of ${this.namespace} are empty`, async () => {
       removeCgroups(this.namespace);
       return true;
