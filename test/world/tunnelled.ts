@@ -3,6 +3,8 @@ import { captureFrames } from '#kernel/capture.ts';
 
 /** One VXLAN packet that left a host. */
 export interface Tunnelled {
+  /** Outer source: this host's VTEP. */
+  readonly from: string;
   /** Outer destination: a VTEP or a group. */
   readonly to: string;
   readonly vni: number;
@@ -16,15 +18,23 @@ const VXLAN_PORT = 4789;
 /** How long frames that an action causes may take to pass. */
 const AFTERMATH_MS = 150;
 
-/** What VXLAN packets leave by `eth0` of a host while something is done. */
-export async function tunnelledWhile(ns: string, act: () => Promise<unknown>): Promise<Tunnelled[]> {
-  const frames = await sentWhile(ns, act);
+/** What VXLAN packets leave by an interface of a host while something is done. */
+export async function tunnelledWhile(
+  ns: string,
+  act: () => Promise<unknown>,
+  dev = 'eth0',
+): Promise<Tunnelled[]> {
+  const frames = await sentWhile(ns, act, dev);
   return frames.flatMap((bytes) => readTunnelled(Buffer.from(bytes)) ?? []);
 }
 
 /** All frames that do. */
-export async function sentWhile(ns: string, act: () => Promise<unknown>): Promise<Uint8Array[]> {
-  const capture = captureFrames({ ns, dev: 'eth0' });
+export async function sentWhile(
+  ns: string,
+  act: () => Promise<unknown>,
+  dev = 'eth0',
+): Promise<Uint8Array[]> {
+  const capture = captureFrames({ ns, dev });
   await act();
   await sleep(AFTERMATH_MS);
   capture.stop();
@@ -38,10 +48,19 @@ function readTunnelled(frame: Buffer): Tunnelled | undefined {
   const at = 14 + (isIpv6 ? 40 : 20);
   if (frame.length < at + 30 || frame[14 + (isIpv6 ? 6 : 9)] !== 17) return undefined;
   if (frame.readUInt16BE(at + 2) !== VXLAN_PORT) return undefined;
-  const to = isIpv6 ? ipv6Text(frame.subarray(38, 54)) : [...frame.subarray(30, 34)].join('.');
+  const [from, to] = isIpv6
+    ? [ipv6Text(frame.subarray(22, 38)), ipv6Text(frame.subarray(38, 54))]
+    : [[...frame.subarray(26, 30)].join('.'), [...frame.subarray(30, 34)].join('.')];
   const inner = frame.subarray(at + 16);
   const mac = [...inner.subarray(0, 6)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
-  return { to, vni: frame.readUIntBE(at + 12, 3), mac, etherType: inner.readUInt16BE(12), inner };
+  return {
+    from: from!,
+    to: to!,
+    vni: frame.readUIntBE(at + 12, 3),
+    mac,
+    etherType: inner.readUInt16BE(12),
+    inner,
+  };
 }
 
 const ipv6Text = (bytes: Buffer): string =>
