@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { until } from '../world/world.ts';
+import { onEngines } from './on-engines.ts';
+
+/** Who dies, hangs or is away, in whatever order; what Docker and Weft say of each other afterwards is the same. */
+onEngines('faults', (world) => {
+  const engine = (host: string) => world().engine(host);
+  const docker = (host: string, ...words: string[]) => engine(host).docker(...words);
+  const run = (host: string, name: string, ...flags: string[]) =>
+    engine(host).run(name, '--network', 'app', ...flags);
+  const reaches = (host: string, from: string, to: string) => engine(host).pings(from, to);
+  const untilReaches = (host: string, from: string, to: string) =>
+    until(`${from} reaches ${to}`, () => reaches(host, from, to));
+  const endpoints = async () => (await world().records()).endpoints;
+  const endpointOf = async (name: string) => (await endpoints()).find((endpoint) => endpoint.name === name);
+  const killAgent = (host: string) => world().agent(host).stop('SIGKILL');
+  const startAgent = async (host: string) => {
+    world().agent(host).start();
+    await world().untilConnected(host);
+  };
+
+  const startController = async () => {
+    world().controller.start();
+    for (const host of ['h1', 'h2']) await world().untilConnected(host);
+  };
+  const addressOf = (host: string, name: string) =>
+    docker(host, 'inspect', '-f', '{{.NetworkSettings.Networks.app.IPAddress}}', name);
+
+  /** Endpoints of Docker's own listing of a network, with their addresses: what is to be in Weft, and nothing else. */
+  async function inDocker(host: string): Promise<string[]> {
+    const listed = JSON.parse(await docker(host, 'network', 'inspect', '-f', '{{json .Containers}}', 'app'));
+    return Object.values(listed as Record<string, { Name: string; IPv4Address: string }>).map(
+      ({ Name, IPv4Address }) => `${Name} ${IPv4Address.split('/')[0]}`,
+    );
+  }
+  const untilAgreed = () =>
+    until('Docker and Weft agree', async () => {
+      const docker_ = (await Promise.all(['h1', 'h2'].map(inDocker))).flat().sort();
+      const weft = (await endpoints()).map(({ name, addresses }) => `${name} ${addresses[0]}`).sort();
+      expect(weft).toEqual(docker_);
+      return true;
+    });
+
+  afterEach(async () => {
+    if (!world().controller.isRunning) await startController();
+    for (const host of ['h1', 'h2']) {
+      const left = (await docker(host, 'ps', '-aq')).split('\n').filter(Boolean);
+      if (left.length > 0) await docker(host, 'rm', '-f', ...left);
+    }
+    await untilAgreed();
+    expect(await endpoints()).toEqual([]);
+    for (const host of ['h1', 'h2']) {
+      const links = () => engine(host).machine.exec('ip', '-br', 'link');
+      await until(`no link is left on ${host}`, async () => !(await links()).includes('wfe'));
+    }
+  });
+
+  test('the network is there', async () => {
+    await world().weft('h1', 'network', 'create', 'app', '--subnet', '10.1.0.0/16');
+    for (const host of ['h1', 'h2'])
+      await until('it is there', async () => (await docker(host, 'network', 'ls')).includes(' app '));
+  });
+
+  test('an agent that is killed stops nothing, and knows everything again', async () => {
+    await Promise.all([run('h1', 'c1', '--network-alias', 'one'), run('h2', 'c2', '--ip', '10.1.9.9')]);
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    const before = await endpointOf('c2');
+    await killAgent('h2');
+    expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);
+    await startAgent('h2');
+    expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);
+    expect(await endpointOf('c2')).toEqual(before);
+    await docker('h2', 'rename', 'c2', 'c3');
+    await until('it hears of Docker again', async () => (await endpointOf('c3')) !== undefined);
+    await untilAgreed();
+  });
+
+  test('what ends while no agent runs is gone when it is back', async () => {
+    await run('h2', 'c2');
+    await until('it is known', async () => (await endpointOf('c2')) !== undefined);
+    await killAgent('h2');
+    const ended = docker('h2', 'rm', '-f', 'c2').catch(() => undefined);
+    await sleep(500);
+    await startAgent('h2');
+    await ended;
+    await untilAgreed();
+  });
+
+  test('an engine that is killed takes its containers along, and brings back those that are to come back', async () => {
+    await run('h1', 'c1');
+    await run('h2', 'once');
+    await run('h2', 'always', '--restart', 'always', '--ip', '10.1.9.9');
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    await engine('h2').stopEngine('SIGKILL');
+    await engine('h2').startEngine();
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    await untilAgreed();
+    expect(await endpointOf('once')).toBeUndefined();
+  });
+
+  test('with live-restore, its containers go on without it', async () => {
+    const { flags } = engine('h2');
+    engine('h2').flags = [...flags, '--live-restore'];
+    await engine('h2').stopEngine('SIGTERM');
+    await engine('h2').startEngine();
+    await Promise.all([run('h1', 'c1'), run('h2', 'c2', '--ip', '10.1.9.9')]);
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    const before = await endpointOf('c2');
+    for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+      await engine('h2').stopEngine(signal);
+      expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);
+      // Neither of the two that make it what it is knows of the other's end.
+      await killAgent('h2');
+      await startAgent('h2');
+      await engine('h2').startEngine();
+      expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);
+      expect(await endpointOf('c2')).toEqual(before);
+    }
+    await docker('h2', 'network', 'disconnect', 'app', 'c2');
+    await untilAgreed();
+    await docker('h2', 'network', 'connect', 'app', 'c2');
+    await untilAgreed();
+    engine('h2').flags = flags;
+    await docker('h2', 'rm', '-f', 'c2');
+    await engine('h2').stopEngine('SIGTERM');
+    await engine('h2').startEngine();
+  });
+
+  test('with the controller away, containers come and go; other hosts hear of them when it is back', async () => {
+    await Promise.all([run('h1', 'c1', '--ip', '10.1.9.9'), run('h2', 'c2')]);
+    await untilReaches('h2', 'c2', '10.1.9.9');
+    await world().controller.stop('SIGKILL');
+    await run('h2', 'c3');
+    await untilReaches('h2', 'c2', await addressOf('h2', 'c3'));
+    expect(await reaches('h2', 'c2', '10.1.9.9')).toBe(true);
+    await docker('h2', 'rm', '-f', 'c2');
+    await docker('h2', 'restart', '-t', '0', 'c3');
+    await startController();
+    await untilReaches('h2', 'c3', '10.1.9.9');
+    await untilAgreed();
+  });
+
+  test('an agent that hangs does not hang its engine, and answers when it goes on', async () => {
+    await run('h2', 'c1');
+    world().agent('h2').freeze();
+    const late = run('h2', 'late');
+    await sleep(300);
+    expect(await docker('h2', 'ps', '--format', '{{.Names}}')).toBe('c1');
+    await engine('h2').run('other');
+    await docker('h2', 'exec', 'c1', '/bin/busybox', 'true');
+    world().agent('h2').thaw();
+    await late;
+    await docker('h2', 'rm', '-f', 'other');
+    await untilAgreed();
+  });
+
+  test('an engine that starts before its agent does so all the same, and finds it later', async () => {
+    await run('h2', 'always', '--restart', 'always', '--ip', '10.1.9.9');
+    await run('h1', 'c1');
+    await engine('h2').stopEngine('SIGKILL');
+    await world().agent('h2').stop('SIGTERM');
+    const started = engine('h2').startEngine();
+    await sleep(2_000);
+    await startAgent('h2');
+    await started;
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    await untilAgreed();
+  });
+
+  test('a host that boots anew has its networks and containers again', async () => {
+    await run('h1', 'c1');
+    await run('h2', 'always', '--restart', 'always', '--ip', '10.1.9.9');
+    await run('h2', 'once');
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    await world().reboot('h2');
+    await untilReaches('h1', 'c1', '10.1.9.9');
+    await untilAgreed();
+    await docker('h2', 'start', 'once');
+    await untilAgreed();
+  });
+});
