@@ -1,6 +1,5 @@
 import type { Sandbox, Trouble } from '#api/names-feed.ts';
 import type { Id } from '#model/id.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { AgentEffect } from './event.ts';
 import { type AgentState, liveAttachments } from './state.ts';
@@ -94,16 +93,21 @@ function haveAttachmentsChanged({ names, attachments }: AgentState): boolean {
   return before !== attachments.changes;
 }
 
-/** Where containers of this host are, each with its networks in the order in which it joined them. */
+/**
+ * Where containers of this host are, or are about to be, each with its networks in the order in which it joined them:
+ * a container may ask as the first thing that it does.
+ */
 export function sandboxesOf(state: AgentState): Sandbox[] {
-  const byCookie = new Map<string, { namespace: NamespaceRef; networks: Id[] }>();
-  for (const { namespace, endpoint } of liveAttachments(state)) {
-    if (!namespace) continue;
-    const sandbox = byCookie.get(namespace.cookie);
-    if (!sandbox) byCookie.set(namespace.cookie, { namespace, networks: [endpoint.network] });
+  const sandboxes = new Map<string, Sandbox & { networks: Id[] }>();
+  for (const { namespace, sandboxPath, endpoint } of liveAttachments(state)) {
+    const path = namespace?.path ?? sandboxPath;
+    if (path === undefined) continue;
+    const key = namespace?.cookie ?? path;
+    const sandbox = sandboxes.get(key);
+    if (!sandbox) sandboxes.set(key, { path, cookie: namespace?.cookie, networks: [endpoint.network] });
     else if (!sandbox.networks.includes(endpoint.network)) sandbox.networks.push(endpoint.network);
   }
-  return [...byCookie.values()];
+  return [...sandboxes.values()];
 }
 
 export const namesNotices = ({ names }: AgentState): Notice[] =>

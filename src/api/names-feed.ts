@@ -1,6 +1,5 @@
 import type { Id } from '#model/id.ts';
 import type { NamedEndpoint, NamedNetwork } from '#model/named.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Revision } from '#model/records.ts';
 
 /*
@@ -10,7 +9,9 @@ import type { Revision } from '#model/records.ts';
 
 /** A container's namespace, whose questions the resolver is to answer. */
 export interface Sandbox {
-  readonly namespace: NamespaceRef;
+  readonly path: string;
+  /** Of the namespace that is meant (SO_NETNS_COOKIE); unknown of one that its runtime is still to put there. */
+  readonly cookie?: string;
   /** Those that the container takes part in, the preferred one first. */
   readonly networks: readonly Id[];
 }

@@ -51,7 +51,7 @@ function tell(message: FromResolver): void {
 
 function hear(message: ToResolver): void {
   if (message.say === 'make-way') void end('leave');
-  else if (message.say === 'sandboxes') void sandboxes.set(message.sandboxes);
+  else if (message.say === 'sandboxes') sandboxes.set(message.sandboxes);
   else names.hear(message);
 }
 

@@ -2,102 +2,133 @@ import { statSync } from 'node:fs';
 import type { Sandbox, Trouble } from '#api/names-feed.ts';
 import type { Asker } from '#dns/resolve.ts';
 import type { Id } from '#model/id.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { close } from '#netlink/libc.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
+import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { SandboxService } from './sandbox-service.ts';
 
 /** How long a namespace whose path is gone is held, and how soon what failed is tried again. */
 const LOOK_INTERVAL_MS = 500;
+/** While a runtime makes the namespace, whose container may ask as its first act; and for how long it may take. */
+const AWAIT_INTERVAL_MS = 3;
+const AWAIT_MS = 3_000;
 
 interface Place {
-  readonly namespace: NamespaceRef;
-  networks: readonly Id[];
-  service?: SandboxService;
-  /** Why there is none. */
+  sandbox: Sandbox;
+  readonly sinceMs: number;
+  served?: Served;
+  /** Why it is not. */
   trouble?: string;
+}
+
+interface Served {
+  readonly service: SandboxService;
+  readonly namespace: Omit<OpenNamespace, 'fd'>;
 }
 
 /** The namespaces that are served: as they are wished, as long as they are there. */
 export class Sandboxes {
   private readonly asker: (networks: readonly Id[]) => Asker;
   private readonly onTroubles: (troubles: readonly Trouble[]) => void;
+  /** By path. */
   private readonly places = new Map<string, Place>();
   private readonly timer: NodeJS.Timeout;
+  private awaiting: NodeJS.Timeout | undefined;
   private working: Promise<void> = Promise.resolve();
   private told = '[]';
 
   constructor(asker: (networks: readonly Id[]) => Asker, onTroubles: (troubles: readonly Trouble[]) => void) {
     this.asker = asker;
     this.onTroubles = onTroubles;
-    this.timer = setInterval(() => void this.look(), LOOK_INTERVAL_MS);
+    this.timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
   }
 
   get size(): number {
     return this.places.size;
   }
 
-  /** All that there are to be. Resolves when they are. */
-  set(sandboxes: readonly Sandbox[]): Promise<void> {
-    const wanted = new Map(sandboxes.map((sandbox) => [sandbox.namespace.cookie, sandbox]));
-    for (const [cookie, place] of this.places) if (!wanted.has(cookie)) this.drop(cookie, place);
-    for (const [cookie, { namespace, networks }] of wanted) {
-      const place = this.places.get(cookie);
-      if (place) place.networks = networks;
-      else this.places.set(cookie, { namespace, networks });
+  /** All that there are to be. */
+  set(sandboxes: readonly Sandbox[]): void {
+    const wanted = new Map(sandboxes.map((sandbox) => [sandbox.path, sandbox]));
+    for (const [path, place] of this.places) {
+      const sandbox = wanted.get(path);
+      if (!sandbox || isAnother(place, sandbox)) this.drop(place);
     }
-    return this.look();
+    for (const sandbox of sandboxes) {
+      const place = this.places.get(sandbox.path);
+      if (place) place.sandbox = sandbox;
+      else this.places.set(sandbox.path, { sandbox, sinceMs: performance.now() });
+    }
+    this.look();
   }
 
   /** What the troubles are, to who has not heard. */
   troubles(): readonly Trouble[] {
-    return [...this.places.values()].flatMap(({ namespace: { path }, trouble }) =>
+    return [...this.places.values()].flatMap(({ sandbox: { path }, trouble }) =>
       trouble === undefined ? [] : { path, text: trouble },
     );
   }
 
   async close(rules: 'remove' | 'leave'): Promise<void> {
     clearInterval(this.timer);
+    clearTimeout(this.awaiting);
     await this.working;
     for (const place of this.places.values()) shut(place, rules);
     this.places.clear();
   }
 
-  private drop(cookie: string, place: Place): void {
+  private drop(place: Place): void {
     shut(place, 'remove');
-    this.places.delete(cookie);
+    this.places.delete(place.sandbox.path);
   }
 
   /** One after the other: what is asked meanwhile is answered between them. */
-  private look(): Promise<void> {
+  private look(): void {
     this.working = this.working.then(async () => {
-      for (const [cookie, place] of [...this.places]) {
-        // Whoever tells of it anew means another: cookies are never given twice.
-        if (place.service && !isThere(place.namespace)) this.drop(cookie, place);
-        else if (!place.service) await this.open(cookie, place);
+      for (const place of [...this.places.values()]) {
+        if (place.served && !isThere(place.sandbox.path, place.served.namespace)) this.drop(place);
+        else if (!place.served) await this.open(place);
       }
       this.tellTroubles();
+      this.lookAgainSoon();
     });
-    return this.working;
   }
 
-  private async open(cookie: string, place: Place): Promise<void> {
-    const opened = openNamespace(place.namespace.path);
-    if (typeof opened === 'string' || opened.cookie !== place.namespace.cookie) {
-      if (typeof opened !== 'string') close(opened.fd);
-      this.places.delete(cookie);
+  private async open(place: Place): Promise<void> {
+    const { path, cookie } = place.sandbox;
+    const opened = openNamespace(path);
+    if (typeof opened === 'string') {
+      // Whoever tells of it anew means another: cookies are never given twice.
+      if (cookie !== undefined) this.drop(place);
       return;
     }
+    const { fd, ...namespace } = opened;
+    if (isAnother(place, { cookie: namespace.cookie }) || this.isServed(namespace.cookie))
+      return void close(fd);
     try {
-      const service = await SandboxService.open(opened.fd, () => this.asker(place.networks));
-      place.service = service;
+      const service = await SandboxService.open(fd, () => this.asker(place.sandbox.networks));
+      place.served = { service, namespace };
       place.trouble = undefined;
-      if (this.places.get(cookie) !== place) shut(place, 'remove');
+      if (this.places.get(path) !== place) shut(place, 'remove');
     } catch (error) {
-      close(opened.fd);
+      close(fd);
       place.trouble = (error as Error).message;
     }
+  }
+
+  /** By another path. */
+  private isServed(cookie: string): boolean {
+    return [...this.places.values()].some(({ served }) => served?.namespace.cookie === cookie);
+  }
+
+  private lookAgainSoon(): void {
+    const nowMs = performance.now();
+    const isAwaited = ({ served, sinceMs }: Place) => !served && nowMs - sinceMs < AWAIT_MS;
+    if (this.awaiting || ![...this.places.values()].some(isAwaited)) return;
+    this.awaiting = setTimeout(() => {
+      this.awaiting = undefined;
+      this.look();
+    }, AWAIT_INTERVAL_MS);
   }
 
   private tellTroubles(): void {
@@ -109,17 +140,23 @@ export class Sandboxes {
   }
 }
 
-function isThere({ path, dev, inode }: NamespaceRef): boolean {
+/** Whether it is not the namespace that was meant, as far as that is known. */
+const isAnother = ({ sandbox, served }: Place, { cookie }: Pick<Sandbox, 'cookie'>): boolean => {
+  const known = served?.namespace.cookie ?? sandbox.cookie;
+  return known !== undefined && cookie !== undefined && known !== cookie;
+};
+
+function isThere(path: string, { dev, inode }: Omit<OpenNamespace, 'fd'>): boolean {
   const seen = statSync(path, { throwIfNoEntry: false });
   return seen?.ino === inode && seen.dev === dev;
 }
 
 function shut(place: Place, rules: 'remove' | 'leave'): void {
   try {
-    place.service?.close(rules);
+    place.served?.service.close(rules);
   } catch (error) {
     // A namespace that is going: its rules go with it.
     if (!(error instanceof NetlinkError)) throw error;
   }
-  place.service = undefined;
+  place.served = undefined;
 }
