@@ -7,7 +7,7 @@ import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { askAgainToDetach } from './detach.ts';
-import { grantThroughDoor } from './door-attach.ts';
+import { giveBackHeld, grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldIn, isBarred, isSetAside } from './held.ts';
@@ -39,6 +39,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
     if (isGranting(state)) break;
     const wish = wishOf(state, attaching.ask);
     const { revision } = state.view;
+    if (attaching.ask.door) effects.push(...giveBackHeld(state, wish));
     const grant = refuseHeld(state, attaching.ask) ?? grantHere(state, attaching, wish, chance);
     if (isRejection(grant)) effects.push(...answerAttach(state, request, grant));
     else if (grant && isBeingWritten(state, grant.endpoint.id)) continue;

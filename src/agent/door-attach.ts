@@ -1,8 +1,9 @@
-import { admitHeld, type LocalGrant } from '#intent/admit-locally.ts';
+import { admitHeld, canAdmitHeld, type LocalGrant } from '#intent/admit-locally.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
+import { release } from './detach.ts';
 import { attachedAs } from './door-handle.ts';
-import type { DoorHandle } from './event.ts';
+import type { AgentEffect, DoorHandle } from './event.ts';
 import { grantedFor } from './held.ts';
 import type { AgentState } from './state.ts';
 
@@ -26,6 +27,18 @@ export function grantThroughDoor(
   if (!held || isVoid) return undefined;
   const endpoint = admitHeld(wish, held);
   return isRejection(endpoint) ? endpoint : { endpoint, notices: [] };
+}
+
+/**
+ * Beside an address that the controller granted, with an endpoint, one is asked for that only the controller can grant:
+ * that endpoint goes back, so that the controller can give both to the new one. The address stays set aside.
+ */
+export function giveBackHeld(state: AgentState, wish: AttachEndpoint): AgentEffect[] {
+  const held = grantedFor(state, wish.network, wish.addresses);
+  if (!held || canAdmitHeld(wish, held, state.view)) return [];
+  for (const [key, hold] of state.holds)
+    if (hold.endpoint?.id === held.id) state.holds.set(key, { ...hold, endpoint: undefined });
+  return release(state, held);
 }
 
 const elsewhere = ({ network, containerId }: AttachEndpoint) =>

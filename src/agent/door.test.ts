@@ -24,11 +24,11 @@ beforeEach(async () => {
 
 const doorOf = (handle: string): DoorHandle => ({ runtime: 'docker', handle });
 
-async function hold(agent: TestAgent, address?: string): Promise<Ip | Rejection> {
+async function hold(agent: TestAgent, address?: string, subnet = 0): Promise<Ip | Rejection> {
   const request = agent.ask((each) => ({
     event: 'asked-hold',
     request: each,
-    ask: { network: app.id, subnet: app.subnets[0]!.cidr, address: address as Ip | undefined },
+    ask: { network: app.id, subnet: app.subnets[subnet]!.cidr, address: address as Ip | undefined },
   }));
   await cluster.settle(1_000);
   return heldBy(agent, request);
@@ -181,6 +181,20 @@ describe('an address that is set aside', () => {
     expect(await hold(h1, '10.1.0.200')).toBe('10.1.0.200');
     expect(await hold(h1, '10.1.0.200')).toMatchObject({ reason: 'conflict' });
     expect(await attach(h1, 'e2', '10.1.0.200')).toMatchObject({ addresses: ['10.1.0.200'] });
+  });
+
+  test('beside one that only the controller can grant is granted with it', async () => {
+    const both = createNetwork('both', { subnets: ['10.2.0.0/24', 'fd00:2::/64'] });
+    app = cluster.controller.grant(both) as Network;
+    await cluster.settle();
+    expect(await hold(h1, '10.2.0.200')).toBe('10.2.0.200');
+    const ipv6 = await hold(h1, undefined, 1);
+    const endpoint = await attach(h1, 'e1', '10.2.0.200', ipv6 as string);
+    expect(endpoint.addresses).toEqual(['10.2.0.200', ipv6]);
+    await cluster.settle(2_000);
+    expect(attachmentOf(h1, endpoint.id)).toMatchObject({ state: 'attached', published: true });
+    expect(records()).toMatchObject([{ id: endpoint.id, addresses: ['10.2.0.200', ipv6] }]);
+    expect(h1.state.holds.size).toBe(0);
   });
 
   test('is not taken by somebody who asks for it by name', async () => {

@@ -1,7 +1,7 @@
 import { type Cidr, cidrContains } from '#model/cidr.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
-import { familyOf } from '#model/ip.ts';
+import { familyOf, type Ip } from '#model/ip.ts';
 import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
@@ -35,6 +35,19 @@ export function admitLocally(
   const network = view.networks.get(endpoint.network)!;
   const host = view.hosts.get(endpoint.host)!;
   return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
+}
+
+/** Whether all addresses of the wish are that endpoint's, or from the host's own blocks: what it may put together. */
+export function canAdmitHeld({ addresses }: AttachEndpoint, held: Endpoint, view: SnapshotView): boolean {
+  const network = view.networks.get(held.network);
+  const host = view.hosts.get(held.host);
+  const others = addresses.filter((text) => !held.addresses.some((ip) => ip === text));
+  return others.every(
+    (ip) =>
+      network &&
+      host &&
+      network.subnets.some((subnet) => isInOwnBlock(ip as Ip, subnet, network, host, view)),
+  );
 }
 
 /** An endpoint of the host's that was granted before it was known for whom. */
@@ -77,8 +90,10 @@ function isOwn(
   host: Host,
   view: SnapshotView,
 ): boolean {
+  return endpoint.addresses.some((ip) => isInOwnBlock(ip, subnet, network, host, view));
+}
+
+function isInOwnBlock(ip: Ip, subnet: Subnet, network: Network, host: Host, view: SnapshotView): boolean {
   const blocks = ownBlocks(view.inNetwork(network.id).blocks.values(), subnet, host);
-  return endpoint.addresses.some((ip) =>
-    blocks.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip)),
-  );
+  return blocks.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip));
 }
