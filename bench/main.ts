@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   idle: async () => (await import('./idle.ts')).idle,
   misses: async () => (await import('./misses.ts')).misses,
   docker: async () => (await import('./docker.ts')).docker,
+  names: async () => (await import('./names.ts')).names,
   plan: async () => (await import('./plan.ts')).plan,
 };
 
