@@ -19,6 +19,7 @@ import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
 import { endpointToWire, recordToWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
+import { NAMESERVER } from '#model/nameserver.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
@@ -93,7 +94,11 @@ async function attach(parts: ServiceParts, request: AttachRequest): Promise<Atta
     await parts.metrics.timeAttach(() => parts.engine.attach(ask)),
     'attached',
   );
-  return create(AttachResponseSchema, { ...endpointAndNetwork(endpoint, network), notices: [...notices] });
+  return create(AttachResponseSchema, {
+    ...endpointAndNetwork(endpoint, network),
+    notices: [...notices],
+    nameserver: NAMESERVER,
+  });
 }
 
 /** What a plain namespace's container is called: its name if it has one, or where it is. */

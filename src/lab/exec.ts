@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
+import { NAMESERVER } from '#model/nameserver.ts';
 import { LabError } from './lab-error.ts';
 import type { LabHost, LabLayout } from './layout.ts';
 import { hostEnvironment } from './program.ts';
@@ -30,9 +33,20 @@ export function findPlace(lab: LabLayout, text: string): Place {
   return { host, namespace: container.namespace };
 }
 
+/** Covers the machine's own, for one command: programs in a container ask whom its resolv.conf says. */
+const COVER = '[ -e /etc/resolv.conf ] && mount --bind "$0" /etc/resolv.conf; exec "$@"';
+
+function withNames(lab: LabLayout): string[] {
+  const file = path.join(lab.directory, 'resolv.conf');
+  fs.writeFileSync(file, `nameserver ${NAMESERVER}\n`);
+  return ['unshare', '--mount', 'sh', '-c', COVER, file];
+}
+
 /** Runs a command there with this terminal, and gives its exit code. Without a command: a shell. */
 export function execute(lab: LabLayout, place: Place, command: readonly string[]): Promise<number> {
-  const [file, ...args] = command.length > 0 ? command : [process.env.SHELL || 'sh'];
+  const typed = command.length > 0 ? command : [process.env.SHELL || 'sh'];
+  const isContainer = place.namespace !== place.host.namespace;
+  const [file, ...args] = isContainer ? [...withNames(lab), ...typed] : typed;
   const child = spawnIn(place.namespace, file!, args, {
     stdio: 'inherit',
     env: hostEnvironment(lab, place.host.root),

@@ -3,12 +3,13 @@ import net from 'node:net';
 import { constants } from 'node:os';
 import { encodeFailure } from '#dns/answer.ts';
 import { HEADER_LENGTH, readQuestion } from '#dns/question.ts';
+import { NAMESERVER } from '#model/nameserver.ts';
 import { connectStream, openConnected } from '#netlink/inet-socket.ts';
 import { close, MSG, recv, send, whenReadable } from '#netlink/libc.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
+import { ASKS_FROM } from './asks-from.ts';
 import { framed, Unframer } from './frame.ts';
 import { hostServers } from './host-servers.ts';
-import { ASKS_FROM, NAMESERVER } from './nameserver.ts';
 
 /** Who asks more than this at once is told that it failed: others of the host have their own. */
 const MOST_AT_ONCE = 256;

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { NAMESERVER } from '#model/nameserver.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import type { Request } from '#netlink/message.ts';
 import { forgetFlows } from '#netlink/netfilter/conntrack.ts';
@@ -14,7 +15,7 @@ import {
   type Table,
 } from '#netlink/netfilter/tables.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { ASKS_FROM, addressBytes, NAMESERVER } from './nameserver.ts';
+import { ASKS_FROM, addressBytes } from './asks-from.ts';
 
 const TABLE: Table = { family: 'ip', name: 'weft' };
 const CHAIN = 'names';

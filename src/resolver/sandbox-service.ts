@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { answer } from '#dns/answer.ts';
 import type { Asker } from '#dns/resolve.ts';
+import { NAMESERVER } from '#model/nameserver.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Subscription, subscribe } from '#netlink/events.ts';
 import { openBound } from '#netlink/inet-socket.ts';
@@ -11,7 +12,6 @@ import { encodeSetLink } from '#netlink/route/link.ts';
 import { AskOn } from './ask-on.ts';
 import { divert, type Ports, readDiversion, undivert } from './divert.ts';
 import { framed, Unframer } from './frame.ts';
-import { NAMESERVER } from './nameserver.ts';
 
 /** What one container may hold open and ask at once. */
 const MOST_CONNECTIONS = 32;

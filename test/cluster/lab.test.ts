@@ -53,6 +53,17 @@ test('up makes hosts, networks and containers; up again leaves them alone; anoth
   expect(traces.read()).toEqual(inside);
 });
 
+test('containers find each other by name', async () => {
+  await weftOk(['lab', 'up', ...SMALL]);
+  const [there] = JSON.parse(
+    await weftOk(['lab', 'exec', ...NAMED, 'h2', '--', 'weft', 'endpoint', 'ls', '--json']),
+  );
+  const lookUp = (name: string) => weft(['lab', 'exec', ...NAMED, 'h1/c1', '--', 'getent', 'ahostsv4', name]);
+  expect((await lookUp(there.name)).stdout).toContain(there.addresses[0]);
+  expect((await lookUp(`${there.name}.blue.weft.internal`)).stdout).toContain(there.addresses[0]);
+  expect((await lookUp(`none.blue.weft.internal`)).code).not.toBe(0);
+});
+
 test('down removes a process that was left running inside, and is fine twice', async () => {
   await weftOk(['lab', 'up', ...SMALL]);
   await weftOk(['lab', 'exec', ...NAMED, 'h1/c1', '--', 'sh', '-c', 'sleep 1000 >/dev/null 2>&1 &']);
@@ -179,7 +190,7 @@ describe('a lab that is up', () => {
       .toBe(0);
     const status = JSON.parse(await weftOk(['lab', 'status', ...NAMED, '--json']));
     expect(status).toMatchObject({ phase: 'up', missingNamespaces: [], weft: { well: true } });
-    expect(status.homes.map(({ pids }: { pids: number[] }) => pids.length)).toEqual([1, 1, 1]);
+    expect(status.homes.map(({ pids }: { pids: number[] }) => pids.length)).toEqual([1, 2, 2]);
     expect(await weftOk(['lab', 'status', ...NAMED])).toContain(
       `/run/weft-lab/${NAME}/h1/run/weft/agent.sock`,
     );

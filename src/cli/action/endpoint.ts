@@ -59,6 +59,7 @@ export async function attachEndpoint(
           ['interface', endpoint.interface],
           ['addresses', endpoint.addresses.map((address) => withPrefix(address, joined))],
           ['mac', endpoint.mac],
+          ...(response.nameserver ? [['nameserver', response.nameserver] as const] : []),
           ['id', endpoint.id],
         ],
         styleFor(world.stdout, world.env),

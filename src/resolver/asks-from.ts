@@ -1,8 +1,5 @@
-/** Whom containers ask: Docker's own resolver has this address in every container, and so it is where Weft's is. */
-export const NAMESERVER = '127.0.0.11';
-
 /**
- * From where we ask there on: our rule lets it pass, so it comes to who was asked before Weft. By no mark: flows are
+ * From where we ask at the nameserver's address: our rule lets it pass, so it comes to who was asked before Weft. By no mark: flows are
  * told apart by their addresses and ports alone, a container's next question may have the port that one of ours had a
  * moment ago, and would follow it to whom does not know our names.
  */
