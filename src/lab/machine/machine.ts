@@ -87,7 +87,10 @@ export class Machine {
     command: () => readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): MortalDaemon {
-    return new MachineDaemon(() => this.command(...command()), path.join(this.directory, `${name}.log`), env);
+    const log = path.join(this.directory, `${name}.log`);
+    const daemon = new MachineDaemon(() => this.command(...command()), log, env);
+    this.daemons.push(daemon);
+    return daemon;
   }
 
   private get initPid(): number {
