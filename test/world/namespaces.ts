@@ -42,9 +42,11 @@ export function wireTogether(wire: string, hosts: readonly string[]): void {
   });
 }
 
-/** One of them, the i-th from 0. */
+/** One of them, the i-th from 0. A machine has the same MAC after a boot: its neighbours would look for it else. */
 export function plugIn(wire: string, host: string, i: number): void {
-  ip('-n', host, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `p${i}`, 'netns', wire);
+  const peer = ['peer', 'name', `p${i}`, 'netns', wire];
+  const mac = `02:99:00:00:00:${(i + 1).toString(16).padStart(2, '0')}`;
+  ip('-n', host, 'link', 'add', 'eth0', 'address', mac, 'type', 'veth', ...peer);
   ip('-n', wire, 'link', 'set', `p${i}`, 'master', 'wire', 'up');
   ip('-n', host, 'link', 'set', 'lo', 'up');
   ip('-n', host, 'link', 'set', 'eth0', 'up');
