@@ -79,6 +79,7 @@ function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): Ra
   );
   return ops.filter(({ op: { verb, object } }) => {
     if (verb !== 'delete' || added.has(keyOf(object))) return true;
+    if (object.kind === 'element') return detached.has(`${object.ns} ${object.key[0]}`);
     if (object.kind === 'link') return detached.has(`${object.ns} ${object.name}`);
     return 'dev' in object && detached.has(`${object.ns} ${object.dev}`);
   });

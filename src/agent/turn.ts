@@ -1,6 +1,7 @@
 import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import type { KernelKind } from '#model/kernel-state.ts';
 import type { AgentEffect } from './event.ts';
 import { noteOutages } from './outages.ts';
 import {
@@ -105,9 +106,11 @@ const haveRowsChanged = ({ scope, rowSums }: Turn, seen: Observed): boolean =>
   scope?.rows === 'sums' &&
   (rowSums?.size !== seen.rowSums.size || [...seen.rowSums].some(([ns, sum]) => rowSums.get(ns) !== sum));
 
+const SMALL_KINDS: ReadonlySet<KernelKind> = new Set(['address', 'route', 'set', 'element', 'chain']);
+
 /** Whether it costs no rows; those that go with a link that is set down are told one by one. */
 const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>
-  kind === 'address' || kind === 'route' || (kind === 'link' && verb === 'change');
+  SMALL_KINDS.has(kind) || (kind === 'link' && verb === 'change');
 
 /** Those that this host takes part in. */
 const networksOf = (state: AgentState): Set<Id> =>

@@ -10,10 +10,12 @@ import type { Parsed } from '#model/parsed.ts';
 import {
   type Change,
   DEFAULT_GATEWAY_USE,
+  DEFAULT_PORT_SECURITY,
   ENDPOINT_RUNTIMES,
   type Endpoint,
   GATEWAY_USES,
   MAX_STATIONS,
+  PORT_SECURITIES,
   RECORD_KINDS,
   type Station,
   type StoredRecord,
@@ -106,6 +108,10 @@ const networkSchema = z.object({
   adopts: z.boolean().default(false),
   internal: z.boolean().default(false),
   gateway: z.preprocess((value) => value || undefined, z.enum(GATEWAY_USES).default(DEFAULT_GATEWAY_USE)),
+  portSecurity: z.preprocess(
+    (value) => value || undefined,
+    z.enum(PORT_SECURITIES).default(DEFAULT_PORT_SECURITY),
+  ),
   labels: z.record(z.string().max(256), z.string().max(1024)).default({}),
 });
 

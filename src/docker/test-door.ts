@@ -30,6 +30,7 @@ export const testNetwork = (
   adopts: false,
   internal: false,
   gateway: 'runtime',
+  portSecurity: 'on',
   labels: {},
   ...more,
 });

@@ -144,7 +144,13 @@ describe('a change of a running network', () => {
 describe('a change is refused', () => {
   it.each([
     [{ network: 'blue', mode: 'flood' }, ['absent', 'network "blue": there is no such network; known: red']],
-    [{}, ['invalid', 'change "nothing": says not what to change; give a mode, port, mtu, ttl or group']],
+    [
+      {},
+      [
+        'invalid',
+        'change "nothing": says not what to change; give a mode, port, mtu, ttl, group or port security',
+      ],
+    ],
     [{ mode: 'magic' }, ['invalid', expect.stringContaining('mode "magic": is not known; choose one of')]],
     [
       { port: 0, mtu: 10, ttl: 256 },

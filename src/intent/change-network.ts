@@ -18,6 +18,7 @@ import { noticesOfHindrance } from './network-underlay.ts';
 import { PEER_MODES } from './peer-endpoints.ts';
 import { readChoice, readWholeNumber } from './read-field.ts';
 import { readPort } from './read-port.ts';
+import { readPortSecurity } from './read-port-security.ts';
 import { checkTwoHosts } from './two-hosts.ts';
 
 /**
@@ -33,15 +34,22 @@ export function changeNetwork(wish: ChangeNetwork, snapshot: SnapshotView): Admi
     checkPeers(faults, network, tunnel.mode, snapshot);
     checkTwoHosts(faults, 'mode', tunnel.mode, network, tunnel.mode, snapshot);
   }
-  const found = complete(faults, { network, tunnel });
+  const portSecurity = readPortSecurity(faults, wish.portSecurity ?? network?.portSecurity);
+  const found = complete(faults, { network, tunnel, portSecurity });
   if (isRejection(found)) return found;
   const { tunnel: to, network: from } = found;
   const fields = Object.keys(to) as (keyof Tunnel)[];
-  if (fields.every((field) => to[field] === from[field])) return admitted([], from);
+  const isSameTunnel = fields.every((field) => to[field] === from[field]);
+  if (isSameTunnel && found.portSecurity === from.portSecurity) return admitted([], from);
+  // Each host's own affair: nobody has to keep step.
+  const beside: Network = { ...from, portSecurity: found.portSecurity };
   const changed: Network =
-    snapshot.inNetwork(from.id).endpointCount.size === 0
-      ? { ...from, ...to }
-      : { ...from, change: { phase: 'prepare', since: snapshot.revision + 1, ...wayTo(to, from, snapshot) } };
+    isSameTunnel || snapshot.inNetwork(from.id).endpointCount.size === 0
+      ? { ...beside, ...to }
+      : {
+          ...beside,
+          change: { phase: 'prepare', since: snapshot.revision + 1, ...wayTo(to, from, snapshot) },
+        };
   return admitted([put(changed)], changed, [
     ...noticesOfHindrance({ ...from, ...to }, [...snapshot.hosts.values()]),
     ...noticesOfPeers(from, to, snapshot),
@@ -98,9 +106,14 @@ function readTunnel(
   snapshot: SnapshotView,
 ): Tunnel | undefined {
   const { port, mtu, ttl } = wish;
-  if ([wish.mode, wish.group, port, mtu, ttl].every((field) => field === undefined))
+  if ([wish.mode, wish.group, port, mtu, ttl, wish.portSecurity].every((field) => field === undefined))
     faults.invalid.push(
-      fault('change', 'nothing', 'says not what to change', 'give a mode, port, mtu, ttl or group'),
+      fault(
+        'change',
+        'nothing',
+        'says not what to change',
+        'give a mode, port, mtu, ttl, group or port security',
+      ),
     );
   if (network.adopts) refuseAdopting(faults, wish);
   const was = tunnelOf(network);

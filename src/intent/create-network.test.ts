@@ -12,6 +12,7 @@ describe('what is chosen when nothing is asked', () => {
       adopts: false,
       internal: false,
       gateway: 'runtime',
+      portSecurity: 'on',
       labels: {},
       id: expect.stringMatching(/^[0-9A-Z]{26}$/),
       name: 'red',

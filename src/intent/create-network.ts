@@ -29,6 +29,7 @@ import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
 import type { Pools } from './pools.ts';
 import { readChoice, readName, readWholeNumber } from './read-field.ts';
 import { DEFAULT_PORT, readPort } from './read-port.ts';
+import { readPortSecurity } from './read-port-security.ts';
 import { readSubnets } from './read-subnets.ts';
 import { firstUsable } from './usable-addresses.ts';
 
@@ -69,6 +70,7 @@ export function createNetwork(
     adopts: wish.adopts ?? false,
     internal: wish.internal ?? false,
     gateway: readChoice(faults, 'gateway', wish.gateway ?? DEFAULT_GATEWAY_USE, GATEWAY_USES),
+    portSecurity: readPortSecurity(faults, wish.portSecurity),
     labels: readLabels(faults, wish.labels ?? {}),
   });
   if (isRejection(fields)) return fields;

@@ -6,10 +6,10 @@ import { readChains, readSets } from './filter-read.ts';
 import { type FilterOp, filterRequests } from './filter-write.ts';
 import type { Visit } from './visit.ts';
 
-/** What fits into one send with room to spare: an element has some 100 bytes, a rule 400 at most. */
-const LARGEST_TRANSACTION = 200;
-const weightOf = ({ object }: FilterOp): number =>
-  object.kind === 'chain' ? 4 * (1 + object.rules.length) : 1;
+/** An element has some 100 bytes, a rule 400 at most; a socket takes 200 KB in one send. */
+const LARGEST_TRANSACTION = 1000;
+const weightOf = ({ verb, object }: FilterOp): number =>
+  verb === 'delete' || object.kind !== 'chain' ? 1 : 4 * (1 + object.rules.length);
 
 /** Writes what follows each other among a list's ops on one namespace's tables: as one transaction, if it is not too much. */
 export class FilterBatch {

@@ -12,7 +12,7 @@ const TYPES: Record<ValueType, { readonly bytes: number; readonly nft: number }>
   u8: { bytes: 1, nft: 12 },
   u16: { bytes: 2, nft: 13 },
   u24: { bytes: 3, nft: 4 },
-  u32: { bytes: 4, nft: 19 },
+  mark: { bytes: 4, nft: 19 },
 };
 const BY_NFT = new Map(Object.entries(TYPES).map(([type, { nft }]) => [nft, type as ValueType]));
 
@@ -20,12 +20,13 @@ export const bytesIn = (type: ValueType): number => TYPES[type].bytes;
 /** In registers and sets each value begins at a multiple of four. */
 const paddedBytes = (type: ValueType): number => (bytesIn(type) + 3) & ~3;
 
-/** In network byte order. A name that ends in `*` is as long as what stands before it. */
+/** In network byte order, but for a mark, which is the host's own. A name that ends in `*` is as long as what stands before it. */
 export function encodeValue(type: ValueType, value: Value): Buffer {
   const bytes = Buffer.alloc(bytesIn(type));
   if (type === 'ifname') return encodeName(String(value), bytes);
   if (type === 'mac') writeMac(String(value), bytes, 0);
   else if (type === 'ipv4' || type === 'ipv6') writeIp(String(value), bytes, 0);
+  else if (type === 'mark') bytes.writeUInt32LE(Number(value));
   else bytes.writeUIntBE(Number(value), 0, bytes.length);
   return bytes;
 }
@@ -39,7 +40,7 @@ function decodeValue(type: ValueType, bytes: Buffer): Value {
   if (type === 'ifname') return bytes.toString('latin1').replace(/\0.*$/s, '');
   if (type === 'mac') return readMac(bytes, 0);
   if (type === 'ipv4' || type === 'ipv6') return readIp(bytes, 0, bytes.length);
-  return bytes.readUIntBE(0, bytes.length);
+  return type === 'mark' ? bytes.readUInt32LE(0) : bytes.readUIntBE(0, bytes.length);
 }
 
 /** A value alone is as long as it is; of several, each begins at a multiple of four. */

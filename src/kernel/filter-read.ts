@@ -1,8 +1,14 @@
 import { constants } from 'node:os';
-import type { Chain, FilterFamily, SetShape } from '#model/filter.ts';
-import { addKernelObject, type MutableKernelTables } from '#model/kernel-state.ts';
+import type { Chain, Element, FilterFamily, FilterObject, SetShape } from '#model/filter.ts';
+import {
+  addKernelObject,
+  HOST_NAMESPACE,
+  type MutableKernelTables,
+  type NamespaceName,
+} from '#model/kernel-state.ts';
 import { FILTER_TABLE } from '#model/own.ts';
 import { decodeElements, encodeDumpElements } from '#netlink/netfilter/elements.ts';
+import { decodeGeneration, encodeGetGeneration } from '#netlink/netfilter/generation.ts';
 import { decodeSet, encodeDumpSets, type SeenSet } from '#netlink/netfilter/sets.ts';
 import {
   decodeChain,
@@ -27,16 +33,67 @@ export const readChains = (visit: Visit): Seen<SeenChain>[] => ours(visit, encod
 
 export const readSets = (visit: Visit): Seen<SeenSet>[] => ours(visit, encodeDumpSets(), decodeSet);
 
-/** Reads the tables `weft` of a namespace. */
-export function readFilters(state: MutableKernelTables, visit: Visit): void {
+/**
+ * The tables `weft` of the namespaces that are looked at, as long as nobody changes any table there: the kernel numbers
+ * the changes, so that most looks read one number and what was counted.
+ */
+export class FilterMemory {
+  readonly #known = new Map<NamespaceName, Known>();
+
+  /** Reads the tables of a namespace, which is known by its cookie. */
+  read(state: MutableKernelTables, visit: Visit): void {
+    const { ns, cookie } = visit;
+    const generation = generationOf(visit);
+    let known = this.#known.get(ns);
+    if (known?.cookie !== cookie || known.generation !== generation) {
+      known = { cookie, generation, objects: generation === undefined ? [] : [...filtersOf(visit)] };
+      this.#known.set(ns, known);
+    }
+    for (const object of known.objects) {
+      addKernelObject(state, object);
+      if (object.kind === 'set' && object.shape.countsUpTo !== undefined)
+        for (const element of elementsOf(visit, object.shape)) addKernelObject(state, element);
+    }
+  }
+
+  /** Beside the host's own, as those that are gone are no use. */
+  keepOnly(overlays: ReadonlyMap<NamespaceName, unknown>): void {
+    for (const ns of this.#known.keys())
+      if (ns !== HOST_NAMESPACE && !overlays.has(ns)) this.#known.delete(ns);
+  }
+}
+
+interface Known {
+  readonly cookie: string;
+  /** Undefined in a kernel without tables. */
+  readonly generation: number | undefined;
+  readonly objects: readonly FilterObject[];
+}
+
+function generationOf(visit: Visit): number | undefined {
+  try {
+    return decodeGeneration(visit.filter.request(encodeGetGeneration())!);
+  } catch (error) {
+    if (error instanceof NetlinkError && WITHOUT_TABLES.has(error.errno)) return undefined;
+    throw error;
+  }
+}
+
+/** All but the elements of sets that count. */
+function* filtersOf(visit: Visit): Generator<FilterObject> {
+  const { ns } = visit;
   const chains = readChains(visit);
   const rules = chains.length === 0 ? [] : ours(visit, encodeDumpRules({ name: FILTER_TABLE }), decodeRule);
-  for (const seen of chains) addKernelObject(state, chainFrom(visit.ns, seen, rules));
-  for (const seen of readSets(visit)) readSet(state, visit, seen);
+  for (const seen of chains) yield chainFrom(ns, seen, rules);
+  for (const seen of readSets(visit)) {
+    const shape = shapeOf(seen);
+    yield { kind: 'set', ns, shape };
+    if (shape.key.length > 0 && shape.countsUpTo === undefined) yield* elementsOf(visit, shape);
+  }
 }
 
 function chainFrom(
-  ns: string,
+  ns: NamespaceName,
   { family, chain, base: hook }: Seen<SeenChain>,
   rules: readonly SeenRule[],
 ): Chain {
@@ -45,33 +102,33 @@ function chainFrom(
   return { kind: 'chain', ns, family, name: chain, ...(hook && { hook }), rules: texts };
 }
 
-/** A set of types that none of ours has is a stranger's in our table: without elements, as it is deleted whole. */
-function readSet(state: MutableKernelTables, visit: Visit, seen: Seen<SeenSet>): void {
-  const { ns } = visit;
-  const { family, name, keyType, dataType, countedUpTo: countsUpTo } = seen;
+/** One of types that none of ours has is a stranger's in our table: without a key, and so without elements. */
+function shapeOf({ family, name, keyType, dataType, countedUpTo: countsUpTo }: Seen<SeenSet>): SetShape {
   const [key, value] = [typesOf(keyType), dataType === undefined ? undefined : typesOf(dataType)];
-  const shape: SetShape = {
+  return {
     family,
     name,
     key: key ?? [],
     ...(value && { value }),
     ...(countsUpTo !== undefined && { countsUpTo }),
   };
-  addKernelObject(state, { kind: 'set', ns, shape });
-  if (!key) return;
-  for (const elements of visit.filter.dump(
-    encodeDumpElements({ family, name: FILTER_TABLE }, name),
-    decodeElements,
-  ))
-    for (const element of elements)
-      addKernelObject(state, {
-        kind: 'element',
-        ns,
-        set: shape,
-        key: decodeKey(key, Buffer.from(element.key)),
-        ...(value && element.value && { value: decodeKey(value, Buffer.from(element.value)) }),
-        ...(element.packets !== undefined && { packets: element.packets }),
-      });
+}
+
+function elementsOf(visit: Visit, set: SetShape): Element[] {
+  const { ns, filter } = visit;
+  const { family, key: types, value: valueTypes, name } = set;
+  const request = encodeDumpElements({ family, name: FILTER_TABLE }, name);
+  return filter
+    .dump(request, decodeElements)
+    .flat()
+    .map(({ key, value, packets }) => ({
+      kind: 'element',
+      ns,
+      set,
+      key: decodeKey(types, Buffer.from(key)),
+      ...(valueTypes && value && { value: decodeKey(valueTypes, Buffer.from(value)) }),
+      ...(packets !== undefined && { packets }),
+    }));
 }
 
 function ours<T extends { readonly table: string; readonly family: FilterFamily | undefined }>(

@@ -12,6 +12,7 @@ import {
   type Rule,
   rule,
   type SetShape,
+  setMark,
 } from '#model/filter.ts';
 import {
   arpSource,
@@ -21,6 +22,7 @@ import {
   iifname,
   ipSource,
   l4proto,
+  mark,
   vxlanVni,
 } from '#model/filter-fields.ts';
 import type { KernelObject } from '#model/kernel-state.ts';
@@ -145,7 +147,7 @@ interface Filters {
 
 export function examples(ns: string): Filters {
   const known: SetShape = { family: 'bridge', name: 'known', key: ['ifname', 'mac', 'ipv4'] };
-  const counted: SetShape = { family: 'bridge', name: 'counted', key: ['ifname'], countsUpTo: 100 };
+  const counted: SetShape = { family: 'bridge', name: 'counted', key: ['ifname', 'mark'], countsUpTo: 100 };
   const tunnels: SetShape = { family: 'inet', name: 'tunnels', key: ['u16', 'u24', 'ipv6'] };
   const chain = (name: string, rules: readonly Rule[]): Chain => ({
     kind: 'chain',
@@ -159,7 +161,7 @@ export function examples(ns: string): Filters {
   const first = element(known, 'p1', '02:00:00:00:00:01', '10.1.0.1');
   const second = element(known, 'p2', '02:00:00:00:00:02', '10.1.0.2');
   const tunnel = element(tunnels, 4789, 0x10_0001, '2001:db8::1');
-  const target = chain('target', [rule(countIn(counted, iifname), drop)]);
+  const target = chain('target', [rule(setMark(7), countIn(counted, iifname, mark), drop)]);
   const base: Chain = {
     ...chain('base', [
       rule(is(iifname, 'vx*'), { does: 'return' }),

@@ -15,17 +15,13 @@ export class HostWatch {
   readonly #bridges: ReadonlySet<string>;
   /** Of adopted bridges and of our devices. */
   readonly #indexes = new Map<number, 'bridge' | 'own'>();
-  readonly #subscriptions: readonly Subscription[];
+  readonly #subscription: Subscription;
 
   constructor(bridges: ReadonlySet<string>, tell: (event: KernelEvent) => void) {
     this.#bridges = bridges;
     this.#tell = tell;
     const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const;
-    this.#subscriptions = [
-      subscribe({ groups }, (event) => this.#hear(event)),
-      // Somebody flushes all rules, or ours. Of others' changes, too: it costs a look.
-      subscribe({ protocol: 'netfilter', groups: ['NFTABLES'] }, () => this.#stir()),
-    ];
+    this.#subscription = subscribe({ groups }, (event) => this.#hear(event));
     const conversation = openConversation();
     for (const link of conversation.dump(encodeDumpLinks(), decodeLink)) this.#know(link);
     conversation.close();
@@ -36,7 +32,7 @@ export class HostWatch {
   }
 
   close(): void {
-    for (const subscription of this.#subscriptions) subscription.close();
+    this.#subscription.close();
   }
 
   #hear(event: RouteEvent): void {

@@ -1,9 +1,11 @@
 import { type FSWatcher, mkdirSync, watch } from 'node:fs';
-import type { NamespaceName } from '#model/kernel-state.ts';
-import type { RouteEvent } from '#netlink/events.ts';
+import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
+import { FILTER_TABLE } from '#model/own.ts';
+import { type RouteEvent, type Subscription, subscribe } from '#netlink/events.ts';
 import { close } from '#netlink/libc.ts';
 import { type Message, RTM } from '#netlink/message.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
+import { decodeTableName } from '#netlink/netfilter/tables.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { EventReader } from './event-reader.ts';
 import { HostWatch } from './host-watch.ts';
@@ -29,6 +31,9 @@ export class NamespaceWatch {
   #overlays: Post | undefined;
   /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
   #containers: Post | undefined;
+  /** Of overlays, and of the host's own namespace. */
+  #rules: Post | undefined;
+  #hostRules: Subscription | undefined;
   #directory: FSWatcher | undefined;
   #host: HostWatch | undefined;
   #bridges: ReadonlySet<string> = new Set();
@@ -42,6 +47,7 @@ export class NamespaceWatch {
       if (post === this.#overlays) {
         this.#reader.learnDevices(ns, fd);
         this.misses.know(ns, cookie, this.#reader.linksOf(ns));
+        this.#rules?.hear(ns, cookie, fd);
       }
     }
     this.#visited.set(ns, cookie);
@@ -82,8 +88,11 @@ export class NamespaceWatch {
     this.#directory?.close();
     this.#overlays?.close();
     this.#containers?.close();
+    this.#rules?.close();
+    this.#hostRules?.close();
     this.#host?.close();
     this.#host = this.#directory = this.#overlays = this.#containers = undefined;
+    this.#rules = this.#hostRules = undefined;
   }
 
   #open(): void {
@@ -94,6 +103,11 @@ export class NamespaceWatch {
     this.#overlays.drop(MISSES);
     this.#containers = new Post(['LINK', 'IPV4_IFADDR', 'IPV6_IFADDR', 'IPV4_ROUTE', 'IPV6_ROUTE'], onEvent);
     this.#containers.drop(NEW_ROUTES);
+    const onRules = (event: RouteEvent, names: Iterable<NamespaceName>) => this.#onRules(event, names);
+    this.#rules = new Post(['NFTABLES'], onRules, 'netfilter');
+    this.#hostRules = subscribe({ protocol: 'netfilter', groups: ['NFTABLES'] }, (event) =>
+      onRules(event, [HOST_NAMESPACE]),
+    );
     for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
     this.watchBridges(this.#bridges);
   }
@@ -114,6 +128,13 @@ export class NamespaceWatch {
         if (isAboutLink(event.message) && !isContainer(ns))
           this.misses.know(ns, this.#visited.get(ns) ?? '', this.#reader.linksOf(ns));
       }
+  }
+
+  /** Somebody flushes all rules, or ours; what others do in tables of theirs is theirs. */
+  #onRules(event: RouteEvent, names: Iterable<NamespaceName>): void {
+    if (event.kind === 'overrun') this.#tell({ dirty: 'all' });
+    else if (decodeTableName(event.message) === FILTER_TABLE)
+      for (const ns of names) this.#tell({ dirty: 'namespace', ns });
   }
 
   #onName(name: string | null): void {

@@ -8,7 +8,7 @@ import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, encodeGetLink, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { decodeNeighbour, encodeDumpNeighbours, NTF, NUD } from '#netlink/route/neighbour.ts';
-import { readFilters } from './filter-read.ts';
+import type { FilterMemory } from './filter-read.ts';
 import type { Scope } from './kernel.ts';
 import { type LinkRows, linkFrom } from './link.ts';
 import { readTables } from './read-tables.ts';
@@ -22,14 +22,13 @@ export interface HostLook {
 
 /**
  * Reads what is ours in the host's own namespace (VXLAN devices of adopted bridges, wherever they are now, with their
- * rows) and the adopted bridges themselves. Rules only where there is anything, or `filters` says that there may be:
- * to look for them makes the kernel load nf_tables.
+ * rows) and the adopted bridges themselves.
  */
 export function readHost(
   state: MutableKernelTables & HostLook,
   visit: Visit,
   { bridges: names = [], rows: reach }: Scope,
-  filters: boolean,
+  filters: FilterMemory,
 ): void {
   const { ns, conversation } = visit;
   const vxlans = conversation.dump(encodeDumpLinks({ kind: 'vxlan' }), decodeLink);
@@ -38,7 +37,7 @@ export function readHost(
   const byIndex: LinkRows = new Map([...own, ...bridges].map((row) => [row.index, row]));
   for (const row of byIndex.values()) addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth' }));
   for (const bridge of bridges) state.bridges.set(bridge.name!, factsOf(visit, bridge, own));
-  if (filters || own.length + bridges.length > 0) readFilters(state, visit);
+  filters.read(state, visit);
   if (reach === 'none' || own.length === 0) return;
   const device = new Map(own.map(({ index, name = '' }) => [index, name]));
   const tables = reach === 'sums' ? undefined : state;

@@ -18,7 +18,7 @@ import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
-import { readFilters } from './filter-read.ts';
+import type { FilterMemory } from './filter-read.ts';
 import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
 import { readHost } from './observe-host.ts';
@@ -29,8 +29,8 @@ import { isAbsent, type Visit, type Visits } from './visit.ts';
 
 type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
 
-/** Reads all objects in scope; see `Kernel.observe`. For `filters` see `readHost`. */
-export async function observe(scope: Scope, visits: Visits, filters = true): Promise<Observed> {
+/** Reads all objects in scope; see `Kernel.observe`. */
+export async function observe(scope: Scope, visits: Visits, filters: FilterMemory): Promise<Observed> {
   const state = {
     ...emptyKernelState(),
     rowSums: new Map<NamespaceName, string>(),
@@ -40,7 +40,9 @@ export async function observe(scope: Scope, visits: Visits, filters = true): Pro
   const ports = new Ports();
   const host = visits.to(HOST_NAMESPACE);
   for (const ns of overlayNamespaces(scope)) {
-    const isThere = lookInto(visits, ns, (visit) => readOverlay(state, visit, ports, scope.rows, host));
+    const isThere = lookInto(visits, ns, (visit) =>
+      readOverlay(state, visit, ports, filters, scope.rows, host),
+    );
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
@@ -67,6 +69,7 @@ function readOverlay(
   state: MutableObserved,
   visit: Visit,
   ports: Ports,
+  filters: FilterMemory,
   reach: Scope['rows'],
   host: Visit,
 ): void {
@@ -83,7 +86,7 @@ function readOverlay(
     if (row.kind === 'veth') ports.add({ visit, row });
   }
   readAddresses(state, visit, names);
-  readFilters(state, visit);
+  filters.read(state, visit);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);

@@ -2,6 +2,7 @@ import type { NamespaceName } from '#model/kernel-state.ts';
 import { type EventGroup, openWatchtower, type RouteEvent, type Watchtower } from '#netlink/events.ts';
 import { type Message, RTM } from '#netlink/message.ts';
 import { decodeNamespaceId } from '#netlink/route/namespace-id.ts';
+import type { Protocol } from '#netlink/socket.ts';
 
 /** One socket that hears many namespaces, and knows them by name. A namespace can have several. */
 export class Post {
@@ -12,10 +13,13 @@ export class Post {
   constructor(
     groups: readonly EventGroup[],
     onEvent: (event: RouteEvent, names: Iterable<NamespaceName>) => void,
+    protocol: Protocol = 'route',
   ) {
-    this.#tower = openWatchtower({ groups: [...groups, 'NSID'] }, (event) => {
+    // Only rtnetlink tells of the end of a namespace.
+    const all: EventGroup[] = protocol === 'route' ? [...groups, 'NSID'] : [...groups];
+    this.#tower = openWatchtower({ groups: all, protocol }, (event) => {
       if (event.kind === 'overrun') onEvent(event, []);
-      else if (event.message.type === RTM.DELNSID) this.#forget(event.message);
+      else if (protocol === 'route' && event.message.type === RTM.DELNSID) this.#forget(event.message);
       else onEvent(event, this.#names.get(event.nsid ?? -1) ?? []);
     });
   }

@@ -2,6 +2,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
+import { FilterMemory } from './filter-read.ts';
 import { findEnd } from './find-end.ts';
 import { idleRows } from './idle-rows.ts';
 import type {
@@ -35,8 +36,7 @@ const MANY_ROWS = 256;
 export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
-  /** The last look found some, or there was none yet. */
-  #mayHaveFilters = true;
+  readonly #filters = new FilterMemory();
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
@@ -45,8 +45,8 @@ export class RealKernel implements Kernel {
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
   async observe(scope: Scope): Promise<Observed> {
     this.#watch.watchBridges(new Set(scope.bridges));
-    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#mayHaveFilters));
-    this.#mayHaveFilters = observed.chain.size + observed.set.size > 0;
+    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#filters));
+    if (!scope.overlays) this.#filters.keepOnly(observed.namespace);
     return observed;
   }
 

@@ -6,6 +6,7 @@ import {
   ending,
   type Load,
   lookedUp,
+  marked,
 } from '#netlink/netfilter/expression.ts';
 import { LONGEST_COMMENT } from '#netlink/netfilter/tables.ts';
 import { bytesIn, encodeValue } from './filter-bytes.ts';
@@ -26,13 +27,15 @@ export const expressionsOf = ({ statements = [] }: Rule): Expression[] => statem
 function expressionsFor(statement: Statement): Expression[] {
   switch (statement.does) {
     case 'compare': {
-      const { field, value, not } = statement;
-      return compared(loadOf(field), encodeValue(field.type, value), not ? '!=' : '==');
+      const { field, value, how } = statement;
+      return compared(loadOf(field), encodeValue(field.type, value), how);
     }
     case 'look up':
       return lookedUp(statement.fields.map(loadOf), statement.set.name, !statement.not);
     case 'count':
       return countedBy(statement.fields.map(loadOf), statement.set.name);
+    case 'mark':
+      return marked(encodeValue('mark', statement.mark));
     case 'goto':
     case 'jump':
       return [ending(statement.does, statement.chain)];

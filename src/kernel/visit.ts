@@ -22,13 +22,16 @@ export class Visit {
   readonly netnsFd: number | undefined;
   readonly conversation: Conversation;
   readonly #socket: number;
+  /** Which namespace that is; '' is the host's own. */
+  readonly cookie: string;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
   #hostFd: number | undefined;
   readonly #ids = new Map<Visit, number>();
 
-  constructor(ns: NamespaceName, netnsFd?: number) {
+  constructor(ns: NamespaceName, { fd: netnsFd, cookie = '' }: Partial<OpenNamespace> = {}) {
     this.ns = ns;
+    this.cookie = cookie;
     this.netnsFd = netnsFd;
     const socket = openSocket(netnsFd);
     this.#socket = socket.fd;
@@ -116,10 +119,10 @@ export class Visits {
     return visit;
   }
 
-  #enter(ns: NamespaceName): number {
+  #enter(ns: NamespaceName): OpenNamespace {
     const opened = ns.startsWith('/') ? this.#openContainer(ns) : open(ns, namedNamespacePath(ns));
     this.#onEnter(ns, opened);
-    return opened.fd;
+    return opened;
   }
 
   #openContainer(ns: NamespaceName): OpenNamespace {

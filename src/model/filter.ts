@@ -35,7 +35,7 @@ export interface Rule {
 }
 
 export type Statement =
-  | { readonly does: 'compare'; readonly field: Field; readonly value: Value; readonly not?: boolean }
+  | { readonly does: 'compare'; readonly field: Field; readonly value: Value; readonly how?: '!=' | '>=' }
   | {
       readonly does: 'look up';
       readonly fields: readonly Field[];
@@ -44,6 +44,8 @@ export type Statement =
     }
   /** Makes the packet count in a set that counts. */
   | { readonly does: 'count'; readonly fields: readonly Field[]; readonly set: SetShape }
+  /** Whoever looks at the packet afterwards finds the number. */
+  | { readonly does: 'mark'; readonly mark: number }
   | { readonly does: 'accept' | 'drop' | 'return' }
   | { readonly does: 'goto' | 'jump'; readonly chain: string };
 
@@ -53,18 +55,20 @@ export interface Field {
   readonly text: string;
   readonly type: ValueType;
   readonly from:
-    | { readonly meta: 'iifname' | 'oifname' | 'nfproto' | 'l4proto' }
+    | { readonly meta: 'iifname' | 'oifname' | 'nfproto' | 'l4proto' | 'mark' }
     /** So many bytes behind the start of that header. */
     | { readonly base: 'link' | 'network' | 'transport'; readonly at: number };
 }
 
-export type ValueType = 'ifname' | 'mac' | 'ipv4' | 'ipv6' | 'u8' | 'u16' | 'u24' | 'u32';
+export type ValueType = 'ifname' | 'mac' | 'ipv4' | 'ipv6' | 'u8' | 'u16' | 'u24' | 'mark';
 
 /** What a set is; its elements are objects of their own. */
 export interface SetShape {
   readonly family: FilterFamily;
   readonly name: string;
   readonly key: readonly ValueType[];
+  /** What nft(8) is to take its keys for, to find bytes in it that have no name there: which is not kept. */
+  readonly typeof?: readonly Field[];
   /** Of a map: what its elements lead to. */
   readonly value?: readonly ValueType[];
   /** Rules put elements into it and count by them; no more than so many. */
@@ -109,7 +113,13 @@ export const isNot = (field: Field, value: Value): Statement => ({
   does: 'compare',
   field,
   value,
-  not: true,
+  how: '!=',
+});
+export const isAtLeast = (field: Field, value: Value): Statement => ({
+  does: 'compare',
+  field,
+  value,
+  how: '>=',
 });
 export const isIn = (set: SetShape, ...fields: Field[]): Statement => ({ does: 'look up', fields, set });
 export const isNotIn = (set: SetShape, ...fields: Field[]): Statement => ({
@@ -119,6 +129,7 @@ export const isNotIn = (set: SetShape, ...fields: Field[]): Statement => ({
   not: true,
 });
 export const countIn = (set: SetShape, ...fields: Field[]): Statement => ({ does: 'count', fields, set });
+export const setMark = (mark: number): Statement => ({ does: 'mark', mark });
 export const accept: Statement = { does: 'accept' };
 export const drop: Statement = { does: 'drop' };
 export const goTo = (chain: string): Statement => ({ does: 'goto', chain });
@@ -126,11 +137,13 @@ export const goTo = (chain: string): Statement => ({ does: 'goto', chain });
 function textOf(statement: Statement): string {
   switch (statement.does) {
     case 'compare':
-      return `${statement.field.text} ${statement.not ? '!= ' : ''}${valueText(statement.field, statement.value)}`;
+      return `${statement.field.text} ${statement.how ? `${statement.how} ` : ''}${valueText(statement.field, statement.value)}`;
     case 'look up':
       return `${joined(statement.fields)} ${statement.not ? '!= ' : ''}@${statement.set.name}`;
     case 'count':
       return `update @${statement.set.name} { ${joined(statement.fields)} counter }`;
+    case 'mark':
+      return `meta mark set ${statement.mark}`;
     case 'goto':
     case 'jump':
       return `${statement.does} ${statement.chain}`;
@@ -140,11 +153,13 @@ function textOf(statement: Statement): string {
 }
 
 /** Bytes without a name are a number to nft(8), whatever we take them for. */
-const valueText = ({ text, type }: Field, value: Value): Value =>
-  text.startsWith('@') && type === 'ipv6' ? hexOf(addressBytes(value as Ip)) : value;
+export function valueText({ text, type }: Field, value: Value): Value {
+  if (!text.startsWith('@') || (type !== 'ipv6' && type !== 'mac')) return value;
+  const bytes = type === 'mac' ? String(value).split(':') : Array.from(addressBytes(value as Ip), hexOf);
+  return `0x${bytes.join('')}`;
+}
 
-const hexOf = (bytes: Uint8Array): string =>
-  `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+const hexOf = (byte: number): string => byte.toString(16).padStart(2, '0');
 
 /** The chains that a rule leads to. */
 export const targetsOf = ({ statements = [] }: Rule): string[] =>

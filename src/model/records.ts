@@ -67,6 +67,8 @@ export interface Network extends Tunnel {
   readonly internal: boolean;
   /** Whose way out its containers take, unless it is internal. */
   readonly gateway: GatewayUse;
+  /** Whether frames of its containers that bear others' names are dropped. */
+  readonly portSecurity: PortSecurity;
   /** What a runtime wants to find again on every host: Compose knows its networks by them. */
   readonly labels: Readonly<Record<string, string>>;
   /** While its tunnel is being changed. */
@@ -117,6 +119,11 @@ export interface Subnet {
 export type GatewayUse = 'runtime' | 'anycast';
 export const GATEWAY_USES: readonly GatewayUse[] = ['runtime', 'anycast'];
 export const DEFAULT_GATEWAY_USE: GatewayUse = 'runtime';
+
+/** `off`: a network whose containers have addresses that Weft does not know of. */
+export type PortSecurity = 'on' | 'off';
+export const PORT_SECURITIES: readonly PortSecurity[] = ['on', 'off'];
+export const DEFAULT_PORT_SECURITY: PortSecurity = 'on';
 
 export type UnderlayFamily = 'ipv4' | 'ipv6';
 export const UNDERLAY_FAMILIES: readonly UnderlayFamily[] = ['ipv4', 'ipv6'];

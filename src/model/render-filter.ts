@@ -1,5 +1,14 @@
 import { commandLine } from './command-line.ts';
-import type { Chain, Element, FilterObject, FilterSet, SetShape, ValueType } from './filter.ts';
+import {
+  type Chain,
+  type Element,
+  type FilterObject,
+  type FilterSet,
+  type SetShape,
+  targetsOf,
+  type ValueType,
+  valueText,
+} from './filter.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { FILTER_TABLE } from './own.ts';
 
@@ -14,7 +23,7 @@ const EXAMPLES: Record<ValueType, string> = {
   u8: 'meta l4proto',
   u16: 'udp dport',
   u24: '@th,96,24',
-  u32: 'meta mark',
+  mark: 'meta mark',
 };
 
 /** The `nft` lines that do what the op does; one transaction in truth. */
@@ -34,6 +43,7 @@ function renderChain(verb: Verb, { ns, family, name, hook, rules }: Chain): stri
   return [
     nft('add', 'table', ...where),
     nft('add', 'chain', ...where, name, ...(place ? [place] : [])),
+    ...[...new Set(rules.flatMap(targetsOf))].map((target) => nft('add', 'chain', ...where, target)),
     ...(verb === 'change' ? [flush] : []),
     ...rules.map(({ text }) => nft('add', 'rule', ...where, name, ...text.split(' '))),
   ];
@@ -48,14 +58,16 @@ function renderSet(verb: Verb, { ns, shape }: FilterSet): string[] {
   ];
 }
 
-function typeOf({ key, value, countsUpTo }: SetShape): string {
+function typeOf({ key, typeof: fields, value, countsUpTo }: SetShape): string {
   const words = (types: readonly ValueType[]) => types.map((type) => EXAMPLES[type]).join(' . ');
-  const type = `typeof ${words(key)}${value ? ` : ${words(value)}` : ''};`;
+  const keyWords = fields ? fields.map(({ text }) => text).join(' . ') : words(key);
+  const type = `typeof ${keyWords}${value ? ` : ${words(value)}` : ''};`;
   return countsUpTo === undefined ? type : `${type} flags dynamic; size ${countsUpTo}; counter;`;
 }
 
 function renderElement(verb: Verb, { ns, set, key, value }: Element): string {
   const how = verb === 'delete' ? 'delete' : 'add';
-  const words = `${key.join(' . ')}${value && verb !== 'delete' ? ` : ${value.join(' . ')}` : ''}`;
+  const parts = key.map((part, i) => (set.typeof ? valueText(set.typeof[i]!, part) : part));
+  const words = `${parts.join(' . ')}${value && verb !== 'delete' ? ` : ${value.join(' . ')}` : ''}`;
   return commandLine('nft', ns, how, 'element', set.family, FILTER_TABLE, set.name, `{ ${words} }`);
 }

@@ -42,6 +42,7 @@ const network = (n: number, name: string): Network => ({
   adopts: false,
   internal: false,
   gateway: 'runtime',
+  portSecurity: 'on',
   labels: {},
 });
 const block = (n: number, of: { network: number; host: number }): Block => ({

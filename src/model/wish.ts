@@ -92,6 +92,8 @@ export interface CreateNetwork {
   readonly internal?: boolean;
   /** Whose way out: `runtime` or `anycast`. */
   readonly gateway?: string;
+  /** `on` or `off`. */
+  readonly portSecurity?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** Permits a subnet that a host already routes. */
   readonly allowOverlap: boolean;
@@ -107,6 +109,7 @@ export interface ChangeNetwork {
   readonly group?: string;
   readonly mtu?: number;
   readonly ttl?: number;
+  readonly portSecurity?: string;
   /** Goes on without hosts that are away. */
   readonly force: boolean;
 }

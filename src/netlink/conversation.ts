@@ -36,8 +36,8 @@ export interface Conversation {
    */
   batchInBackground(requests: readonly Request[]): Promise<Outcome[]>;
   /**
-   * nfnetlink: all of them in one step, or none. Throws the NetlinkError of the first that was refused. They must fit
-   * into one send.
+   * nfnetlink: all of them in one step, or none. Throws the NetlinkError of the first that was refused, or EMSGSIZE
+   * of more than a socket takes at once.
    */
   transact(requests: readonly Request[]): void;
   close(): void;
@@ -236,7 +236,9 @@ export function converse(transport: Transport): Conversation {
   function transact(requests: readonly Request[]): void {
     if (requests.length === 0) return;
     const framed = [encodeTransactionBegin(), ...requests, encodeTransactionEnd()];
-    const { bytes, length, firstSequence } = prepare({ start: 0, requests: framed });
+    const total = framed.reduce((sum, request) => sum + request.length, 0);
+    const into = total > SEND_BYTES ? Buffer.allocUnsafeSlow(total) : sending;
+    const { bytes, length, firstSequence } = prepare({ start: 0, requests: framed }, into);
     bytes[lastAckAt(framed)]! |= NLM_F.ACK;
     transport.send(bytes, length);
     let refused: Outcome;

@@ -61,6 +61,8 @@ export interface Watchtower extends Subscription {
 
 export interface EventOptions {
   groups: readonly EventGroup[];
+  /** Which part of the kernel they are of. Default: route. */
+  protocol?: Protocol;
   receiveBufferBytes?: number;
 }
 
@@ -77,7 +79,7 @@ const EVENTS_PER_TURN = 256;
 
 /** Hears one namespace (default: this thread's). Keeps the process running until closed. */
 export function subscribe(
-  options: EventOptions & { netnsFd?: number; protocol?: Protocol },
+  options: EventOptions & { netnsFd?: number },
   onEvent: (event: RouteEvent) => void,
 ): Subscription {
   const { netnsFd, protocol } = options;
@@ -94,7 +96,7 @@ export function openWatchtower(options: EventOptions, onEvent: (event: RouteEven
   const { fd, conversation } = comingHome(() => {
     orThrow('unshare', unshare(CLONE_NEWNET));
     const conversation = openConversation();
-    return { fd: create(), conversation };
+    return { fd: create(options.protocol), conversation };
   });
   let subscription: Subscription;
   try {

@@ -12,6 +12,7 @@ import type { Endpoint, Network } from '#model/records.ts';
 import { carriedMtu, containerMtu } from './carried-mtu.ts';
 import { defaultRoutes } from './gateway.ts';
 import { linkLocalOf } from './link-local.ts';
+import { portElements } from './port-security.ts';
 import { KNOWN_PORT } from './port-settings.ts';
 
 /** The bridge port of an endpoint and the container's interface behind it, dressed and addressed. */
@@ -58,10 +59,12 @@ interface End {
 export function* portObjects(
   network: Network,
   ns: NamespaceName,
-  { id, mac }: Endpoint,
+  endpoint: Endpoint,
   end?: End,
 ): Generator<KernelObject> {
+  const { id, mac } = endpoint;
   const name = portName(id);
+  if (network.portSecurity === 'on') yield* portElements(ns, endpoint);
   yield {
     kind: 'link',
     ns,

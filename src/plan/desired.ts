@@ -17,6 +17,7 @@ import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects, portObjects } from './container.ts';
 import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
+import { portSecurity } from './port-security.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
 
@@ -47,6 +48,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     addAll(state, bridgeObjects(network, ns));
+    if (network.network.portSecurity === 'on') addAll(state, portSecurity(ns));
     addAll(state, gatewayAddresses(network.network, ns));
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
     for (const endpoint of network.local) {

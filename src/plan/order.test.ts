@@ -40,6 +40,8 @@ describe('the order of ops', () => {
     expect(runs(stepsFrom(kernelStateOf([lo])))).toEqual([
       'add namespace',
       'add link br0',
+      'add set',
+      'add element',
       'add chain',
       'add address br0',
       'add link vxlan0',

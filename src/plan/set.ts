@@ -10,7 +10,7 @@ import { agrees, type KindRules } from './kind.ts';
  * If we die right here: an empty set, that no rule asks yet.
  */
 export const setRules: KindRules<FilterSet> = {
-  equal: (wanted, seen) => agrees(wanted.shape, seen.shape),
+  equal: ({ shape: { typeof: _, ...wanted } }, { shape }) => agrees(wanted, shape),
   isOurs: () => true,
   isDrift: () => true,
   step: ({ verb }) => (verb === 'delete' ? 'stale set' : 'set'),

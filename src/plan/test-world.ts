@@ -55,6 +55,7 @@ export function testNetwork(
     adopts: false,
     internal: false,
     gateway: 'runtime',
+    portSecurity: 'on',
     labels: {},
   };
 }

@@ -14,6 +14,7 @@ export interface ChangeNetworkOptions extends SessionOptions {
   readonly group?: string;
   readonly mtu?: string;
   readonly ttl?: string;
+  readonly portSecurity?: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
   /** False for `--no-wait`. */
@@ -29,8 +30,8 @@ export async function changeNetwork(
   options: ChangeNetworkOptions,
   nameOrId: string,
 ): Promise<void> {
-  const { mode, group, force = false, dryRun = false, wait = true, json } = options;
-  const words = { mode, group, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
+  const { mode, group, portSecurity, force = false, dryRun = false, wait = true, json } = options;
+  const words = { mode, group, portSecurity, ...takeNumbers(options, ['port', 'mtu', 'ttl']) };
   await withController(world, options, async (clients, call) => {
     const request = { network: nameOrId, force, ...words };
     const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);

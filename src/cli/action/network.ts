@@ -15,7 +15,7 @@ import { exhaustionNotices } from '#intent/exhaustion.ts';
 import { subnetUses } from '#intent/subnet-use.ts';
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
-import { DEFAULT_GATEWAY_USE, GATEWAY_USES } from '#model/records.ts';
+import { DEFAULT_GATEWAY_USE, DEFAULT_PORT_SECURITY, GATEWAY_USES } from '#model/records.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
@@ -37,6 +37,7 @@ export interface CreateNetworkOptions extends SessionOptions {
   readonly underlay?: string;
   readonly mtu?: string;
   readonly ttl?: string;
+  readonly portSecurity?: string;
   readonly allowOverlap?: boolean;
   readonly dryRun?: boolean;
 }
@@ -47,7 +48,17 @@ export async function createNetwork(
   options: CreateNetworkOptions,
   name: string,
 ): Promise<void> {
-  const { subnet, gateway = [], mode, group, underlay, internal, allowOverlap, dryRun } = options;
+  const {
+    subnet,
+    gateway = [],
+    mode,
+    group,
+    underlay,
+    internal,
+    portSecurity,
+    allowOverlap,
+    dryRun,
+  } = options;
   const isUse = (text: string) => GATEWAY_USES.some((use) => use === text);
   const numbers = takeNumbers(options, ['vni', 'port', 'mtu', 'ttl']);
   const request = {
@@ -56,6 +67,7 @@ export async function createNetwork(
     gateways: gateway.filter((text) => !isUse(text)),
     gateway: gateway.find(isUse),
     internal,
+    portSecurity,
     mode,
     group,
     underlay,
@@ -248,6 +260,7 @@ function printNetwork(world: World, network: Network): void {
         ['mtu', mtu || 'not known before a host is in it'],
         ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
         ['way out', internal ? 'none, it is internal' : (WAY_OUT[gatewayUse] ?? gatewayUse)],
+        ['port security', network.portSecurity || DEFAULT_PORT_SECURITY],
       ],
       styleFor(world.stdout, world.env),
     ),

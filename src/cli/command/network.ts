@@ -2,6 +2,9 @@ import { Command } from 'commander';
 import type { World } from '../world.ts';
 import { collect, examples, optionsOf, sessionOptions } from './common.ts';
 
+const PORT_SECURITY =
+  'on (default): frames that bear another’s MAC or address are dropped at the container’s port; off: none are';
+
 export function networkCommand(world: World): Command {
   const network = sessionOptions(
     new Command('network').description('Make, list, look at, change and remove networks'),
@@ -20,6 +23,7 @@ export function networkCommand(world: World): Command {
         collect,
       )
       .option('--internal', 'closed: no way out for its containers')
+      .option('--port-security <on|off>', PORT_SECURITY)
       .option(
         '--mode <mode>',
         'how VTEPs are found: p2p, multicast, flood, static, proxy or on-demand (default: proxy)',
@@ -113,13 +117,14 @@ export function networkCommand(world: World): Command {
   change(
     network
       .command('set')
-      .description('Change the tunnel of a network, while traffic flows')
+      .description('Change a network, while traffic flows')
       .argument('<network>', 'name or id')
       .option('--mode <mode>', 'p2p, multicast, flood, static, proxy or on-demand')
       .option('--group <address>', 'multicast group of mode multicast')
       .option('--port <number>', 'UDP port of the tunnels; nothing is lost')
       .option('--mtu <bytes>', 'of the containers')
       .option('--ttl <hops>', 'of the outer header')
+      .option('--port-security <on|off>', PORT_SECURITY)
       .addHelpText(
         'after',
         examples(
@@ -128,6 +133,10 @@ export function networkCommand(world: World): Command {
             'listen on both ports, send on the new one, close the old one',
           ],
           ['weft network set web --mtu 1400 --dry-run', 'only show it'],
+          [
+            'weft network set web --port-security off',
+            'containers in it have addresses that Weft does not know',
+          ],
           [
             'weft network set web --mode flood --port 4790',
             'with a new port no change of mode loses anything',

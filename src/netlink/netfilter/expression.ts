@@ -24,7 +24,7 @@ const NFT_REG32_00 = 8;
 const REGISTER_COUNT = 16;
 const NFT_REG_VERDICT = 0;
 /** enum nft_cmp_ops */
-const COMPARISONS = { '==': 0, '!=': 1 } as const;
+const COMPARISONS = { '==': 0, '!=': 1, '>=': 5 } as const;
 const NFT_LOOKUP_F_INV = 1;
 const NFT_DYNSET_OP_UPDATE = 1;
 /** enum nft_verdicts, and NF_DROP and NF_ACCEPT of linux/netfilter.h. */
@@ -39,7 +39,7 @@ const BASES = { link: 0, network: 1, transport: 2 } as const;
 const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
-const meta = defineFields({ register: field(1, be32), key: field(2, be32) });
+const meta = defineFields({ register: field(1, be32), key: field(2, be32), from: field(3, be32) });
 const payload = defineFields({
   register: field(1, be32),
   base: field(2, be32),
@@ -161,6 +161,12 @@ export const compared = (
 ): Expression[] => [
   ...loadAll([load]),
   { name: 'cmp', values: { register: NFT_REG32_00, how: COMPARISONS[how], data: { value } } },
+];
+
+/** `meta mark set MARK` */
+export const marked = (mark: Uint8Array): Expression[] => [
+  { name: 'immediate', values: { register: NFT_REG_1, data: { value: mark } } },
+  { name: 'meta', values: { from: NFT_REG_1, key: META.mark } },
 ];
 
 /** `iifname . ip saddr @SET`; `isIn` false: `!= @SET`. */

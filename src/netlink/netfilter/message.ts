@@ -40,6 +40,7 @@ export const NFT_MSG = {
   NEWSETELEM: 12,
   GETSETELEM: 13,
   DELSETELEM: 14,
+  GETGEN: 16,
 } as const;
 
 /** Begins a message of nf_tables; attributes follow. Without a family all of them are meant. */

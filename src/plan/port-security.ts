@@ -1,0 +1,229 @@
+import {
+  accept,
+  type Chain,
+  countIn,
+  drop,
+  type Element,
+  type Field,
+  type FilterObject,
+  goTo,
+  is,
+  isAtLeast,
+  isIn,
+  isNot,
+  isNotIn,
+  type Rule,
+  rule,
+  type SetShape,
+  setMark,
+  type Value,
+  type ValueType,
+} from '#model/filter.ts';
+import {
+  arpLengths,
+  arpProtocol,
+  arpSource,
+  arpSourceMac,
+  arpSourceMacBytes,
+  DHCP_CLIENT_PORT,
+  DHCP_SERVER_PORT,
+  DHCPV6_CLIENT_PORT,
+  ETHER_TYPE,
+  etherSource,
+  etherSourceBytes,
+  etherType,
+  ICMP,
+  icmpType,
+  icmpv6Type,
+  iifname,
+  ip6FragmentOffset,
+  ip6Length,
+  ip6NextHeader,
+  ip6Source,
+  ip6SourceBytes,
+  ipSource,
+  l4proto,
+  MAC_AND_IPV4,
+  MLD,
+  mark,
+  ND,
+  ND_OPTION,
+  ndOption,
+  ndOptionMac,
+  ndTarget,
+  PROTOCOL,
+  SECOND_FRAGMENT,
+  udpTarget,
+} from '#model/filter-fields.ts';
+import { FORGED, FORGERIES, type Forgery, forgeryNumber } from '#model/forgery.ts';
+import { familyOf } from '#model/ip.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
+import { portName } from '#model/own.ts';
+import type { Endpoint } from '#model/records.ts';
+import { linkLocalOf } from './link-local.ts';
+
+/*
+ * What a container may send: frames with its own MAC and its own addresses, in what they say as in their headers. One
+ * chain hears all of a network's frames on this host before the bridge does, and finds in sets who is behind which
+ * port; an endpoint is three or four elements of them, and no rule. A port that is in none passes nothing.
+ *
+ * Names of a container's frames are checked, not what they are for: it may ask anybody anything, and its own probes
+ * (duplicate address detection, ARP from 0.0.0.0, DHCP questions) pass.
+ */
+
+const set = (name: string, ...key: ValueType[]): SetShape => ({ family: 'bridge', name, key });
+const of = (name: string, ...fields: Field[]): SetShape => ({
+  ...set(name, ...fields.map(({ type }) => type)),
+  typeof: fields,
+});
+const MACS = of('port-macs', iifname, etherSourceBytes);
+const IPV4 = of('port-ipv4', iifname, etherSource, ipSource);
+const IPV6 = of('port-ipv6', iifname, etherSource, ip6SourceBytes);
+
+/** BR_MAX_PORTS, net/bridge/br_private.h */
+const MOST_PORTS = 1024;
+const COUNTED: SetShape = {
+  ...set(FORGED, 'ifname', 'mark'),
+  countsUpTo: MOST_PORTS * FORGERIES.length,
+};
+
+/** Who is behind a port. */
+export function* portElements(ns: NamespaceName, { id, mac, addresses }: Endpoint): Generator<Element> {
+  const port = portName(id);
+  const element = (set: SetShape, ...more: Value[]): Element => ({
+    kind: 'element',
+    ns,
+    set,
+    key: [port, mac, ...more],
+  });
+  yield element(MACS);
+  for (const ip of [...addresses, linkLocalOf(mac)]) yield element(familyOf(ip) === 4 ? IPV4 : IPV6, ip);
+}
+
+/** The sets and chains of a network; the same for all. */
+export function* portSecurity(ns: NamespaceName): Generator<FilterObject> {
+  for (const shape of [MACS, IPV4, IPV6, COUNTED]) yield { kind: 'set', ns, shape };
+  for (const [name, rules] of Object.entries(CHAINS)) yield chain(ns, name, rules);
+  yield { ...chain(ns, 'ports', BASE), hook: BEFORE_THE_BRIDGE };
+}
+
+const chain = (ns: NamespaceName, name: string, rules: readonly Rule[]): Chain => ({
+  kind: 'chain',
+  ns,
+  family: 'bridge',
+  name,
+  rules,
+});
+
+/** Behind the chains that guard the tunnels, which speak of other ports. */
+const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
+
+const refusal = (kind: Forgery) => `${FORGED}-${kind}`;
+const refuse = (kind: Forgery) => goTo(refusal(kind));
+/** Of a field with the port and the sender's MAC before it. */
+const ours = (shape: SetShape, ...fields: Field[]) => isIn(shape, iifname, ...fields);
+const notOurs = (shape: SetShape, ...fields: Field[]) => isNotIn(shape, iifname, ...fields);
+
+const BASE: readonly Rule[] = [
+  // What comes through a tunnel was checked where it was sent.
+  rule(is(iifname, 'vxlan*'), accept),
+  rule(is(etherType, ETHER_TYPE.ip), goTo('ports-ipv4')),
+  rule(is(etherType, ETHER_TYPE.ip6), goTo('ports-ipv6')),
+  rule(is(etherType, ETHER_TYPE.arp), goTo('ports-arp')),
+  // A tag would hide what is in the frame from these rules, and not from who receives it (802.1p, VLAN 0).
+  rule(is(etherType, ETHER_TYPE.vlan), refuse('tag')),
+  rule(is(etherType, ETHER_TYPE.qinq), refuse('tag')),
+  rule(ours(MACS, etherSourceBytes), accept),
+  rule(refuse('mac')),
+];
+
+/** Of a solicitation or advertisement without options (RFC 4861, 4.3 and 4.4), and with one: more hide one in the other. */
+const [ND_BYTES, ND_BYTES_WITH_OPTION] = [24, 32];
+
+/** By name; what leads nowhere else ends in a refusal or in `accept`. */
+const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
+  'ports-ipv4': [
+    rule(notOurs(IPV4, etherSource, ipSource), goTo('ports-ipv4-other')),
+    rule(is(l4proto, PROTOCOL.udp), is(udpTarget, DHCP_CLIENT_PORT), refuse('dhcp')),
+    rule(is(l4proto, PROTOCOL.icmp), is(icmpType, ICMP.redirect), refuse('router')),
+    rule(is(l4proto, PROTOCOL.icmp), is(icmpType, ICMP.routerAdvert), refuse('router')),
+    rule(accept),
+  ],
+  'ports-ipv4-other': [
+    rule(notOurs(MACS, etherSourceBytes), refuse('mac')),
+    rule(is(ipSource, '0.0.0.0'), is(l4proto, PROTOCOL.udp), is(udpTarget, DHCP_SERVER_PORT), accept),
+    rule(refuse('ip')),
+  ],
+  'ports-arp': [
+    rule(notOurs(MACS, etherSourceBytes), refuse('mac')),
+    rule(isNot(arpProtocol, ETHER_TYPE.ip), refuse('arp')),
+    rule(isNot(arpLengths, MAC_AND_IPV4), refuse('arp')),
+    rule(ours(IPV4, arpSourceMac, arpSource), accept),
+    rule(is(arpSource, '0.0.0.0'), ours(MACS, arpSourceMacBytes), accept),
+    rule(refuse('arp')),
+  ],
+  'ports-ipv6': [
+    rule(notOurs(IPV6, etherSource, ip6SourceBytes), goTo('ports-ipv6-other')),
+    rule(is(l4proto, PROTOCOL.icmpv6), goTo('ports-icmpv6')),
+    rule(is(l4proto, PROTOCOL.udp), goTo('ports-udp-ipv6')),
+    rule(isNot(l4proto, 255), accept),
+    rule(goTo('ports-ipv6-piece')),
+  ],
+  'ports-udp-ipv6': [
+    rule(is(udpTarget, DHCPV6_CLIENT_PORT), refuse('dhcp')),
+    rule(isNot(udpTarget, DHCPV6_CLIENT_PORT), accept),
+    rule(goTo('ports-ipv6-piece')),
+  ],
+  // What cannot be read may be a later piece of a packet. A first one, or a whole one, whose headers lead nowhere would
+  // carry anything past these rules (RFC 7112, 7113).
+  'ports-ipv6-piece': [
+    rule(is(ip6NextHeader, PROTOCOL.fragment), isAtLeast(ip6FragmentOffset, SECOND_FRAGMENT), accept),
+    rule(refuse('ip')),
+  ],
+  'ports-ipv6-other': [
+    rule(notOurs(MACS, etherSourceBytes), refuse('mac')),
+    rule(isNot(ip6Source, '::'), refuse('ip')),
+    rule(isNot(l4proto, PROTOCOL.icmpv6), refuse('ip')),
+    rule(
+      is(icmpv6Type, ND.solicit),
+      is(ip6NextHeader, PROTOCOL.icmpv6),
+      ours(IPV6, etherSource, ndTarget),
+      accept,
+    ),
+    ...[ND.routerSolicit, MLD.report, MLD.done, MLD.reportV2].map((type) =>
+      rule(is(icmpv6Type, type), accept),
+    ),
+    rule(refuse('nd')),
+  ],
+  'ports-icmpv6': [
+    rule(is(icmpv6Type, ND.routerAdvert), refuse('router')),
+    rule(is(icmpv6Type, ND.redirect), refuse('router')),
+    rule(is(icmpv6Type, ND.solicit), goTo('ports-nd-solicit')),
+    rule(is(icmpv6Type, ND.advert), goTo('ports-nd-advert')),
+    rule(isNot(icmpv6Type, ND.advert), accept),
+    rule(goTo('ports-ipv6-piece')),
+  ],
+  'ports-nd-solicit': [
+    rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
+    rule(is(ip6Length, ND_BYTES), accept),
+    rule(isNot(ip6Length, ND_BYTES_WITH_OPTION), refuse('nd')),
+    rule(is(ndOption, ND_OPTION.nonce), accept),
+    rule(is(ndOption, ND_OPTION.sourceMac), ours(MACS, ndOptionMac), accept),
+    rule(refuse('nd')),
+  ],
+  'ports-nd-advert': [
+    rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
+    rule(notOurs(IPV6, etherSource, ndTarget), refuse('nd')),
+    rule(is(ip6Length, ND_BYTES), accept),
+    rule(isNot(ip6Length, ND_BYTES_WITH_OPTION), refuse('nd')),
+    rule(is(ndOption, ND_OPTION.targetMac), ours(MACS, ndOptionMac), accept),
+    rule(refuse('nd')),
+  ],
+  // The mark is of no meaning to anybody else: the frame ends here.
+  ...Object.fromEntries(
+    FORGERIES.map((kind) => [
+      refusal(kind),
+      [rule(setMark(forgeryNumber(kind)), countIn(COUNTED, iifname, mark)), rule(drop)],
+    ]),
+  ),
+};
