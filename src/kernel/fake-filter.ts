@@ -74,5 +74,12 @@ function addElement(filters: Filters, element: Element, verb: KernelOp['verb']):
 }
 
 /** As it is read back: of rules their text alone. */
-export const seenFilter = (object: FilterObject): FilterObject =>
-  object.kind === 'chain' ? { ...object, rules: object.rules.map(({ text }) => ({ text })) } : object;
+export function seenFilter(object: FilterObject): FilterObject {
+  if (object.kind !== 'chain') return object;
+  const seen = SEEN.get(object) ?? { ...object, rules: object.rules.map(({ text }) => ({ text })) };
+  SEEN.set(object, seen);
+  return seen;
+}
+
+/** There are many rules, and many looks. */
+const SEEN = new WeakMap<Chain, Chain>();

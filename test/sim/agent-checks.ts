@@ -77,6 +77,12 @@ function checkRow({ rows, name }: Machine, op: KernelOp): void {
     throw new Violation('rows point only where a view said', `${name}: ${renderOp(op)}`);
 }
 
+/** Of what lets a port's frames through: the port. */
+function deviceOf(object: KernelObject): string | undefined {
+  if (object.kind === 'element') return String(object.key[0]);
+  return object.kind === 'link' ? object.name : 'dev' in object ? object.dev : '';
+}
+
 function checkDelete(
   { ledger }: World,
   machine: Machine,
@@ -86,7 +92,7 @@ function checkDelete(
 ): void {
   const { object } = op;
   if (added.has(idOf(object))) return;
-  const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : '';
+  const device = deviceOf(object);
   const holder = ledger.standingOn(machine).find(({ endpoint }) => portName(endpoint.id) === device);
   if (holder && object.kind === 'link')
     throw new Violation('a standing attachment keeps its port', `${machine.name}: ${renderOp(op)}`);

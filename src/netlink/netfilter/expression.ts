@@ -36,7 +36,7 @@ const NFPROTO_IPV4 = 2;
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
 /** enum nft_meta_keys */
-const META = { iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
 const meta = defineFields({ register: field(1, be32), key: field(2, be32), from: field(3, be32) });
