@@ -17,7 +17,7 @@ import { noteDoorNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
 import { describe } from './retell.ts';
-import { beginSeek, endSeek, seekEnds } from './seek-end.ts';
+import { answerNoted, beginSeek, endSeek, seekEnds } from './seek-end.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
@@ -43,6 +43,7 @@ export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Mo
     ...settle(state),
     ...hearAgain(state),
     ...unplugWaiting(state),
+    ...answerNoted(state),
     ...seekEnds(state),
     ...beginTurn(state),
     ...tellNames(state),
@@ -68,7 +69,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'hold-dropped':
       return dropHold(state, event.network, event.address);
     case 'moving':
-      return beginSeek(state, event.door, event.sandboxPath);
+      return beginSeek(state, event.request, event.door, event.sandboxPath);
     case 'end-sought':
       return endSeek(state, event.endpoint, event.found);
     case 'described':

@@ -76,7 +76,7 @@ function move(agent: TestAgent, { id, addresses }: Endpoint, path: string, name:
 }
 
 async function settleAt(agent: TestAgent, handle: string, endpoint: Endpoint, path: string, name = 'eth0') {
-  agent.dispatch({ event: 'moving', door: doorOf(handle), sandboxPath: path });
+  agent.ask((request) => ({ event: 'moving', request, door: doorOf(handle), sandboxPath: path }));
   await cluster.settle(1_000);
   move(agent, endpoint, path, name);
   await cluster.settle(1_000);
@@ -260,7 +260,12 @@ describe('an endpoint through the door', () => {
 
   test('is found at the next start, if the agent was away meanwhile', async () => {
     const endpoint = await attachHeld(h1, 'e1');
-    h1.dispatch({ event: 'moving', door: doorOf('e1'), sandboxPath: '/run/docker/netns/s1' });
+    h1.ask((request) => ({
+      event: 'moving',
+      request,
+      door: doorOf('e1'),
+      sandboxPath: '/run/docker/netns/s1',
+    }));
     await cluster.settle();
     h1.restart();
     move(h1, endpoint, '/run/docker/netns/s1', 'eth0');

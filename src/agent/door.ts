@@ -173,8 +173,13 @@ export class AgentDoor implements HostDoor {
     return attachment ? this.#shown(attachment) : gone;
   }
 
-  settle(runtime: EndpointRuntime, handle: string, sandboxPath: string): void {
-    this.#engine.dispatch({ event: 'moving', door: { runtime, handle }, sandboxPath });
+  async settle(
+    runtime: EndpointRuntime,
+    handle: string,
+    sandboxPath: string,
+  ): Promise<Rejection | undefined> {
+    const answer = await this.#engine.noteSandbox({ runtime, handle }, sandboxPath);
+    return isRejection(answer) ? answer : undefined;
   }
 
   describe(runtime: EndpointRuntime, handle: string, words: DoorDescription): void {

@@ -12,7 +12,7 @@ import { StoreError } from '#store/store-error.ts';
 import type { JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
 import { findEndpoints } from './detach.ts';
-import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, Moment } from './event.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle, Moment } from './event.ts';
 import type { AgentMetrics } from './metrics.ts';
 import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
 import type { AgentState } from './state.ts';
@@ -113,6 +113,10 @@ export class Engine {
 
   hold(ask: HoldAsk): Promise<Answer | Rejection> {
     return this.request((request) => ({ event: 'asked-hold', request, ask }));
+  }
+
+  noteSandbox(door: DoorHandle, sandboxPath: string): Promise<Answer | Rejection> {
+    return this.request((request) => ({ event: 'moving', request, door, sandboxPath }));
   }
 
   /** Calls back when the networks that are heard of may be others, and when the controller comes or goes. */

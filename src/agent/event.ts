@@ -78,7 +78,12 @@ export type AgentEvent =
   | { readonly event: 'hold-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
   | { readonly event: 'hold-dropped'; readonly network: Id; readonly address: Ip }
   /** The runtime moves the interface to that path. */
-  | { readonly event: 'moving'; readonly door: DoorHandle; readonly sandboxPath: string }
+  | {
+      readonly event: 'moving';
+      readonly request: number;
+      readonly door: DoorHandle;
+      readonly sandboxPath: string;
+    }
   | { readonly event: 'end-sought'; readonly endpoint: Id; readonly found?: FoundEnd }
   | { readonly event: 'described'; readonly door: DoorHandle; readonly words: DoorDescription }
   | { readonly event: 'door-noticed'; readonly notices: readonly Notice[] }
@@ -224,4 +229,5 @@ export type Answer =
       readonly notices: readonly Notice[];
     }
   | { readonly answer: 'held'; readonly address: Ip }
+  | { readonly answer: 'noted' }
   | { readonly answer: 'reset' };

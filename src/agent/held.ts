@@ -8,10 +8,24 @@ import type { AgentState } from './state.ts';
 
 export const holdKey = (network: string, ip: string): string => `${network} ${ip}`;
 
-/** Nobody else is given what rests, nor what is set aside, nor gladly what may still be remembered as another's. */
+/**
+ * Nobody is given what rests, what is set aside, or what somebody waits for by name; nor gladly what may still be
+ * remembered as another's.
+ */
 export function isBarred(state: AgentState): IsBarred {
-  const rests = restOf(state);
-  return (network, ip) => isSetAside(state, network, ip) || rests(network, ip);
+  const [rests, asked] = [restOf(state), askedFor(state)];
+  return (network, ip) =>
+    isSetAside(state, network, ip) || asked.has(holdKey(network, ip)) || rests(network, ip);
+}
+
+function askedFor({ attaching, view }: AgentState): Set<string> {
+  const waiting = [...attaching.values()].filter(({ phase }) => phase === 'waiting' || phase === 'granting');
+  return new Set(
+    waiting.flatMap(({ ask: { words } }) => {
+      const network = view.networkNamed(words.network)?.id ?? words.network;
+      return words.addresses.map((ip) => holdKey(network, ip));
+    }),
+  );
 }
 
 export const isSetAside = ({ holds }: AgentState, network: string, ip: string): boolean =>

@@ -1,6 +1,6 @@
 import type { FoundEnd } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
-import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -18,15 +18,35 @@ const FIRST_DELAY_MS = 10;
 /** The longer it takes the longer the next pause, as a part of that. */
 const DELAY_SHARE = 1 / 4;
 const LONGEST_DELAY_MS = 5_000;
+/** No runtime takes so long to dress an interface. */
+const DRESS_LIMIT_MS = 10_000;
 
-/** It will be at that path. The same again is nothing. */
-export function beginSeek(state: AgentState, door: DoorHandle, sandboxPath: string): AgentEffect[] {
+/** It will be at that path. The same again is nothing, but for its being on disk. */
+export function beginSeek(
+  state: AgentState,
+  request: number,
+  door: DoorHandle,
+  sandboxPath: string,
+): AgentEffect[] {
   const attachment = attachedAs(state, door);
-  if (!attachment || attachment.bootId !== state.bootId || attachment.sandboxPath === sandboxPath) return [];
+  if (!attachment || attachment.bootId !== state.bootId)
+    return [{ effect: 'answer', request, answer: { answer: 'noted' } }];
   const { id } = attachment.endpoint;
+  state.noting.set(request, id);
+  if (attachment.sandboxPath === sandboxPath) return [];
   state.attachments.set(id, { ...attachment, sandboxPath, namespace: undefined });
   state.seeking.set(id, { sinceMs: state.nowMs, nextMs: state.nowMs });
   return keepJournal(state, id);
+}
+
+/** Answers those of whose endpoints the journal says all by now, or cannot. */
+export function answerNoted({ noting, unwritten }: AgentState): AgentEffect[] {
+  return [...noting].flatMap(([request, id]) => {
+    const how = unwritten.get(id);
+    if (how === 'writing') return [];
+    noting.delete(request);
+    return [{ effect: 'answer', request, answer: how ?? { answer: 'noted' } }];
+  });
 }
 
 /** Looks for those whose time has come. */
@@ -40,7 +60,7 @@ export function seekEnds(state: AgentState): AgentEffect[] {
     const isWanted = attachment?.state === 'attached' && attachment.bootId === state.bootId;
     if (!isWanted || !attachment.sandboxPath || attachment.namespace) seeking.delete(id);
     else if (network) {
-      seeking.set(id, { ...seek, nextMs: Number.POSITIVE_INFINITY });
+      seeking.set(id, { sinceMs: seek.sinceMs || nowMs, nextMs: Number.POSITIVE_INFINITY });
       const port = { ns: overlayNamespace(hostTag(host), network.vni), name: portName(id) };
       effects.push({ effect: 'seek-end', endpoint: id, port, path: attachment.sandboxPath });
     }
@@ -54,7 +74,9 @@ export function endSeek(state: AgentState, id: Id, found: FoundEnd | undefined):
   const seek = seeking.get(id);
   const attachment = attachments.get(id);
   if (!seek) return [];
-  if (found && attachment?.state === 'attached' && attachment.sandboxPath === found.namespace.path) {
+  const isThere =
+    found && attachment?.state === 'attached' && attachment.sandboxPath === found.namespace.path;
+  if (isThere && isDressed(found, id, nowMs - seek.sinceMs)) {
     seeking.delete(id);
     return [
       ...retell(state, id, { interface: found.interface }, { namespace: found.namespace }),
@@ -65,3 +87,7 @@ export function endSeek(state: AgentState, id: Id, found: FoundEnd | undefined):
   seeking.set(id, { sinceMs: seek.sinceMs, nextMs: nowMs + delayMs });
   return [{ effect: 'wake', afterMs: delayMs }];
 }
+
+/** A runtime names it, then addresses it, and sets it up at last; somebody may have set it down since. */
+const isDressed = ({ isUp, interface: name }: FoundEnd, id: Id, forMs: number): boolean =>
+  name !== hostEndName(id) && (isUp || forMs > DRESS_LIMIT_MS);

@@ -64,6 +64,8 @@ export interface AgentState {
   heldRevision: Revision;
   /** Interfaces that runtimes move, by endpoint (see seek-end.ts). */
   readonly seeking: Map<Id, Seeking>;
+  /** Who waits until the journal says where a runtime moves an interface, and of which endpoint. */
+  readonly noting: Map<number, Id>;
   /** What a door wants people to know. */
   doorNotices: readonly Notice[];
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
@@ -272,6 +274,7 @@ const emptyState = (start: AgentStart): AgentState => ({
       !namespace && sandboxPath ? [[endpoint.id, { sinceMs: 0, nextMs: 0 }]] : [],
     ),
   ),
+  noting: new Map(),
   doorNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),

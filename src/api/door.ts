@@ -43,8 +43,11 @@ export interface HostDoor {
    * for the runtime to move. Idempotent by runtime and handle.
    */
   attach(ask: DoorAttach): Promise<DoorAttached | Rejection>;
-  /** The runtime will have moved the interface there: found by path, as soon as that is there; seen and healed since. */
-  settle(runtime: EndpointRuntime, handle: string, sandboxPath: string): void;
+  /**
+   * The runtime will have moved the interface there: found by path, as soon as that is there; seen and healed since.
+   * Answered when it is remembered for good. Of the unknown there is nothing to remember.
+   */
+  settle(runtime: EndpointRuntime, handle: string, sandboxPath: string): Promise<Rejection | undefined>;
   /** What the runtime tells of it only later. Published; the same again changes nothing. */
   describe(runtime: EndpointRuntime, handle: string, words: DoorDescription): void;
   /** Answered when it is remembered for good. The unknown is success. */

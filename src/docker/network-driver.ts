@@ -84,11 +84,12 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     };
   }),
 
-  'NetworkDriver.Join': method(joinRequest, ({ NetworkID, EndpointID, SandboxKey }) => {
+  'NetworkDriver.Join': method(joinRequest, async ({ NetworkID, EndpointID, SandboxKey }) => {
     const attached = find(parts, EndpointID);
     if (!attached)
       throw new PluginError('Weft does not know this endpoint: disconnect the container, and connect it');
-    parts.door.settle(RUNTIME, EndpointID, SandboxKey);
+    const refused = await parts.door.settle(RUNTIME, EndpointID, SandboxKey);
+    if (refused) throw refuseAsDocker(refused);
     parts.onJoin(NetworkID, EndpointID);
     const network = heardOf(parts.door, attached.endpoint.network);
     return {

@@ -152,7 +152,7 @@ export class TestDoor implements HostDoor {
     return attached;
   }
 
-  settle(_: string, handle: string, sandboxPath: string): void {
+  async settle(_: string, handle: string, sandboxPath: string): Promise<undefined> {
     this.ports.set(handle, { ...this.ports.get(handle)!, sandboxPath });
   }
 

@@ -223,7 +223,7 @@ export class FakeKernel implements Kernel {
   async findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined> {
     const end = this.#host.namespaces.get(port.ns)?.get(port.name)?.peer?.link;
     const namespace = this.#containers.get(path);
-    return end?.up && end.ns === path && namespace ? { namespace, interface: end.name } : undefined;
+    return end?.ns === path && namespace ? { namespace, interface: end.name, isUp: end.up } : undefined;
   }
 
   hasLink({ ns, name }: PortPlace): boolean {

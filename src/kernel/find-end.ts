@@ -18,7 +18,9 @@ export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | undef
     const port = linkAt(overlay, { name });
     if (port.link === undefined) return undefined;
     const end = linkAt(sandbox, { index: port.link });
-    return end.up && isPair(overlay, port, sandbox, end) ? { namespace, interface: end.name! } : undefined;
+    return isPair(overlay, port, sandbox, end)
+      ? { namespace, interface: end.name!, isUp: end.up }
+      : undefined;
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -75,6 +75,7 @@ export interface PortPlace {
 export interface FoundEnd {
   readonly namespace: NamespaceRef;
   readonly interface: string;
+  readonly isUp: boolean;
 }
 
 /**
@@ -118,10 +119,7 @@ export interface Kernel {
   /** Hands frames to the containers behind these ports of an overlay, and to nobody else; one that is gone gets none. */
   announce(frames: PortFrames): void;
 
-  /**
-   * The other end of a port of ours in the namespace at that path; undefined as long as it is not there, or not up:
-   * who moves it there dresses it first.
-   */
+  /** The other end of a port of ours in the namespace at that path; undefined as long as it is not there. */
   findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined>;
 
   /** The unicast rows of these overlays' VXLAN devices by which no frame was sent for so long. */

@@ -1,5 +1,5 @@
 import type { Attachment, JournalEntry } from '#agent/attachment.ts';
-import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk } from '#agent/event.ts';
+import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle } from '#agent/event.ts';
 import type { AgentState } from '#agent/state.ts';
 import type { HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
@@ -68,6 +68,10 @@ export class AgentProcess {
 
   hold(ask: HoldAsk, done: (outcome: Outcome) => void): void {
     this.#request((request) => ({ event: 'asked-hold', request, ask }), done);
+  }
+
+  noteSandbox(door: DoorHandle, sandboxPath: string, done: (outcome: Outcome) => void): void {
+    this.#request((request) => ({ event: 'moving', request, door, sandboxPath }), done);
   }
 
   detach(ask: DetachAsk, done: (outcome: Outcome) => void): void {

@@ -27,6 +27,8 @@ interface Run {
   /** An attach that has not been answered: a detach of the same comes after. */
   pending: boolean;
   endpoint?: Endpoint;
+  /** Whether the address that it was told to use is still set aside for it. */
+  isHeld: () => boolean;
   /** The engine has forgotten it. */
   isOver: boolean;
 }
@@ -55,7 +57,7 @@ export class Engines {
     const { bootId } = machine;
     const run: Run = {
       ...{ machine, bootId, network, door, path },
-      ...{ wants: 'running', pending: false, isOver: false },
+      ...{ wants: 'running', pending: false, isOver: false, isHeld: () => false },
     };
     this.#runs.set(door.handle, run);
     this.#hold(run, address as Ip | undefined);
@@ -115,6 +117,7 @@ export class Engines {
       const untilMs = this.#world.timeline.nowMs + HOLD_MS;
       const isValid = () =>
         agent.isAlive && this.#world.timeline.nowMs < untilMs && epoch === this.#epochOf(machine);
+      run.isHeld = isValid;
       if (!address) this.#world.ledger.beginHold({ network: network.id, ip: held, isValid });
       if (this.#random.chance(0.15)) this.#soon(0, 5_000, () => this.#dropHold(run, network.id, held));
       else this.#soon(0, this.#random.chance(0.1) ? 40_000 : 100, () => this.#attach(run, network, held));
@@ -129,7 +132,10 @@ export class Engines {
 
   #attach(run: Run, network: Network, ip: Ip): void {
     const { machine, door } = run;
-    this.#world.ledger.endHold(network.id, ip);
+    // Of one whose agent has died, or who took too long, it may be another's by now: who comes first has it.
+    const wasHeld = run.isHeld();
+    if (wasHeld) this.#world.ledger.endHold(network.id, ip);
+    run.isHeld = () => false;
     if (run.wants === 'stopped') {
       this.#forget(run);
       return;
@@ -151,7 +157,10 @@ export class Engines {
       else if (outcome === 'lost' && this.#random.chance(0.7))
         this.#soon(10, 1_000, () => this.#attach(run, network, ip));
       else if (outcome === 'lost' || isRejection(outcome)) this.#end(run);
-      else this.#begin(run, outcome, epoch);
+      else {
+        if (!wasHeld) this.#world.ledger.endHold(network.id, ip);
+        this.#begin(run, outcome, epoch);
+      }
     });
   }
 
@@ -167,12 +176,28 @@ export class Engines {
     const isKept = head.networks.has(endpoint.network) && epoch === head.hosts.get(endpoint.host)?.epoch;
     const place = `${bootId} ${door.handle}`;
     if (isKept) this.#world.ledger.begin({ endpoint, machine, place });
-    this.#tell(run, () => machine.agent?.dispatch({ event: 'moving', door, sandboxPath: run.path }));
+    this.#join(run, outcome.network);
     const words = { name: `${door.handle}-name`, aliases: ['web'], containerId: `c-${door.handle}` };
     this.#soon(0, 800, () =>
       this.#tell(run, () => machine.agent?.dispatch({ event: 'described', door, words })),
     );
-    this.#soon(2, 300, () => this.#move(run, outcome.network));
+  }
+
+  /** Nothing is moved before the plugin has answered. */
+  #join(run: Run, network: Network): void {
+    const again = () => this.#soon(50, 1_000, () => this.#join(run, network));
+    const { machine, door, path } = run;
+    if (run.wants === 'stopped') return;
+    if (!machine.agent) {
+      again();
+      return;
+    }
+    machine.agent.noteSandbox(door, path, (outcome) => {
+      this.#note(run, () => `is to be moved ${JSON.stringify(outcome)}`);
+      if (outcome === 'lost') again();
+      else if (isRejection(outcome)) this.#end(run);
+      else this.#soon(2, 300, () => this.#move(run, network));
+    });
   }
 
   /** By a call that is tried until it gets through. */
