@@ -5,7 +5,7 @@ import type { Change, Revision } from '#model/records.ts';
 import type { Feed } from '#store/store.ts';
 import { askOthers, askOwners, barUnheard, giveUpAsking, noteSettled, refuseUnheard } from './ask-others.ts';
 import { authorize, authorizeHost } from './authorize.ts';
-import { driveChanges, refuseLeavingBehind } from './drive-changes.ts';
+import { driveChanges, isOvertaken, refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted, Petition } from './event.ts';
 import { beginFollow, continueFollow, touchedBy } from './follow.ts';
 import { freeBlocks } from './free-blocks.ts';
@@ -58,6 +58,7 @@ function admitNext(state: ControllerState, chance: Chance): ControllerEffect[] {
     const petition = state.waiting.shift();
     if (!petition) break;
     const { request } = petition;
+    if (isOvertaken(state, petition.wish, chance.now)) continue;
     const answer = decide(state, petition, chance);
     if (askOwners(state, petition, answer, chance.now)) continue;
     if (isRejection(answer) || answer.changes.length === 0) {

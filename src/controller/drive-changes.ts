@@ -44,6 +44,14 @@ export function driveChanges(state: ControllerState, nowMs: number): Petition[] 
   });
 }
 
+/** Whether a host has come since the wish was made that has not taken the phase: it is made again in time. */
+export function isOvertaken(state: ControllerState, wish: Wish, nowMs: number): boolean {
+  if (wish.wish !== 'advance-change') return false;
+  const [network, phase] = [state.snapshot.networks.get(wish.network), state.phases.get(wish.network)];
+  if (!network || network.change?.since !== wish.since || phase?.since !== wish.since) return false;
+  return judge(state, network, phase, nowMs - phase.seenMs) === 'wait';
+}
+
 /** What one host cannot take is taken back everywhere while nothing depends on it yet. */
 function judge(
   state: ControllerState,

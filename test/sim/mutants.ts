@@ -185,8 +185,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an address that is set aside is given to somebody else',
     file: 'agent/held.ts',
-    find: 'rests(network, ip) || isSetAside(state, network, ip)',
-    become: 'rests(network, ip)',
+    find: 'isSetAside(state, network, ip) || asked',
+    become: 'asked',
   },
   {
     name: 'what an engine tells is published before it is on disk',
