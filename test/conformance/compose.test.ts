@@ -2,8 +2,8 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { compose } from '../world/compose.ts';
-import { onEachEngine } from '../world/each-engine.ts';
 import { until } from '../world/world.ts';
+import { onEngines } from './on-engines.ts';
 
 /** examples/compose, as its README says: one project on each host. */
 const EXAMPLE = path.resolve(import.meta.dirname, '../../examples/compose');
@@ -11,7 +11,7 @@ const PROJECTS = { h1: 'one', h2: 'two' } as const;
 const HOSTS = ['h1', 'h2'] as const;
 type Host = (typeof HOSTS)[number];
 
-onEachEngine(HOSTS, (world) => {
+onEngines('Compose', (world) => {
   beforeAll(() => cpSync(EXAMPLE, path.join(world().directory, 'compose'), { recursive: true }));
 
   const project = (host: Host) => path.join(world().directory, 'compose', PROJECTS[host]);

@@ -5,10 +5,11 @@ import { DockerWorld } from '../world/docker-world.ts';
 
 fetchDocker();
 
-/** The same tests on every engine that there is: two hosts, one world for all of them. */
+/** The same tests on every engine that there is, one world for all of them; of one that there is not, a skip says why. */
 export function onEngines(
   title: string,
   tests: (world: () => DockerWorld, version: EngineVersion) => void,
+  hosts: readonly string[] = ['h1', 'h2'],
 ): void {
   describe.sequential.each(ENGINES)(`${title}, Docker %s`, (version) => {
     const absence = absenceOf(version);
@@ -16,7 +17,7 @@ export function onEngines(
     let world: DockerWorld;
     beforeAll(async () => {
       buildIfStale();
-      world = new DockerWorld({ program: PROGRAM, version });
+      world = new DockerWorld({ program: PROGRAM, version, hosts });
       await world.startAll();
     });
     afterAll(() => world?.remove());
