@@ -106,6 +106,8 @@ export class AgentProcess {
         return;
       }
     }
+    if (this.#machine.resolver?.isCurrent && !this.state.session.connected)
+      throw new Violation('a name may be new elsewhere', `${this.#machine.name} hears nobody`);
   }
 
   #step(event: AgentEvent): AgentEffect[] {

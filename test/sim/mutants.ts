@@ -200,4 +200,28 @@ export const MUTANTS: readonly Mutant[] = [
     find: '!namespace && sandboxPath ?',
     become: 'false ?',
   },
+  {
+    name: 'an agent that knows less than the resolver tells it all that it knows',
+    file: 'agent/names.ts',
+    find: 'if (confirmed || view.revision >= revision)',
+    become: 'if (true)',
+  },
+  {
+    name: 'the resolver is not told what the controller says',
+    file: 'model/snapshot.ts',
+    find: 'this.touch(change.verb',
+    become: 'if (Date.now() < 0) this.touch(change.verb',
+  },
+  {
+    name: 'the resolver is told no more of containers that come',
+    file: 'agent/names.ts',
+    find: 'return before !== attachments.changes;',
+    become: 'return before < 0;',
+  },
+  {
+    name: 'names count as all that there are with the controller away',
+    file: 'agent/names.ts',
+    find: 'const isCurrent = session.connected && confirmed;',
+    become: 'const isCurrent = confirmed;',
+  },
 ];
