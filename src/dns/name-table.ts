@@ -76,8 +76,9 @@ export class NameTable {
     for (const ip of entry.addresses) if (byIp.get(ip) === entry) byIp.delete(ip);
   }
 
+  /** With its names. The absent is nothing. */
   deleteNetwork(id: Id): void {
-    this.networks.delete(id);
+    if (!this.networks.delete(id)) return;
     for (const [endpoint, { network }] of this.entries) if (network === id) this.entries.delete(endpoint);
   }
 

@@ -68,6 +68,20 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
     }
   });
 
+  test('from one that is connected while it runs, also when it has asked before', async () => {
+    const web = await addressOf('h1', 'web');
+    const engine = world.engine('h2');
+    await engine.docker('network', 'create', 'before');
+    await engine.run('moved', '--network', 'before');
+    await engine.run('plain');
+    // It waits for a server of the outside, which is not there.
+    expect(await lookUp('h2', 'moved', 'web')).not.toContain(web);
+    for (const name of ['moved', 'plain']) {
+      await engine.docker('network', 'connect', 'app', name);
+      await until(`${name} finds web`, async () => (await lookUp('h2', name, 'web')).includes(web), 5_000);
+    }
+  });
+
   test('what Docker itself knows is found as before', async () => {
     await world.engine('h1').docker('network', 'create', 'local');
     await world.engine('h1').docker('network', 'connect', 'local', 'web');
