@@ -62,6 +62,8 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
     },
     onEvent: (event) => {
       names.hear(event);
+      if (event.Type === 'network' && event.Action === 'prune')
+        void book.acceptPruned().then(() => rounds.kick());
       if (event.Type === 'network' && (event.Action === 'create' || event.Action === 'destroy'))
         rounds.kick();
     },

@@ -56,6 +56,8 @@ const networkSchema = z.object({
 
 const NETWORK = 'docker-network/';
 const DECLINED = 'docker-declined/';
+/** Of many networks a prune takes its time. */
+const PRUNE_MS = 10_000;
 
 /**
  * Which network of Docker is which of Weft: dockerd tells a plugin only once, when it is made, and never again. What
@@ -65,6 +67,7 @@ export class NetworkBook {
   private readonly notes: DoorNotes;
   private readonly networks = new Map<string, DockerNetwork>();
   private readonly declinedIds = new Set<Id>();
+  private readonly justDeclined = new Set<Id>();
   /** Names of networks that are being made, in Weft first and then in Docker. In memory. */
   readonly expected = new Set<string>();
   private waiting: (() => void)[] = [];
@@ -129,7 +132,14 @@ export class NetworkBook {
   async decline(network: Id): Promise<void> {
     if (this.declinedIds.has(network)) return;
     this.declinedIds.add(network);
+    this.justDeclined.add(network);
+    setTimeout(() => this.justDeclined.delete(network), PRUNE_MS).unref();
     await this.notes.put(DECLINED + network, true);
+  }
+
+  /** Docker says only afterwards that it pruned: what went a moment before was nobody's word about that network. */
+  async acceptPruned(): Promise<void> {
+    for (const network of this.justDeclined) await this.accept(network);
   }
 
   async accept(network: Id): Promise<void> {

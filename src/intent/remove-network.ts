@@ -14,7 +14,8 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
   const records = network && snapshot.inNetwork(network.id);
   if (records && records.endpoints.size > 0) {
     const holders = Array.from(records.endpoints.values(), (each) => describeEndpoint(snapshot, each));
-    const fix = 'detach them first: `weft endpoint detach`';
+    const isDocker = [...records.endpoints.values()].some(({ runtime }) => runtime === 'docker');
+    const fix = `detach them first: \`weft endpoint detach\`${isDocker ? ', or of Docker `docker network disconnect`' : ''}`;
     faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
   }
   if (records && records.adoptions.size > 0) {

@@ -4,7 +4,7 @@ import { until } from '../world/world.ts';
 import { onEngines } from './on-engines.ts';
 
 /** Who dies, hangs or is away, in whatever order; what Docker and Weft say of each other afterwards is the same. */
-onEngines('faults', (world) => {
+onEngines('faults', (world, version) => {
   const engine = (host: string) => world().engine(host);
   const docker = (host: string, ...words: string[]) => engine(host).docker(...words);
   const run = (host: string, name: string, ...flags: string[]) =>
@@ -86,6 +86,24 @@ onEngines('faults', (world) => {
     await ended;
     await untilAgreed();
   });
+
+  // dockerd waits 15 seconds for each call that nobody answers: once is enough.
+  if (version === '26.1')
+    test('what Docker gave up telling of is found out', async () => {
+      await world().weft('h1', 'network', 'create', 'gone', '--subnet', '10.6.0.0/16');
+      const listed = () => docker('h2', 'network', 'ls', '--filter', 'driver=weft', '--format', '{{.Name}}');
+      await until('it is there', async () => (await listed()) === 'app\ngone');
+      await run('h2', 'c2');
+      await until('it is known', async () => (await endpointOf('c2')) !== undefined);
+      await killAgent('h2');
+      await Promise.all([docker('h2', 'rm', '-f', 'c2'), docker('h2', 'network', 'rm', 'gone')]);
+      await startAgent('h2');
+      expect(await endpointOf('c2')).toBeDefined();
+      await untilAgreed();
+      // A user removed it: nobody makes it again.
+      expect(await listed()).toBe('app');
+      await world().weft('h1', 'network', 'rm', 'gone');
+    });
 
   test('an engine that is killed takes its containers along, and brings back those that are to come back', async () => {
     await run('h1', 'c1');

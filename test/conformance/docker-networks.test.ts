@@ -4,7 +4,7 @@ import { onEngines, refusalOf } from './on-engines.ts';
 
 const MAKE = ['network', 'create', '-d', 'weft', '--ipam-driver', 'weft'] as const;
 
-onEngines('networks', (world, version) => {
+onEngines('networks', (world) => {
   const docker = (host: string, ...words: string[]) =>
     world()
       .engine(host)
@@ -191,18 +191,12 @@ onEngines('networks', (world, version) => {
       expect(await noticesOf('h1')).toEqual([]);
     });
 
-    // dockerd waits 15 seconds for each of the three calls that nobody answers: once is enough.
-    if (version === '26.1')
-      test('that a user removed while no agent ran stay away', async () => {
-        await make('h1', '--subnet', '10.6.0.0/16', 'gone');
-        await until_('h2', 'gone');
-        await world().agent('h2').stop('SIGKILL');
-        await docker('h2', 'network', 'rm', 'gone');
-        world().agent('h2').start();
-        await make('h1', '--subnet', '10.7.0.0/16', 'next');
-        await until_('h2', 'next');
-        expect(await namesOn('h2')).toEqual(['next']);
-      });
+    test('are not meant by a prune', async () => {
+      await make('h1', '--subnet', '10.6.0.0/16', 'unused');
+      await until_('h2', 'unused');
+      expect(await docker('h2', 'network', 'prune', '-f')).toContain('unused');
+      await until_('h2', 'unused');
+    });
 
     test('of a host whose state was lost go on', async () => {
       await make('h1', '--subnet', '10.6.0.0/16', 'kept');
