@@ -10,6 +10,7 @@ import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';
 import { plug } from './shortcut.ts';
 import { type AgentState, type Attaching, promiseKey } from './state.ts';
+import { markUrgent } from './turn.ts';
 
 /** A runtime waits for the answer; CNI gives up later than this. */
 const ATTACH_LIMIT_MS = 30_000;
@@ -33,6 +34,8 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     }
     const network = state.view.networks.get(endpoint.network);
     const known = state.view.endpoints.get(endpoint.id);
+    // What is heard while a look is being applied is not known to be in the kernel: another one will tell.
+    if (state.turn.applied < revision && state.view.revision >= revision) effects.push(...markUrgent(state));
     if (state.turn.applied < revision || !network || known?.generation !== endpoint.generation) continue;
     if (!ask.namespace) {
       effects.push(...settleThroughDoor(state, request, attaching, network));
