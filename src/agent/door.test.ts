@@ -7,7 +7,7 @@ import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts'
 import type { Endpoint, Network } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { DoorHandle } from './event.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { attachedBy, heldBy, type TestAgent, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 let h1: TestAgent;
@@ -32,20 +32,6 @@ async function hold(agent: TestAgent, address?: string, subnet = 0): Promise<Ip 
   }));
   await cluster.settle(1_000);
   return heldBy(agent, request);
-}
-
-function heldBy(agent: TestAgent, request: number): Ip | Rejection {
-  const answer = agent.answers.get(request);
-  if (!answer) throw new Error('no answer');
-  if (isRejection(answer)) return answer;
-  if (answer.answer !== 'held') throw new Error(answer.answer);
-  return answer.address;
-}
-
-function attachedBy(agent: TestAgent, request: number): Endpoint {
-  const answer = agent.answers.get(request);
-  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
-  return answer.endpoint;
 }
 
 async function attach(agent: TestAgent, handle: string, ...addresses: string[]): Promise<Endpoint> {
@@ -124,6 +110,15 @@ describe('an address that is set aside', () => {
     await cluster.settle(31_000);
     expect(h1.state.holds.size).toBe(0);
     expect(records()).toEqual([]);
+  });
+
+  test('does not outlive a reset', async () => {
+    await hold(h1);
+    const request = h1.ask((each) => ({ event: 'asked-reset', request: each }));
+    await cluster.settle(1_000);
+    expect(h1.answers.get(request)).toEqual({ answer: 'reset' });
+    expect(records()).toEqual([]);
+    expect([...h1.state.view.blocks.values()].filter(({ retired }) => retired === 0)).toEqual([]);
   });
 
   test('goes back when the agent dies', async () => {

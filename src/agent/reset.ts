@@ -11,6 +11,7 @@ const HAND_BACK_LIMIT_MS = 5_000;
 export function beginReset(state: AgentState, request: number): AgentEffect[] {
   state.wishesNothing = true;
   state.turn.complete = new Set();
+  state.holds.clear();
   state.resetting.set(request, state.nowMs);
   const local = [...state.view.endpoints.on(state.host)];
   const ids = new Set([...state.attachments.keys(), ...local.map(({ id }) => id)]);

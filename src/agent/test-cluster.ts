@@ -5,6 +5,7 @@ import { FakeKernel } from '#kernel/fake-kernel.ts';
 import type { MissSource } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type KernelObject, kernelObjects } from '#model/kernel-state.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -344,3 +345,19 @@ const grantOf = (answer: Granted | Rejection): AttachGrant | Rejection => {
 const underlayOf = (name: string): string => `10.99.0.${name.replace(/\D/g, '')}`;
 
 const hostId = (name: string): Id => createId(0, () => new TextEncoder().encode(name.padStart(10, '0')));
+
+/** What a hold was answered with. */
+export function heldBy(agent: TestAgent, request: number): Ip | Rejection {
+  const answer = agent.answers.get(request);
+  if (!answer) throw new Error('no answer');
+  if (isRejection(answer)) return answer;
+  if (answer.answer !== 'held') throw new Error(answer.answer);
+  return answer.address;
+}
+
+/** What an attach was answered with; anything else throws. */
+export function attachedBy(agent: TestAgent, request: number): Endpoint {
+  const answer = agent.answers.get(request);
+  if (!answer || isRejection(answer) || answer.answer !== 'attached') throw new Error(JSON.stringify(answer));
+  return answer.endpoint;
+}

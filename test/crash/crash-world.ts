@@ -1,17 +1,20 @@
 import type { Reply } from '../world/api.ts';
 import { PingFlow } from '../world/ping-flow.ts';
 import { untilSettled } from '../world/settled.ts';
-import { World } from '../world/world.ts';
+import { engineFlags, StandInEngine } from '../world/stand-in-engine.ts';
+import { until, World } from '../world/world.ts';
 
 /**
  * Two hosts on which containers talk all the while: a1 with a2 beside it and with b1 on the other host, in `red`. In
  * `blue` only the second host takes part. a3 is the container that comes and goes.
  */
 export class CrashWorld extends World {
+  /** Beside the containers that are attached by hand, those of an engine on the first host. */
+  readonly engine = new StandInEngine(this, 'h1');
   private flows: PingFlow[] = [];
 
   static async start(program: string): Promise<CrashWorld> {
-    const world = new CrashWorld({ program, hosts: ['h1', 'h2'] });
+    const world = new CrashWorld({ program, hosts: ['h1', 'h2'], flags: engineFlags });
     try {
       await world.furnish();
       return world;
@@ -25,6 +28,10 @@ export class CrashWorld extends World {
   private async furnish(): Promise<void> {
     await this.startAll();
     await this.createNetwork('red', '10.1.0.0/16', 'fd00:1::/64');
+    await until('h1 has heard of red', async () => {
+      await this.engine.join('red', '10.1.0.0/16', 'fd00:1::/64');
+      return true;
+    });
     await this.createNetwork('blue', '10.2.0.0/16', 'fd00:2::/64');
     for (const [host, name, network] of [
       ['h1', 'a1', 'red'],

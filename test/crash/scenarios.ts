@@ -122,6 +122,18 @@ const resync: Pick<Scenario, 'prepare' | 'act' | 'repeat' | 'undo'> = {
   },
 };
 
+/** As dockerd has it done: it calls again until it is answered, and moves the interface itself. */
+const startThroughDoor: Omit<Scenario, 'victim' | 'name'> = {
+  act: ({ engine }) => engine.start('a3'),
+  repeat: async ({ engine }) => engine.leave('a3'),
+  undo: ({ engine }) => engine.stop('a3'),
+};
+const stopThroughDoor: Omit<Scenario, 'victim' | 'name'> = {
+  prepare: ({ engine }) => engine.start('a3'),
+  act: ({ engine }) => engine.stop('a3'),
+  repeat: ({ engine }) => engine.deleteEndpoint('a3'),
+};
+
 /** Containers talk across it all the while, and none of their pings may be lost. */
 function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
   const change = (words: object) => (world: CrashWorld) =>
@@ -139,6 +151,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', ...attach('attach, granted by the agent', attachA3('red')) },
   { victim: 'h1', ...detach('detach, others stay in the network', 'red') },
   { victim: 'h1', ...detach('detach, last of its network', 'blue') },
+  { victim: 'h1', name: 'an engine’s container starts', ...startThroughDoor },
+  { victim: 'h1', name: 'an engine’s container stops', ...stopThroughDoor },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort, isTimed: true },

@@ -22,6 +22,7 @@ export interface NetworkJson {
   readonly mtu: number;
   /** Of its VXLAN device; JSON leaves out what is 0. */
   readonly device?: number;
+  readonly subnets: readonly { readonly cidr: string; readonly gateway: string }[];
   readonly change?: { readonly phase: string };
 }
 export interface BlockJson {

@@ -1,5 +1,6 @@
 import type { EndpointJson, Records } from './api.ts';
 import { namespacesWith, readKernels } from './namespaces.ts';
+import { handleOf } from './stand-in-engine.ts';
 
 /*
  * One host's kernel as sorted lines, twice: as the records ask for it, by rules written down here anew, and as ip(8)
@@ -7,7 +8,12 @@ import { namespacesWith, readKernels } from './namespaces.ts';
  */
 
 /** What must be there, and nothing else. In the modes `proxy` and `static`, over IPv4. */
-export function expectedLines(records: Records, hostName: string, overlays: string): string[] {
+export function expectedLines(
+  records: Records,
+  hostName: string,
+  overlays: string,
+  containers: readonly string[] = [],
+): string[] {
   const host = records.hosts.find(({ name }) => name === hostName)!;
   const lines = ['host link eth0', 'host link lo'];
   for (const network of records.networks) {
@@ -16,7 +22,8 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
     if (local.length === 0) continue;
     const ns = `${overlays}${network.vni.toString(16)}`;
     const vtep = host.underlay[0];
-    lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up`);
+    const gateways = network.subnets.map(({ gateway }) => ` with ${gateway}`).join('');
+    lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up${gateways}`);
     const dev = `vxlan${network.device ?? 0}`;
     const wire = `${network.vni} ${vtep} port ${network.port}`;
     const flags = network.mode === 'proxy' ? ' proxy' : '';
@@ -35,7 +42,7 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
       for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
         lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
     }
-    for (const endpoint of local) lines.push(...containerLines(endpoint, network.mtu));
+    for (const endpoint of local) lines.push(...containerLines(endpoint, network.mtu, containers));
   }
   return lines.sort();
 }
@@ -43,9 +50,11 @@ export function expectedLines(records: Records, hostName: string, overlays: stri
 function containerLines(
   { containerId, interface: dev, mac, addresses }: EndpointJson,
   mtu: number,
+  containers: readonly string[],
 ): string[] {
   const all = [...addresses, linkLocalOf(mac)].sort().join(' ');
-  return [`${containerId} ${dev} ${mac} mtu ${mtu} up: ${all}`];
+  const container = containers.find((each) => handleOf(each) === containerId) ?? containerId;
+  return [`${container} ${dev} ${mac} mtu ${mtu} up: ${all}`];
 }
 
 /** RFC 4291, appendix A; as ip(8) writes it. */
@@ -130,7 +139,10 @@ const linkLines = (ns: string, links: readonly LinkJson[]): string[] =>
     const { id, local, port, proxy } = linkinfo?.info_data ?? {};
     const vxlan =
       linkinfo?.info_kind === 'vxlan' ? ` ${id} ${local} port ${port}${proxy ? ' proxy' : ''}` : '';
-    const addresses = addr_info.map((address) => ` with ${address.local}`).join('');
+    const addresses = addr_info
+      .filter(({ local }) => local !== linkLocalOf(link.address))
+      .map(({ local }) => ` with ${local}`)
+      .join('');
     const joined = master ? ` ${master}` : '';
     return `${ns} ${ifname} ${linkinfo?.info_kind}${vxlan} mtu ${mtu}${joined} ${isUp(link)}${addresses}`;
   });

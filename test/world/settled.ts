@@ -1,5 +1,6 @@
 import type { EndpointJson, Records } from './api.ts';
 import { actualLines, expectedLines } from './kernel-lines.ts';
+import { handleOf } from './stand-in-engine.ts';
 import { until, type World } from './world.ts';
 
 /**
@@ -62,8 +63,9 @@ function kernelFaults(world: World, records: Records, host: string, containers: 
   const elsewhere = new Set(
     records.endpoints.filter((endpoint) => endpoint.host !== known).map((each) => each.containerId),
   );
-  const here = containers.filter((container) => !elsewhere.has(container));
-  const expected = expectedLines(records, host, overlays);
+  const isElsewhere = (container: string) => [container, handleOf(container)].some((id) => elsewhere.has(id));
+  const here = containers.filter((container) => !isElsewhere(container));
+  const expected = expectedLines(records, host, overlays, here);
   const actual = actualLines(world.containerOf(host), overlays, here);
   return [
     ...expected.filter((line) => !actual.includes(line)).map((line) => `${host} lacks ${line}`),

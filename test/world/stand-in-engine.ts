@@ -13,6 +13,9 @@ export const engineFlags = (world: World, host: string): string[] => [
 
 const socketOf = (world: World, host: string): string => path.join(world.rootOf(host), 'plugins/weft.sock');
 
+/** What the engine calls the endpoint of a container, of which it has one: letters and digits. */
+export const handleOf = (container: string): string => container.split('-').reverse().join('');
+
 /** moby/pkg/plugins/client.go: so long a plugin that cannot be reached is called again. */
 const PATIENCE_MS = 30_000;
 
@@ -30,7 +33,8 @@ interface Answer {
 export class StandInEngine {
   readonly #world: World;
   readonly #host: string;
-  #pool = '';
+  /** By family, IPv4 first. */
+  #pools: string[] = [];
   #network = '';
   /** Interfaces in the host's own namespace that wait to be moved, by container. */
   readonly #waiting = new Map<string, string>();
@@ -41,28 +45,34 @@ export class StandInEngine {
   }
 
   /** `docker network create -d weft --ipam-driver weft -o weft.network=NAME --ipam-opt weft.network=NAME` */
-  async join(network: string, subnet: string): Promise<void> {
+  async join(network: string, ...subnets: readonly string[]): Promise<void> {
     this.#network = `net${network}`;
+    this.#pools = [];
     const options = { 'weft.network': network };
-    const pool = { AddressSpace: 'weft', Pool: subnet, SubPool: '', Options: options, V6: false };
-    this.#pool = (await this.call('IpamDriver.RequestPool', pool)).PoolID;
+    for (const Pool of subnets) {
+      const pool = { AddressSpace: 'weft', Pool, SubPool: '', Options: options, V6: Pool.includes(':') };
+      this.#pools.push((await this.call('IpamDriver.RequestPool', pool)).PoolID);
+    }
+    const data = subnets.map((Pool) => ({ AddressSpace: 'weft', Pool, Gateway: '' }));
     await this.call('NetworkDriver.CreateNetwork', {
       NetworkID: this.#network,
       Options: { 'com.docker.network.generic': options },
-      IPv4Data: [{ AddressSpace: 'weft', Pool: subnet, Gateway: '' }],
-      IPv6Data: [],
+      IPv4Data: data.filter(({ Pool }) => !Pool.includes(':')),
+      IPv6Data: data.filter(({ Pool }) => Pool.includes(':')),
     });
   }
 
   /** The steps of a start, in their order. */
   steps(name: string, address = ''): (() => Promise<void>)[] {
-    let given = '';
+    const given: string[] = [];
     return [
       async () => {
-        const request = { PoolID: this.#pool, Address: address, Options: null };
-        given = (await this.call('IpamDriver.RequestAddress', request)).Address;
+        for (const [i, PoolID] of this.#pools.entries()) {
+          const request = { PoolID, Address: i === 0 ? address : '', Options: null };
+          given.push((await this.call('IpamDriver.RequestAddress', request)).Address);
+        }
       },
-      () => this.createEndpoint(name, given),
+      () => this.createEndpoint(name, ...given),
       async () => {
         const request = { ...this.#ids(name), SandboxKey: this.#sandboxOf(name), Options: {} };
         const { InterfaceName } = await this.call('NetworkDriver.Join', request);
@@ -77,8 +87,8 @@ export class StandInEngine {
     for (const step of this.steps(name, address)) await step();
   }
 
-  async createEndpoint(name: string, address: string): Promise<void> {
-    const request = { ...this.#ids(name), Interface: { Address: address, AddressIPv6: '', MacAddress: '' } };
+  async createEndpoint(name: string, ...[Address = '', AddressIPv6 = '']: readonly string[]): Promise<void> {
+    const request = { ...this.#ids(name), Interface: { Address, AddressIPv6, MacAddress: '' } };
     await this.call('NetworkDriver.CreateEndpoint', { ...request, Options: {} });
   }
 
@@ -90,10 +100,20 @@ export class StandInEngine {
     ip('-n', container, 'link', 'set', waiting, 'name', 'eth0');
   }
 
-  #dress(name: string, address: string): void {
+  #dress(name: string, addresses: readonly string[]): void {
     const container = this.#world.containerOf(name);
     ip('-n', container, 'link', 'set', 'lo', 'up');
-    ip('-n', container, 'address', 'add', address, 'dev', 'eth0');
+    for (const address of addresses)
+      ip(
+        '-n',
+        container,
+        'address',
+        'add',
+        address,
+        'dev',
+        'eth0',
+        ...(address.includes(':') ? ['nodad'] : []),
+      );
     ip('-n', container, 'link', 'set', 'eth0', 'up');
   }
 
@@ -110,9 +130,8 @@ export class StandInEngine {
     await this.call('NetworkDriver.Leave', this.#ids(name));
   }
 
-  async deleteEndpoint(name: string, address = ''): Promise<void> {
+  async deleteEndpoint(name: string): Promise<void> {
     await this.call('NetworkDriver.DeleteEndpoint', this.#ids(name));
-    await this.call('IpamDriver.ReleaseAddress', { PoolID: this.#pool, Address: address });
   }
 
   async stop(name: string): Promise<void> {
@@ -134,7 +153,7 @@ export class StandInEngine {
   }
 
   #handleOf(name: string): string {
-    return `${name}${this.#world.prefix.replaceAll(/[^0-9a-zA-Z]/g, '')}`;
+    return handleOf(this.#world.containerOf(name));
   }
 
   #sandboxOf(name: string): string {
