@@ -1,12 +1,16 @@
+import type { Element } from '#model/filter.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type Fdb, type KernelObject, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { hostTag } from '#model/own.ts';
 import type { Change, Endpoint, Revision } from '#model/records.ts';
 import { localObjects, rowsTowards } from '#plan/endpoint-objects.ts';
+import { vtepOf } from '#plan/host-view.ts';
 import { rulesOf } from '#plan/kinds.ts';
 import { wishFor } from '#plan/mend-row.ts';
 import { order } from '#plan/order.ts';
+import { vtepElements } from '#plan/vtep-filter.ts';
 import { announceAll, announceOwn, newcomers } from './announce.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { Attachment } from './attachment.ts';
@@ -88,7 +92,33 @@ function opsFor(state: AgentState, change: Change, before: Endpoint | undefined)
     const was = there.get(keyOf(row));
     return !was || !rulesOf(row.kind).equal(row, was);
   });
-  return [...deleteAll(surplus), ...addAll(news), ...opsForAsked(state, before, after)];
+  return [
+    ...addAll(after ? newMember(state, before, after) : []),
+    ...deleteAll(surplus),
+    ...addAll(news),
+    ...opsForAsked(state, before, after),
+    ...deleteAll(before ? lastMember(state, before) : []),
+  ];
+}
+
+/** What lets a host's frames in, once it has its first endpoint in a network. */
+function newMember(state: AgentState, before: Endpoint | undefined, { host, network }: Endpoint): Element[] {
+  const isFirst = state.view.inNetwork(network).endpointCount.get(host) === 1;
+  return isFirst && before?.host !== host ? elementsFor(state, network, host) : [];
+}
+
+function lastMember(state: AgentState, { host, network }: Endpoint): Element[] {
+  const { endpointCount, peers } = state.view.inNetwork(network);
+  if (endpointCount.has(host)) return [];
+  const elements = elementsFor(state, network, host);
+  const isPeers = (ip: Ip) => [...peers.values()].some(({ vtep }) => vtep === ip);
+  return elements.filter(({ key }) => !isPeers(key.at(-1) as Ip));
+}
+
+function elementsFor(state: AgentState, id: Id, host: Id): Element[] {
+  const [network, peer] = [state.view.networks.get(id), state.view.hosts.get(host)];
+  const vtep = network && peer && vtepOf(peer, network.underlay);
+  return vtep ? vtepElements(network, vtep) : [];
 }
 
 /**

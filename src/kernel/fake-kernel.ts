@@ -18,7 +18,7 @@ import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
-import { seenFilter } from './fake-filter.ts';
+import { emptyDoomedChains, seenFilter } from './fake-filter.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
 import type {
@@ -170,6 +170,7 @@ export class FakeKernel implements Kernel {
       scope.containers.filter((c) => !this.#isAlive(c.namespace)).map((c) => c.namespace.path),
     );
     const touched = new Set<NamespaceName>();
+    emptyDoomedChains(this.#host, ops);
     const results = ops.map((op): OpResult => {
       const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
       if (error) refused.note(op, error);

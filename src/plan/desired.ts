@@ -20,6 +20,7 @@ import type { HostView, NetworkView } from './host-view.ts';
 import { portSecurity } from './port-security.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
+import { tunnelElements, vtepFilter } from './vtep-filter.ts';
 
 /** What only the host itself knows. */
 export interface HostRuntimeFacts {
@@ -41,7 +42,9 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   const state = emptyKernelState();
   const connected = connections(view, facts);
   const isOnItsWay = (id: Id) => facts.containers.has(id) && !facts.containers.get(id)!.namespace;
+  if (view.networks.some(({ vteps }) => vteps.has(view.host.id))) addAll(state, vtepFilter());
   for (const network of view.networks) {
+    addAll(state, tunnelElements(network.network, network.vteps, view.host.id));
     if (network.network.adopts) {
       for (const objects of adoptedObjects(network, view.host, facts.bridges, rows)) addAll(state, objects);
       continue;

@@ -44,7 +44,7 @@ const LISTENING_PORT: BridgePort = {
  * One VXLAN device; while the UDP port or the VNI on the wire changes two, of which one sends: a host listens with the
  * new one before any sends to it, and with the old one until none does.
  */
-function* tunnelsOf(network: Network): Generator<{ tunnel: Tunnel; port: BridgePort }> {
+export function* tunnelsOf(network: Network): Generator<{ tunnel: Tunnel; port: BridgePort }> {
   const other = network.change?.other;
   const beside = other !== undefined && !isOfDevice(other, network);
   yield { tunnel: network, port: beside ? SENDING_PORT : TUNNEL_PORT };
