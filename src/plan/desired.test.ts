@@ -118,9 +118,8 @@ describe('the desired state', () => {
   });
 
   it('keeps the gateway off each tunnel, by its addresses and its MAC', () => {
-    const guards = [...wishedOf(world('flood')).chain.values()].filter(({ name }) =>
-      name.startsWith('vxlan'),
-    );
+    const chains = [...wishedOf(world('flood')).chain.values()];
+    const guards = chains.filter(({ ns, name }) => ns === NS && name.startsWith('vxlan'));
     expect(guards.map(({ ns, name }) => ({ ns, name }))).toEqual([
       { ns: NS, name: 'vxlan0-in' },
       { ns: NS, name: 'vxlan0-out' },

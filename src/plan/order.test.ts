@@ -61,9 +61,11 @@ describe('the order of ops', () => {
       record.id === testHost(2).id ? testHost(2, { underlay: ['10.99.0.3' as Ip] }) : record,
     );
     expect(stepsFrom(desired(view, facts), moved)).toEqual([
+      'add element',
       'add fdb vxlan0',
       'change fdb vxlan0',
       'delete fdb vxlan0',
+      'delete element',
     ]);
   });
 
@@ -72,6 +74,7 @@ describe('the order of ops', () => {
     expect(runs(stepsFrom(desired(view, facts), left))).toEqual([
       'delete neighbour vxlan0',
       'delete fdb vxlan0',
+      'delete element',
     ]);
   });
 

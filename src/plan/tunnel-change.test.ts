@@ -78,7 +78,7 @@ describe('a change of a running network', () => {
         /^bridge -n NS link set dev vxlan0 .*\bflood off mcast_flood off bcast_flood off/,
       ),
     ]);
-    expect(end!.filter((line) => !line.includes(' nft '))).toEqual([
+    expect(end!.filter((line) => !line.includes('nft '))).toEqual([
       expect.stringMatching(/^bridge -n NS link set dev vxlan1 .*isolated off/),
       'ip -n NS link del dev vxlan0',
     ]);
