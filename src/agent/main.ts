@@ -7,7 +7,7 @@ import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
-import { missingKernelFeatures } from '#kernel/kernel-features.ts';
+import { canFilter, missingKernelFeatures } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import { portHolder } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
@@ -134,6 +134,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   ];
   const viewPath = path.join(paths.state, 'view');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
+  state.canFilter = canFilter();
   const metrics = new AgentMetrics(state);
   const engine = new Engine(state, {
     kernel,

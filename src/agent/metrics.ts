@@ -93,6 +93,17 @@ function describeState(registry: Registry, state: AgentState): void {
         for (const [how, count] of Object.entries(counts)) this.set({ kind, how }, count);
     },
   });
+  new Gauge({
+    name: 'weft_agent_refused_frames',
+    help: 'Frames dropped because of what they said, since their rules were written: by the port of an endpoint, or the interface that VXLAN came in by.',
+    labelNames: ['endpoint', 'device', 'kind'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { from, kind, count } of currentStatus(state)?.refused ?? [])
+        this.set({ endpoint: '', device: '', ...from, kind }, count);
+    },
+  });
   gauge('weft_agent_connected', '1 while there is a session with a controller.', () =>
     Number(state.session.connected),
   );

@@ -28,6 +28,7 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
     ops: ops.map(({ op }) => op),
     results,
     outages: [...state.outages.values()],
+    refused: state.refused,
     notices: noticesOf(state),
   });
 }
@@ -46,6 +47,14 @@ const goneNotice = ({ endpoint, namespace }: LocalEndpoint): Notice => ({
   next: `weft endpoint detach ${endpoint.id}, or attach the container again.`,
 });
 
+const UNFILTERED: Notice = {
+  code: 'no-nftables',
+  title: 'This kernel has no nf_tables',
+  sentence:
+    'Networks work, but containers here can forge addresses, any host can send VXLAN into their networks, and gateways of several hosts hear each other.',
+  next: 'load nf_tables (with its bridge family), or use a kernel that has it, and start the agent anew.',
+};
+
 function noticesOf(state: AgentState): Notice[] {
   const gone = localEndpoints(state).filter((endpoint) => endpoint.state === 'gone');
   const notices = [
@@ -55,6 +64,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...state.doorNotices,
     ...namesNotices(state),
   ];
+  if (!state.canFilter) notices.push(UNFILTERED);
   if (!state.session.connected)
     notices.push({
       code: 'controller-away',

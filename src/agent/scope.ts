@@ -88,5 +88,5 @@ export function runtimeFacts(
     if (!namespace || isGivenBack(endpoint)) containers.set(endpoint.id, {});
     else if (isThere(namespace)) containers.set(endpoint.id, { namespace });
   }
-  return { hostTag: hostTag(state.host), containers };
+  return { hostTag: hostTag(state.host), containers, canFilter: state.canFilter };
 }

@@ -1,4 +1,4 @@
-import type { Element } from '#model/filter.ts';
+import { type Element, isFilter } from '#model/filter.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
@@ -39,7 +39,8 @@ export function plug(state: AgentState, request: number): AgentEffect[] {
   const host = thisHost(state);
   if (!network || !host || !state.turn.complete.has(network.id)) return [];
   state.attaching.set(request, { ...attaching, pluggedAfterMs: state.turn.lastLookMs });
-  const ops = addAll(localObjects(host, network, endpoint, namespace?.path));
+  const objects = localObjects(host, network, endpoint, namespace?.path);
+  const ops = addAll(state.canFilter ? objects : objects.filter((object) => !isFilter(object)));
   const containers = namespace ? [{ namespace, interfaces: [endpoint.interface] }] : [];
   const scope = { hostTag: host.hostTag, containers };
   return [{ effect: 'shortcut', ops, scope, purpose: { request } }];
@@ -117,7 +118,7 @@ function lastMember(state: AgentState, { host, network }: Endpoint): Element[] {
 
 function elementsFor(state: AgentState, id: Id, host: Id): Element[] {
   const [network, peer] = [state.view.networks.get(id), state.view.hosts.get(host)];
-  const vtep = network && peer && vtepOf(peer, network.underlay);
+  const vtep = state.canFilter && network && peer && vtepOf(peer, network.underlay);
   return vtep ? vtepElements(network, vtep) : [];
 }
 

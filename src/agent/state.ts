@@ -3,7 +3,7 @@ import type { KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { CountedMap } from '#model/counted-map.ts';
 import type { Rejection } from '#model/fault.ts';
-import type { HostStatus, Outage } from '#model/host-status.ts';
+import type { HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
@@ -85,6 +85,10 @@ export interface AgentState {
   readonly outages: Map<Id, Outage>;
   /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
   wishesNothing: boolean;
+  /** Whether this kernel has nf_tables. */
+  canFilter: boolean;
+  /** What the last look found counted. */
+  refused: readonly RefusedFrames[];
   /** Requests that wait until nothing of ours is left, and since when. */
   readonly resetting: Map<number, number>;
   /** Of networks that ask on demand. */
@@ -284,6 +288,8 @@ const emptyState = (start: AgentStart): AgentState => ({
   detaching: new Map(),
   outages: new Map(),
   wishesNothing: false,
+  canFilter: true,
+  refused: [],
   resetting: new Map(),
   misses: createMissState(),
   names: createNamesState(),

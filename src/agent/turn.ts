@@ -16,6 +16,7 @@ import {
 } from './pace.ts';
 import { takesPart } from './place-of.ts';
 import { planOps } from './plan-ops.ts';
+import { noteRefused } from './refused.ts';
 import { noteStatus } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
 import { type AgentState, liveAttachments, promiseKey, type Turn } from './state.ts';
@@ -84,6 +85,7 @@ export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   const { turn } = state;
   noteLive(state, observed);
   noteStations(state, observed.bridges);
+  noteRefused(state, observed);
   const isGlance = turn.reach === 'glance';
   turn.ops = planOps(state, observed, { rows: !isGlance });
   turn.planned = new Set(liveAttachments(state).map(({ endpoint }) => promiseKey(endpoint)));

@@ -1,9 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { z } from 'zod';
 import { fault } from '#model/fault.ts';
+import { FORGERIES } from '#model/forgery.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
 import { KERNEL_KINDS } from '#model/kernel-state.ts';
+import { VXLAN_REFUSALS } from '#model/vxlan-refusal.ts';
 import { type HostStatus as HostStatusMessage, HostStatusSchema } from './gen/weft/v1/records_pb.ts';
 import { WireError } from './wire-records.ts';
 
@@ -27,6 +29,16 @@ export const hostStatusSchema = z.object({
     .array(z.object({ network: id, revision: count, durationMs: z.number().min(0) }))
     .max(4096)
     .default([]),
+  refused: z
+    .array(
+      z.object({
+        from: z.union([z.object({ endpoint: id }), z.object({ device: words })]),
+        kind: z.enum([...FORGERIES, ...VXLAN_REFUSALS]),
+        count,
+      }),
+    )
+    .max(65_536)
+    .default([]),
   failing: z.array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() })).max(1000),
   notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(1000),
   endpoints: count,
@@ -40,6 +52,11 @@ export function statusFromWire(message: HostStatusMessage | undefined): HostStat
       appliedRevision: Number(message.appliedRevision),
       headRevision: Number(message.headRevision),
       settledRevision: Number(message.settledRevision),
+      refused: message.refused.map(({ endpoint, device, kind, count }) => ({
+        from: endpoint ? { endpoint } : { device },
+        kind,
+        count: Number(count),
+      })),
     },
   );
   if (result.success) return result.data;
@@ -58,6 +75,7 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     settledRevision: BigInt(status.settledRevision),
     drift: [...status.drift],
     outages: [...status.outages],
+    refused: status.refused.map(({ from, kind, count }) => ({ ...from, kind, count: BigInt(count) })),
     failing: [...status.failing],
     notices: [...status.notices],
   });

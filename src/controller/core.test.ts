@@ -151,6 +151,7 @@ describe('a block that was given up', () => {
         drift: [],
         failing: [],
         outages: [],
+        refused: [],
         notices: [],
       };
       controller.dispatch({ event: 'status-reported', status });

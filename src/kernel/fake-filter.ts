@@ -76,8 +76,9 @@ function addElement(filters: Filters, element: Element, verb: KernelOp['verb']):
 /** In one transaction chains that go lead nowhere first, whichever of them is named before the others. */
 export function emptyDoomedChains({ filters }: FakeHost, ops: readonly KernelOp[]): void {
   for (const { verb, object } of ops) {
-    const there = verb === 'delete' && object.kind === 'chain' && filters.get(object.ns);
-    if (there && there.has(keyOf(object))) there.set(keyOf(object), { ...object, rules: [] });
+    if (verb !== 'delete' || object.kind !== 'chain') continue;
+    const there = filters.get(object.ns);
+    if (there?.has(keyOf(object))) there.set(keyOf(object), { ...object, rules: [] });
   }
 }
 

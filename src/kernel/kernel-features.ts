@@ -1,8 +1,12 @@
+import type { Chain, Element, FilterSet, SetShape } from '#model/filter.ts';
+import { countIn, drop, isNotIn, rule, setMark } from '#model/filter.ts';
+import { etherSource, iifname, mark } from '#model/filter-fields.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { orThrow, unshare } from '#netlink/libc.ts';
 import { CLONE_NEWNET, comingHome } from '#netlink/namespace.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { encodeNewLink, type LinkRequest } from '#netlink/route/link.ts';
+import { type FilterOp, filterRequests } from './filter-write.ts';
 
 /** A device of each kind that every network needs. */
 const NEEDED: Readonly<Record<string, LinkRequest>> = {
@@ -35,4 +39,41 @@ function canMake(conversation: Conversation, device: LinkRequest): boolean {
     if (error instanceof NetlinkError) return false;
     throw error;
   }
+}
+
+/** Whether this kernel has what rules of all our sorts need: nf_tables for bridges and for packets, sets, counters. */
+export function canFilter(): boolean {
+  try {
+    const conversation = comingHome(() => {
+      orThrow('unshare', unshare(CLONE_NEWNET));
+      return openConversation(undefined, 'netfilter');
+    });
+    try {
+      conversation.transact(filterRequests(probes()));
+      return true;
+    } finally {
+      conversation.close();
+    }
+  } catch (error) {
+    if (error instanceof NetlinkError) return false;
+    throw error;
+  }
+}
+
+function probes(): FilterOp[] {
+  return (['bridge', 'inet'] as const).flatMap((family) => {
+    const known: SetShape = { family, name: 'known', key: ['ifname', 'mac'] };
+    const counted: SetShape = { family, name: 'counted', key: ['ifname', 'mark'], countsUpTo: 16 };
+    const chain: Chain = {
+      ...{ kind: 'chain', ns: '', family, name: 'probe' },
+      hook: { type: 'filter', hook: 'input', priority: -300, policy: 'accept' },
+      rules: [
+        rule(isNotIn(known, iifname, etherSource), setMark(1), countIn(counted, iifname, mark)),
+        rule(drop),
+      ],
+    };
+    const sets = [known, counted].map((shape): FilterSet => ({ kind: 'set', ns: '', shape }));
+    const element: Element = { kind: 'element', ns: '', set: known, key: ['lo', '02:00:00:00:00:01'] };
+    return [...sets, element, chain].map((object): FilterOp => ({ verb: 'add', object }));
+  });
 }

@@ -1,7 +1,9 @@
+import type { Forgery } from './forgery.ts';
 import type { Id } from './id.ts';
 import type { KernelKind } from './kernel-state.ts';
 import type { Notice } from './notice.ts';
 import type { Revision } from './records.ts';
+import type { VxlanRefusal } from './vxlan-refusal.ts';
 
 /** How far a host's kernel is from what is wished. Drift, lag and failing are three things, never one number. */
 export interface HostStatus {
@@ -17,6 +19,8 @@ export interface HostStatus {
   readonly outages: readonly Outage[];
   /** Ops that the kernel refused. */
   readonly failing: readonly FailedOp[];
+  /** Frames that were dropped because of what they said. */
+  readonly refused: readonly RefusedFrames[];
   readonly notices: readonly Notice[];
   /** Local endpoints, and networks taken part in. */
   readonly endpoints: number;
@@ -29,6 +33,14 @@ export interface Outage {
   /** Of the view that asked for it. */
   readonly revision: Revision;
   readonly durationMs: number;
+}
+
+/** Since the rules were written that count them. */
+export interface RefusedFrames {
+  /** Whose port they came through; for VXLAN from outside the name of the host's interface. */
+  readonly from: { readonly endpoint: Id } | { readonly device: string };
+  readonly kind: Forgery | VxlanRefusal;
+  readonly count: number;
 }
 
 export interface Drift {

@@ -32,7 +32,11 @@ export interface HostRuntimeFacts {
   readonly containers: ReadonlyMap<Id, { readonly namespace?: NamespaceRef }>;
   /** Adopted bridges that are there, by name; none while it is not known. */
   readonly bridges?: ReadonlyMap<string, BridgeFacts>;
+  /** Whether the kernel has nf_tables; then no rule is wished for. Default: it has. */
+  readonly canFilter?: boolean;
 }
+
+const FILTER_KINDS = ['set', 'element', 'chain'] as const;
 
 /**
  * The kernel state that a view asks for on its host; without `rows` all but what is in tables, which can be long. Pure:
@@ -60,6 +64,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
       else if (isOnItsWay(endpoint.id)) addAll(state, portObjects(network.network, ns, endpoint));
     }
   }
+  if (facts.canFilter === false) for (const kind of FILTER_KINDS) state[kind].clear();
   return rows ? state : { ...state, fdb: fdbTable() };
 }
 

@@ -79,6 +79,7 @@ describe('the status of a host', () => {
       ops: [],
       results: [],
       outages: [],
+      refused: [],
       notices: [],
       ...changes,
     });

@@ -1,5 +1,5 @@
 import { isFilter } from '#model/filter.ts';
-import type { Drift, HostStatus, Outage } from '#model/host-status.ts';
+import type { Drift, HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
@@ -18,13 +18,14 @@ export interface StatusFacts {
   readonly ops: readonly KernelOp[];
   readonly results: readonly OpResult[];
   readonly outages: readonly Outage[];
+  readonly refused: readonly RefusedFrames[];
   /** What else people should know. */
   readonly notices: readonly Notice[];
 }
 
 /** Lag, drift and failing, told apart. Work that a new revision brings is lag, not drift. */
 export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
-  const { appliedRevision, headRevision, settledRevision, ops, results, outages, notices } = facts;
+  const { appliedRevision, headRevision, settledRevision, ops, results, outages, refused, notices } = facts;
   return {
     host: view.host.id,
     appliedRevision,
@@ -32,6 +33,7 @@ export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
     settledRevision,
     drift: appliedRevision === view.revision ? driftOf(ops) : [],
     outages,
+    refused,
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
     notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],
     endpoints: view.networks.reduce((count, { local }) => count + local.length, 0),

@@ -7,7 +7,7 @@ import { close } from '#netlink/libc.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { type Capture, capture, openFrameSender } from '#netlink/packet-socket.ts';
 import { openSocket } from '#netlink/socket.ts';
-import type { EndpointJson } from '../world/api.ts';
+import { callOk, type EndpointJson } from '../world/api.ts';
 import { type ForgedFrame, forgedFrames, type Party } from '../world/forged-frames.ts';
 import { overlaysOf } from '../world/leftovers.ts';
 import { ip, namespacesWith } from '../world/namespaces.ts';
@@ -85,12 +85,27 @@ test.each(TUNNEL_MODES)('in mode %s no forged frame reaches another host', async
     heard.some((bytes) => bytes.includes(frame.subarray(6, 42))),
   );
   expect(came.map(({ name }) => name)).toEqual([]);
+  const { endpoints } = await net.world.records();
+  const endpoint = endpoints.find(({ name }) => name === 'c-h1')!.id;
+  for (const kind of new Set(frames.map((frame) => frame.kind))) {
+    const count = frames.filter((frame) => frame.kind === kind).length;
+    await untilTold('h1', { endpoint, kind, count: String(count) });
+  }
 });
+
+/** The agent has seen what its rules have counted. */
+const untilTold = (host: string, told: object): Promise<void> =>
+  until(`told: ${JSON.stringify(told)}`, async () => {
+    const { status } = await callOk(net.world.agentSocket(host), 'AgentService/Status');
+    return (status.refused ?? []).some((each: Record<string, unknown>) =>
+      Object.entries(told).every(([field, value]) => each[field] === value),
+    );
+  });
 
 /** `08 | VNI | frame` to the UDP port, from any socket there. */
 function sendVxlan(namespace: string, to: string, vni: number, mark: string): void {
-  const frame = `ffffffffffff02de ad000009 88b5 ${Buffer.from(mark).toString('hex')}`.replaceAll(' ', '');
-  const packet = `0800000000000000`.slice(0, 8) + vni.toString(16).padStart(6, '0') + '00' + frame;
+  const header = `08000000${vni.toString(16).padStart(6, '0')}00`;
+  const packet = `${header}ffffffffffff02dead00000988b5${Buffer.from(mark).toString('hex')}`;
   const program = `require('dgram').createSocket('udp4').send(Buffer.from('${packet}','hex'),4789,'${to}',()=>process.exit())`;
   execFileSync('nsenter', [`--net=/run/netns/${namespace}`, process.execPath, '-e', program]);
 }
@@ -116,6 +131,7 @@ test('VXLAN from a host that is not in the network is dropped, also after its ru
   };
   expect(await strange('from a stranger')).toBe(false);
   expect(nft(h2, 'list', 'set', 'inet', 'weft', 'refused-vxlan')).toMatch(/counter packets 1 /);
+  await untilTold('h2', { device: 'eth0', kind: 'stranger', count: '1' });
 
   nft(h2, 'flush', 'ruleset');
   const [overlay] = namespacesWith(overlaysOf(net.world.rootOf('h2')));

@@ -1,6 +1,7 @@
 import type { AgentState } from '#agent/state.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
 import { beginFollow } from '#controller/follow.ts';
+import { isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type KernelObject, kernelKey } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf, portName } from '#model/own.ts';
@@ -63,7 +64,7 @@ const idOf = (object: KernelObject): string => `${object.kind} ${kernelKey(objec
 function checkOwn(machine: Machine, op: KernelOp): void {
   const { object } = op;
   const isWaitingEnd = object.kind === 'link' && object.ns === '' && object.name.startsWith('wfe');
-  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isWaitingEnd;
+  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isWaitingEnd || isFilter(object);
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
   if (isOurs || (object.ns.startsWith('/') && device !== undefined && device !== 'stranger0')) return;
   throw new Violation('strangers are left alone', `${machine.name}: ${renderOp(op)}`);

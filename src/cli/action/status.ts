@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type ReportedStatus, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Drift, HostStatus } from '#api/gen/weft/v1/records_pb.ts';
+import type { Drift, HostStatus, RefusedFrames } from '#api/gen/weft/v1/records_pb.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Clients } from '#transport/client.ts';
 import { CliError } from '../cli-error.ts';
@@ -164,7 +164,7 @@ function printHosts(world: World, hosts: readonly HostState[]): void {
 }
 
 /** What stands behind the numbers of one host. */
-function printTroubles(world: World, name: string, { drift, failing, notices }: HostStatus): void {
+function printTroubles(world: World, name: string, { drift, failing, refused, notices }: HostStatus): void {
   const { bold, red, yellow } = styleFor(world.stdout, world.env);
   const lines = [
     ...drift.map((one) => `  ${yellow('drift')}    ${printable(one.kind)}: ${describeDrift(one)}`),
@@ -172,6 +172,7 @@ function printTroubles(world: World, name: string, { drift, failing, notices }: 
       ({ command, errno, text, retryable }) =>
         `  ${red('failing')}  ${printable(command)}\n           ${printable(`${text} (${errno})${retryable ? ', is tried again' : ''}`)}`,
     ),
+    ...refused.map((one) => `  ${yellow('dropped')}  ${printable(describeRefused(one))}`),
     ...notices.map(
       ({ code, title, sentence, next }) =>
         `  ${yellow('notice')}   ${printable(`${title}: ${sentence} [${code}]`)}\n           ${printable(`next: ${next}`)}`,
@@ -179,6 +180,21 @@ function printTroubles(world: World, name: string, { drift, failing, notices }: 
   ];
   if (lines.length > 0) world.stdout.write(`\n${bold(printable(name))}\n${lines.join('\n')}\n`);
 }
+
+const describeRefused = ({ endpoint, device, kind, count }: RefusedFrames): string =>
+  endpoint
+    ? `${count} frames of endpoint ${endpoint} with a forged ${FORGED_WHAT[kind] ?? kind}`
+    : `${count} VXLAN packets ${kind === 'container' ? 'of containers behind' : 'of no member, by'} ${device}`;
+
+const FORGED_WHAT: Readonly<Record<string, string>> = {
+  mac: 'MAC',
+  ip: 'IP address',
+  arp: 'ARP',
+  nd: 'neighbour discovery',
+  router: 'router’s word',
+  dhcp: 'DHCP answer',
+  tag: 'VLAN tag',
+};
 
 const describeDrift = ({ missing, extra, changed }: Drift): string =>
   Object.entries({ missing, extra, changed })
