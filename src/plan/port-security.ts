@@ -118,7 +118,7 @@ const chain = (ns: NamespaceName, name: string, rules: readonly Rule[]): Chain =
 /** Behind the chains that guard the tunnels, which speak of other ports. */
 const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
 
-const refusal = (kind: Forgery) => `${FORGED}-${kind}`;
+const refusal = (kind: Forgery) => `refuse-${kind}`;
 const refuse = (kind: Forgery) => goTo(refusal(kind));
 /** Of a field with the port and the sender's MAC before it. */
 const ours = (shape: SetShape, ...fields: Field[]) => isIn(shape, iifname, ...fields);
@@ -140,7 +140,10 @@ const BASE: readonly Rule[] = [
 /** Of a solicitation or advertisement without options (RFC 4861, 4.3 and 4.4), and with one: more hide one in the other. */
 const [ND_BYTES, ND_BYTES_WITH_OPTION] = [24, 32];
 
-/** By name; what leads nowhere else ends in a refusal or in `accept`. */
+/**
+ * By name; what leads nowhere else ends in a refusal or in `accept`. A name sorts before those that it leads to: so they
+ * can be deleted one by one.
+ */
 const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
   'ports-ipv4': [
     rule(notOurs(IPV4, etherSource, ipSource), goTo('ports-ipv4-other')),
@@ -164,19 +167,19 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
   ],
   'ports-ipv6': [
     rule(notOurs(IPV6, etherSource, ip6SourceBytes), goTo('ports-ipv6-other')),
-    rule(is(l4proto, PROTOCOL.icmpv6), goTo('ports-icmpv6')),
-    rule(is(l4proto, PROTOCOL.udp), goTo('ports-udp-ipv6')),
+    rule(is(l4proto, PROTOCOL.icmpv6), goTo('ports-ipv6-icmp')),
+    rule(is(l4proto, PROTOCOL.udp), goTo('ports-ipv6-udp')),
     rule(isNot(l4proto, 255), accept),
-    rule(goTo('ports-ipv6-piece')),
+    rule(goTo('ports-ipv6-unread')),
   ],
-  'ports-udp-ipv6': [
+  'ports-ipv6-udp': [
     rule(is(udpTarget, DHCPV6_CLIENT_PORT), refuse('dhcp')),
     rule(isNot(udpTarget, DHCPV6_CLIENT_PORT), accept),
-    rule(goTo('ports-ipv6-piece')),
+    rule(goTo('ports-ipv6-unread')),
   ],
   // What cannot be read may be a later piece of a packet. A first one, or a whole one, whose headers lead nowhere would
   // carry anything past these rules (RFC 7112, 7113).
-  'ports-ipv6-piece': [
+  'ports-ipv6-unread': [
     rule(is(ip6NextHeader, PROTOCOL.fragment), isAtLeast(ip6FragmentOffset, SECOND_FRAGMENT), accept),
     rule(refuse('ip')),
   ],
@@ -195,15 +198,15 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
     ),
     rule(refuse('nd')),
   ],
-  'ports-icmpv6': [
+  'ports-ipv6-icmp': [
     rule(is(icmpv6Type, ND.routerAdvert), refuse('router')),
     rule(is(icmpv6Type, ND.redirect), refuse('router')),
-    rule(is(icmpv6Type, ND.solicit), goTo('ports-nd-solicit')),
-    rule(is(icmpv6Type, ND.advert), goTo('ports-nd-advert')),
+    rule(is(icmpv6Type, ND.solicit), goTo('ports-ipv6-icmp-solicit')),
+    rule(is(icmpv6Type, ND.advert), goTo('ports-ipv6-icmp-advert')),
     rule(isNot(icmpv6Type, ND.advert), accept),
-    rule(goTo('ports-ipv6-piece')),
+    rule(goTo('ports-ipv6-unread')),
   ],
-  'ports-nd-solicit': [
+  'ports-ipv6-icmp-solicit': [
     rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
     rule(is(ip6Length, ND_BYTES), accept),
     rule(isNot(ip6Length, ND_BYTES_WITH_OPTION), refuse('nd')),
@@ -211,7 +214,7 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
     rule(is(ndOption, ND_OPTION.sourceMac), ours(MACS, ndOptionMac), accept),
     rule(refuse('nd')),
   ],
-  'ports-nd-advert': [
+  'ports-ipv6-icmp-advert': [
     rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
     rule(notOurs(IPV6, etherSource, ndTarget), refuse('nd')),
     rule(is(ip6Length, ND_BYTES), accept),

@@ -106,7 +106,8 @@ const chain = (name: string, rules: readonly Rule[], hook?: 'input' | 'forward')
 /** NF_IP_PRI_RAW, linux/netfilter_ipv4.h: before any rule of others could let it pass. */
 const BEFORE_ALL = -300;
 
-const refusal = (why: VxlanRefusal) => `vxlan-${why}`;
+/** A name behind those that lead there: see port-security.ts. */
+const refusal = (why: VxlanRefusal) => `vxlan-refuse-${why}`;
 /** The interfaces behind which containers are that leave by this host: Docker's own, and Weft's. */
 const INSIDE = ['docker_gwbridge', 'docker0', 'wf*'];
 const fromInside = (...then: readonly Statement[]): Rule[] =>
@@ -123,6 +124,8 @@ const CHAINS: readonly Chain[] = [
     [
       rule(isNot(l4proto, PROTOCOL.udp), accept),
       rule(isNotIn(TUNNELS, udpTarget, vxlanVni), accept),
+      // The host's own.
+      rule(is(iifname, 'lo'), accept),
       ...fromInside(goTo(refusal('container'))),
       rule(is(nfproto, NFPROTO.ip), isIn(IPV4, udpTarget, vxlanVni, ipSource), accept),
       rule(is(nfproto, NFPROTO.ip6), isIn(IPV6, udpTarget, vxlanVni, ip6Source), accept),

@@ -132,6 +132,9 @@ test('VXLAN from a host that is not in the network is dropped, also after its ru
   expect(await strange('from a stranger')).toBe(false);
   expect(nft(h2, 'list', 'set', 'inet', 'weft', 'refused-vxlan')).toMatch(/counter packets 1 /);
   await untilTold('h2', { device: 'eth0', kind: 'stranger', count: '1' });
+  // Looked at again, it stays.
+  await sleep(5000);
+  await untilTold('h2', { device: 'eth0', kind: 'stranger', count: '1' });
 
   nft(h2, 'flush', 'ruleset');
   const [overlay] = namespacesWith(overlaysOf(net.world.rootOf('h2')));
