@@ -185,6 +185,7 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
   const effects = state.attachments.get(key as Id)?.state === 'detaching' ? askAgainToDetach(state) : [];
   for (const [request, attaching] of journaling(state, key)) {
     state.attaching.set(request, { ...attaching, phase: 'settling' });
+    if (attaching.isOvertaken) continue;
     // Last in order: of several at one path it is the newest.
     state.attachments.delete(key as Id);
     state.attachments.set(key as Id, attaching.attachment!);

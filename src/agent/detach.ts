@@ -80,6 +80,9 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   if (!attachment) return release(state, endpoint);
   const entry = { ...attachment, state: 'detaching' } as const;
   state.attachments.set(id, entry);
+  for (const [request, each] of state.attaching)
+    if (each.phase === 'journaling' && each.endpoint?.id === id)
+      state.attaching.set(request, { ...each, isOvertaken: true });
   state.unplugging.set(id, 'waiting');
   keepOwnWord(state, entry);
   rest(state, endpoint);

@@ -132,6 +132,8 @@ export interface Attaching {
   readonly stood?: boolean;
   /** A pair for a runtime was ordered after this look; another comes after the next, should it be needed. */
   readonly pluggedAfterMs?: number;
+  /** It was detached while it was being written down once more. */
+  readonly isOvertaken?: boolean;
   /** Nobody but this request knows of it. */
   readonly isNew?: boolean;
   /** The view must have come this far before the kernel can be right. */
