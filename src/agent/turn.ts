@@ -108,7 +108,14 @@ const haveRowsChanged = ({ scope, rowSums }: Turn, seen: Observed): boolean =>
   scope?.rows === 'sums' &&
   (rowSums?.size !== seen.rowSums.size || [...seen.rowSums].some(([ns, sum]) => rowSums.get(ns) !== sum));
 
-const SMALL_KINDS: ReadonlySet<KernelKind> = new Set(['address', 'route', 'set', 'element', 'chain']);
+const SMALL_KINDS: ReadonlySet<KernelKind> = new Set([
+  'address',
+  'route',
+  'set',
+  'element',
+  'chain',
+  'setting',
+]);
 
 /** Whether it costs no rows; those that go with a link that is set down are told one by one. */
 const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>

@@ -20,6 +20,7 @@ import type { Outbox, Recovery } from './outbox.ts';
 import { peerDresses } from './peer-dress.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
 import { writeRoute } from './route.ts';
+import { writeSetting } from './setting.ts';
 import { catchUp, isLate } from './settle.ts';
 import type { Visit, Visits } from './visit.ts';
 
@@ -168,7 +169,8 @@ export class Application implements Outbox {
       else if (object.kind === 'link' && op.verb !== 'delete') {
         this.#dresses ??= peerDresses(this.#ops);
         writeLink(this, op, object, this.#dresses);
-      } else if (object.kind === 'address') writeAddress(this, op, object);
+      } else if (object.kind === 'setting') writeSetting(this, verb, object);
+      else if (object.kind === 'address') writeAddress(this, op, object);
       else if (object.kind === 'route') writeRoute(this, verb, object);
     } catch (error) {
       this.#settle(this.#index, error);

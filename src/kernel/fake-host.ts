@@ -1,6 +1,7 @@
 import type { FilterObject } from '#model/filter.ts';
-import type { Link, NamespaceName } from '#model/kernel-state.ts';
+import { kernelKey, type Link, type NamespaceName, type Setting } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
+import { BRIDGE_CALLS, FORWARDING, FORWARDING_OF_DEVICES } from '#model/setting.ts';
 import { FakeDevice, FakeRefusal } from './fake-device.ts';
 
 /** The devices of one namespace by name. */
@@ -11,6 +12,8 @@ export class FakeHost {
   readonly namespaces = new Map<NamespaceName, FakeDevices>([['', new Map()]]);
   /** Tables of nftables by namespace, what is in them by kind and key. */
   readonly filters = new Map<NamespaceName, Map<string, FilterObject>>();
+  /** By namespace and name; of the host's own what was written. */
+  readonly settings = new Map<string, Setting>();
   #made = 0;
 
   /** Throws ENOENT. */
@@ -30,6 +33,14 @@ export class FakeHost {
   addNamespace(ns: NamespaceName): void {
     if (this.namespaces.has(ns)) return;
     this.namespaces.set(ns, new Map());
+    for (const name of [
+      ...Object.values(FORWARDING),
+      ...Object.values(BRIDGE_CALLS),
+      FORWARDING_OF_DEVICES,
+    ]) {
+      const setting: Setting = { kind: 'setting', ns, name, value: '0' };
+      this.settings.set(kernelKey(setting), setting);
+    }
     const lo = this.addDevice({ kind: 'link', ns, name: 'lo', up: false, detail: { type: 'loopback' } });
     lo.link = { ...lo.link, mac: '00:00:00:00:00:00' as Mac, mtu: 65536 };
   }
@@ -39,6 +50,7 @@ export class FakeHost {
     for (const device of this.namespaces.get(ns)?.values() ?? []) this.removeDevice(device);
     this.namespaces.delete(ns);
     this.filters.delete(ns);
+    for (const [key, setting] of this.settings) if (setting.ns === ns) this.settings.delete(key);
   }
 
   /** A device, down and without a master. Throws EEXIST when the name is taken. */

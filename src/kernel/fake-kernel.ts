@@ -16,7 +16,7 @@ import {
 } from '#model/kernel-state.ts';
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink } from '#model/own.ts';
+import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from '#model/own.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { emptyDoomedChains, seenFilter } from './fake-filter.ts';
 import { FakeHost } from './fake-host.ts';
@@ -105,6 +105,10 @@ export class FakeKernel implements Kernel {
     );
     const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
     const seen = new Set([HOST_NAMESPACE, ...overlays, ...containers.map(({ namespace }) => namespace.path)]);
+    for (const device of this.#host.devices(HOST_NAMESPACE).values())
+      if (isGatewayEnd(device.link)) addDevice(state, device, seen);
+    for (const setting of this.#host.settings.values())
+      if (setting.ns === HOST_NAMESPACE || overlays.includes(setting.ns)) addKernelObject(state, setting);
     for (const ns of overlays) {
       addKernelObject(state, { kind: 'namespace', ns });
       const devices = [...this.#host.namespaces.get(ns)!.values()];
@@ -310,11 +314,16 @@ const sumOf = (devices: readonly FakeDevice[]): string =>
     .sort()
     .join();
 
+/** The two ends of a network's way out. */
+const isGatewayEnd = (link: Link): boolean => link.name.startsWith('wfg') && isOwnHostLink(link);
+const isUplink = ({ ns, name }: Link): boolean => name === UPLINK_NAME && isOverlayNamespace(ns);
+
 /** A pair is ours when its port is in an overlay namespace that was looked at; the rest are strangers' veths. */
 function detailOf({ link, peer }: FakeDevice, seen: ReadonlySet<NamespaceName>): LinkDetail {
   const { type } = link.detail;
   if (type !== 'veth' && type !== 'veth-peer') return link.detail;
   const other = peer && seen.has(peer.link.ns) ? { ns: peer.link.ns, name: peer.link.name } : undefined;
+  if (other && isUplink(link) && other.ns === HOST_NAMESPACE) return { type: 'veth-peer', port: other };
   if (!link.ns.startsWith('/')) return { type: 'veth', peer: other };
   return other && isOverlayNamespace(other.ns)
     ? { type: 'veth-peer', port: other }

@@ -1,6 +1,6 @@
 import { type FilterObject, isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
-import type { KernelObject, Link } from '#model/kernel-state.ts';
+import { type KernelObject, kernelKey, type Link, type Setting } from '#model/kernel-state.ts';
 import { FakeRefusal } from './fake-device.ts';
 import { writeFakeFilter } from './fake-filter.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -11,13 +11,18 @@ import { deleteFakeRow, writeFakeRow } from './fake-row.ts';
 export function writeFake(host: FakeHost, op: KernelOp, dresses: ReadonlyMap<string, Link>): void {
   const { verb, object } = op;
   if (isFilter(object)) writeFakeFilter(host, verb, object);
+  else if (object.kind === 'setting') writeFakeSetting(host, verb, object);
   else if (op.verb === 'delete') deleteFake(host, object);
   else if (object.kind === 'namespace') host.addNamespace(object.ns);
   else if (object.kind === 'link') writeFakeLink(host, op, object, dresses);
   else writeFakeRow(host, verb, object);
 }
 
-function deleteFake(host: FakeHost, object: Exclude<KernelObject, FilterObject>): void {
+function writeFakeSetting(host: FakeHost, verb: KernelOp['verb'], setting: Setting): void {
+  if (verb !== 'delete' && host.devices(setting.ns)) host.settings.set(kernelKey(setting), setting);
+}
+
+function deleteFake(host: FakeHost, object: Exclude<KernelObject, FilterObject | Setting>): void {
   if (object.kind === 'namespace') {
     host.removeNamespace(object.ns);
     return;

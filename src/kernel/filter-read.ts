@@ -83,7 +83,10 @@ function generationOf(visit: Visit): number | undefined {
 function* filtersOf(visit: Visit): Generator<FilterObject> {
   const { ns } = visit;
   const chains = readChains(visit);
-  const rules = chains.length === 0 ? [] : ours(visit, encodeDumpRules({ name: FILTER_TABLE }), decodeRule);
+  const families = new Set(chains.map(({ family }) => family));
+  const rules = [...families].flatMap((family) =>
+    ours(visit, encodeDumpRules({ family, name: FILTER_TABLE }), decodeRule),
+  );
   for (const seen of chains) yield chainFrom(ns, seen, rules);
   for (const seen of readSets(visit)) {
     const shape = shapeOf(seen);

@@ -21,7 +21,7 @@ const ROWS = [RTM.NEWNEIGH, RTM.DELNEIGH, RTM.GETNEIGH];
 
 /**
  * Hears of changes in the namespaces that were visited, overlays and containers, and of the loss of overlays' names
- * under /run/netns; in the host's own namespace, of adopted bridges. Open only while somebody listens; holds no namespace alive.
+ * under /run/netns; in the host's own namespace, of adopted bridges and links of ours. Open only while somebody listens; holds no namespace alive.
  */
 export class NamespaceWatch {
   readonly #visited = new Map<NamespaceName, OpenNamespace['cookie']>();
@@ -37,6 +37,7 @@ export class NamespaceWatch {
   #directory: FSWatcher | undefined;
   #host: HostWatch | undefined;
   #bridges: ReadonlySet<string> = new Set();
+  #hasOwn = false;
   #mutes = 0;
 
   /** We are in this namespace now; from here on it is heard too. Idempotent. */
@@ -53,12 +54,14 @@ export class NamespaceWatch {
     this.#visited.set(ns, cookie);
   }
 
-  /** From here on these bridges of the host's own namespace are heard too, and no others. Idempotent. */
-  watchBridges(bridges: ReadonlySet<string>): void {
+  /** From here on these bridges of the host's own namespace are heard too, and no others; and links of ours, if any. */
+  watchHost(bridges: ReadonlySet<string>, hasOwn: boolean): void {
     this.#bridges = bridges;
-    if (this.#listeners.size === 0 || this.#host?.listensTo(bridges)) return;
+    this.#hasOwn = hasOwn;
+    const isNeeded = bridges.size > 0 || hasOwn;
+    if (this.#listeners.size === 0 || (isNeeded && this.#host?.listensTo(bridges))) return;
     this.#host?.close();
-    this.#host = bridges.size === 0 ? undefined : new HostWatch(bridges, (event) => this.#tell(event));
+    this.#host = isNeeded ? new HostWatch(bridges, (event) => this.#tell(event)) : undefined;
   }
 
   /** Returns the way to stop. */
@@ -109,7 +112,7 @@ export class NamespaceWatch {
       onRules(event, [HOST_NAMESPACE]),
     );
     for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
-    this.watchBridges(this.#bridges);
+    this.watchHost(this.#bridges, this.#hasOwn);
   }
 
   #revisit(ns: NamespaceName, cookie: string): void {

@@ -46,12 +46,16 @@ export function readHost(
 }
 
 /** A link of that name that is no bridge counts as absent. */
-function findBridge({ conversation }: Visit, name: string): NetlinkLink[] {
+function findBridge(visit: Visit, name: string): NetlinkLink[] {
+  const row = findLink(visit, name);
+  return row?.kind === 'bridge' ? [row] : [];
+}
+
+export function findLink({ conversation }: Visit, name: string): NetlinkLink | undefined {
   try {
-    const row = decodeLink(conversation.request(encodeGetLink({ name }))!);
-    return row.kind === 'bridge' ? [row] : [];
+    return decodeLink(conversation.request(encodeGetLink({ name }))!);
   } catch (error) {
-    if (isAbsent(error)) return [];
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }

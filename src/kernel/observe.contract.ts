@@ -141,6 +141,7 @@ export function observeContract(at: () => Stage): void {
 /** Loopbacks, link-local addresses, ports' own MACs and multicast groups come and go with the devices. */
 function isKernelsOwn(object: KernelObject): boolean {
   if (object.kind === 'link') return object.detail.type === 'loopback';
+  if (object.kind === 'setting') return true;
   if (object.kind === 'address') return object.address.startsWith('fe80:');
   return object.kind === 'fdb' && object.state === 'permanent' && object.dst === undefined;
 }

@@ -11,7 +11,8 @@ import {
   type NamespaceName,
   type VethDetail,
 } from '#model/kernel-state.ts';
-import { isOverlayNamespaceOf } from '#model/own.ts';
+import { gatewayNameOf, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from '#model/own.ts';
+import { FORWARDING, routeLocalnet } from '#model/setting.ts';
 import { close } from '#netlink/libc.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
@@ -21,9 +22,10 @@ import { addressFrom } from './address.ts';
 import type { FilterMemory } from './filter-read.ts';
 import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
-import { readHost } from './observe-host.ts';
+import { findLink, readHost } from './observe-host.ts';
 import { readTables } from './read-tables.ts';
 import { destinationOf, dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
+import { readOverlaySettings, readSettings } from './setting.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
 
@@ -40,6 +42,7 @@ export async function observe(scope: Scope, visits: Visits, filters: FilterMemor
   const ports = new Ports();
   const host = visits.to(HOST_NAMESPACE);
   for (const ns of overlayNamespaces(scope)) {
+    readGatewayEnd(state, host, ns, ports);
     const isThere = lookInto(visits, ns, (visit) =>
       readOverlay(state, visit, ports, filters, scope.rows, host),
     );
@@ -83,10 +86,19 @@ function readOverlay(
       state,
       withDevice(linkFrom(ns, row, byIndex, detail), row, (index) => host.nameOf(index)),
     );
-    if (row.kind === 'veth') ports.add({ visit, row });
+    if (row.kind !== 'veth') continue;
+    const outer = row.name === UPLINK_NAME ? ports.otherEndOf(visit, row) : undefined;
+    if (outer) tellUplink(state, outer, ns, row, byIndex);
+    else ports.add({ visit, row });
   }
-  readAddresses(state, visit, names);
+  const routes = dumpMainRoutes(conversation);
+  readAddresses(state, visit, names, routedBy(routes, byIndex));
+  for (const row of routes) {
+    const dev = names.get(row.oif ?? 0);
+    if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
+  }
   filters.read(state, visit);
+  readOverlaySettings(state, visit);
   if (reach === 'none') return;
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);
@@ -100,6 +112,32 @@ function peerInHost(visit: Visit, port: NetlinkLink, host: Visit): VethDetail['p
   if (port.linkNetnsId !== visit.idOf(host)) return undefined;
   const name = host.nameOf(port.link);
   return name === undefined ? undefined : { ns: HOST_NAMESPACE, name };
+}
+
+/** The host's end of a network's way out, if it is there and ours. */
+function readGatewayEnd(state: MutableKernelTables, host: Visit, overlay: NamespaceName, ports: Ports): void {
+  const row = findLink(host, gatewayNameOf(overlay));
+  if (!row || !isOwnHostLink({ name: row.name ?? '', group: row.group })) return;
+  const byIndex = byIndexOf([row]);
+  addKernelObject(state, linkFrom(HOST_NAMESPACE, row, byIndex, { type: 'veth' }));
+  if (row.kind === 'veth') ports.add({ visit: host, row });
+  const own = host.conversation.dump(encodeDumpAddresses({ ifindex: row.index }), decodeAddress);
+  for (const each of own)
+    if (each.ifindex === row.index) addKernelObject(state, addressFrom(HOST_NAMESPACE, row.name ?? '', each));
+  readSettings(state, host, [...Object.values(FORWARDING), routeLocalnet(row.name ?? '')]);
+}
+
+/** What was taken for a port is the network's end of its way out. */
+function tellUplink(
+  state: MutableKernelTables,
+  outer: Port,
+  ns: NamespaceName,
+  row: NetlinkLink,
+  byIndex: LinkRows,
+): void {
+  tellPort(state, outer, ns, row);
+  const port = { ns: outer.visit.ns, name: outer.row.name ?? '' };
+  addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth-peer', port }));
 }
 
 /** A device whose all-zero row somebody deleted has joined its group, but sends nothing there. */
@@ -154,15 +192,20 @@ function readContainer(
     if (name !== 'lo') looked.set(index, name);
   }
   const routes = dumpMainRoutes(conversation);
-  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
-  // One that is down has none.
-  const isRouted = (index: number, subnet: Cidr) =>
-    !byIndex.get(index)!.up || subnets.has(`${index} ${subnet}`);
-  readAddresses(state, visit, looked, isRouted);
+  readAddresses(state, visit, looked, routedBy(routes, byIndex));
   for (const row of routes) {
     const dev = looked.get(row.oif ?? 0);
     if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
   }
+}
+
+/** Whether the kernel's route to an address's subnet is there; one that is down has none. */
+function routedBy(
+  routes: ReturnType<typeof dumpMainRoutes>,
+  byIndex: LinkRows,
+): (index: number, subnet: Cidr) => boolean {
+  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
+  return (index, subnet) => !byIndex.get(index)!.up || subnets.has(`${index} ${subnet}`);
 }
 
 /** The port was read before its other end was found. */

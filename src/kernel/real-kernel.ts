@@ -1,5 +1,5 @@
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
+import { type Fdb, HOST_NAMESPACE, type KernelObject, type NamespaceName } from '#model/kernel-state.ts';
 import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
 import { FilterMemory } from './filter-read.ts';
@@ -37,6 +37,8 @@ export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
   readonly #filters = new FilterMemory();
+  /** There are links in the host's own namespace, as far as is known. */
+  #hasOwn = false;
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
@@ -44,13 +46,18 @@ export class RealKernel implements Kernel {
 
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
   async observe(scope: Scope): Promise<Observed> {
-    this.#watch.watchBridges(new Set(scope.bridges));
+    this.#watch.watchHost(new Set(scope.bridges), this.#hasOwn);
     const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#filters));
     if (!scope.overlays) this.#filters.keepOnly(observed.namespace);
+    this.#hasOwn = [...observed.link.values()].some(isInHost);
     return observed;
   }
 
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
+    if (!this.#hasOwn && ops.some(({ verb, object }) => verb === 'add' && isInHost(object))) {
+      this.#hasOwn = true;
+      this.#watch.watchHost(new Set(scope.bridges), true);
+    }
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
     return hasManyRows(ops) ? this.#watch.withoutRows(run) : run();
   }
@@ -104,6 +111,8 @@ export class RealKernel implements Kernel {
     }
   }
 }
+
+const isInHost = ({ kind, ns }: KernelObject): boolean => kind === 'link' && ns === HOST_NAMESPACE;
 
 function hasManyRows(ops: readonly KernelOp[]): boolean {
   let rows = 0;

@@ -25,7 +25,7 @@ export class RefusedInterfaces {
   refusalOf(op: KernelOp): OpError | undefined {
     const { verb, object } = op;
     if (this.#refusals.size === 0 || verb === 'delete') return undefined;
-    if (object.kind === 'namespace' || isFilter(object)) return undefined;
+    if (object.kind === 'namespace' || object.kind === 'setting' || isFilter(object)) return undefined;
     const refusal = this.#refusals.get(`${object.ns} ${object.kind === 'link' ? object.name : object.dev}`);
     return refusal && opError(op, refusal.errno, `its interface could not be made: ${refusal.text}`);
   }

@@ -1,12 +1,18 @@
 import type { Field, Rule, Statement } from '#model/filter.ts';
+import { familyOf } from '#model/ip.ts';
 import {
+  clampMss,
   compared,
   countedBy,
+  dnatTo,
   type Expression,
   ending,
   type Load,
   lookedUp,
   marked,
+  masquerade,
+  toThisHost,
+  tracked,
 } from '#netlink/netfilter/expression.ts';
 import { LONGEST_COMMENT } from '#netlink/netfilter/tables.ts';
 import { bytesIn, encodeValue } from './filter-bytes.ts';
@@ -36,6 +42,21 @@ function expressionsFor(statement: Statement): Expression[] {
       return countedBy(statement.fields.map(loadOf), statement.set.name);
     case 'mark':
       return marked(encodeValue('mark', statement.mark));
+    case 'track':
+      return tracked(statement.key, statement.any);
+    case 'local':
+      return toThisHost;
+    case 'masquerade':
+      return [masquerade];
+    case 'translate': {
+      const { address, port } = statement;
+      return dnatTo(
+        encodeValue(familyOf(address) === 4 ? 'ipv4' : 'ipv6', address),
+        encodeValue('u16', port),
+      );
+    }
+    case 'clamp':
+      return clampMss;
     case 'goto':
     case 'jump':
       return [ending(statement.does, statement.chain)];

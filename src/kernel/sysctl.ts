@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { inNamespace } from '#netlink/namespace.ts';
 import { fromSystemError } from '#netlink/netlink-error.ts';
@@ -16,5 +16,20 @@ export function writeSysctl(netnsFd: number | undefined, name: string, value: st
   } catch (error) {
     if ((error as NodeJS.ErrnoException).errno !== -constants.errno.ENOENT)
       throw fromSystemError(error, `write ${name}`);
+  }
+}
+
+/** Those of these settings that are there, with their values. */
+export function readSysctls(netnsFd: number | undefined, names: readonly string[]): [string, string][] {
+  const read = () => names.flatMap((name): [string, string][] => readOne(name));
+  return netnsFd === undefined ? read() : inNamespace(netnsFd, read);
+}
+
+function readOne(name: string): [string, string][] {
+  try {
+    return [[name, readFileSync(`/proc/sys/${name}`, 'utf8').trim()]];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw fromSystemError(error, `read ${name}`);
   }
 }

@@ -33,6 +33,8 @@ export const arpSource: Field = { text: 'arp saddr ip', type: 'ipv4', from: { ba
 export const arpTarget: Field = { text: 'arp daddr ip', type: 'ipv4', from: { base: 'network', at: 24 } };
 
 export const ipSource: Field = { text: 'ip saddr', type: 'ipv4', from: { base: 'network', at: 12 } };
+/** `127` is 127.0.0.0/8. */
+export const ipSourceByte: Field = { text: '@nh,96,8', type: 'u8', from: { base: 'network', at: 12 } };
 export const ipTarget: Field = { text: 'ip daddr', type: 'ipv4', from: { base: 'network', at: 16 } };
 
 export const ip6Length: Field = { text: 'ip6 length', type: 'u16', from: { base: 'network', at: 4 } };
@@ -56,12 +58,14 @@ export const ndOption: Field = { text: '@nh,512,16', type: 'u16', from: { base: 
 export const ndOptionMac: Field = { text: '@nh,528,48', type: 'mac', from: { base: 'network', at: 66 } };
 
 export const icmpType: Field = { text: 'icmp type', type: 'u8', from: { base: 'transport', at: 0 } };
+/** Behind `meta l4proto`: of TCP and UDP. */
+export const portTarget: Field = { text: 'th dport', type: 'u16', from: { base: 'transport', at: 2 } };
 export const udpTarget: Field = { text: 'udp dport', type: 'u16', from: { base: 'transport', at: 2 } };
 /** RFC 7348, 5: behind the UDP header and the flags. */
 export const vxlanVni: Field = { text: '@th,96,24', type: 'u24', from: { base: 'transport', at: 12 } };
 
 /** linux/in.h, linux/in6.h */
-export const PROTOCOL = { icmp: 1, udp: 17, fragment: 44, icmpv6: 58 } as const;
+export const PROTOCOL = { icmp: 1, tcp: 6, udp: 17, fragment: 44, icmpv6: 58 } as const;
 /** NFPROTO_*, linux/netfilter.h */
 export const NFPROTO = { ip: 2, ip6: 10 } as const;
 /** RFC 4861, 4.1 to 4.5 */

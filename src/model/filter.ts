@@ -1,4 +1,4 @@
-import type { Ip } from './ip.ts';
+import { familyOf, type Ip } from './ip.ts';
 import type { KernelObject, NamespaceName } from './kernel-state.ts';
 
 import { addressBytes } from './words.ts';
@@ -46,8 +46,20 @@ export type Statement =
   | { readonly does: 'count'; readonly fields: readonly Field[]; readonly set: SetShape }
   /** Whoever looks at the packet afterwards finds the number. */
   | { readonly does: 'mark'; readonly mark: number }
+  /** What conntrack says of the connection, any of these. */
+  | { readonly does: 'track'; readonly key: 'state'; readonly any: readonly ConnectionState[] }
+  | { readonly does: 'track'; readonly key: 'status'; readonly any: readonly ['dnat'] }
+  /** Whether it is for an address of this host. */
+  | { readonly does: 'local' }
+  /** The host's own address instead of the sender's, of the device that it leaves by. */
+  | { readonly does: 'masquerade' }
+  | { readonly does: 'translate'; readonly address: Ip; readonly port: number }
+  /** TCP segments no larger than the way out takes. */
+  | { readonly does: 'clamp' }
   | { readonly does: 'accept' | 'drop' | 'return' }
   | { readonly does: 'goto' | 'jump'; readonly chain: string };
+
+export type ConnectionState = 'new' | 'established' | 'related' | 'invalid';
 
 /** Something of a packet. */
 export interface Field {
@@ -132,6 +144,13 @@ export const countIn = (set: SetShape, ...fields: Field[]): Statement => ({ does
 export const setMark = (mark: number): Statement => ({ does: 'mark', mark });
 export const accept: Statement = { does: 'accept' };
 export const drop: Statement = { does: 'drop' };
+export const connection = (...any: ConnectionState[]): Statement => ({ does: 'track', key: 'state', any });
+/** Its target was translated: by a rule that let it in. */
+export const isTranslated: Statement = { does: 'track', key: 'status', any: ['dnat'] };
+export const isLocal: Statement = { does: 'local' };
+export const masquerade: Statement = { does: 'masquerade' };
+export const translateTo = (address: Ip, port: number): Statement => ({ does: 'translate', address, port });
+export const clampSegments: Statement = { does: 'clamp' };
 export const goTo = (chain: string): Statement => ({ does: 'goto', chain });
 
 function textOf(statement: Statement): string {
@@ -147,6 +166,16 @@ function textOf(statement: Statement): string {
     case 'goto':
     case 'jump':
       return `${statement.does} ${statement.chain}`;
+    case 'track':
+      return `ct ${statement.key} ${statement.any.join(',')}`;
+    case 'local':
+      return 'fib daddr type local';
+    case 'translate':
+      return familyOf(statement.address) === 4
+        ? `dnat ip to ${statement.address}:${statement.port}`
+        : `dnat ip6 to [${statement.address}]:${statement.port}`;
+    case 'clamp':
+      return 'meta l4proto tcp tcp flags syn / fin,syn,rst tcp option maxseg size set rt mtu';
     default:
       return statement.does;
   }

@@ -1,6 +1,9 @@
+import { type InterfaceAddress, interfaceAddress } from './cidr.ts';
 import type { Id } from './id.ts';
 import { idToWords } from './id-words.ts';
+import { type Family, type Ip, ipFromNumber, ipToNumber } from './ip.ts';
 import type { Mac } from './mac.ts';
+import type { Vni } from './vni.ts';
 
 /** Locally administered, and hardly any endpoint's: those are random in all bytes. */
 const FIRST_BYTE = 0x76;
@@ -14,4 +17,24 @@ export function gatewayMac(network: Id): Mac {
   idToWords(network, words, 0);
   const bytes = [FIRST_BYTE, words[2]! & 255, ...[24, 16, 8, 0].map((shift) => (words[3]! >>> shift) & 255)];
   return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':') as Mac;
+}
+
+/**
+ * Where the addresses of all ways out begin: of each network a pair, by its VNI, so that no two on a host clash, and
+ * none with what anybody routes. Reserved for future use (RFC 1112, 4), and never seen outside the host.
+ */
+const RELAYS = { 4: ['240.0.0.0', 31], 6: ['fd77:6566:7400::', 127] } as const;
+
+/** The whole of them, to be told apart from others' addresses. */
+export const RELAY_RANGES = { 4: '240.0.0.0/7', 6: 'fd77:6566:7400::/64' } as const;
+
+/** The two ends of a network's way out: the host's and the one in the network's own namespace. */
+export function relayAddresses(
+  vni: Vni,
+  family: Family,
+): { host: InterfaceAddress; overlay: InterfaceAddress } {
+  const [base, prefixLength] = RELAYS[family];
+  const first = ipToNumber(base as Ip) + BigInt(vni) * 2n;
+  const at = (offset: bigint) => interfaceAddress(ipFromNumber(first + offset, family), prefixLength);
+  return { host: at(0n), overlay: at(1n) };
 }

@@ -13,7 +13,17 @@ export type NamespaceName = string;
 export const HOST_NAMESPACE: NamespaceName = '';
 
 /** The kernel objects that Weft reads and writes, as values. Optional fields: of no interest when wished for. */
-export type KernelObject = Namespace | Link | FilterSet | Element | Chain | Address | Route | Neighbour | Fdb;
+export type KernelObject =
+  | Namespace
+  | Link
+  | FilterSet
+  | Element
+  | Chain
+  | Setting
+  | Address
+  | Route
+  | Neighbour
+  | Fdb;
 export type KernelKind = KernelObject['kind'];
 export type KernelObjectOf<K extends KernelKind> = Extract<KernelObject, { kind: K }>;
 export const KERNEL_KINDS: readonly KernelKind[] = [
@@ -22,6 +32,7 @@ export const KERNEL_KINDS: readonly KernelKind[] = [
   'set',
   'element',
   'chain',
+  'setting',
   'address',
   'route',
   'neighbour',
@@ -131,6 +142,15 @@ export interface BridgePort {
   readonly forwarding: boolean;
 }
 
+/** A namespace's setting under /proc/sys. */
+export interface Setting {
+  readonly kind: 'setting';
+  readonly ns: NamespaceName;
+  /** `net/ipv4/ip_forward`: with `/`, since device names have dots. */
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface Address {
   readonly kind: 'address';
   readonly ns: NamespaceName;
@@ -201,6 +221,7 @@ export const emptyKernelState = (): MutableKernelTables => ({
   set: new Map(),
   element: new Map(),
   chain: new Map(),
+  setting: new Map(),
   address: new Map(),
   route: new Map(),
   neighbour: neighbourTable(),
@@ -220,6 +241,8 @@ export function kernelKey(object: KernelObject): string {
       return `${object.ns} ${object.set.family} ${object.set.name} ${object.key.join(' ')}`;
     case 'chain':
       return `${object.ns} ${object.family} ${object.name}`;
+    case 'setting':
+      return `${object.ns} ${object.name}`;
     case 'address':
       return `${object.ns} ${object.dev} ${object.address}`;
     case 'route':

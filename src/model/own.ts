@@ -41,6 +41,13 @@ export const hostEndName = (endpoint: Id): string => `wfe${endpoint.slice(-12).t
 export const adoptedTunnelName = (vni: Vni, device = 0): string =>
   `wfx${vni.toString(16)}${device === 0 ? '' : `-${device}`}`;
 
+/** The two ends of a network's way out: in its own namespace, and in the host's (at most 9 characters). */
+export const UPLINK_NAME = 'up0';
+export const gatewayName = (vni: Vni): string => `wfg${vni.toString(16)}`;
+/** That of an overlay namespace. */
+export const gatewayNameOf = (overlay: NamespaceName): string =>
+  `wfg${overlay.slice(overlay.lastIndexOf('-') + 1)}`;
+
 /** Whether a link of the host's own namespace is ours: its name and its group together. */
 export const isOwnHostLink = ({ name, group }: { readonly name: string; readonly group?: number }): boolean =>
   name.startsWith('wf') && group === LINK_GROUP;

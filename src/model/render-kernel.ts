@@ -24,6 +24,10 @@ export function renderOp(op: KernelOp): string[] {
     case 'element':
     case 'chain':
       return renderFilter(verb, object);
+    case 'setting':
+      return verb === 'delete'
+        ? []
+        : [commandLine('sysctl', object.ns, '-eqw', `${object.name}=${object.value}`)];
     case 'address':
       return [renderAddress(verb, object), ...renderSubnetRoute(op)];
     case 'route':

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { isFilter } from '#model/filter.ts';
-import { emptyKernelState, type KernelState, kernelObjects } from '#model/kernel-state.ts';
+import { emptyKernelState, type KernelObject, type KernelState, kernelObjects } from '#model/kernel-state.ts';
 import { hostTag, portName } from '#model/own.ts';
-import type { StoredRecord } from '#model/records.ts';
+import type { Publication, StoredRecord } from '#model/records.ts';
 import { renderObject } from '#model/render-kernel.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import { desired } from './desired.ts';
@@ -35,10 +35,14 @@ const wishedOf = (records: readonly StoredRecord[]): KernelState => {
   return desired(view, testFacts(view));
 };
 
-/** Without the long names, to be read. */
+const isOfWayOut = (object: KernelObject): boolean =>
+  object.kind === 'setting' ||
+  ['wfg100001', 'up0'].includes('dev' in object ? object.dev : object.kind === 'link' ? object.name : '');
+
+/** Without the long names, to be read; the way out by itself. */
 const linesOf = (state: KernelState): string[] =>
   [...kernelObjects(state)]
-    .filter((object) => !isFilter(object))
+    .filter((object) => !isFilter(object) && !isOfWayOut(object))
     .flatMap(renderObject)
     .map((line) => line.replaceAll(NS, 'NS').replaceAll(PORT, 'PORT'));
 
@@ -132,8 +136,91 @@ describe('the desired state', () => {
 
   it('has no way out for a container in an internal network', () => {
     const internal = { ...testNetwork(1), internal: true };
-    const { route } = wishedOf([testHost(1), internal, testEndpoint(11, 1, 1)]);
-    expect([...route.keys()]).toEqual([]);
+    const { route, setting, link } = wishedOf([testHost(1), internal, testEndpoint(11, 1, 1)]);
+    expect([...route.keys(), ...setting.keys()]).toEqual([]);
+    expect([...link.values()].some(({ ns }) => ns === '')).toBe(false);
+  });
+
+  it('has a way out, translated twice, and ports that lead in', () => {
+    const publication: Publication = {
+      ...{ kind: 'publication', id: testId('endpoint', 99), network: testId('network', 1) },
+      ...{ endpoint: testEndpoint(11, 1, 1).id, host: testId('host', 1), protocol: 'tcp' },
+      ...{ hostPort: 8080, port: 80, relayPort: 7 },
+    };
+    const state = wishedOf([...world('proxy'), publication]);
+    const objects = [...kernelObjects(state)].filter(
+      (object) => isOfWayOut(object) || (object.kind === 'chain' && object.family === 'inet'),
+    );
+    expect(
+      objects
+        .flatMap(renderObject)
+        .map((line) => line.replaceAll(NS, 'NS').replaceAll('nsenter --net=/run/netns/NS nft', 'nft -n NS')),
+    ).toMatchInlineSnapshot(`
+      [
+        "ip link add wfg100001 group 2003134068 type veth peer name up0 netns NS",
+        "ip link set dev wfg100001 addrgenmode none",
+        "ip link set dev wfg100001 up",
+        "sysctl -qw net/ipv6/conf/wfg100001/accept_ra=0",
+        "ip -n NS link set dev up0 addrgenmode none",
+        "ip -n NS link set dev up0 up",
+        "nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/up0/disable_ipv6=0",
+        "nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/up0/accept_ra=0",
+        "nft -n NS add table inet weft",
+        "nft -n NS add chain inet weft gateway-in '{ type nat hook prerouting priority -100; policy accept; }'",
+        "nft -n NS add rule inet weft gateway-in iifname up0 meta nfproto 2 meta l4proto 6 th dport 7 dnat ip to 10.1.0.11:80",
+        "nft -n NS add rule inet weft gateway-in iifname up0 meta nfproto 10 meta l4proto 6 th dport 7 dnat ip6 to '[fd00:1::b]:80'",
+        "nft -n NS add table inet weft",
+        "nft -n NS add chain inet weft gateway-out '{ type nat hook postrouting priority 100; policy accept; }'",
+        "nft -n NS add rule inet weft gateway-out oifname up0 masquerade",
+        "nft -n NS add table inet weft",
+        "nft -n NS add chain inet weft gateway-forward '{ type filter hook forward priority 0; policy accept; }'",
+        "nft -n NS add rule inet weft gateway-forward iifname br0 oifname br0 accept",
+        "nft -n NS add rule inet weft gateway-forward meta l4proto tcp tcp flags syn / fin,syn,rst tcp option maxseg size set rt mtu",
+        "nft -n NS add rule inet weft gateway-forward iifname br0 oifname up0 accept",
+        "nft -n NS add rule inet weft gateway-forward iifname up0 oifname br0 ct state established,related accept",
+        "nft -n NS add rule inet weft gateway-forward iifname up0 oifname br0 ct status dnat accept",
+        "nft -n NS add rule inet weft gateway-forward drop",
+        "nft -n NS add table inet weft",
+        "nft -n NS add chain inet weft gateway-input '{ type filter hook input priority 0; policy accept; }'",
+        "nft -n NS add rule inet weft gateway-input iifname up0 ct state new,invalid drop",
+        "nft add table inet weft",
+        "nft add chain inet weft gateway-in '{ type nat hook prerouting priority -100; policy accept; }'",
+        "nft add rule inet weft gateway-in meta nfproto 2 fib daddr type local meta l4proto 6 th dport 8080 dnat ip to 240.32.0.3:7",
+        "nft add rule inet weft gateway-in meta nfproto 10 fib daddr type local meta l4proto 6 th dport 8080 dnat ip6 to '[fd77:6566:7400::20:3]:7'",
+        "nft add table inet weft",
+        "nft add chain inet weft gateway-local '{ type nat hook output priority -100; policy accept; }'",
+        "nft add rule inet weft gateway-local meta nfproto 2 fib daddr type local meta l4proto 6 th dport 8080 dnat ip to 240.32.0.3:7",
+        "nft add rule inet weft gateway-local meta nfproto 10 fib daddr type local meta l4proto 6 th dport 8080 dnat ip6 to '[fd77:6566:7400::20:3]:7'",
+        "nft add table inet weft",
+        "nft add chain inet weft gateway-out '{ type nat hook postrouting priority 100; policy accept; }'",
+        "nft add rule inet weft gateway-out iifname 'wfg*' masquerade",
+        "nft add rule inet weft gateway-out oifname 'wfg*' meta nfproto 2 @nh,96,8 127 masquerade",
+        "nft add table inet weft",
+        "nft add chain inet weft gateway-forward '{ type filter hook forward priority 0; policy accept; }'",
+        "nft add rule inet weft gateway-forward oifname 'wfg*' ct state established,related accept",
+        "nft add rule inet weft gateway-forward oifname 'wfg*' ct status dnat accept",
+        "nft add rule inet weft gateway-forward oifname 'wfg*' drop",
+        "nft add table inet weft",
+        "nft add chain inet weft gateway-input '{ type filter hook input priority 0; policy accept; }'",
+        "nft add rule inet weft gateway-input iifname 'wfg*' ct state new,invalid drop",
+        "nsenter --net=/run/netns/NS sysctl -eqw net/ipv4/ip_forward=1",
+        "sysctl -eqw net/ipv4/ip_forward=1",
+        "nsenter --net=/run/netns/NS sysctl -eqw net/bridge/bridge-nf-call-iptables=0",
+        "nsenter --net=/run/netns/NS sysctl -eqw net/ipv6/conf/all/forwarding=1",
+        "sysctl -eqw net/ipv6/conf/all/forwarding=1",
+        "nsenter --net=/run/netns/NS sysctl -eqw net/bridge/bridge-nf-call-ip6tables=0",
+        "sysctl -eqw net/ipv4/conf/wfg100001/route_localnet=1",
+        "nsenter --net=/run/netns/NS sysctl -eqw net/ipv6/conf/default/forwarding=0",
+        "ip addr add 240.32.0.2/31 dev wfg100001",
+        "ip -n NS addr add 240.32.0.3/31 dev up0",
+        "ip addr add fd77:6566:7400::20:2/127 dev wfg100001 nodad",
+        "ip -n NS addr add fd77:6566:7400::20:3/127 dev up0 nodad",
+        "ip addr add fe80::1/64 dev wfg100001 nodad",
+        "ip -n NS addr add fe80::2/64 dev up0 nodad",
+        "ip -n NS route replace 0.0.0.0/0 via 240.32.0.2 dev up0 proto 119",
+        "ip -n NS route replace ::/0 via fd77:6566:7400::20:2 dev up0 proto 119",
+      ]
+    `);
   });
 
   it('is empty on a host without endpoints', () => {

@@ -21,6 +21,8 @@ import { portSecurity } from './port-security.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
 import { tunnelElements, vtepFilter } from './vtep-filter.ts';
+import { hasWayOut, wayOut } from './way-out.ts';
+import { hostChains, overlayChains } from './way-out-rules.ts';
 
 /** What only the host itself knows. */
 export interface HostRuntimeFacts {
@@ -45,6 +47,8 @@ const FILTER_KINDS = ['set', 'element', 'chain'] as const;
 export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true } = {}): KernelState {
   const state = emptyKernelState();
   const connected = connections(view, facts);
+  // Without rules a way out would be one for everybody.
+  const leadsOut = (network: NetworkView) => facts.canFilter !== false && hasWayOut(network);
   const isOnItsWay = (id: Id) => facts.containers.has(id) && !facts.containers.get(id)!.namespace;
   if (view.networks.some(({ vteps }) => vteps.has(view.host.id))) addAll(state, vtepFilter());
   for (const network of view.networks) {
@@ -57,6 +61,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     addAll(state, bridgeObjects(network, ns));
     if (network.network.portSecurity === 'on') addAll(state, portSecurity(ns));
     addAll(state, gatewayAddresses(network.network, ns));
+    if (leadsOut(network)) addAll(state, [...wayOut(network, ns), ...overlayChains(network, ns)]);
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
@@ -64,6 +69,8 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
       else if (isOnItsWay(endpoint.id)) addAll(state, portObjects(network.network, ns, endpoint));
     }
   }
+  const outward = view.networks.filter(leadsOut);
+  if (outward.length > 0) addAll(state, hostChains(outward));
   if (facts.canFilter === false) for (const kind of FILTER_KINDS) state[kind].clear();
   return rows ? state : { ...state, fdb: fdbTable() };
 }

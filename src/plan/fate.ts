@@ -47,13 +47,19 @@ export function foresee(sight: Sight): Fate {
     survives(seen) {
       if (nothingGoes || seen.kind === 'namespace') return true;
       // Rules and sets stay when devices go.
-      if (isFilter(seen)) return !doomed.has(seen.ns);
+      if (isFilter(seen) || seen.kind === 'setting') return !doomed.has(seen.ns);
       return seen.kind === 'link' ? !lost.has(linkKey(seen.ns, seen.name)) : keepsRows(seen);
     },
     afterwards: (seen) =>
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
     isPossible(wanted) {
-      if (wanted.kind === 'namespace' || isFilter(wanted) || blocked.rows.size === 0) return true;
+      if (
+        wanted.kind === 'namespace' ||
+        wanted.kind === 'setting' ||
+        isFilter(wanted) ||
+        blocked.rows.size === 0
+      )
+        return true;
       if (wanted.kind === 'link') return !blocked.links.has(linkKey(wanted.ns, wanted.name));
       return !blocked.rows.has(linkKey(wanted.ns, wanted.dev));
     },

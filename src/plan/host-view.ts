@@ -8,6 +8,7 @@ import {
   type Host,
   type Network,
   type Peer,
+  type Publication,
   type Revision,
   type UnderlayFamily,
 } from '#model/records.ts';
@@ -32,6 +33,8 @@ export interface NetworkView {
   readonly unreachable: readonly Endpoint[];
   /** This host's bridge in the network. */
   readonly adopted?: Adoption;
+  /** Of this host's endpoints; by id. */
+  readonly publications: readonly Publication[];
   /** Who is behind other hosts' bridges, each MAC once. */
   readonly stations: readonly TunnelEnd[];
   /** Hosts with an endpoint or bridge here, this one among them; by id. One without a record is not in it. */
@@ -76,7 +79,11 @@ function networkView(snapshot: SnapshotView, network: Network, hostId: Id): Netw
   const unreachable = others.filter((id) => !vteps.has(id)).flatMap((id) => [...endpoints.on(id)]);
   const adopted = [...records.adoptions.values()].find((adoption) => adoption.host === hostId);
   const stations = [...remoteStations(records, hostId).filter(({ host }) => vteps.has(host)), ...outside];
-  return { network, local, remote, unreachable: unreachable.sort(byId), adopted, stations, hosts, vteps };
+  const publications = [...records.publications.values()].filter(({ host }) => host === hostId).sort(byId);
+  return {
+    ...{ network, local, remote, unreachable: unreachable.sort(byId), publications },
+    ...{ adopted, stations, hosts, vteps },
+  };
 }
 
 /** Who is behind tunnel ends that Weft does not run. */

@@ -9,6 +9,7 @@ import { namespaceRules } from './namespace.ts';
 import { neighbourRules } from './neighbour.ts';
 import { routeRules } from './route.ts';
 import { setRules } from './set.ts';
+import { settingRules } from './setting.ts';
 
 const KINDS: { readonly [K in KernelKind]: KindRules<KernelObjectOf<K>> } = {
   namespace: namespaceRules,
@@ -16,6 +17,7 @@ const KINDS: { readonly [K in KernelKind]: KindRules<KernelObjectOf<K>> } = {
   set: setRules,
   element: elementRules,
   chain: chainRules,
+  setting: settingRules,
   address: addressRules,
   route: routeRules,
   neighbour: neighbourRules,

@@ -39,6 +39,7 @@ describe('the order of ops', () => {
     };
     expect(runs(stepsFrom(kernelStateOf([lo])))).toEqual([
       'add namespace',
+      'add setting',
       'add link br0',
       'add set',
       'add element',
@@ -47,12 +48,17 @@ describe('the order of ops', () => {
       'add link vxlan0',
       'add fdb vxlan0',
       'add neighbour vxlan0',
+      'add link wfg100001',
       'add link port',
       'add fdb port',
       'add link eth1',
       'change link lo',
+      'add link up0',
+      'add address wfg100',
       'add address eth1',
+      'add address up0',
       'add route eth1',
+      'add route up0',
     ]);
   });
 

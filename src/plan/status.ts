@@ -77,7 +77,8 @@ function rebuiltLinks(ops: readonly KernelOp[]): Set<string> {
 
 /** Whether it is a row of such a link, in such a bridge, its other end or a port of it. */
 function hangsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
-  if (links.size === 0 || object.kind === 'namespace' || isFilter(object)) return false;
+  if (links.size === 0 || object.kind === 'namespace' || object.kind === 'setting' || isFilter(object))
+    return false;
   const isInBridge = object.kind === 'fdb' && object.table === 'master';
   if (isInBridge && links.has(linkKey(object.ns, BRIDGE_NAME))) return true;
   if (object.kind !== 'link') return links.has(linkKey(object.ns, object.dev));

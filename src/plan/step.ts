@@ -5,6 +5,7 @@
 const STEPS = {
   'make room': 'something new needs its name, number or address',
   namespace: 'all of a network on this host is inside',
+  setting: 'what devices begin with, and nothing can pass yet: there are none',
   bridge: 'ports need it to join',
   set: 'rules need it to name it',
   element: 'rules drop what is in no set of theirs, from their first moment',
@@ -16,6 +17,7 @@ const STEPS = {
   'silent tunnel': 'from now on another of its network sends, and is ready',
   port: 'the other end is still down: the rules hold before the first frame',
   'port rows': 'unknown unicast is not flooded to ports: without this row none arrives',
+  'device setting': 'the device is there, and the rules say what may pass',
   interface: 'opens the container’s end when all that its first frame needs is there',
   address: 'the container speaks once it has one',
   route: 'needs the address of its subnet',

@@ -2,6 +2,7 @@ import { type FilterObject, isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import {
   addKernelObject,
+  HOST_NAMESPACE,
   type KernelObject,
   type KernelState,
   kernelKey,
@@ -11,6 +12,7 @@ import {
   type MutableKernelTables,
   type Namespace,
   type NamespaceName,
+  type Setting,
 } from '#model/kernel-state.ts';
 
 /**
@@ -59,7 +61,8 @@ const refuse = (object: KernelObject, why: string): never => {
 function write(state: MutableKernelTables, verb: 'add' | 'change', object: KernelObject): void {
   const present = state[object.kind].has(kernelKey(object));
   if (verb === 'change' && !present) refuse(object, 'to be changed and absent');
-  if (object.kind === 'namespace' || isFilter(object)) addKernelObject(state, object);
+  if (object.kind === 'namespace' || object.kind === 'setting' || isFilter(object))
+    addKernelObject(state, object);
   else if (object.kind !== 'link') writeRow(state, object);
   else if (verb === 'add') addLink(state, object);
   else changeLink(state, object);
@@ -67,7 +70,7 @@ function write(state: MutableKernelTables, verb: 'add' | 'change', object: Kerne
 
 function writeRow(
   state: MutableKernelTables,
-  row: Exclude<KernelObject, Namespace | Link | FilterObject>,
+  row: Exclude<KernelObject, Namespace | Link | FilterObject | Setting>,
 ): void {
   const device = state.link.get(`${row.ns} ${row.dev}`) ?? refuse(row, 'no such device');
   if (row.kind === 'fdb' && row.table === 'master') {
@@ -114,4 +117,4 @@ function changeLink(state: MutableKernelTables, link: Link): void {
 }
 
 const hasNamespace = (state: KernelState, ns: NamespaceName): boolean =>
-  state.namespace.has(ns) || state.link.has(`${ns} lo`);
+  ns === HOST_NAMESPACE || state.namespace.has(ns) || state.link.has(`${ns} lo`);

@@ -51,13 +51,22 @@ export async function readKernel(overlay: string, container: string, dev: string
   return [...net, ...end].join('\n');
 }
 
+/** Ports are numbered in the order in which they joined. */
+function withoutPortNumber(row: Row): Row {
+  const { info_slave_data: slave, ...linkinfo } = row.linkinfo ?? {};
+  return slave ? { ...row, linkinfo: { ...linkinfo, info_slave_data: { ...slave, id: undefined } } } : row;
+}
+
 interface Row {
   readonly ifname?: string;
   readonly address?: string;
   readonly mac?: string;
   readonly state?: string;
   readonly flags?: readonly string[];
-  readonly linkinfo?: { readonly info_data?: { readonly learning?: boolean } };
+  readonly linkinfo?: {
+    readonly info_data?: { readonly learning?: boolean };
+    readonly info_slave_data?: object;
+  };
 }
 
 async function readNamespace(
@@ -95,6 +104,7 @@ function tidy(stdout: string, concerns: (row: Row) => boolean): string[] {
   const fields = FIELDS.filter((field) => field !== 'address' || !isWeft);
   const rows = [...links, ...tables.flat()]
     .filter((row) => concerns(row) && isLasting(row))
+    .map(withoutPortNumber)
     .map((row) => ({ ...row, flags: row.flags?.filter((flag) => !CARRIER.includes(flag)) }));
   return [
     ...rows.map((row) => JSON.stringify(row, fields)),

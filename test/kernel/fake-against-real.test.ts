@@ -59,6 +59,8 @@ const verdict = (result: OpResult): string =>
 
 const comparable = (state: KernelState): string[] =>
   [...kernelObjects(state)]
+    // Settings begin as the machine has them, and no op here is about them.
+    .filter(({ kind }) => kind !== 'setting')
     .filter((object) => !comesInItsOwnTime(object))
     .map(withoutChance)
     .map((object) => JSON.stringify(object, Object.keys(flatten(object)).sort()))

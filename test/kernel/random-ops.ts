@@ -70,6 +70,7 @@ function vary(pick: Pick, flip: () => boolean, object: KernelObject): KernelObje
         ? { ...object, mac: pick([object.mac, pick(MACS)]), dst: pick(['192.0.2.2', '192.0.2.3'] as Ip[]) }
         : { ...object, mac: pick(MACS) };
     case 'namespace':
+    case 'setting':
     case 'set':
     case 'element':
     case 'chain':

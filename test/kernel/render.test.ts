@@ -202,7 +202,7 @@ describe.skipIf(missing)(`planned lines on a real kernel${missing ? ` (skipped: 
       expect(bridge.linkinfo.info_data).toMatchObject({ stp_state: 0, mcast_snooping: 0 });
       expect(bridge).toMatchObject({ mtu: network.mtu, inet6_addr_gen_mode: 'none' });
       // biome-ignore lint/suspicious/noExplicitAny: JSON of ip(8)
-      const addresses = json(`ip -j -n ${ns} addr`).flatMap((link: any) => link.addr_info);
+      const addresses = json(`ip -j -n ${ns} addr show dev br0`).flatMap((link: any) => link.addr_info);
       expect(
         addresses.map(
           ({ local, prefixlen }: { local: string; prefixlen: number }) => `${local}/${prefixlen}`,

@@ -7,6 +7,7 @@ import {
   nest,
   raw,
   string,
+  u8,
   type ValuesOf,
   writeFields,
 } from '../attributes.ts';
@@ -31,7 +32,18 @@ const NFT_DYNSET_OP_UPDATE = 1;
 const VERDICTS = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
 /** enum nft_nat_types */
 const NFT_NAT_DNAT = 1;
-const NFPROTO_IPV4 = 2;
+/** By the length of an address: NFPROTO_*, linux/netfilter.h. */
+const NFPROTO: Readonly<Record<number, number>> = { 4: 2, 16: 10 };
+/** enum nft_ct_keys; include/uapi/linux/netfilter/nf_conntrack_common.h: NF_CT_STATE_BIT, IPS_DST_NAT. */
+const CT = { state: 0, status: 2 } as const;
+const CT_BITS = { invalid: 1, established: 2, related: 4, new: 8, dnat: 1 << 5 } as const;
+/** enum nft_fib_result, nft_fib_flags; RTN_LOCAL of linux/rtnetlink.h. */
+const [NFT_FIB_RESULT_ADDRTYPE, NFTA_FIB_F_DADDR, RTN_LOCAL] = [3, 2, 2];
+/** enum nft_rt_keys, nft_byteorder_ops, nft_exthdr_op; TCPOPT_MSS of RFC 9293, 3.2: its value behind kind and length. */
+const [NFT_RT_TCPMSS, NFT_BYTEORDER_HTON, NFT_EXTHDR_OP_TCPOPT] = [3, 1, 1];
+const MSS = { kind: 2, at: 2, bytes: 2 } as const;
+/** The flags of a TCP header (RFC 9293, 3.1). */
+const TCP_FLAGS = { at: 13, fin: 1, syn: 2, rst: 4 } as const;
 
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
@@ -65,6 +77,31 @@ const nat = defineFields({
   port: field(5, be32),
 });
 
+const conntrack = defineFields({ register: field(1, be32), key: field(2, be32) });
+const bitwise = defineFields({
+  from: field(1, be32),
+  register: field(2, be32),
+  length: field(3, be32),
+  mask: field(4 | NLA_F_NESTED, nest(data)),
+  xor: field(5 | NLA_F_NESTED, nest(data)),
+});
+const fib = defineFields({ register: field(1, be32), result: field(2, be32), flags: field(3, be32) });
+const route = defineFields({ register: field(1, be32), key: field(2, be32) });
+const byteorder = defineFields({
+  from: field(1, be32),
+  register: field(2, be32),
+  operation: field(3, be32),
+  length: field(4, be32),
+  size: field(5, be32),
+});
+const exthdr = defineFields({
+  type: field(2, u8),
+  offset: field(3, be32),
+  length: field(4, be32),
+  operation: field(6, be32),
+  from: field(7, be32),
+});
+const masq = defineFields({ flags: field(1, be32) });
 const lookup = defineFields({ set: field(1, string), register: field(2, be32), flags: field(5, be32) });
 const element = defineFields({ name: field(1, string) });
 /** An expression by itself, that counts packets and bytes from 0. */
@@ -79,7 +116,10 @@ const dynset = defineFields({
   each: field(7 | NLA_F_NESTED, COUNTER),
 });
 
-const DATA = { meta, payload, cmp: compare, immediate, nat, lookup, dynset };
+const DATA = {
+  ...{ meta, payload, cmp: compare, immediate, nat, lookup, dynset, ct: conntrack, bitwise, fib },
+  ...{ rt: route, byteorder, exthdr, masq },
+};
 
 export type Expression = {
   [K in keyof typeof DATA]: {
@@ -124,13 +164,89 @@ export const ending = (code: keyof typeof VERDICTS, chain?: string): Expression 
 export const drop = ending('drop');
 export const accept = ending('accept');
 
-/** `dnat to ADDRESS:PORT`: both as they are in a header, IPv4. */
+/** `dnat to ADDRESS:PORT`: both as they are in a header. */
 export const dnatTo = (address: Uint8Array, port: Uint8Array): Expression[] => [
   { name: 'immediate', values: { register: NFT_REG_1, data: { value: address } } },
   { name: 'immediate', values: { register: NFT_REG_2, data: { value: port } } },
   {
     name: 'nat',
-    values: { type: NFT_NAT_DNAT, family: NFPROTO_IPV4, address: NFT_REG_1, port: NFT_REG_2 },
+    values: {
+      type: NFT_NAT_DNAT,
+      family: NFPROTO[address.length],
+      address: NFT_REG_1,
+      port: NFT_REG_2,
+    },
+  },
+];
+
+/** `masquerade`: from the address of the device that the packet leaves by. */
+export const masquerade: Expression = { name: 'masq', values: {} };
+
+/** Numbers that the kernel keeps in registers, not in packets, are in the host's own order. */
+const hostOrder = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
+
+/** `ct state established,related`, `ct status dnat`: any of them. */
+export const tracked = (key: keyof typeof CT, bits: readonly (keyof typeof CT_BITS)[]): Expression[] => {
+  const mask = hostOrder(bits.reduce((sum, bit) => sum | CT_BITS[bit], 0));
+  const none = hostOrder(0);
+  return [
+    { name: 'ct', values: { register: NFT_REG_1, key: CT[key] } },
+    ...masked(mask, none),
+    { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS['!='], data: { value: none } } },
+  ];
+};
+
+const masked = (mask: Uint8Array, none: Uint8Array): Expression[] => [
+  {
+    name: 'bitwise',
+    values: {
+      from: NFT_REG_1,
+      register: NFT_REG_1,
+      length: mask.length,
+      mask: { value: mask },
+      xor: { value: none },
+    },
+  },
+];
+
+/** `fib daddr type local` */
+export const toThisHost: Expression[] = [
+  {
+    name: 'fib',
+    values: { register: NFT_REG_1, result: NFT_FIB_RESULT_ADDRTYPE, flags: NFTA_FIB_F_DADDR },
+  },
+  {
+    name: 'cmp',
+    values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: hostOrder(RTN_LOCAL) } },
+  },
+];
+
+/** `meta l4proto tcp tcp flags syn / fin,syn,rst tcp option maxseg size set rt mtu`: never larger than it was. */
+export const clampMss: Expression[] = [
+  ...speaks(6),
+  {
+    name: 'payload',
+    values: { register: NFT_REG_1, base: BASES.transport, offset: TCP_FLAGS.at, length: 1 },
+  },
+  ...masked(Uint8Array.of(TCP_FLAGS.fin | TCP_FLAGS.syn | TCP_FLAGS.rst), Uint8Array.of(0)),
+  {
+    name: 'cmp',
+    values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: Uint8Array.of(TCP_FLAGS.syn) } },
+  },
+  { name: 'rt', values: { register: NFT_REG_1, key: NFT_RT_TCPMSS } },
+  {
+    name: 'byteorder',
+    values: {
+      ...{ from: NFT_REG_1, register: NFT_REG_1, operation: NFT_BYTEORDER_HTON },
+      ...{ length: MSS.bytes, size: MSS.bytes },
+    },
+  },
+  {
+    name: 'exthdr',
+    values: {
+      ...{ type: MSS.kind, offset: MSS.at, length: MSS.bytes },
+      ...{ operation: NFT_EXTHDR_OP_TCPOPT, from: NFT_REG_1 },
+    },
   },
 ];
 

@@ -133,8 +133,8 @@ export function encodeDumpChains(family?: TableFamily): Request {
   return writer.finish();
 }
 
-/** All rules of the table (without a family, of all of that name), or those of all when the kernel is old. */
-export function encodeDumpRules({ family, name }: { family?: TableFamily; name: string }): Request {
+/** All rules of the table, or those of all when the kernel is old. Without a family it would tell of one table only. */
+export function encodeDumpRules({ family, name }: Table): Request {
   startTables(NFT_MSG.GETRULE, NLM_F.DUMP, family);
   writeFields(writer, ruleFields, { table: name });
   return writer.finish();

@@ -1025,7 +1025,7 @@ export const OutageSchema: GenMessage<Outage> = /*@__PURE__*/
  */
 export type Drift = Message<"weft.v1.Drift"> & {
   /**
-   * namespace, link, set, element, chain, address, route, neighbour or fdb.
+   * namespace, link, set, element, chain, setting, address, route, neighbour or fdb.
    *
    * @generated from field: string kind = 1;
    */

@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { callOk } from '../world/api.ts';
+import { ip, kernelJson, plugIn } from '../world/namespaces.ts';
+import { ping, startEcho, talkTo } from '../world/talk.ts';
+import { until, World } from '../world/world.ts';
+import { buildIfStale, PROGRAM } from './lab-cli.ts';
+
+/** Containers, their hosts, and a machine outside that knows nothing of networks and has no route to any. */
+
+const OUTSIDE = ['10.99.0.201', 'fd99::201'];
+const HOST1 = ['10.99.0.1', 'fd99::1'];
+/** What somebody else's reload costs. */
+const HEAL_MS = 1_000;
+
+const world = new World({ program: PROGRAM, hosts: ['h1', 'h2'] });
+const ns = (name: string) => world.containerOf(name);
+const inside = (name: string, ...words: readonly string[]) =>
+  execFileSync('ip', ['netns', 'exec', ns(name), ...words], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+const servers: { kill: (signal: 'SIGKILL') => void }[] = [];
+const CONTAINERS = ['c1', 'c2', 'c3', 'c4'];
+
+beforeAll(async () => {
+  buildIfStale();
+  plugIn(ns('wire'), world.addNamespace('outside'), 200);
+  await world.startAll();
+  for (const name of [...CONTAINERS.map((each) => world.addNamespace(each)), ns('outside')])
+    servers.push(await startEcho(name));
+});
+afterAll(async () => {
+  for (const server of servers) server.kill('SIGKILL');
+  await world.remove();
+});
+
+const network = (name: string, words: object = {}) =>
+  callOk(world.controllerSocket, 'ControllerService/CreateNetwork', {
+    name,
+    subnets: ['10.1.0.0/16', 'fd00:1::/64'],
+    ...words,
+  });
+const attach = async (host: string, container: string, name: string, words: object = {}) => {
+  const { ok, body } = await world.attachTo(host, container, name, words);
+  if (!ok) throw new Error(`${JSON.stringify(body)}\n${world.logs()}`);
+};
+const publish = (endpoint: string, mapping: string) =>
+  callOk(world.agentSocket('h1'), 'ControllerService/PublishPort', { endpoint, mapping });
+const tables = (name: string) => inside(name, 'nft', 'list', 'ruleset');
+
+beforeEach(async () => {
+  await network('red');
+  // The same subnet once more: two networks that know nothing of each other.
+  await network('blue');
+  await attach('h1', 'c1', 'red');
+  await attach('h1', 'c2', 'blue');
+  await attach('h2', 'c3', 'red');
+});
+afterEach(async () => {
+  for (const host of ['h1', 'h2']) for (const name of CONTAINERS) await world.detachAll(host, name);
+  const { networks } = await world.records();
+  for (const { name } of networks)
+    await callOk(world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
+});
+
+describe('the way out', () => {
+  test('leads from every network of a host to the outside in both families, and goes with its containers', async () => {
+    for (const container of ['c1', 'c2', 'c3']) expect(await talkTo(ns(container), OUTSIDE)).toEqual([]);
+    await world.detachAll('h1', 'c1');
+    await world.detachAll('h1', 'c2');
+    await until(
+      'nothing is left',
+      async () => !/wfg/.test(ip('-n', ns('h1'), 'link')) && tables('h1') === '',
+    );
+  });
+
+  test('is none for an internal network, and no way between networks or to the host', async () => {
+    await network('shut', { subnets: ['10.2.0.0/16'], internal: true });
+    await attach('h1', 'c4', 'shut');
+    expect(inside('c4', 'ip', 'route', 'show', 'default')).toBe('');
+    expect(await ping(ns('c4'), OUTSIDE[0]!)).toBe(false);
+    const relays = ip('-n', ns('h1'), '-4', '-o', 'addr', 'show', 'scope', 'global').match(
+      /24[01]\.[\d.]+/g,
+    )!;
+    expect(relays).toHaveLength(2);
+    for (const relay of relays)
+      for (const last of [0, 1]) {
+        const address = relay.replace(/\d+$/, (byte) => String((Number(byte) & 254) | last));
+        expect(await ping(ns('outside'), address, '-W1')).toBe(false);
+        expect(await talkTo(ns('c1'), [address])).toHaveLength(2);
+      }
+    for (const address of HOST1) expect(await ping(ns('c1'), address, '-W1')).toBe(false);
+  });
+
+  test('is whole again after a flush of all rules, and after the agent was killed', async () => {
+    const rules = tables('h1');
+    expect(rules).toContain('masquerade');
+    inside('h1', 'nft', 'flush', 'ruleset');
+    await until('the rules are back', async () => tables('h1') === rules, HEAL_MS);
+    inside('h1', 'sysctl', '-qw', 'net.ipv4.ip_forward=0');
+    ip(
+      '-n',
+      ns('h1'),
+      'link',
+      'del',
+      kernelJson<{ ifname: string }>('ip', ns('h1'), 'link').find(({ ifname }) => ifname.startsWith('wfg'))!
+        .ifname,
+    );
+    await until('all is back', async () => (await talkTo(ns('c1'), OUTSIDE)).length === 0, 20_000);
+    await world.agent('h1').stop('SIGKILL');
+    expect(await talkTo(ns('c1'), OUTSIDE)).toEqual([]);
+    world.agent('h1').start();
+    await world.untilConnected('h1');
+    await sleep(500);
+    expect(tables('h1')).toBe(rules);
+    expect((await world.status('h1')).status?.drift ?? []).toEqual([]);
+  });
+});
+
+describe('a published port', () => {
+  test('is reached from outside, from the host itself and by hairpin, whoever asks; and is closed again', async () => {
+    await publish('c1', '7:7');
+    await publish('c1', '7:7/udp');
+    await until('it is open', async () => (await talkTo(ns('outside'), HOST1)).length === 0, 5_000);
+    expect(await talkTo(ns('h1'), [...HOST1, '127.0.0.1'])).toEqual([]);
+    expect(await talkTo(ns('h2'), HOST1)).toEqual([]);
+    for (const container of ['c1', 'c2', 'c3']) expect(await talkTo(ns(container), HOST1)).toEqual([]);
+    inside('h1', 'nft', 'flush', 'ruleset');
+    await until('it is open again', async () => (await talkTo(ns('outside'), HOST1)).length === 0, 5_000);
+    await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
+    await until('it is closed', async () => (await talkTo(ns('outside'), [HOST1[0]!])).length === 2, 15_000);
+  });
+});
