@@ -149,7 +149,7 @@ describe('the desired state', () => {
     };
     const state = wishedOf([...world('proxy'), publication]);
     const objects = [...kernelObjects(state)].filter(
-      (object) => isOfWayOut(object) || (object.kind === 'chain' && object.family === 'inet'),
+      (object) => isOfWayOut(object) || (object.kind === 'chain' && object.name.startsWith('gateway-')),
     );
     expect(
       objects

@@ -63,9 +63,11 @@ const idOf = (object: KernelObject): string => `${object.kind} ${kernelKey(objec
 
 function checkOwn(machine: Machine, op: KernelOp): void {
   const { object } = op;
-  const isWaitingEnd = object.kind === 'link' && object.ns === '' && object.name.startsWith('wfe');
-  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isWaitingEnd || isFilter(object);
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
+  // In the host's own namespace ends of pairs, the table `weft`, and forwarding, which nobody takes back.
+  const isInHost =
+    object.ns === '' && (isFilter(object) || object.kind === 'setting' || /^wf[eg]/.test(device ?? ''));
+  const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isInHost;
   if (isOurs || (object.ns.startsWith('/') && device !== undefined && device !== 'stranger0')) return;
   throw new Violation('strangers are left alone', `${machine.name}: ${renderOp(op)}`);
 }
