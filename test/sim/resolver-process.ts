@@ -33,6 +33,9 @@ export class ResolverProcess {
       const isAskedFor =
         this.sandboxes.some(({ networks }) => networks.includes(network)) &&
         head.inNetwork(network).endpointCount.has(machine.id);
+      // A network that was left goes whole; that it is joined again is heard later.
+      const isLeft = view.revision < head.revision && view.inNetwork(network).endpoints.size === 0;
+      if (isLeft) continue;
       if (isAskedFor && !this.endpoints.has(id) && head.endpoints.has(id) && host !== machine.id)
         throw new Violation('a live name is not lost', `${machine.name}: ${textOf(endpoint)}`);
     }
