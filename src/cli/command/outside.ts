@@ -3,12 +3,7 @@ import type { World } from '../world.ts';
 import { examples, optionsOf, sessionOptions } from './common.ts';
 
 /** The ways between a network and what is outside it. */
-export const outsideCommands = (world: World): Command[] => [
-  publishCommand(world),
-  unpublishCommand(world),
-  exposeCommand(world),
-  hideCommand(world),
-];
+export const outsideCommands = (world: World): Command[] => [publishCommand(world), unpublishCommand(world)];
 
 function publishCommand(world: World): Command {
   const publish = sessionOptions(
@@ -61,40 +56,4 @@ const unpublishCommand = (world: World): Command =>
         (await import('../action/publish.ts')).unpublishPort(world, optionsOf(command), endpoint, mapping),
       ),
     true,
-  );
-
-const exposeCommand = (world: World): Command =>
-  sessionOptions(
-    new Command('expose')
-      .description('Let this host itself take part in a network, and others reach it through this host')
-      .argument('<network>', 'name or id')
-      .option('--allow-overlap', 'although this host routes its subnet elsewhere')
-      .option('--dry-run', 'show what would be done, do nothing')
-      .addHelpText(
-        'after',
-        examples(
-          ['weft expose web', 'this host has an address in web now'],
-          [
-            'ip route add 10.1.0.0/16 via 192.0.2.1',
-            'on another machine: to web through this host, 192.0.2.1',
-          ],
-        ),
-      )
-      .action(async (network, _, command: Command) =>
-        (await import('../action/expose.ts')).exposeNetwork(world, optionsOf(command), network),
-      ),
-    false,
-  );
-
-const hideCommand = (world: World): Command =>
-  sessionOptions(
-    new Command('hide')
-      .description('Take this host out of a network that it exposes')
-      .argument('<network>', 'name or id')
-      .option('--dry-run', 'show what would be done, do nothing')
-      .addHelpText('after', examples(['weft hide web', 'its address there goes back']))
-      .action(async (network, _, command: Command) =>
-        (await import('../action/expose.ts')).hideNetwork(world, optionsOf(command), network),
-      ),
-    false,
   );
