@@ -170,8 +170,7 @@ describe('a pair for a runtime', () => {
       // 1 is init's namespace, which need not be the host's here.
       ip('-n', container, 'link', 'set', END, 'netns', String(process.pid));
     }
-    const [port] = pair();
-    expect(port!.object).toMatchObject({ kind: 'link', name: PORT });
+    const port = pair().find(({ object }) => object.kind === 'link' && object.name === PORT);
     await applyAll([{ verb: 'delete', object: port!.object }]);
     expect(ipJson('link', 'show').map(({ ifname }) => ifname)).not.toContain(END);
     expect(ipJson('-n', container, 'link', 'show').map(({ ifname }) => ifname)).toEqual(['lo']);
