@@ -39,7 +39,7 @@ const linksIn = (namespace: string) => kernelJson<LinkJson>('ip', namespace, 'li
 const waitingEnds = () =>
   linksIn(world.containerOf('h1'))
     .map(({ ifname }) => ifname)
-    .filter((name) => name.startsWith('wf'));
+    .filter((name) => name.startsWith('wfe'));
 const overlay = () => `${world.overlaysOf('h1')}100000`;
 const portOf = (id: string) => `p${id.slice(-12).toLowerCase()}`;
 const addressOfB1 = async () => (await world.endpointOf('b1')).addresses[0]!;
