@@ -48,7 +48,8 @@ const attach = async (host: string, container: string, name: string, words: obje
 };
 const publish = (endpoint: string, mapping: string) =>
   callOk(world.agentSocket('h1'), 'ControllerService/PublishPort', { endpoint, mapping });
-const tables = (name: string) => inside(name, 'nft', 'list', 'ruleset');
+/** Sorted: the elements of a set come in any order. */
+const tables = (name: string) => inside(name, 'nft', 'list', 'ruleset').split('\n').sort().join('\n');
 
 beforeEach(async () => {
   await network('red');

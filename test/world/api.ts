@@ -33,6 +33,7 @@ export interface BlockJson {
 }
 export interface EndpointJson {
   readonly id: string;
+  readonly runtime: string;
   readonly name: string;
   readonly network: string;
   readonly host: string;

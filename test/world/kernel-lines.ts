@@ -1,4 +1,4 @@
-import type { EndpointJson, Records } from './api.ts';
+import type { EndpointJson, NetworkJson, Records } from './api.ts';
 import { namespacesWith, readKernels } from './namespaces.ts';
 import { handleOf } from './stand-in-engine.ts';
 
@@ -28,6 +28,8 @@ export function expectedLines(
     const wire = `${network.vni} ${vtep} port ${network.port}`;
     const flags = network.mode === 'proxy' ? ' proxy' : '';
     lines.push(`${ns} ${dev} vxlan ${wire}${flags} mtu ${network.mtu} br0 up`);
+    // None of the networks here is internal, or has Weft's gateway for engines' containers.
+    if (local.some(({ runtime }) => runtime === 'netns')) lines.push(...wayOutLines(ns, network));
     for (const { id, mac } of local) {
       const port = `p${id.slice(-12).toLowerCase()}`;
       lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
@@ -45,6 +47,19 @@ export function expectedLines(
     for (const endpoint of local) lines.push(...containerLines(endpoint, network.mtu, containers));
   }
   return lines.sort();
+}
+
+/** Two addresses a VNI of 240.0.0.0/7, and of a prefix of Weft's own. */
+function wayOutLines(ns: string, { vni, subnets }: NetworkJson): string[] {
+  const number = vni * 2 + 1;
+  const ipv4 = [240 + (number >>> 24), (number >>> 16) & 255, (number >>> 8) & 255, number & 255].join('.');
+  const ipv6 = `fd77:6566:7400::${(number >>> 16).toString(16)}:${(number & 0xffff).toString(16)}`;
+  const has = (separator: string) => subnets.some(({ cidr }) => cidr.includes(separator));
+  const addresses = [...(has('.') ? [ipv4] : []), ...(has(':') ? [ipv6, 'fe80::2'] : [])];
+  return [
+    `host link wfg${vni.toString(16)}`,
+    `${ns} up0 veth mtu 1500 up${addresses.map((each) => ` with ${each}`).join('')}`,
+  ];
 }
 
 function containerLines(
