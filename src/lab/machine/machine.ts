@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { until } from '../until.ts';
 import { CGROUPS, removeCgroups } from './cgroups.ts';
-import { MortalDaemon } from './mortal-daemon.ts';
+import { MortalDaemon, signalIfThere } from './mortal-daemon.ts';
 
 const run = promisify(execFile);
 
@@ -114,7 +114,7 @@ class MachineDaemon extends MortalDaemon {
 
   override async stop(signal?: NodeJS.Signals): Promise<void> {
     const ended = super.stop(signal);
-    if (this.isRunning) process.kill(super.pid, 'SIGCONT');
+    if (this.isRunning) signalIfThere(super.pid, 'SIGCONT');
     await ended;
   }
 }

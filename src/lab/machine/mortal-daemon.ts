@@ -2,6 +2,15 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { spawnMortal } from './spawn-mortal.ts';
 
+/** It may end by itself at any moment: nobody is told of that before the next turn of the event loop. */
+export function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** A daemon that ends with this process, however that ends, and can be killed and started again. */
 export class MortalDaemon {
   readonly log: string;
@@ -58,7 +67,7 @@ export class MortalDaemon {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.isRunning) return;
     const ended = this.ended();
-    process.kill(this.pid, signal);
+    signalIfThere(this.pid, signal);
     await ended;
   }
 
