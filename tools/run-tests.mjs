@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ownMajor = Number(process.versions.node.split('.')[0]);
 let runs = 0;
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What to tell once more at the end, where a reader of a long run looks first. */
+const troubles = [];
 const results = mkdtempSync(path.join(tmpdir(), 'weft-tests-'));
 
 const title = (text) => console.log(`\n── ${text} ${'─'.repeat(Math.max(0, 96 - text.length))}`);
@@ -26,7 +28,21 @@ function run(file, args) {
 function step(text, ok) {
   if (ok) return;
   console.error(`FAILED: ${text}`);
+  troubles.push(`FAILED: ${text}`);
   total.failed += 1;
+}
+
+/** Keeps the failed and the skipped tests of one project's results, each with the head of what it said. */
+function keepTroubles(project, { testResults }) {
+  for (const { name, message, assertionResults } of testResults) {
+    const file = path.relative(root, name);
+    if (message) troubles.push(`FAILED: ${project}: ${file}\n${message}`);
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status === 'passed') continue;
+      const said = failureMessages.map((text) => text.slice(0, 1500)).join('\n');
+      troubles.push(`${status.toUpperCase()}: ${project}: ${file}: ${fullName}\n${said}`.trimEnd());
+    }
+  }
 }
 
 /** Runs one vitest project and adds its counts. */
@@ -40,6 +56,7 @@ function runProject(project, node = process.execPath) {
   total.passed += json.numPassedTests;
   total.failed += json.numFailedTests;
   total.skipped += json.numPendingTests + json.numTodoTests;
+  keepTroubles(project, json);
   // A file that does not load, or an error outside of any test, fails the run without a failed test.
   if (json.numFailedTests === 0) step(`project ${project}`, ok);
 }
@@ -107,5 +124,9 @@ for (const major of NODE_MAJORS) {
 }
 rmSync(results, { recursive: true });
 
+if (troubles.length > 0) {
+  title('what did not pass, once more');
+  console.log(troubles.join('\n\n'));
+}
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
