@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { attachEndpoint, createNetwork, registerHost, seededRandom } from '#intent/test-world.ts';
+import { attachEndpoint, createNetwork, registerHost } from '#intent/test-world.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Endpoint, Network } from '#model/records.ts';
+import { seededRandom } from '#model/test-random.ts';
 import { beginFollow } from './follow.ts';
 import { sorted, TestController } from './test-controller.ts';
 

@@ -1,10 +1,11 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
 import type { Chance } from '#intent/admitted.ts';
-import { POOLS, seededRandom } from '#intent/test-world.ts';
+import { POOLS } from '#intent/test-world.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import { put, remove, type StoredRecord } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
+import { seededRandom } from '#model/test-random.ts';
 import type { Wish } from '#model/wish.ts';
 import { step } from './core.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';

@@ -1,6 +1,7 @@
 import * as dns from 'dns-packet';
 import { describe, expect, test } from 'vitest';
-import { seededRandom, World } from '#intent/test-world.ts';
+import { World } from '#intent/test-world.ts';
+import { seededRandom } from '#model/test-random.ts';
 import { answer, encodeFailure, type Transport } from './answer.ts';
 import { NameTable } from './name-table.ts';
 import type { Asker } from './resolve.ts';

@@ -63,7 +63,7 @@ export function answer(
 }
 
 /** The question's header, turned into an answer without anything in it. */
-export function encodeError(query: Buffer, code: Code): Buffer {
+function encodeError(query: Buffer, code: Code): Buffer {
   const header = Buffer.alloc(HEADER_LENGTH);
   query.copy(header, 0, 0, 2);
   header.writeUInt16BE(

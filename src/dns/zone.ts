@@ -3,7 +3,7 @@ import type { Parsed } from '#model/parsed.ts';
 import { before, labelsOf, type WireName, wireName } from './wire-name.ts';
 
 /** Names of endpoints in full: `web.app.weft.internal`. ICANN keeps .internal for private use (2024-07-29). */
-export const ZONE = 'weft.internal';
+const ZONE = 'weft.internal';
 
 const ZONE_NAME = wireName(ZONE)!;
 const REVERSE_4 = wireName('in-addr.arpa')!;

@@ -167,7 +167,7 @@ function checkUnused({ door, pools, book }: DriverParts, cidr: Cidr): void {
 }
 
 /** As the network has it; of one that is yet to be made, as it would have it unless its user says otherwise. */
-export function gatewayOf({ door }: DriverParts, cidr: Cidr, network?: Network): Ip | undefined {
+function gatewayOf({ door }: DriverParts, cidr: Cidr, network?: Network): Ip | undefined {
   const candidates = network ? [network] : door.networks();
   const gateways = candidates.flatMap(({ subnets }) => subnets.filter((each) => each.cidr === cidr));
   if (gateways.length === 1) return gateways[0]!.gateway;

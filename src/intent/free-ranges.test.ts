@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { type Cidr, cidrSize, cidrsOverlap, parseCidr } from '#model/cidr.ts';
 import { type Ip, ipFromNumber } from '#model/ip.ts';
+import { seededRandom } from '#model/test-random.ts';
 import { freeRanges } from './free-ranges.ts';
-import { seededRandom } from './test-world.ts';
 
 const free = (space: string, prefixLength: number, taken: string[], count = 8) => {
   const found: Cidr[] = [];

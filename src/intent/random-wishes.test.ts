@@ -4,9 +4,10 @@ import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { foldName } from '#model/name.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
+import { seededRandom } from '#model/test-random.ts';
 import type { Wish } from '#model/wish.ts';
 import { auditAddresses } from './audit-addresses.ts';
-import { attachEndpoint, createNetwork, registerHost, seededRandom, World } from './test-world.ts';
+import { attachEndpoint, createNetwork, registerHost, World } from './test-world.ts';
 import { unusable } from './usable-addresses.ts';
 
 type Random = () => number;

@@ -1,21 +1,11 @@
 import { formatFault, isRejection, type Rejection } from '#model/fault.ts';
 import type { Endpoint, Host, Network, StoredRecord } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
+import { seededRandom } from '#model/test-random.ts';
 import type { AttachEndpoint, CreateNetwork, RegisterHost, Wish } from '#model/wish.ts';
 import { admit } from './admit.ts';
 import type { Admitted, Chance } from './admitted.ts';
 import type { Pools } from './pools.ts';
-
-/** Numbers from 0 up to 1, the same for the same seed (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 export const POOLS = {
   ipv4: '10.128.0.0/9',

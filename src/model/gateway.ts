@@ -25,9 +25,6 @@ export function gatewayMac(network: Id): Mac {
  */
 const RELAYS = { 4: ['240.0.0.0', 31], 6: ['fd77:6566:7400::', 127] } as const;
 
-/** The whole of them, to be told apart from others' addresses. */
-export const RELAY_RANGES = { 4: '240.0.0.0/7', 6: 'fd77:6566:7400::/64' } as const;
-
 /** The two ends of a network's way out: the host's and the one in the network's own namespace. */
 export function relayAddresses(
   vni: Vni,

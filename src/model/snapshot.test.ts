@@ -15,6 +15,7 @@ import {
   type StoredRecord,
 } from './records.ts';
 import { Snapshot, type SnapshotView } from './snapshot.ts';
+import { seededDice } from './test-random.ts';
 import type { Vni } from './vni.ts';
 
 const id = (kind: RecordKind, n: number): Id => (`0${kind[0]!.toUpperCase()}`.padEnd(25, '0') + n) as Id;
@@ -76,17 +77,6 @@ const endpoint = (
 const HOST_NAMES = ['a', 'b', 'c', 'd'];
 const NETWORK_NAMES = ['Front', 'back', 'DB'];
 const NETWORKS = [0, 1, 2];
-
-/** Numbers that look random, the same for the same seed (mulberry32). */
-function seeded(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
 
 const entriesOf = <K, V>(map: Iterable<readonly [K, V]>): (readonly [K, V])[] =>
   [...map].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
@@ -196,7 +186,7 @@ describe('a snapshot', () => {
   test.each(Array.from({ length: 40 }, (_, seed) => seed))(
     'answers as a search among the records would, after any changes (seed %i)',
     (seed) => {
-      const below = seeded(seed);
+      const { below } = seededDice(seed);
       const snapshot = new Snapshot();
       let records: StoredRecord[] = [];
       for (let revision = 1; revision <= 30; revision++) {

@@ -17,6 +17,7 @@ import type { Mac } from '#model/mac.ts';
 import { hostTag } from '#model/own.ts';
 import { type Endpoint, type Network, put, type StoredRecord } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
+import { seededDice } from '#model/test-random.ts';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import { desired, type HostRuntimeFacts } from './desired.ts';
 import { diff } from './diff.ts';
@@ -32,17 +33,7 @@ const TAG = hostTag(HOST);
 const CONTAINERS = ['c1', 'c2', 'c3', 'c4'];
 const SEEDS = Array.from({ length: 300 }, (_, i) => i + 1);
 
-/** mulberry32: a whole number below `limit`. */
-function dice(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
-  };
-}
-type Dice = ReturnType<typeof dice>;
+type Dice = ReturnType<typeof seededDice>['below'];
 const pick = <T>(roll: Dice, from: readonly T[]): T => from[roll(from.length)]!;
 
 function randomNetwork(roll: Dice, number: number): Network {
@@ -152,7 +143,7 @@ const only = (state: KernelState, objects: readonly KernelObject[]) =>
 
 describe('the state that results', () => {
   it.each(SEEDS)('is as wished from any other, and strangers stay: seed %i', (seed) => {
-    const roll = dice(seed);
+    const { below: roll } = seededDice(seed);
     const seen = kernelStateOf(
       kernelObjects(
         applyToModel(kernelStateOf(bare), opsOf(wishedOf(randomRecords(roll)), kernelStateOf(bare))),
@@ -174,7 +165,7 @@ describe('the state that results', () => {
   });
 
   it.each(SEEDS.slice(0, 50))('does not depend on the way there: seed %i', (seed) => {
-    const roll = dice(seed);
+    const { below: roll } = seededDice(seed);
     const records = randomRecords(roll);
     const end = wishedOf(records);
     const follow = (steps: StoredRecord[][]) => {
@@ -196,7 +187,7 @@ describe('the state that results', () => {
   });
 
   it.each(SEEDS.slice(0, 50))('comes in one order, whatever that of the ops: seed %i', (seed) => {
-    const roll = dice(seed);
+    const { below: roll } = seededDice(seed);
     const seen = applyToModel(kernelStateOf(bare), opsOf(wishedOf(randomRecords(roll)), kernelStateOf(bare)));
     const ops = diff(wishedOf(randomRecords(roll)), seen, { hostTag: TAG });
     const shuffled = ops

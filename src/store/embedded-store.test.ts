@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { put, RECORD_SCHEMA, remove } from '#model/records.ts';
+import { seededDice } from '#model/test-random.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
 import { openJournal } from './journal.ts';
 import { storeContract } from './store.contract.ts';
@@ -10,7 +11,6 @@ import type { Feed, Store } from './store.ts';
 import { asNobody } from './testing/as-nobody.ts';
 import { hostOf } from './testing/host-of.ts';
 import { buildChild, killAfter } from './testing/run-child.ts';
-import { seededRandom } from './testing/seeded-random.ts';
 
 let directory: string;
 let path: string;
@@ -72,7 +72,7 @@ describe('damaged', () => {
     const whole = await store.read();
     await store.close();
     const bytes = readFileSync(path);
-    const { below, pick } = seededRandom(20260101);
+    const { below, pick } = seededDice(20260101);
     let refused = 0;
     for (let round = 0; round < 100; round++) {
       let damaged = Buffer.from(bytes);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { seededDice } from '#model/test-random.ts';
 import { formatHeader, formatLine, HEADER_BYTES, parseJournal } from './journal-line.ts';
-import { seededRandom } from './testing/seeded-random.ts';
 
 const parse = (bytes: Buffer) => parseJournal(bytes, '/var/lib/weft/agent/journal');
 const attempt = <T>(act: () => T): T | Error => {
@@ -55,7 +55,7 @@ describe('the lines of a journal', () => {
   });
 
   test('with any bit turned over are corrupt, and never something else', () => {
-    const { below } = seededRandom(7);
+    const { below } = seededDice(7);
     for (let at = 0; at < WHOLE.length; at++) {
       const damaged = Buffer.from(WHOLE);
       damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << below(8)), at);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { seededDice } from '#model/test-random.ts';
 import { overlayJson, overlaysOf, vtepsOf } from '../world/docker-kernel.ts';
 import type { DockerWorld } from '../world/docker-world.ts';
 import { until } from '../world/world.ts';
@@ -21,17 +22,6 @@ const NAMES = ['c1', 'c2', 'c3', 'c4', 'c5'];
 /** Asked for on both hosts: who comes second is refused. */
 const FIXED = ['10.70.0.200', '10.70.0.201'];
 
-/** Mulberry32. */
-function chanceOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** An interface of a running container, as its Docker has it. */
 interface Joined {
   readonly host: string;
@@ -42,48 +32,47 @@ interface Joined {
 }
 
 onEngines('500 steps', (world, version) => {
-  const chance = chanceOf(SEED);
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(chance() * from.length)]!;
+  const { below, pick } = seededDice(SEED);
   const engine = (host: string) => world().engine(host);
   let refused = 0;
 
   /** By its weight; what Docker refuses is counted, and what is left behind by it is looked for later. */
   async function step(host: string): Promise<string> {
     const [name, network] = [pick(NAMES), pick(NETWORKS)];
-    const dice = chance();
+    const dice = below(1000);
     const docker = async (...words: readonly string[]) => {
       await engine(host)
         .docker(...words)
         .catch(() => refused++);
       return `${host} ${words.join(' ')}`;
     };
-    if (dice < 0.3) {
-      const fixed = network === 'red' && chance() < 0.3 ? ['--ip', pick(FIXED)] : [];
+    if (dice < 300) {
+      const fixed = network === 'red' && below(10) < 3 ? ['--ip', pick(FIXED)] : [];
       const flags = ['--network', network, '--restart', pick(['no', 'always']), ...fixed];
       await engine(host)
         .run(name, ...flags)
         .catch(() => refused++);
       return `${host} run ${name} ${flags.join(' ')}`;
     }
-    if (dice < 0.4) return docker('kill', name);
-    if (dice < 0.55) return docker('rm', '-f', name);
-    if (dice < 0.65) return docker('restart', '-t', '0', name);
-    if (dice < 0.8) return docker('network', 'connect', network, name);
-    if (dice < 0.94) return docker('network', 'disconnect', '-f', network, name);
-    if (dice < 0.97) {
+    if (dice < 400) return docker('kill', name);
+    if (dice < 550) return docker('rm', '-f', name);
+    if (dice < 650) return docker('restart', '-t', '0', name);
+    if (dice < 800) return docker('network', 'connect', network, name);
+    if (dice < 940) return docker('network', 'disconnect', '-f', network, name);
+    if (dice < 970) {
       await world().agent(host).stop('SIGKILL');
-      await sleep(chance() * 200);
+      await sleep(below(200));
       world().agent(host).start();
       await world().untilConnected(host);
       return `${host} agent killed`;
     }
-    if (dice < 0.985) {
+    if (dice < 985) {
       await engine(host).stopEngine('SIGKILL');
       await engine(host).startEngine();
       return `${host} engine killed`;
     }
     world().cutOff(host);
-    await sleep(chance() * 1500);
+    await sleep(below(1500));
     await world().join(host);
     return `${host} cut off`;
   }

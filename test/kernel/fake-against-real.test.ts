@@ -7,8 +7,9 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type KernelObject, type KernelState, kernelObjects } from '#model/kernel-state.ts';
 import { isMulticastMac } from '#model/mac.ts';
 import { renderOp } from '#model/render-kernel.ts';
+import { seededRandom } from '#model/test-random.ts';
 import { enterHostNamespace, realWorld } from './kernel-lab.ts';
-import { randomOps, seededRandom } from './random-ops.ts';
+import { randomOps } from './random-ops.ts';
 
 /** The fake is worth what it has in common with the real one: the same random ops must lead both to the same state. */
 const SEEDS = Number(process.env.WEFT_SEEDS ?? 12);

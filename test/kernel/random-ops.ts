@@ -5,17 +5,6 @@ import type { KernelOp } from '#model/kernel-op.ts';
 import { type KernelObject, type KernelState, kernelKey, type Link } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 
-/** Chance that can be had again: the same seed, the same numbers in [0, 1) (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * A few ops on the objects of `networks` and their likes, in whatever order: added, deleted or changed whether they are
  * there or not. `seen` is what is there, for changes.

@@ -1,4 +1,4 @@
-import { seededRandom } from '#intent/test-world.ts';
+import { seededRandom } from '#model/test-random.ts';
 
 /** All chance of a run. Each part of it has a stream of its own, so that one part drawing more changes no other. */
 export class Random {

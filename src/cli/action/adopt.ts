@@ -1,5 +1,4 @@
-import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
-import { messageJson, printJson, printNotices, printPlans } from '../output/print.ts';
+import { printWish } from '../output/print.ts';
 import { type SessionOptions, withAgent } from '../session.ts';
 import type { World } from '../world.ts';
 import { takeNumbers } from './numbers.ts';
@@ -27,7 +26,7 @@ export async function adoptBridge(world: World, options: AdoptOptions, bridge: s
   };
   const response = await withAgent(world, options, ({ agent }, call) => agent.adoptBridge(request, call));
   const done = dryRun ? 'would be adopted' : 'is adopted';
-  print(world, options, response, `bridge ${bridge} ${done} by network ${network ?? bridge}`);
+  printWish(world, options, response, `bridge ${bridge} ${done} by network ${network ?? bridge}`);
 }
 
 export async function disownBridge(
@@ -39,20 +38,5 @@ export async function disownBridge(
   const response = await withAgent(world, options, ({ agent }, call) =>
     agent.disownBridge({ bridge, dryRun }, call),
   );
-  print(world, options, response, `bridge ${bridge} ${dryRun ? 'would be' : 'is'} disowned`);
-}
-
-function print(
-  world: World,
-  options: SessionOptions & { readonly dryRun?: boolean },
-  response: WishResponse,
-  sentence: string,
-): void {
-  if (options.json) {
-    printJson(world, messageJson(WishResponseSchema, response));
-    return;
-  }
-  world.stdout.write(`${sentence}\n`);
-  if (options.dryRun) printPlans(world, response.plans);
-  printNotices(world, response.notices);
+  printWish(world, options, response, `bridge ${bridge} ${dryRun ? 'would be' : 'is'} disowned`);
 }

@@ -1,8 +1,4 @@
-import {
-  type ReportedStatus,
-  ReportedStatusSchema,
-  WishResponseSchema,
-} from '#api/gen/weft/v1/controller_pb.ts';
+import { type ReportedStatus, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import {
   type Block,
   BlockSchema,
@@ -15,7 +11,7 @@ import { blockUses } from '#intent/block-use.ts';
 import type { Id } from '#model/id.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { formatPairs } from '../output/pairs.ts';
-import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { messageJson, printEmpty, printJson, printTable, printWish } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
 import { formatAge, formatCount } from '../output/units.ts';
 import { type SessionOptions, withController } from '../session.ts';
@@ -124,10 +120,7 @@ export async function removeHost(
   const response = await withController(world, options, ({ controller }, call) =>
     controller.removeHost({ host, dryRun }, call),
   );
-  if (options.json) return printJson(world, messageJson(WishResponseSchema, response));
-  world.stdout.write(`host ${host} ${dryRun ? 'would be removed' : 'removed'}\n`);
-  if (dryRun) printPlans(world, response.plans);
-  printNotices(world, response.notices);
+  printWish(world, options, response, `host ${host} ${dryRun ? 'would be' : 'is'} removed`);
 }
 
 /** `3`, and how many more it has given up: `3 (1 rests)`. */

@@ -1,4 +1,4 @@
-import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import type { WishResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import {
   type Adoption,
   AdoptionSchema,
@@ -17,7 +17,7 @@ import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import { DEFAULT_GATEWAY_USE, DEFAULT_PORT_SECURITY, GATEWAY_USES } from '#model/records.ts';
 import { formatPairs } from '../output/pairs.ts';
-import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { messageJson, printEmpty, printJson, printNotices, printTable, printWish } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
@@ -78,7 +78,7 @@ export async function createNetwork(
   const response = await withController(world, options, ({ controller }, call) =>
     controller.createNetwork(request, call),
   );
-  printWish(world, options, response, dryRun ? 'would be made' : 'made');
+  printChanged(world, options, response, dryRun ? 'would be made' : 'made');
 }
 
 export async function removeNetwork(
@@ -90,26 +90,20 @@ export async function removeNetwork(
   const response = await withController(world, options, ({ controller }, call) =>
     controller.removeNetwork({ network, dryRun }, call),
   );
-  printWish(world, options, response, dryRun ? 'would be removed' : 'removed', network);
+  printChanged(world, options, response, dryRun ? 'would be removed' : 'removed', network);
 }
 
-function printWish(
+function printChanged(
   world: World,
   options: SessionOptions & { dryRun?: boolean },
   response: WishResponse,
   done: string,
   name?: string,
 ): void {
-  if (options.json) {
-    printJson(world, messageJson(WishResponseSchema, response));
-    return;
-  }
   const subject = response.subject?.record;
   const network = subject?.case === 'network' ? subject.value : undefined;
   const facts = network && done.endsWith('made') ? `: ${describeNetwork(network)}` : '';
-  world.stdout.write(`network ${network?.name ?? name} ${done}${facts}\n`);
-  if (options.dryRun) printPlans(world, response.plans);
-  printNotices(world, response.notices);
+  printWish(world, options, response, `network ${network?.name ?? name} ${done}${facts}`);
 }
 
 const describeNetwork = ({ mode, group, vni, port, mtu, subnets }: Network): string =>

@@ -4,7 +4,15 @@ import type { Id } from '#model/id.ts';
 import type { Network, Peer as PeerRecord } from '#model/records.ts';
 import { notFound } from '../cli-error.ts';
 import { formatPairs } from '../output/pairs.ts';
-import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import {
+  messageJson,
+  printEmpty,
+  printJson,
+  printNotices,
+  printPlans,
+  printTable,
+  printWish,
+} from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
@@ -60,9 +68,7 @@ export async function removePeer(
   const response = await withController(world, options, ({ controller }, call) =>
     controller.removePeer({ network, peer, dryRun }, call),
   );
-  if (options.json) return printJson(world, messageJson(WishResponseSchema, response));
-  world.stdout.write(`peer ${peer} ${dryRun ? 'would be' : 'is'} out of network ${network}\n`);
-  if (dryRun) printPlans(world, response.plans);
+  printWish(world, options, response, `peer ${peer} ${dryRun ? 'would be' : 'is'} out of network ${network}`);
 }
 
 export async function listPeers(

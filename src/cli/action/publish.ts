@@ -1,7 +1,6 @@
-import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import { type Publication, PublicationSchema } from '#api/gen/weft/v1/records_pb.ts';
 import { formatMapping, type Mapping } from '#intent/publications.ts';
-import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
+import { messageJson, printEmpty, printJson, printTable, printWish } from '../output/print.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
 import { namesById, readRecords } from './records.ts';
@@ -21,7 +20,7 @@ export async function publishPort(
   const response = await withController(world, options, ({ controller }, call) =>
     controller.publishPort({ endpoint, network, mapping, dryRun }, call),
   );
-  print(world, options, response, `${endpoint} ${dryRun ? 'would be' : 'is'} published: ${mapping}`);
+  printWish(world, options, response, `${endpoint} ${dryRun ? 'would be' : 'is'} published: ${mapping}`);
 }
 
 export async function unpublishPort(
@@ -35,17 +34,7 @@ export async function unpublishPort(
     controller.unpublishPort({ endpoint, network, mapping, dryRun }, call),
   );
   const what = mapping || 'all its ports';
-  print(world, options, response, `${endpoint} ${dryRun ? 'would be' : 'is'} unpublished: ${what}`);
-}
-
-function print(world: World, options: PublishOptions, response: WishResponse, sentence: string): void {
-  if (options.json) {
-    printJson(world, messageJson(WishResponseSchema, response));
-    return;
-  }
-  world.stdout.write(`${sentence}\n`);
-  if (options.dryRun) printPlans(world, response.plans);
-  printNotices(world, response.notices);
+  printWish(world, options, response, `${endpoint} ${dryRun ? 'would be' : 'is'} unpublished: ${what}`);
 }
 
 export async function listPublications(world: World, options: SessionOptions): Promise<void> {

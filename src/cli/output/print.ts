@@ -1,5 +1,10 @@
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
-import type { HostPlan, PlanStep } from '#api/gen/weft/v1/controller_pb.ts';
+import {
+  type HostPlan,
+  type PlanStep,
+  type WishResponse,
+  WishResponseSchema,
+} from '#api/gen/weft/v1/controller_pb.ts';
 import type { Notice } from '#model/notice.ts';
 import type { World } from '../world.ts';
 import { printable } from './printable.ts';
@@ -80,6 +85,22 @@ function byReason(
     else groups.push({ reason, commands: [...commands] });
   }
   return groups;
+}
+
+/** What came of a wish: the answer for scripts, or a sentence, with `--dry-run` what each host would do, and notices. */
+export function printWish(
+  world: World,
+  options: { readonly json?: boolean; readonly dryRun?: boolean },
+  response: WishResponse,
+  sentence: string,
+): void {
+  if (options.json) {
+    printJson(world, messageJson(WishResponseSchema, response));
+    return;
+  }
+  world.stdout.write(`${sentence}\n`);
+  if (options.dryRun) printPlans(world, response.plans);
+  printNotices(world, response.notices);
 }
 
 /** What each host's kernel would be told. */

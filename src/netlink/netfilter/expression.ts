@@ -133,17 +133,6 @@ const metaIs = (key: keyof typeof META, bytes: Uint8Array): Expression[] => [
   { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: bytes } } },
 ];
 
-const ifname = (key: 'iifname' | 'oifname', name: string): Expression[] => {
-  const padded = Buffer.alloc(16);
-  padded.write(name, 'latin1');
-  return metaIs(key, padded);
-};
-
-/** `iifname NAME` */
-export const cameFrom = (name: string): Expression[] => ifname('iifname', name);
-/** `oifname NAME` */
-export const goesTo = (name: string): Expression[] => ifname('oifname', name);
-
 /** `meta l4proto PROTOCOL` */
 export const speaks = (protocol: number): Expression[] => metaIs('l4proto', Uint8Array.of(protocol));
 
