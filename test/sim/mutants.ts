@@ -65,7 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'asked for twice, an endpoint is written by both requests at once',
     file: 'agent/attach.ts',
-    find: 'if (grant && isBeingWritten(state, grant.endpoint.id)) continue;',
+    find: 'else if (grant && isBeingWritten(state, grant.endpoint.id)) continue;',
     become: '',
   },
   {
