@@ -10,12 +10,14 @@ export function keepJournal(
   id: Id,
   patient?: 'patient',
 ): AgentEffect[] {
+  // Whoever waits for what is being written waits for this, which is newer.
+  const how = unwritten.has(id) ? undefined : patient;
   unwritten.set(id, 'writing');
   const entry = attachments.get(id);
   return [
     entry
-      ? { effect: 'journal-put', key: id, entry, patient }
-      : { effect: 'journal-delete', key: id, patient },
+      ? { effect: 'journal-put', key: id, entry, patient: how }
+      : { effect: 'journal-delete', key: id, patient: how },
   ];
 }
 
