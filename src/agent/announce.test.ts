@@ -1,10 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
 import { portName } from '#model/own.ts';
-import type { Endpoint } from '#model/records.ts';
+import { type Endpoint, put } from '#model/records.ts';
 import { decodeFrame } from '#packet/decode.ts';
 import { summarizeFrame } from '#packet/summarize.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
+import { testEndpoint } from '#plan/test-world.ts';
+import { newcomers } from './announce.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -49,4 +51,13 @@ test('one of the same host speaks for itself, unless others remember its address
   const c3 = [...h1.state.view.endpoints.values()].find(({ name }) => name === 'c3')!;
   expect(c3.addresses).toEqual(c2.addresses);
   expect(told).toEqual(wordOf(c1, c3));
+});
+
+test('a network comes with a hundred thousand endpoints: not each costs as much as all before it', async () => {
+  await cluster.settle();
+  const [network] = h1.state.view.networks.values();
+  const endpoint = testEndpoint(2, 1, 2, { network: network!.id });
+  const changes = new Array(100_000).fill(put(endpoint));
+  const [all] = newcomers(h1.state, changes, new Array(100_000).fill({ ...endpoint, addresses: [] }));
+  expect(all?.endpoints).toHaveLength(100_000);
 });

@@ -23,6 +23,8 @@ export interface Announcement {
 
 /** Each frame goes to every port. Beyond that who asked asks again. */
 const MOST_FRAMES = 4_000;
+/** Both families and the link-local address. */
+const FRAMES_EACH = 3;
 
 /** What a delta, which is in the view, says of remote endpoints that containers here may be wrong about. */
 export function newcomers(
@@ -39,8 +41,10 @@ export function newcomers(
       continue;
     // A host's first endpoint in a network is told of before it can be reached: what waits for it is better kept waiting.
     const canBeReached = (view.inNetwork(is.network).endpointCount.get(is.host) ?? 0) > 1;
-    if (was || canBeReached || wasAnothers(state, is))
-      byNetwork.set(is.network, [...(byNetwork.get(is.network) ?? []), is]);
+    if (!was && !canBeReached && !wasAnothers(state, is)) continue;
+    const endpoints = byNetwork.get(is.network);
+    if (endpoints) endpoints.push(is);
+    else byNetwork.set(is.network, [is]);
   }
   return [...byNetwork].flatMap(([id, endpoints]) => {
     const network = view.networks.get(id);
@@ -65,8 +69,9 @@ function tell(state: AgentState, network: Network, endpoints: readonly Endpoint[
   const ports = [...state.view.inNetwork(network.id).endpoints.on(state.host)]
     .filter(({ id }) => !own.has(id))
     .map(({ id }) => portName(id));
+  // A network that is new here comes with all of its endpoints: too many to make frames of.
+  if (ports.length === 0 || ports.length * endpoints.length * FRAMES_EACH > MOST_FRAMES) return [];
   const frames = endpoints.flatMap(framesOf);
-  if (ports.length === 0 || ports.length * frames.length > MOST_FRAMES) return [];
   return [{ effect: 'announce', frames: { ns: overlayNamespace(here.hostTag, network.vni), ports, frames } }];
 }
 
