@@ -339,7 +339,12 @@ describe('an endpoint through the door', () => {
 });
 
 describe('what a runtime tells later', () => {
-  const words = { name: 'web-1', aliases: ['web', '0123456789ab'], containerId: 'c'.repeat(64) };
+  const words = {
+    name: 'web-1',
+    aliases: ['web', '0123456789ab'],
+    containerId: 'c'.repeat(64),
+    image: 'nginx:1',
+  };
 
   test('is published once, and no kernel is touched for it', async () => {
     const endpoint = await attachHeld(h1, 'e1');

@@ -9,7 +9,7 @@ import { keepJournal } from './keep-journal.ts';
 import { addToView } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
-type Told = Partial<Pick<Endpoint, 'name' | 'aliases' | 'containerId' | 'interface'>>;
+type Told = Partial<Pick<Endpoint, 'name' | 'aliases' | 'containerId' | 'image' | 'interface'>>;
 
 /** What the runtime calls the container, and who may ask for it by which names. */
 export function describe(state: AgentState, door: DoorHandle, words: DoorDescription): AgentEffect[] {

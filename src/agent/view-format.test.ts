@@ -6,7 +6,10 @@ import { formatView, parseView } from './view-format.ts';
 
 const world = (): Snapshot => {
   const endpoints = [1, 2, 3, 4, 5].map((n) =>
-    testEndpoint(n, 1 + (n % 2), 1 + (n % 3), { aliases: n === 2 ? ['db', 'größer'] : [] }),
+    testEndpoint(n, 1 + (n % 2), 1 + (n % 3), {
+      aliases: n === 2 ? ['db', 'größer'] : [],
+      ...(n === 2 && { image: 'nginx:1' }),
+    }),
   );
   const view = new Snapshot(
     [...[1, 2, 3].map((n) => testHost(n)), testNetwork(1), testNetwork(2), ...endpoints],

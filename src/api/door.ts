@@ -97,6 +97,7 @@ export interface DoorDescription {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly containerId: string;
+  readonly image?: string;
 }
 
 export interface DoorNotes {

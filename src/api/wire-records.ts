@@ -14,6 +14,7 @@ import {
   ENDPOINT_RUNTIMES,
   type Endpoint,
   GATEWAY_USES,
+  MAX_IMAGE,
   MAX_STATIONS,
   PORT_SECURITIES,
   RECORD_KINDS,
@@ -131,6 +132,8 @@ const endpointSchema = z.object({
   host: id,
   runtime: z.enum(ENDPOINT_RUNTIMES),
   containerId: z.string().min(1).max(256),
+  // Unknown to earlier versions.
+  image: z.string().min(1).max(MAX_IMAGE).optional(),
   interface: text(parseInterfaceName),
   name,
   aliases: z.array(name).max(64),

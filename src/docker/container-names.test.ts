@@ -37,6 +37,10 @@ describe('a container is found', () => {
     expect(aliases(inNetwork('app', words))).toEqual(['web', '42fcef014427', 'the-host']);
   });
 
+  it('and is told what it was made from', () => {
+    expect(describeContainer(container({ Config: { Image: 'nginx:1' } }), place)?.image).toBe('nginx:1');
+  });
+
   it('by its Compose service', () => {
     const labels = { 'com.docker.compose.service': 'front', 'com.docker.compose.project': 'shop' };
     expect(aliases(container({ Config: { Labels: labels } }))).toEqual(['front', '42fcef014427']);

@@ -38,5 +38,10 @@ export function describeContainer(
   for (const word of words)
     if (word !== '' && parseName(word).ok && word.toLowerCase() !== name.toLowerCase())
       aliases.set(word.toLowerCase(), word);
-  return { name, aliases: [...aliases.values()].slice(0, MAX_ALIASES), containerId: container.Id };
+  return {
+    name,
+    aliases: [...aliases.values()].slice(0, MAX_ALIASES),
+    containerId: container.Id,
+    image: container.Config?.Image ?? undefined,
+  };
 }

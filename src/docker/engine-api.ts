@@ -37,7 +37,7 @@ export type EngineNetwork = z.output<typeof networkSchema>;
 const containerSchema = z.looseObject({
   Id: z.string(),
   Name: z.string(),
-  Config: z.looseObject({ Labels: labels }).nullish(),
+  Config: z.looseObject({ Labels: labels, Image: z.string().nullish() }).nullish(),
   NetworkSettings: z
     .looseObject({
       Networks: z

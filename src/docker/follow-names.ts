@@ -60,8 +60,8 @@ export class NameFollower {
   }
 
   /** What the event itself tells, which is all but the aliases, in case the inspect has to wait for the start. */
-  private meet(Id: string, { name, ...Labels }: Readonly<Record<string, string>>): void {
-    if (name) this.containers.set(Id, { Id, Name: name, Config: { Labels } });
+  private meet(Id: string, { name, image, ...Labels }: Readonly<Record<string, string>>): void {
+    if (name) this.containers.set(Id, { Id, Name: name, Config: { Labels, Image: image } });
   }
 
   private async renew(id: string): Promise<void> {

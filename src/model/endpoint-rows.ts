@@ -37,6 +37,8 @@ interface Texts {
   readonly interface: string[];
   readonly name: string[];
   readonly containerId: string[];
+  /** Empty where it is not known. */
+  readonly image: string[];
   readonly aliases: (readonly string[])[];
 }
 
@@ -55,8 +57,8 @@ export class EndpointRows {
   words: Uint32Array = new Uint32Array(WORDS * FIRST_ROOM);
   /** Undefined for a row that is free. */
   readonly members: (Member | undefined)[] = [undefined];
-  private texts: Texts = { runtime: [], interface: [], name: [], containerId: [], aliases: [] };
-  /** Runtimes and interfaces have few names, and each record a copy of its own. */
+  private texts: Texts = { runtime: [], interface: [], name: [], containerId: [], image: [], aliases: [] };
+  /** Runtimes, images and interfaces have few names, and each record a copy of its own. */
   private readonly known = new Map<string, string>();
   private firstFree = 0;
 
@@ -74,6 +76,7 @@ export class EndpointRows {
     texts.interface[row] = this.interned(endpoint.interface);
     texts.name[row] = endpoint.name;
     texts.containerId[row] = endpoint.containerId;
+    texts.image[row] = this.interned(endpoint.image ?? '');
     texts.aliases[row] = aliases.length === 0 ? NO_ALIASES : aliases;
     this.chain(row, member);
     return row;
@@ -89,6 +92,7 @@ export class EndpointRows {
       host,
       runtime: texts.runtime[row]!,
       containerId: texts.containerId[row]!,
+      ...(texts.image[row] && { image: texts.image[row] }),
       interface: texts.interface[row]!,
       name: texts.name[row]!,
       aliases: texts.aliases[row]!,
@@ -107,7 +111,12 @@ export class EndpointRows {
   /** Instead of what is in it; whose rows they are must be said by `members`. */
   unpack({ words, texts, firstFree }: PackedRows): void {
     this.words = words;
-    this.texts = { ...texts, aliases: texts.aliases.map((names) => (names?.length ? names : NO_ALIASES)) };
+    // A view of an earlier version has no images.
+    this.texts = {
+      ...texts,
+      image: texts.image ?? [],
+      aliases: texts.aliases.map((names) => (names?.length ? names : NO_ALIASES)),
+    };
     this.firstFree = firstFree;
     this.members.length = words.length / WORDS;
   }

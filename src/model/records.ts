@@ -154,6 +154,8 @@ export interface Endpoint {
   readonly runtime: EndpointRuntime;
   /** The runtime's word for the container; of a plain namespace what the user called it. */
   readonly containerId: string;
+  /** What the container was made from, where its runtime tells. */
+  readonly image?: string;
   /** Interface name inside the container. */
   readonly interface: string;
   readonly name: string;
@@ -163,6 +165,9 @@ export interface Endpoint {
   /** Rises with every move or re-creation: an older delete never beats a newer add. */
   readonly generation: number;
 }
+
+/** Longer than a registry, a repository, a tag and a digest are together in Docker. */
+export const MAX_IMAGE = 512;
 
 /** `host`: the host itself, by an {@link Exposure}. */
 export type EndpointRuntime = 'netns' | 'docker' | 'host';

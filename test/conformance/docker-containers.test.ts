@@ -67,6 +67,7 @@ onEngines('containers', (world) => {
         addresses: [there.IPAddress, there.GlobalIPv6Address],
         mac: there.MacAddress,
         containerId: await docker(other, 'inspect', '-f', '{{.Id}}', to),
+        image: 'busybox',
       });
     }
     const network = await docker('h1', 'network', 'inspect', '-v', '-f', '{{json .Containers}}', 'app');

@@ -38,6 +38,7 @@ export interface EndpointJson {
   readonly network: string;
   readonly host: string;
   readonly containerId: string;
+  readonly image?: string;
   readonly interface: string;
   readonly mac: string;
   readonly addresses: readonly string[];

@@ -53,7 +53,10 @@ const shop = create(EndpointSchema, {
   addresses: ['10.128.0.5', 'fd00:1::5'],
   generation: 1,
 });
-const cart = create(EndpointSchema, { ...shop, id: '01J0000000000000000000000E', host: h2.id, name: 'cart' });
+const cart = create(EndpointSchema, {
+  ...{ ...shop, id: '01J0000000000000000000000E', host: h2.id, name: 'cart' },
+  ...{ runtime: 'docker', containerId: 'c'.repeat(64), image: 'nginx:1' },
+});
 
 const records = {
   revision: 7n,
@@ -247,6 +250,7 @@ describe('endpoint', () => {
     await serveRecords();
     const all = await host.run('endpoint', 'ls', '--network', 'web');
     expect(all.stdout.split('\n')).toHaveLength(4);
+    expect(all.stdout).toMatch(/^cart +web +1048576 +proxy +h2 +10\.99\.0\.2 +c{12} +nginx:1 +eth0 +10\./m);
     const one = await host.run('endpoint', 'ls', '--host', 'h2', '--json');
     expect(JSON.parse(one.stdout)).toMatchObject([{ name: 'cart' }]);
     expect(await host.run('endpoint', 'ls', '--host', 'h9')).toMatchObject({ code: 3 });
@@ -259,8 +263,18 @@ describe('endpoint', () => {
       const { stdout } = await host.run('endpoint', 'inspect', word);
       expect(stdout).toContain('Endpoint shop');
       expect(stdout).toContain('h1, VTEP 10.99.0.1');
+      expect(stdout).toContain('web, VNI 1048576, mode proxy');
     },
   );
+
+  test('inspect says what was dropped at its port', async () => {
+    const refused = [shop, cart].map(({ id }) => ({ endpoint: id, kind: 'arp', count: 3n }));
+    await serveRecords(reported({ host: h1.id, refused }));
+    const { stdout } = await host.run('endpoint', 'inspect', 'shop');
+    expect(stdout).toMatch(/dropped +3 frames with a forged ARP\n/);
+    const { stdout: json } = await host.run('endpoint', 'inspect', 'shop', '--json');
+    expect(JSON.parse(json)).toMatchObject([{ refused: [{ endpoint: shop.id, count: '3' }] }]);
+  });
 });
 
 describe('status', () => {

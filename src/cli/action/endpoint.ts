@@ -6,6 +6,8 @@ import {
   HostSchema,
   type Network,
   NetworkSchema,
+  type RefusedFrames,
+  RefusedFramesSchema,
 } from '#api/gen/weft/v1/records_pb.ts';
 import { fault } from '#model/fault.ts';
 import { faultError, notFound } from '../cli-error.ts';
@@ -14,9 +16,11 @@ import { messageJson, printEmpty, printJson, printNotices, printPlans, printTabl
 import { styleFor } from '../output/style.ts';
 import { type SessionOptions, withAgent, withController } from '../session.ts';
 import type { World } from '../world.ts';
+import { describeRefused } from './describe-refused.ts';
+import { byHost } from './host.ts';
 import { absoluteNamespace } from './namespace.ts';
 import { vtepOf } from './network.ts';
-import { findRecord, namesById, type Records, readRecords } from './records.ts';
+import { findRecord, type Records, readRecords } from './records.ts';
 
 export interface AttachOptions extends SessionOptions {
   readonly interface?: string;
@@ -127,19 +131,21 @@ export async function listEndpoints(
     );
   if (endpoints.length === 0)
     return printEmpty(world, 'No endpoints here. Attach a container: weft endpoint attach NAMESPACE NETWORK');
-  const networkName = namesById(records.networks);
-  const hostName = namesById(records.hosts);
-  printTable<Endpoint>(
+  printTable<Surroundings>(
     world,
     [
-      { title: 'NAME', cell: ({ name }) => name },
-      { title: 'NETWORK', cell: ({ network }) => networkName(network) },
-      { title: 'HOST', cell: ({ host }) => hostName(host) },
-      { title: 'CONTAINER', cell: ({ containerId }) => containerId },
-      { title: 'INTERFACE', cell: (endpoint) => endpoint.interface },
-      { title: 'ADDRESSES', cell: ({ addresses }) => addresses },
+      { title: 'NAME', cell: ({ endpoint }) => endpoint.name },
+      { title: 'NETWORK', cell: ({ endpoint, network }) => network?.name ?? endpoint.network },
+      { title: 'VNI', cell: ({ network }) => network?.vni ?? '-', align: 'right' },
+      { title: 'MODE', cell: ({ network }) => network?.mode ?? '-' },
+      { title: 'HOST', cell: ({ endpoint, host }) => host?.name ?? endpoint.host },
+      { title: 'VTEP', cell: ({ vtep }) => vtep ?? '-' },
+      { title: 'CONTAINER', cell: ({ endpoint }) => shortContainer(endpoint) },
+      { title: 'IMAGE', cell: ({ endpoint }) => endpoint.image ?? '-' },
+      { title: 'INTERFACE', cell: ({ endpoint }) => endpoint.interface },
+      { title: 'ADDRESSES', cell: ({ endpoint }) => endpoint.addresses },
     ],
-    endpoints,
+    endpoints.map(surroundingsIn(records)),
   );
 }
 
@@ -148,8 +154,11 @@ export async function inspectEndpoint(
   options: SessionOptions & { network?: string },
   word: string,
 ): Promise<void> {
-  const records = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'host', 'endpoint']),
+  const [records, { hosts: reported }] = await withController(world, options, (clients, call) =>
+    Promise.all([
+      readRecords(clients, call, ['network', 'host', 'endpoint']),
+      clients.controller.listHostStatus({}, call),
+    ]),
   );
   const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
   const found = records.endpoints.filter(
@@ -161,14 +170,21 @@ export async function inspectEndpoint(
       word,
       records.endpoints.map(({ name }) => name),
     );
-  const parts = found.map((endpoint) => surroundings(endpoint, records));
+  const statusOf = byHost(reported);
+  const parts = found.map(surroundingsIn(records)).map((part) => ({
+    ...part,
+    refused: (statusOf.get(part.endpoint.host)?.status?.refused ?? []).filter(
+      (one) => one.endpoint === part.endpoint.id,
+    ),
+  }));
   if (options.json)
     return printJson(
       world,
-      parts.map(({ endpoint, network, host }) => ({
+      parts.map(({ endpoint, network, host, refused }) => ({
         endpoint: messageJson(EndpointSchema, endpoint),
         network: network ? messageJson(NetworkSchema, network) : null,
         host: host ? messageJson(HostSchema, host) : null,
+        refused: refused.map((one) => messageJson(RefusedFramesSchema, one)),
       })),
     );
   const style = styleFor(world.stdout, world.env);
@@ -182,28 +198,44 @@ interface Surroundings {
   readonly endpoint: Endpoint;
   readonly network?: Network;
   readonly host?: Host;
+  /** Of the host, where the network's tunnels end. */
+  readonly vtep?: string;
 }
 
-const surroundings = (endpoint: Endpoint, { networks, hosts }: Records): Surroundings => ({
-  endpoint,
-  network: networks.find(({ id }) => id === endpoint.network),
-  host: hosts.find(({ id }) => id === endpoint.host),
-});
+function surroundingsIn(records: Records): (endpoint: Endpoint) => Surroundings {
+  const networks = new Map(records.networks.map((network) => [network.id, network]));
+  const hosts = new Map(records.hosts.map((host) => [host.id, host]));
+  return (endpoint) => {
+    const [network, host] = [networks.get(endpoint.network), hosts.get(endpoint.host)];
+    return { endpoint, network, host, vtep: network && host && vtepOf(host, network) };
+  };
+}
 
-const describeEndpoint = ({ endpoint, network, host }: Surroundings) => {
-  const vtep = network && host && vtepOf(host, network);
+/** Docker's as Docker lists it. */
+const shortContainer = ({ runtime, containerId }: Endpoint): string =>
+  runtime === 'docker' ? containerId.slice(0, 12) : containerId;
+
+const describeEndpoint = ({
+  endpoint,
+  network,
+  host,
+  vtep,
+  refused,
+}: Surroundings & { readonly refused: readonly RefusedFrames[] }) => {
   return [
     `Endpoint ${endpoint.name}`,
     [
       ['id', endpoint.id],
       ['aliases', endpoint.aliases],
-      ['network', network?.name ?? endpoint.network],
+      ['network', network ? `${network.name}, VNI ${network.vni}, mode ${network.mode}` : endpoint.network],
       ['host', `${host?.name ?? endpoint.host}${vtep ? `, VTEP ${vtep}` : ''}`],
       ['container', `${endpoint.containerId} (${endpoint.runtime})`],
+      ...(endpoint.image ? [['image', endpoint.image] as const] : []),
       ['interface', `${endpoint.interface}${network?.mtu ? `, mtu ${network.mtu}` : ''}`],
       ['mac', endpoint.mac],
       ['addresses', endpoint.addresses.map((address) => withPrefix(address, network))],
       ['generation', endpoint.generation],
+      ['dropped', refused.map(describeRefused)],
     ],
   ] as const;
 };

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type ReportedStatus, ReportedStatusSchema } from '#api/gen/weft/v1/controller_pb.ts';
-import type { Drift, HostStatus, RefusedFrames } from '#api/gen/weft/v1/records_pb.ts';
+import type { Drift, HostStatus } from '#api/gen/weft/v1/records_pb.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Clients } from '#transport/client.ts';
 import { CliError } from '../cli-error.ts';
@@ -9,6 +9,7 @@ import { printable } from '../output/printable.ts';
 import { styleFor } from '../output/style.ts';
 import { type CallOptions, type SessionOptions, withAgent, withController } from '../session.ts';
 import type { World } from '../world.ts';
+import { describeRefused } from './describe-refused.ts';
 import { byHost, describeAgent } from './host.ts';
 import { readRecords } from './records.ts';
 
@@ -172,7 +173,10 @@ function printTroubles(world: World, name: string, { drift, failing, refused, no
       ({ command, errno, text, retryable }) =>
         `  ${red('failing')}  ${printable(command)}\n           ${printable(`${text} (${errno})${retryable ? ', is tried again' : ''}`)}`,
     ),
-    ...refused.map((one) => `  ${yellow('dropped')}  ${printable(describeRefused(one))}`),
+    ...refused.map(
+      (one) =>
+        `  ${yellow('dropped')}  ${printable(`${describeRefused(one)}${one.endpoint && `, of endpoint ${one.endpoint}`}`)}`,
+    ),
     ...notices.map(
       ({ code, title, sentence, next }) =>
         `  ${yellow('notice')}   ${printable(`${title}: ${sentence} [${code}]`)}\n           ${printable(`next: ${next}`)}`,
@@ -180,21 +184,6 @@ function printTroubles(world: World, name: string, { drift, failing, refused, no
   ];
   if (lines.length > 0) world.stdout.write(`\n${bold(printable(name))}\n${lines.join('\n')}\n`);
 }
-
-const describeRefused = ({ endpoint, device, kind, count }: RefusedFrames): string =>
-  endpoint
-    ? `${count} frames of endpoint ${endpoint} with a forged ${FORGED_WHAT[kind] ?? kind}`
-    : `${count} VXLAN packets ${kind === 'container' ? 'of containers behind' : 'of no member, by'} ${device}`;
-
-const FORGED_WHAT: Readonly<Record<string, string>> = {
-  mac: 'MAC',
-  ip: 'IP address',
-  arp: 'ARP',
-  nd: 'neighbour discovery',
-  router: 'router’s word',
-  dhcp: 'DHCP answer',
-  tag: 'VLAN tag',
-};
 
 const describeDrift = ({ missing, extra, changed }: Drift): string =>
   Object.entries({ missing, extra, changed })

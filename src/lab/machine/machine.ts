@@ -140,10 +140,13 @@ mkdir -p /run/docker/plugins /run/netns &&
 while :; do sleep 1000; done
 `;
 
-/** Of one of its threads: by default of its first. */
-export const childrenOf = (pid: number, thread = pid): number[] =>
-  readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
-    .trim()
-    .split(/\s+/)
-    .filter(Boolean)
-    .map(Number);
+/** Of one of its threads: by default of its first. None of one that has just ended. */
+export function childrenOf(pid: number, thread = pid): number[] {
+  try {
+    const pids = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8');
+    return pids.trim().split(/\s+/).filter(Boolean).map(Number);
+  } catch (error) {
+    if (/ENOENT|ESRCH/.test((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
+}
