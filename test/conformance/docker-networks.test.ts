@@ -4,7 +4,7 @@ import { onEngines, refusalOf } from './on-engines.ts';
 
 const MAKE = ['network', 'create', '-d', 'weft', '--ipam-driver', 'weft'] as const;
 
-onEngines('networks', (world) => {
+onEngines('networks', (world, version) => {
   const docker = (host: string, ...words: string[]) =>
     world()
       .engine(host)
@@ -34,6 +34,13 @@ onEngines('networks', (world) => {
     for (const host of ['h1', 'h2'])
       await until(`${host} is clean`, async () => (await namesOn(host)).length === 0);
   }
+
+  test('the engine is the one that it is said to be', async () => {
+    const said = await docker('h1', 'version', '-f', '{{.Client.Version}} {{.Server.Version}}');
+    const [client, server] = said.split(' ');
+    expect(client).toBe(server);
+    if (version !== 'sid') expect(server).toMatch(new RegExp(`^${version}\\.`));
+  });
 
   describe('of Weft', () => {
     test('appear in every Docker, as they are', async () => {

@@ -14,7 +14,7 @@ import { onEngines } from './on-engines.ts';
 
 const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000);
 /** All of them on one engine, fewer on the others, which tell the agent the same things in the same way. */
-const stepsOn = (version: string): number => Number(process.env.STEPS ?? (version === '26.1' ? 500 : 100));
+const stepsOn = (version: string): number => Number(process.env.STEPS ?? (version === '26.1' ? 500 : 50));
 /** Between two looks. */
 const ROUND = 50;
 const NETWORKS = ['red', 'blue'] as const;

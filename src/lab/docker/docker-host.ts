@@ -90,8 +90,9 @@ export class DockerHost {
     return this.docker('run', '-d', '--name', name, '--stop-signal', 'KILL', ...flags, IMAGE, ...command);
   }
 
+  /** One of two, the second as soon as the first is answered. */
   async pings(container: string, address: string, ...flags: readonly string[]): Promise<boolean> {
-    const ping = ['exec', container, '/bin/busybox', 'ping', '-c', '2', '-W', '1', ...flags, address];
+    const ping = ['exec', container, '/bin/busybox', 'ping', '-A', '-c', '2', '-W', '1', ...flags, address];
     return this.docker(...ping).then(
       () => true,
       () => false,
