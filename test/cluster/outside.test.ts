@@ -121,6 +121,18 @@ describe('the way out', () => {
 });
 
 describe('a published port', () => {
+  test('that a program of the host has is refused, with who has it, until it is free', async () => {
+    const program = await startEcho(ns('h1'));
+    servers.push(program);
+    for (const mapping of ['7:7', '7:9/udp', `${HOST1[0]}:7:7`])
+      await expect(publish('c1', mapping)).rejects.toThrow(
+        new RegExp(`is in use by node \\(pid ${program.pid}\\) on this host`),
+      );
+    program.kill('SIGKILL');
+    await until('it is free', () => publish('c1', '7:7'), 5_000);
+    await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
+  });
+
   test('is reached from outside, from the host itself and by hairpin, whoever asks; and is closed again', async () => {
     await publish('c1', '7:7');
     await publish('c1', '7:7/udp');
