@@ -22,7 +22,9 @@ function addDetour(): void {
   const [h1, h2] = HOSTS.map((host) => net.hostNamespace(host)) as [string, string];
   ip('-n', h1, 'link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', h2);
   for (const [i, ns] of [h1, h2].entries()) {
-    ip('-n', ns, 'link', 'set', 'eth1', 'up');
+    // Nobody is asked for from a link-local address that is still tentative (ndisc_send_ns in net/ipv6/ndisc.c).
+    ip('-n', ns, 'link', 'set', 'eth1', 'addrgenmode', 'none', 'up');
+    ip('-n', ns, 'address', 'add', `fe80::${i + 1}/64`, 'dev', 'eth1', 'nodad');
     ip('-n', ns, 'address', 'add', `10.98.0.${i + 1}/24`, 'dev', 'eth1');
     ip('-n', ns, 'address', 'add', `fd98::${i + 1}/64`, 'dev', 'eth1', 'nodad');
   }

@@ -16,6 +16,8 @@ const socketOf = (world: World, host: string): string => path.join(world.rootOf(
 /** What the engine calls the endpoint of a container, of which it has one: letters and digits. */
 export const handleOf = (container: string): string => container.split('-').reverse().join('');
 
+/** What a caller sees of an agent that is not there yet, or dies meanwhile. */
+const AWAY = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 /** moby/pkg/plugins/client.go: so long a plugin that cannot be reached is called again. */
 const PATIENCE_MS = 30_000;
 
@@ -170,8 +172,7 @@ export class StandInEngine {
         return answer;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        if (!['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(code ?? '') || Date.now() > deadline)
-          throw error;
+        if (!AWAY.has(code ?? '') || Date.now() > deadline) throw error;
         await sleep(20);
       }
     }
