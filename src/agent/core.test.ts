@@ -155,6 +155,24 @@ describe('detach', () => {
     expect(links).not.toContain(portName(endpoint.id));
   });
 
+  test('is told once more when a publication of before arrives late, at any time', async () => {
+    const endpoint = await attached(h1, 'app', '/c1');
+    h1.holding = 'unplug';
+    h1.detach({ endpoint: endpoint.id });
+    await cluster.settle();
+    const { controller } = cluster;
+    const publish = { wish: 'publish-endpoint', endpoint } as const;
+    const sameAgain = () => controller.ask(publish, { role: 'host', name: 'h1' });
+    for (const isUnplugged of [false, true]) {
+      if (isUnplugged) h1.letGo();
+      await cluster.settle();
+      sameAgain();
+      expect(controller.state.snapshot.endpoints.has(endpoint.id)).toBe(true);
+      await cluster.settle(1_000);
+      expect(controller.state.snapshot.endpoints.has(endpoint.id)).toBe(false);
+    }
+  });
+
   test('lets the addresses rest: the controller gives from a new block meanwhile', async () => {
     const given: Endpoint[] = [];
     for (let i = 0; i < 3; i++) {

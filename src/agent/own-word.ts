@@ -15,8 +15,11 @@ export function keepOwnWord(state: AgentState, { endpoint, state: is, published,
   if (is !== 'detaching') {
     if (!published || state.view.revision < since) addToView(state, endpoint);
     if (known && !isFindable(state, known)) state.view.apply([put(known)], state.view.revision);
-  } else if (known && known.generation <= endpoint.generation)
+  } else if (known && known.generation <= endpoint.generation) {
+    // Had it been told, a publication of before has arrived since.
+    state.told.delete(endpoint.id);
     state.view.apply([remove(endpoint)], state.view.revision);
+  }
 }
 
 /** One that was in its way, with the same address, may have gone and have taken the address's entry along. */
