@@ -1,4 +1,5 @@
 import type { Principal } from '#api/principal.ts';
+import { formatMapping } from '#intent/publications.ts';
 import type { Wish } from '#model/wish.ts';
 import type { ControllerProcess } from './controller-process.ts';
 import type { Engines } from './engines.ts';
@@ -37,15 +38,37 @@ export async function act(world: World, users: Users, engines: Engines, action: 
     case 'stop through door':
       return engines.stop(machine!, action.choice);
     case 'create network': {
-      const { mode, network, rival: byRival } = action;
+      const { mode, network, rival: byRival, manner } = action;
       const subnets = SUBNETS[network]!;
       const name = `n${network}`;
-      return ask({ wish: 'create-network', name, subnets, gateways: [], mode, allowOverlap: false }, byRival);
+      const words = { name, subnets, gateways: [], mode, allowOverlap: false, ...manner };
+      return ask({ wish: 'create-network', ...words }, byRival);
     }
     case 'change network': {
-      const { network, mode, port, mtu, force } = action;
-      return ask({ wish: 'change-network', network: `n${network}`, mode, port, mtu, force }, false);
+      const { network, mode, port, mtu, portSecurity, force } = action;
+      const words = { network: `n${network}`, mode, port, mtu, portSecurity, force };
+      return ask({ wish: 'change-network', ...words }, false);
     }
+    case 'publish port':
+      return publishPort(world, action);
+    case 'unpublish port': {
+      const published = [...store.head.publications.values()];
+      const one = published[action.choice % published.length];
+      const mapping = one && action.choice < 50 ? formatMapping(one) : undefined;
+      return one && ask({ wish: 'unpublish-port', endpoint: one.endpoint, mapping: mapping ?? '' }, false);
+    }
+    case 'adopt bridge': {
+      const { bridge, network, mode } = action;
+      return ask({ wish: 'adopt-bridge', host: machine!.name, bridge, network: `n${network}`, mode }, false);
+    }
+    case 'disown bridge':
+      return ask({ wish: 'disown-bridge', host: machine!.name, bridge: action.bridge }, false);
+    case 'remake bridge':
+      return world.bridges.remake(machine!, action.bridge);
+    case 'station comes':
+      return world.bridges.come(machine!, action.bridge, action.station);
+    case 'station goes':
+      return world.bridges.go(action.station);
     case 'ask':
       return questions.ask(world, machine!, `n${action.network}`, action.choice, action.by);
     case 'add peer': {
@@ -116,6 +139,19 @@ export function calm({ controller, rival, machines, store }: World): void {
     machine.badLooks = 0;
     machine.kernel.idle = () => false;
   }
+}
+
+/** Any endpoint's, as often as not at one address of its host alone. */
+function publishPort(
+  { store, controller, rival }: World,
+  { choice, port, isNarrow, rival: byRival }: Extract<Action, { do: 'publish port' }>,
+): void {
+  const endpoints = [...store.head.endpoints.values()];
+  const endpoint = endpoints[choice % endpoints.length];
+  if (!endpoint) return;
+  const [address] = store.head.hosts.get(endpoint.host)?.underlay ?? [];
+  const mapping = `${isNarrow ? `${address}:` : ''}${port}:80/tcp`;
+  operate(byRival ? rival : controller, { wish: 'publish-port', endpoint: endpoint.id, mapping });
 }
 
 /** A detach of an endpoint as it was before it was made anew, under way all the while, arrives. */

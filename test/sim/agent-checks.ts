@@ -3,7 +3,7 @@ import type { FollowMessage } from '#api/follow-message.ts';
 import { beginFollow } from '#controller/follow.ts';
 import { isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
-import { type KernelObject, kernelKey } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, type KernelObject, kernelKey } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf, portName } from '#model/own.ts';
 import type { StoredRecord } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
@@ -40,7 +40,7 @@ export function checkHeard(
 const textOf = (records: Iterable<StoredRecord>, { id }: Machine): string[] =>
   [...records]
     .filter((record) => record.kind !== 'endpoint' || record.host !== id)
-    .map((record) => JSON.stringify(record, Object.keys(record).sort()))
+    .map((record) => JSON.stringify(Object.entries(record).sort()))
     .sort();
 
 /** Before each list of ops: each of them is one that this agent may do. */
@@ -52,6 +52,7 @@ export function checkOps(
 ): void {
   world.note(machine.name, () => `writes ${ops.map((op) => renderOp(op).join('; ')).join(' | ')}`);
   const added = new Set(ops.filter(({ verb }) => verb === 'add').map(({ object }) => idOf(object)));
+  checkRulesFirst(machine, ops);
   for (const op of ops) {
     checkOwn(machine, op);
     if (op.verb === 'delete') checkDelete(world, machine, agent, op, added);
@@ -64,20 +65,32 @@ const idOf = (object: KernelObject): string => `${object.kind} ${kernelKey(objec
 function checkOwn(machine: Machine, op: KernelOp): void {
   const { object } = op;
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
-  // In the host's own namespace ends of pairs, the table `weft`, and forwarding, which nobody takes back.
+  // In the host's own namespace ends of pairs, adopted bridges' tunnels, the table `weft`, and forwarding, which nobody takes back.
   const isInHost =
-    object.ns === '' && (isFilter(object) || object.kind === 'setting' || /^wf[eg]/.test(device ?? ''));
+    object.ns === '' && (isFilter(object) || object.kind === 'setting' || /^wf[egx]/.test(device ?? ''));
   const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isInHost;
   if (isOurs || (object.ns.startsWith('/') && device !== undefined && device !== 'stranger0')) return;
   throw new Violation('strangers are left alone', `${machine.name}: ${renderOp(op)}`);
 }
 
-/** Tunnel rows come from a view that this host had. */
+/** Tunnel rows come from a view that this host had, and so does who is let in. */
 function checkRow({ rows, name }: Machine, op: KernelOp): void {
   const { object } = op;
   const isTunnelRow = (object.kind === 'fdb' && object.table === 'self') || object.kind === 'neighbour';
   if (isTunnelRow && !rows.has(object))
     throw new Violation('rows point only where a view said', `${name}: ${renderOp(op)}`);
+  if (object.kind === 'element' && object.ns === HOST_NAMESPACE && !rows.has(object))
+    throw new Violation('only whom a view named is let in', `${name}: ${renderOp(op)}`);
+}
+
+/** Rules hold before the first frame: in a list they come before the devices that they speak of. */
+function checkRulesFirst({ name }: Machine, ops: readonly KernelOp[]): void {
+  const made = new Set<string>();
+  for (const { verb, object } of ops) {
+    if (verb === 'add' && object.kind === 'link' && object.detail.type !== 'bridge') made.add(object.ns);
+    if (verb === 'add' && isFilter(object) && made.has(object.ns))
+      throw new Violation('rules stand before devices', `${name}: ${renderOp({ verb, object })}`);
+  }
 }
 
 /** Of what lets a port's frames through: the port. */

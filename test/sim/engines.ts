@@ -103,7 +103,8 @@ export class Engines {
       return;
     }
     const { agent } = machine;
-    const epoch = this.#epochOf(machine);
+    // As the agent knows it: of a host that was evicted meanwhile the address may be another's already.
+    const epoch = agent.state.view.hosts.get(machine.id)?.epoch;
     agent.hold({ network: network.id, subnet, address }, (outcome) => {
       this.#note(run, () => `is held ${JSON.stringify(outcome)}`);
       if (run.wants === 'stopped' || outcome === 'lost' || isRejection(outcome)) {

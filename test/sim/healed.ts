@@ -8,6 +8,7 @@ import { allowedFor } from '#plan/asked-rows.ts';
 import { desired } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { hostView } from '#plan/host-view.ts';
+import { BRIDGES } from './bridges.ts';
 import type { Engines } from './engines.ts';
 import { textOf } from './ledger.ts';
 import type { Machine } from './machine.ts';
@@ -28,6 +29,7 @@ export async function checkHealed(world: World, users: Users, engines: Engines):
     checkNothingLeft(world, users, engines, machine);
     await checkKernel(world, machine);
     await checkStrangers(machine);
+    await world.bridges.check(world, machine);
     machine.resolver?.check(world, machine);
   }
   await engines.checkHealed();
@@ -89,9 +91,11 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
     if (namespace && endpoint.runtime === 'docker') shared.add(`${namespace.path} ${endpoint.interface}`);
   }
   const view = hostView(store.head, machine.id);
-  const wished = view ? desired(view, { hostTag: machine.tag, containers }) : emptyKernelState();
   const scopes = [...machine.containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
-  const seen = await machine.kernel.observe({ hostTag: machine.tag, containers: scopes });
+  const scope = { hostTag: machine.tag, containers: scopes, bridges: BRIDGES };
+  const seen = await machine.kernel.observe(scope);
+  const facts = { hostTag: machine.tag, containers, bridges: seen.bridges };
+  const wished = view ? desired(view, facts) : emptyKernelState();
   const allowed = (row: Fdb | Neighbour) => {
     const network = view?.networks.find(
       ({ network: { vni } }) => overlayNamespace(machine.tag, vni) === row.ns,

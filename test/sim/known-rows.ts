@@ -1,12 +1,16 @@
+import type { BridgeFacts } from '#model/bridge-facts.ts';
+import type { Element } from '#model/filter.ts';
 import type { Id } from '#model/id.ts';
-import type { Fdb, Neighbour } from '#model/kernel-state.ts';
+import { type Fdb, HOST_NAMESPACE, kernelKey, type Neighbour } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
 import { hostTag, overlayNamespace, tunnelName } from '#model/own.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
 import { hostView } from '#plan/host-view.ts';
 import { tunnelRows } from '#plan/tunnel.ts';
+import { BRIDGES } from './bridges.ts';
 
-/** Tunnel rows that some view of a host asked for: any other points where no view ever said. */
+/** Tunnel rows, and VTEPs that are let in, as some view of a host asked for: any other is where no view ever said. */
 export class KnownRows {
   readonly #host: Id;
   readonly #rows = new Set<string>();
@@ -18,8 +22,10 @@ export class KnownRows {
   learn(snapshot: SnapshotView): void {
     const view = hostView(snapshot, this.#host);
     if (!view) return;
-    const { fdb, neighbour } = desired(view, { hostTag: hostTag(this.#host), containers: new Map() });
+    const facts = { hostTag: hostTag(this.#host), containers: new Map(), bridges: ALL_BRIDGES };
+    const { fdb, neighbour, element } = desired(view, facts);
     for (const rows of [fdb, neighbour]) for (const row of rows.values()) this.#rows.add(textOf(row));
+    for (const each of element.values()) if (each.ns === HOST_NAMESPACE) this.#rows.add(textOf(each));
     for (const network of view.networks) {
       const ns = overlayNamespace(hostTag(this.#host), network.network.vni);
       for (const rows of tunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName }, 'asked'))
@@ -27,10 +33,22 @@ export class KnownRows {
     }
   }
 
-  has(row: Fdb | Neighbour): boolean {
+  has(row: Fdb | Neighbour | Element): boolean {
     return this.#rows.has(textOf(row));
   }
 }
 
-const textOf = (row: Fdb | Neighbour): string =>
-  row.kind === 'fdb' ? `${row.ns} ${row.mac} ${row.dst}` : `${row.ns} ${row.ip} ${row.mac}`;
+/** Where rows lead does not hang on what a bridge is like. */
+const FACTS: BridgeFacts = {
+  mac: '02:00:00:00:00:01' as Mac,
+  mtu: 1500,
+  portMtu: 0,
+  addresses: [],
+  stations: [],
+};
+const ALL_BRIDGES: ReadonlyMap<string, BridgeFacts> = new Map(BRIDGES.map((name) => [name, FACTS]));
+
+function textOf(row: Fdb | Neighbour | Element): string {
+  if (row.kind === 'element') return kernelKey(row);
+  return row.kind === 'fdb' ? `${row.ns} ${row.mac} ${row.dst}` : `${row.ns} ${row.ip} ${row.mac}`;
+}

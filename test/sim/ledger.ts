@@ -5,6 +5,7 @@ import type { Endpoint, Host } from '#model/records.ts';
 import type { Snapshot } from '#model/snapshot.ts';
 import type { Batch } from '#store/store.ts';
 import type { Machine } from './machine.ts';
+import { checkPublications } from './publications.ts';
 import { Violation } from './violation.ts';
 
 /** An attach that was answered, and that nobody has asked to take back. */
@@ -101,6 +102,7 @@ export class Ledger {
     }
     for (const endpoint of after.endpoints.values()) this.#checkEndpoint(endpoint, after);
     checkNetworks(after);
+    checkPublications(after);
   }
 
   /** A network may go while a host that is away gives addresses of it: those promises cannot be kept. */

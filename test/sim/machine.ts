@@ -88,6 +88,7 @@ export class Machine {
     this.refusals = undefined;
     for (const errno of ERRNOS) this.#listenAtEachOp(errno);
     await plantStrangers(this.kernel);
+    this.#world.bridges.plant(this);
     this.startAgent();
   }
 

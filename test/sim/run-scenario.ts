@@ -1,4 +1,5 @@
 import { act, calm } from './act.ts';
+import { Bridges } from './bridges.ts';
 import { ControllerProcess } from './controller-process.ts';
 import type { Cores } from './cores.ts';
 import { Engines } from './engines.ts';
@@ -95,11 +96,13 @@ function createWorld(
   const world = { ...parts, note, count } as unknown as World & {
     controller: ControllerProcess;
     rival: ControllerProcess;
+    bridges: Bridges;
   };
   world.controller = new ControllerProcess(world, 'controller', () => {
     for (const { wire } of machines) wire.breakOff();
   });
   world.rival = new ControllerProcess(world, 'rival', () => {});
+  world.bridges = new Bridges(world, new Random(seed).fork('bridges'));
   for (let index = 0; index < hosts; index++) machines.push(new Machine(world, index));
   const [users, engines] = [new Random(seed).fork('users'), new Random(seed).fork('engines at work')];
   return { world, users: new Users(world, users), engines: new Engines(world, engines) };

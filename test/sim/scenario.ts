@@ -1,4 +1,6 @@
-import type { TunnelMode } from '#model/tunnel-mode.ts';
+import { GATEWAY_USES, type GatewayUse, PORT_SECURITIES, type PortSecurity } from '#model/records.ts';
+import { ADOPTING_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { BRIDGES } from './bridges.ts';
 import { Random } from './random.ts';
 
 /** What happens to a run from outside: what users do, and what goes wrong. */
@@ -28,6 +30,7 @@ export type Action = { readonly atMs: number } & (
       readonly network: number;
       readonly mode: TunnelMode;
       readonly rival: boolean;
+      readonly manner?: Manner;
     }
   | {
       readonly do: 'change network';
@@ -35,6 +38,7 @@ export type Action = { readonly atMs: number } & (
       readonly mode?: TunnelMode;
       readonly port?: number;
       readonly mtu?: number;
+      readonly portSecurity?: PortSecurity;
       readonly force: boolean;
     }
   | {
@@ -52,6 +56,15 @@ export type Action = { readonly atMs: number } & (
       readonly address?: number;
     }
   | { readonly do: 'stop through door'; readonly host: number; readonly choice: number }
+  | {
+      readonly do: 'publish port';
+      readonly choice: number;
+      readonly port: number;
+      readonly isNarrow: boolean;
+      readonly rival: boolean;
+    }
+  | { readonly do: 'unpublish port'; readonly choice: number }
+  | AdoptedAction
   | { readonly do: 'remove peer'; readonly network: number; readonly peer: number }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
   | {
@@ -83,6 +96,32 @@ export type Action = { readonly atMs: number } & (
   | { readonly do: 'evict host'; readonly host: number; readonly rival: boolean }
 );
 
+/** `network`: a number that no other kind of network has. */
+type AdoptedAction =
+  | {
+      readonly do: 'adopt bridge';
+      readonly host: number;
+      readonly bridge: string;
+      readonly network: number;
+      readonly mode: TunnelMode;
+    }
+  | { readonly do: 'disown bridge'; readonly host: number; readonly bridge: string }
+  | { readonly do: 'remake bridge'; readonly host: number; readonly bridge: string }
+  | {
+      readonly do: 'station comes';
+      readonly host: number;
+      readonly bridge: string;
+      readonly station: number;
+    }
+  | { readonly do: 'station goes'; readonly station: number };
+
+/** What a network is like besides its tunnel. */
+interface Manner {
+  readonly gateway?: GatewayUse;
+  readonly internal?: boolean;
+  readonly portSecurity?: PortSecurity;
+}
+
 export type Vandalism =
   | 'delete row'
   | 'replace row'
@@ -90,7 +129,13 @@ export type Vandalism =
   | 'delete link'
   | 'set link down'
   | 'delete address'
-  | 'delete namespace';
+  | 'delete namespace'
+  | 'change link'
+  | 'change setting'
+  | 'delete route'
+  | 'delete rule'
+  | 'add rule'
+  | 'flush rules';
 
 export interface Scenario {
   readonly seed: number;
@@ -190,6 +235,12 @@ const FAULTS: { readonly [kind in Kind]?: Draw } = {
       'set link down',
       'delete address',
       'delete namespace',
+      'change link',
+      'change setting',
+      'delete route',
+      'delete rule',
+      'add rule',
+      'flush rules',
     ]),
     choice: random.below(100),
   }),
@@ -237,12 +288,17 @@ export function drawScenario(seed: number): Scenario {
   }
   const asking = new Random(seed).fork('asking');
   const outside = new Random(seed).fork('outside');
-  const wished = actions.map((action) => learnByTraffic(outside, askOnDemand(asking, action)));
+  const manners = new Random(seed).fork('manners');
+  const wished = actions.map((action) =>
+    withManner(manners, learnByTraffic(outside, askOnDemand(asking, action))),
+  );
   const all = [
     ...wished,
     ...drawQuestions(asking, shape),
     ...drawPeers(outside, shape),
     ...drawEngines(new Random(seed).fork('engines'), shape),
+    ...drawPublications(new Random(seed).fork('publications'), shape),
+    ...drawAdoptions(new Random(seed).fork('adoptions'), shape),
   ];
   return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
 }
@@ -254,6 +310,67 @@ const askOnDemand = (random: Random, action: Action): Action =>
 /** Some networks have two ends, or the underlay copy for them. */
 const learnByTraffic = (random: Random, action: Action): Action =>
   'mode' in action && random.chance(0.3) ? { ...action, mode: random.pick(['p2p', 'multicast']) } : action;
+
+/** Who leaves a network by whom, and whether forged frames pass. */
+function withManner(random: Random, action: Action): Action {
+  if (action.do === 'change network')
+    return random.chance(0.2) ? { ...action, portSecurity: random.pick(PORT_SECURITIES) } : action;
+  if (action.do !== 'create network') return action;
+  const manner: Manner = {
+    gateway: random.pick(GATEWAY_USES),
+    internal: random.chance(0.2),
+    portSecurity: random.chance(0.8) ? 'on' : 'off',
+  };
+  return { ...action, manner };
+}
+
+/** Ports of hosts lead to endpoints; few ports, so that many want the same. */
+function drawPublications(random: Random, { calmAtMs }: Scenario): Action[] {
+  const actions: Action[] = [];
+  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(10, 4_000)) {
+    const what = { atMs: Math.floor(atMs), choice: random.below(100) };
+    if (random.chance(0.25)) actions.push({ ...what, do: 'unpublish port' });
+    else
+      for (let left = 1 + random.below(2); left > 0; left--)
+        actions.push({
+          ...what,
+          do: 'publish port',
+          port: 8_080 + random.below(3),
+          isNarrow: random.chance(0.3),
+          ...rival(random),
+        });
+  }
+  return actions;
+}
+
+/** Numbers of networks that adopt; all others have bridges of their own. */
+const ADOPTING = [10, 11];
+
+/** Bridges are adopted and let go, made anew by their owner, and somebody moves behind them. */
+function drawAdoptions(random: Random, { hosts, calmAtMs }: Scenario): Action[] {
+  const actions: Action[] = [];
+  if (random.chance(0.5)) return actions;
+  const weights = { 'adopt bridge': 5, 'disown bridge': 2, 'remake bridge': 1 } as const;
+  const kinds = Object.entries(weights).flatMap(([kind, times]) => Array(times).fill(kind));
+  for (let atMs = 1_400; atMs < calmAtMs; atMs += random.between(20, 5_000)) {
+    const place = { atMs: Math.floor(atMs), host: random.below(hosts), bridge: random.pick(BRIDGES) };
+    const network = random.pick(ADOPTING);
+    const mode = random.pick(ADOPTING_MODES);
+    const station = random.below(4);
+    if (random.chance(0.5))
+      actions.push(
+        random.chance(0.8)
+          ? { ...place, do: 'station comes', station }
+          : { atMs: place.atMs, do: 'station goes', station },
+      );
+    else if (random.chance(0.1))
+      actions.push({ atMs: place.atMs, do: 'change network', network, mode, force: random.chance(0.3) });
+    else if (random.chance(0.05))
+      actions.push({ atMs: place.atMs, do: 'remove network', network, ...rival(random) });
+    else actions.push({ ...place, do: random.pick(kinds), network, mode } as Action);
+  }
+  return actions;
+}
 
 /** Machines that Weft does not run come and go. */
 function drawPeers(random: Random, { networks, calmAtMs }: Scenario): Action[] {

@@ -1,10 +1,13 @@
+import type { Element } from '#model/filter.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import {
   type Fdb,
   type KernelObject,
+  type KernelState,
   kernelObjects,
   type Link,
+  type NamespaceName,
   type Neighbour,
 } from '#model/kernel-state.ts';
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
@@ -22,18 +25,34 @@ export async function vandalise(world: World, host: number, how: Vandalism, choi
   for (let step = 0; step < machines.length; step++) {
     const machine = machines[(host + step) % machines.length]!;
     const blows = await blowsAt(machine, how);
-    const op = blows[choice % blows.length];
-    if (!op) continue;
+    const ops = blows[choice % blows.length];
+    if (!ops) continue;
     count(how);
-    await machine.kernel.apply([op], { hostTag: machine.tag, containers: [] });
+    await machine.kernel.apply(ops, { hostTag: machine.tag, containers: [] });
     return;
   }
 }
 
-async function blowsAt({ kernel, tag, containers }: Machine, how: Vandalism): Promise<KernelOp[]> {
+async function blowsAt({ kernel, tag, containers }: Machine, how: Vandalism): Promise<KernelOp[][]> {
   const scopes = [...containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
   const seen = await kernel.observe({ hostTag: tag, containers: scopes });
-  return [...kernelObjects(seen)].flatMap((object) => blow(how, object) ?? []);
+  if (how === 'flush rules') return flushes(seen);
+  return [...kernelObjects(seen)].flatMap((object) => {
+    const op = blow(how, object);
+    return op ? [[op]] : [];
+  });
+}
+
+/** `nft flush ruleset`, in one of the namespaces that have rules. */
+function flushes({ chain, element, set }: KernelState): KernelOp[][] {
+  const byNamespace = new Map<NamespaceName, KernelOp[]>();
+  for (const objects of [chain, element, set])
+    for (const object of objects.values()) {
+      const ops = byNamespace.get(object.ns) ?? [];
+      byNamespace.set(object.ns, ops);
+      ops.push({ verb: 'delete', object });
+    }
+  return [...byNamespace.values()];
 }
 
 const INTERFACES = ['eth0', 'eth1', 'eth2'];
@@ -70,8 +89,36 @@ function blow(how: Vandalism, object: KernelObject): KernelOp | undefined {
       return object.kind === 'address' && object.dev !== 'lo' ? { verb: 'delete', object } : undefined;
     case 'delete namespace':
       return object.kind === 'namespace' ? { verb: 'delete', object } : undefined;
+    case 'change link': {
+      if (!isDevice(object)) return undefined;
+      const { port, mtu = 1500 } = object;
+      const changed = port
+        ? { ...object, port: { ...port, learning: !port.learning } }
+        : { ...object, mtu: mtu - 50 };
+      return { verb: 'change', object: changed, was: object };
+    }
+    case 'change setting':
+      return object.kind === 'setting'
+        ? { verb: 'change', object: { ...object, value: object.value === '0' ? '1' : '0' }, was: object }
+        : undefined;
+    case 'delete route':
+      return object.kind === 'route' ? { verb: 'delete', object } : undefined;
+    // One that leads somewhere, or is asked, cannot be deleted alone.
+    case 'delete rule':
+      return object.kind === 'element' || (object.kind === 'chain' && object.hook)
+        ? { verb: 'delete', object }
+        : undefined;
+    case 'add rule':
+      if (object.kind === 'element') return { verb: 'add', object: { ...object, key: strangeKey(object) } };
+      return object.kind === 'chain' ? { verb: 'add', object: { ...object, name: 'astray' } } : undefined;
   }
 }
+
+/** Of somebody who is not there. */
+const strangeKey = ({ set, key }: Element): Element['key'] =>
+  key.map((value, index) =>
+    set.key[index] === 'mac' ? NOBODY : set.key[index] === 'ipv4' ? NOWHERE : value,
+  );
 
 /** One that Weft wrote: not the kernel's own. */
 const isRow = (object: KernelObject): object is Fdb | Neighbour =>

@@ -1,3 +1,4 @@
+import type { Bridges } from './bridges.ts';
 import type { ControllerProcess } from './controller-process.ts';
 import type { Cores } from './cores.ts';
 import type { Ledger } from './ledger.ts';
@@ -19,6 +20,7 @@ export interface World {
   readonly rival: ControllerProcess;
   readonly machines: readonly Machine[];
   readonly ledger: Ledger;
+  readonly bridges: Bridges;
   /** From then on nothing is broken any more. */
   readonly calmAtMs: number;
   /** A line of the run, for people. */
