@@ -17,7 +17,7 @@ export function point(name: string): void {
 }
 
 /** Whether it is one of the system calls that parts/libc.ts stands around; all others are events and effects. */
-export const isOfKernel = (name: string): boolean => /RTM_|mount|unshare/.test(name);
+export const isOfKernel = (name: string): boolean => /RTM_|NFT_|mount|unshare/.test(name);
 
 function readPlan(): number | undefined {
   try {

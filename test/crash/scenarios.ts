@@ -1,5 +1,6 @@
 import { call, type Reply } from '../world/api.ts';
 import { bridge, ip, kernelJson } from '../world/namespaces.ts';
+import { until } from '../world/world.ts';
 import { type CrashWorld, mustBeOk } from './crash-world.ts';
 
 /** Something that is done while somebody dies. */
@@ -134,6 +135,43 @@ const stopThroughDoor: Omit<Scenario, 'victim' | 'name'> = {
   repeat: ({ engine }) => engine.deleteEndpoint('a3'),
 };
 
+const publishA3 = (world: CrashWorld) =>
+  call(world.controllerSocket, 'ControllerService/PublishPort', { endpoint: 'a3', mapping: '8080:80' });
+const published = async (world: CrashWorld) => {
+  mustBeOk(await attachA3('red')(world));
+  // The agent gave it an address itself: the controller hears of it soon.
+  await until('a3 is published', async () => (await publishA3(world)).ok);
+  await leadsIn(world, true);
+};
+
+/** Of the records the host's status tells; of what packets meet, the kernel's rules alone. */
+const leadsIn = (world: CrashWorld, isMeant: boolean): Promise<void> =>
+  until(`8080 ${isMeant ? 'leads' : 'does not lead'} to a3`, async () => {
+    const rules = ip('netns', 'exec', world.containerOf('h1'), 'nft', 'list', 'ruleset');
+    return rules.includes('dport 8080 dnat') === isMeant;
+  });
+
+/** A story about a port that is seen in the host's rules. */
+const publishing: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: must(attachA3('red')),
+  act: publishA3,
+  repeat: published,
+  undo: async (world) => {
+    mustBeOk(await detachA3(world));
+    await leadsIn(world, false);
+  },
+};
+const unpublishing: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: published,
+  act: detachA3,
+  repeat: async (world) => {
+    mustBeOk(await detachA3(world));
+    await leadsIn(world, false);
+  },
+};
+
 /** Containers talk across it all the while, and none of their pings may be lost. */
 function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
   const change = (words: object) => (world: CrashWorld) =>
@@ -153,6 +191,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', ...detach('detach, last of its network', 'blue') },
   { victim: 'h1', name: 'an engine’s container starts', ...startThroughDoor },
   { victim: 'h1', name: 'an engine’s container stops', ...stopThroughDoor },
+  { victim: 'h1', name: 'publishing a port', ...publishing },
+  { victim: 'h1', name: 'an endpoint goes with its published port', ...unpublishing },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort, isTimed: true },

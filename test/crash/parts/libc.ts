@@ -39,9 +39,12 @@ function counted<T>(name: string | undefined, call: () => T): T {
  */
 const KINDS: Readonly<Record<number, string>> = { 4: 'LINK', 5: 'ADDR', 6: 'ROUTE', 7: 'NEIGH' };
 const VERBS = ['NEW', 'DEL', undefined, 'SET'];
+/** linux/netfilter/nfnetlink.h, NFNL_MSG_BATCH_BEGIN: a transaction of rules is one send. */
+const RULES = 0x10;
 
 function nameOf(bytes: Uint8Array): string | undefined {
   const type = bytes[4]! | (bytes[5]! << 8);
+  if (type === RULES) return 'NFT_TRANSACTION';
   const verb = VERBS[type & 3];
   const kind = KINDS[type >> 2];
   return verb && kind && `RTM_${verb}${kind}`;
