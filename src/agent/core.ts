@@ -1,5 +1,6 @@
 import type { Id } from '#model/id.ts';
 import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
+import { hearClaims } from './claims.ts';
 import { askAgainToDetach, beginDetach, endDetachGrant, forgetDetached, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
@@ -114,6 +115,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return hearKernel(state, event.changes);
     case 'missed':
       return hearMisses(state, event.misses);
+    case 'claimed':
+      return hearClaims(state, event.claims);
     case 'found-idle':
       return dropIdle(state, event.rows);
     case 'observed':

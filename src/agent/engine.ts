@@ -75,6 +75,7 @@ export class Engine {
     const tick = setInterval(() => this.dispatch({ event: 'tick' }), TICK_INTERVAL_MS);
     this.stops.push(() => clearInterval(tick));
     this.parts.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
+    this.parts.kernel.watchClaims((claims) => this.dispatch({ event: 'claimed', claims }));
     this.stops.push(this.parts.kernel.watch((change) => this.noteKernelChange(change)));
     const look = setInterval(() => void this.tellMove(), WORDS_INTERVAL_MS);
     this.stops.push(() => clearInterval(look));

@@ -3,6 +3,7 @@ import type { FollowMessage } from '#api/follow-message.ts';
 import type { Sandbox, Trouble } from '#api/names-feed.ts';
 import type { Chance } from '#intent/admitted.ts';
 import type {
+  Claim,
   FoundEnd,
   KernelEvent,
   Miss,
@@ -124,6 +125,7 @@ export type AgentEvent =
       readonly results: readonly OpResult[];
     }
   | { readonly event: 'missed'; readonly misses: readonly Miss[] }
+  | { readonly event: 'claimed'; readonly claims: readonly Claim[] }
   | { readonly event: 'found-idle'; readonly rows: readonly Fdb[] }
   | { readonly event: 'unplugged'; readonly endpoints: readonly Id[]; readonly results: readonly OpResult[] }
   /** This host's resolver listens; it has names of that revision, 0 for none. */

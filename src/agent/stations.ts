@@ -1,10 +1,10 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Id } from '#model/id.ts';
-import type { Ip } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
 import { type Adoption, MAX_STATIONS, type Station } from '#model/records.ts';
 import { otherGeneration } from '#plan/stations.ts';
 import type { AgentEffect } from './event.ts';
+import { addressesByMac, assign, claim, forgetHolders, type Holders } from './holders.ts';
 import { ownAdoptions } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -24,13 +24,13 @@ const PUBLISH_INTERVAL_MS = 1_000;
 
 export interface KnownStations {
   readonly known: Map<Mac, KnownStation>;
+  readonly holders: Holders;
   lastLookMs: number;
   publishing: boolean;
   lastPublishMs: number;
 }
 
 interface KnownStation {
-  readonly addresses: readonly Ip[];
   readonly generation: number;
   /** When its generation was chosen, and when it was seen last. */
   readonly sinceMs: number;
@@ -45,10 +45,13 @@ export function noteStations(state: AgentState, bridges: ReadonlyMap<string, Bri
   for (const id of state.stations.keys()) if (!wanted.has(id)) state.stations.delete(id);
   for (const adoption of adoptions) {
     const stations = stationsOf(state, adoption);
-    const told = state.survey?.addresses.get(adoption.bridge);
+    const { holders } = stations;
+    for (const [mac, addresses] of state.survey?.addresses.get(adoption.bridge) ?? [])
+      for (const ip of addresses) assign(holders, ip, mac, state.nowMs);
     for (const { mac, addresses } of bridges.get(adoption.bridge)?.stations ?? []) {
-      const known = [...new Set([...addresses, ...(told?.get(mac) ?? [])])].sort();
-      noteSeen(state, adoption, stations, { mac, addresses: known });
+      noteSeen(state, adoption, stations, mac);
+      // The host's neighbour table may be old: it does not keep an address with somebody.
+      for (const ip of addresses) if (!holders.has(ip)) claim(holders, ip, mac, state.nowMs);
     }
     stations.lastLookMs = state.nowMs;
   }
@@ -59,14 +62,16 @@ function stationsOf({ stations, nowMs }: AgentState, { id, stations: told }: Ado
   const there = stations.get(id);
   if (there) return there;
   const known = told.map(
-    ({ mac, ...station }) => [mac, { ...station, sinceMs: nowMs, seenMs: nowMs }] as const,
+    ({ mac, generation }) => [mac, { generation, sinceMs: nowMs, seenMs: nowMs }] as const,
   );
-  const made = {
+  const made: KnownStations = {
     known: new Map(known),
+    holders: new Map(),
     lastLookMs: nowMs,
     publishing: false,
     lastPublishMs: -PUBLISH_INTERVAL_MS,
   };
+  for (const { mac, addresses } of told) for (const ip of addresses) claim(made.holders, ip, mac, nowMs);
   stations.set(id, made);
   return made;
 }
@@ -75,7 +80,7 @@ function noteSeen(
   { view, host, nowMs }: AgentState,
   { network }: Adoption,
   { known, lastLookMs }: KnownStations,
-  { mac, addresses }: BridgeFacts['stations'][number],
+  mac: Mac,
 ): void {
   const before = known.get(mac);
   const others = otherGeneration(view.inNetwork(network), host, mac);
@@ -87,7 +92,6 @@ function noteSeen(
     nowMs - before.sinceMs >= LOSS_DELAY_MS;
   const stays = before && !returned;
   known.set(mac, {
-    addresses: addresses.length > 0 ? addresses : (before?.addresses ?? []),
     generation: stays ? before.generation : others + 1,
     sinceMs: stays ? before.sinceMs : nowMs,
     seenMs: nowMs,
@@ -117,16 +121,19 @@ export function endPublishStations({ stations }: AgentState, id: Id): AgentEffec
   return [];
 }
 
-function forgetLost({ known, lastLookMs }: KnownStations, nowMs: number): void {
+function forgetLost({ known, holders, lastLookMs }: KnownStations, nowMs: number): void {
   for (const [mac, { seenMs }] of known)
     if (seenMs < lastLookMs && nowMs - seenMs >= LOSS_DELAY_MS) known.delete(mac);
+  forgetHolders(holders, (mac) => known.has(mac), LOSS_DELAY_MS, nowMs);
 }
 
-const listOf = ({ known }: KnownStations): Station[] =>
-  [...known]
-    .map(([mac, { addresses, generation }]) => ({ mac, addresses, generation }))
+function listOf({ known, holders }: KnownStations): Station[] {
+  const addresses = addressesByMac(holders);
+  return [...known]
+    .map(([mac, { generation }]) => ({ mac, addresses: addresses.get(mac) ?? [], generation }))
     .sort((a, b) => (a.mac < b.mac ? -1 : 1))
     .slice(0, MAX_STATIONS);
+}
 
 const isSame = (a: readonly Station[], b: readonly Station[]): boolean => textOf(a) === textOf(b);
 

@@ -36,18 +36,34 @@ it('is idempotent', () => {
   expect(it.do(adopt('h1', 'br-1'))).toMatchObject({ changes: [], subject: first.subject });
 });
 
-it.each(['flood', 'static'])('takes mode %s', (mode) => {
+it.each(['flood', 'static', 'p2p'])('takes mode %s', (mode) => {
   const it = twoHosts();
   it.do(adopt('h1', 'br-1', { mode }));
   expect(it.snapshot.networkNamed('shared')?.mode).toBe(mode);
+  it.do(adopt('h2', 'br-1'));
 });
 
-it('refuses a mode in which whom nobody knows cannot be reached', () => {
+it.each([
+  ['proxy', /^mode "proxy": answers only for whom Weft knows.*; choose one of static, flood and p2p/],
+  ['on-demand', /^mode "on-demand": answers only for whom Weft knows/],
+  ['multicast', /^mode "multicast": takes no frame larger than one packet/],
+])('refuses %s, in which not everybody is reached with every frame', (mode, refusal) => {
   const it = twoHosts();
-  expect(sentences(it.try(adopt('h1', 'br-1', { mode: 'proxy' })))[1]).toMatch(
-    /^mode "proxy": is not known; choose one of static/,
-  );
+  expect(sentences(it.try(adopt('h1', 'br-1', { mode })))[1]).toMatch(refusal);
   expect(it.snapshot.networks.size).toBe(0);
+  it.do(adopt('h1', 'br-1'));
+  const change = { wish: 'change-network', network: 'shared', mode, force: false } as const;
+  expect(sentences(it.try(change))[1]).toMatch(refusal);
+});
+
+it('refuses a third bridge of a tunnel from point to point', () => {
+  const it = twoHosts();
+  it.host('h3');
+  for (const host of ['h1', 'h2']) it.do(adopt(host, 'br-1', host === 'h1' ? { mode: 'p2p' } : {}));
+  expect(sentences(it.try(adopt('h3', 'br-1')))[1]).toMatch(
+    /^host "h3": would be a third end: .* between h1 and h2/,
+  );
+  it.do({ wish: 'change-network', network: 'shared', mode: 'flood', force: false });
 });
 
 it('names every fault at once', () => {

@@ -9,6 +9,7 @@ import { createNetwork } from './create-network.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
 import { findHost } from './find-record.ts';
 import type { Pools } from './pools.ts';
+import { checkTwoHosts, futureMode } from './two-hosts.ts';
 
 /**
  * The bridge is part of the network from now on, which is made if there is none of that name. Idempotent: an adopted
@@ -29,6 +30,7 @@ export function adoptBridge(
   if (there) checkNetwork(faults, wish, there);
   const adopted = host && bridge !== undefined ? findAdoption(snapshot, host, bridge) : undefined;
   if (host && adopted?.network !== there?.id) refuseTwice(faults, wish, snapshot, host, adopted, there);
+  if (host && there) checkTwoHosts(faults, 'host', host.name, there, futureMode(there), snapshot, host.id);
   const found = complete(faults, { host, bridge, network: there ?? made });
   if (isRejection(found)) return found;
   if (adopted) return admitted([], adopted);

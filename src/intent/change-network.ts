@@ -3,7 +3,7 @@ import { familyOf } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import { type Network, put, type Tunnel, type TunnelChange } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import { ADOPTING_MODES, isInPlace, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { isInPlace, type TunnelMode } from '#model/tunnel-mode.ts';
 import type { ChangeNetwork } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
 import { tunnelOf } from './advance-change.ts';
@@ -16,7 +16,8 @@ import { chooseGroup, readGroup } from './multicast-group.ts';
 import { readMtu } from './network-mtu.ts';
 import { noticesOfHindrance } from './network-underlay.ts';
 import { PEER_MODES } from './peer-endpoints.ts';
-import { readChoice, readWholeNumber } from './read-field.ts';
+import { readWholeNumber } from './read-field.ts';
+import { readMode } from './read-mode.ts';
 import { readPort } from './read-port.ts';
 import { readPortSecurity } from './read-port-security.ts';
 import { checkTwoHosts } from './two-hosts.ts';
@@ -117,8 +118,7 @@ function readTunnel(
     );
   if (network.adopts) refuseAdopting(faults, wish);
   const was = tunnelOf(network);
-  const modes = network.adopts ? ADOPTING_MODES : TUNNEL_MODES;
-  const mode = wish.mode === undefined ? was.mode : readChoice(faults, 'mode', wish.mode, modes);
+  const mode = wish.mode === undefined ? was.mode : readMode(faults, wish.mode, network.adopts);
   const asked = readGroup(faults, wish.group, mode, network.underlay);
   const group =
     mode === 'multicast' ? (asked ?? was.group ?? chooseGroup(network.vni, network.underlay)) : undefined;

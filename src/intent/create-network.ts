@@ -11,12 +11,7 @@ import {
   UNDERLAY_FAMILIES,
 } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import {
-  ADOPTING_MODES,
-  DEFAULT_ADOPTING_MODE,
-  DEFAULT_TUNNEL_MODE,
-  TUNNEL_MODES,
-} from '#model/tunnel-mode.ts';
+import { DEFAULT_ADOPTING_MODE, DEFAULT_TUNNEL_MODE } from '#model/tunnel-mode.ts';
 import { FIRST_AUTOMATIC_VNI, MAX_VNI, parseVni, type Vni } from '#model/vni.ts';
 import type { CreateNetwork } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
@@ -28,6 +23,7 @@ import { chooseMtu, readMtu } from './network-mtu.ts';
 import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
 import type { Pools } from './pools.ts';
 import { readChoice, readName, readWholeNumber } from './read-field.ts';
+import { readMode } from './read-mode.ts';
 import { DEFAULT_PORT, readPort } from './read-port.ts';
 import { readPortSecurity } from './read-port-security.ts';
 import { readSubnets } from './read-subnets.ts';
@@ -50,9 +46,8 @@ export function createNetwork(
   const hasIpv6 = subnets.some(({ gateway }) => familyOf(gateway) === 6);
   const underlay = readChoice(faults, 'underlay', wish.underlay ?? chooseUnderlay(hosts), UNDERLAY_FAMILIES);
   const carrier = underlay ?? chooseUnderlay(hosts);
-  const mode = wish.adopts
-    ? readChoice(faults, 'mode', wish.mode ?? DEFAULT_ADOPTING_MODE, ADOPTING_MODES)
-    : readChoice(faults, 'mode', wish.mode ?? DEFAULT_TUNNEL_MODE, TUNNEL_MODES);
+  const usual = wish.adopts ? DEFAULT_ADOPTING_MODE : DEFAULT_TUNNEL_MODE;
+  const mode = readMode(faults, wish.mode ?? usual, wish.adopts);
   const group = readGroup(faults, wish.group, mode, carrier);
   const fields = complete(faults, {
     name,

@@ -22,6 +22,7 @@ import { emptyDoomedChains, seenFilter } from './fake-filter.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
 import type {
+  Claim,
   FoundEnd,
   Kernel,
   KernelEvent,
@@ -52,6 +53,7 @@ export class FakeKernel implements Kernel {
   readonly #stations = new Map<string, BridgeFacts['stations']>();
   readonly #watchers = new Set<(event: KernelEvent) => void>();
   #onMisses: (misses: readonly Miss[]) => void = () => {};
+  #onClaims: (claims: readonly Claim[]) => void = () => {};
   /** Who is told of the frames that are handed to containers. */
   onFrame: (to: Required<MissSource>, frame: Uint8Array) => void = () => {};
   onAnnouncement: (frames: PortFrames) => void = () => {};
@@ -201,6 +203,15 @@ export class FakeKernel implements Kernel {
   miss(miss: Miss): void {
     const devices = [...(this.#host.namespaces.get(miss.ns)?.values() ?? [])];
     if (this.#watchers.size > 0 && devices.some(tellsMisses)) this.#onMisses([miss]);
+  }
+
+  watchClaims(onClaims: (claims: readonly Claim[]) => void): void {
+    this.#onClaims = onClaims;
+  }
+
+  /** Somebody behind a bridge of the host speaks. */
+  claim(claim: Claim): void {
+    if (this.#watchers.size > 0) this.#onClaims([claim]);
   }
 
   /** Time does not pass here: nothing is muted. */

@@ -4,7 +4,8 @@ import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
 import { decodeNeighbour } from '#netlink/route/neighbour.ts';
-import type { KernelEvent } from './kernel.ts';
+import { ClaimTaps } from './claim-taps.ts';
+import type { Claim, KernelEvent } from './kernel.ts';
 
 /**
  * Hears the host's own namespace, while bridges of it are adopted: of the much that happens there, what concerns those
@@ -13,18 +14,26 @@ import type { KernelEvent } from './kernel.ts';
 export class HostWatch {
   readonly #tell: (event: KernelEvent) => void;
   readonly #bridges: ReadonlySet<string>;
-  /** Of adopted bridges and of our devices. */
-  readonly #indexes = new Map<number, 'bridge' | 'own'>();
+  /** Of adopted bridges, by name, and of our devices. */
+  readonly #indexes = new Map<number, { readonly bridge: string } | 'own'>();
   readonly #subscription: Subscription;
+  readonly #taps: ClaimTaps;
 
-  constructor(bridges: ReadonlySet<string>, tell: (event: KernelEvent) => void) {
+  constructor(
+    bridges: ReadonlySet<string>,
+    tell: (event: KernelEvent) => void,
+    onClaims: (claims: readonly Claim[]) => void,
+  ) {
     this.#bridges = bridges;
     this.#tell = tell;
+    this.#taps = new ClaimTaps(onClaims);
     const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const;
     this.#subscription = subscribe({ groups }, (event) => this.#hear(event));
     const conversation = openConversation();
-    for (const link of conversation.dump(encodeDumpLinks(), decodeLink)) this.#know(link);
+    const links = conversation.dump(encodeDumpLinks(), decodeLink);
     conversation.close();
+    for (const link of links) this.#know(link);
+    for (const link of links) this.#tap(link);
   }
 
   listensTo(bridges: ReadonlySet<string>): boolean {
@@ -33,6 +42,7 @@ export class HostWatch {
 
   close(): void {
     this.#subscription.close();
+    this.#taps.close();
   }
 
   #hear(event: RouteEvent): void {
@@ -62,7 +72,7 @@ export class HostWatch {
   }
 
   #know({ index, name = '' }: { readonly index: number; readonly name?: string }): boolean {
-    if (this.#bridges.has(name)) this.#indexes.set(index, 'bridge');
+    if (this.#bridges.has(name)) this.#indexes.set(index, { bridge: name });
     else if (name.startsWith('wf')) this.#indexes.set(index, 'own');
     return this.#indexes.has(index);
   }
@@ -70,8 +80,16 @@ export class HostWatch {
   #concernsLink(message: Message): boolean {
     const link = decodeLink(message);
     const known = this.#know(link) || this.#indexes.has(link.master ?? 0);
-    if (message.type === RTM.DELLINK) this.#indexes.delete(link.index);
+    const isGone = message.type === RTM.DELLINK;
+    if (isGone) this.#indexes.delete(link.index);
+    this.#tap(isGone ? { index: link.index } : link);
     return known;
+  }
+
+  /** Behind the other ports of an adopted bridge are those whose word counts. */
+  #tap({ index, master = 0 }: { readonly index: number; readonly master?: number }): void {
+    const of = this.#indexes.get(master);
+    this.#taps.know(index, this.#indexes.get(index) === 'own' || of === 'own' ? undefined : of?.bridge);
   }
 
   #concernsRow(message: Message): boolean {

@@ -52,6 +52,12 @@ export type Miss =
   /** A frame for a MAC without a row was dropped: `l2miss`. */
   | { readonly missed: 'mac'; readonly ns: NamespaceName; readonly mac: Mac };
 
+/** An ARP or neighbour discovery frame that came in at a port of an adopted bridge, other than our own. */
+export interface Claim {
+  readonly bridge: string;
+  readonly frame: Uint8Array;
+}
+
 /** Where misses come from: a port by its ifindex, or without one the VXLAN device that knows no MAC. */
 export interface MissSource {
   readonly ns: NamespaceName;
@@ -109,6 +115,12 @@ export interface Kernel {
    * Some may be lost: who waits for an answer asks again.
    */
   watchMisses(onMisses: (misses: readonly Miss[]) => void): void;
+
+  /**
+   * Calls back with what those behind the adopted bridges of the last scope say by ARP and neighbour discovery, until
+   * `watch` is stopped, and only while it watches. Of one who says much, most is not heard.
+   */
+  watchClaims(onClaims: (claims: readonly Claim[]) => void): void;
 
   /** Hears no misses from there for some time. */
   muteMisses(source: MissSource, forMs: number): void;

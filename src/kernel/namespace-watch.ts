@@ -9,7 +9,7 @@ import { decodeTableName } from '#netlink/netfilter/tables.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { EventReader } from './event-reader.ts';
 import { HostWatch } from './host-watch.ts';
-import type { KernelEvent } from './kernel.ts';
+import type { Claim, KernelEvent } from './kernel.ts';
 import { MissWatch } from './miss-watch.ts';
 import { Post } from './post.ts';
 
@@ -28,6 +28,7 @@ export class NamespaceWatch {
   readonly #listeners = new Set<(event: KernelEvent) => void>();
   readonly #reader = new EventReader();
   readonly misses = new MissWatch();
+  onClaims: (claims: readonly Claim[]) => void = () => {};
   #overlays: Post | undefined;
   /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
   #containers: Post | undefined;
@@ -61,7 +62,8 @@ export class NamespaceWatch {
     const isNeeded = bridges.size > 0 || hasOwn;
     if (this.#listeners.size === 0 || (isNeeded && this.#host?.listensTo(bridges))) return;
     this.#host?.close();
-    this.#host = isNeeded ? new HostWatch(bridges, (event) => this.#tell(event)) : undefined;
+    const onClaims = (claims: readonly Claim[]) => this.onClaims(claims);
+    this.#host = isNeeded ? new HostWatch(bridges, (event) => this.#tell(event), onClaims) : undefined;
   }
 
   /** Returns the way to stop. */

@@ -6,6 +6,7 @@ import { FilterMemory } from './filter-read.ts';
 import { findEnd } from './find-end.ts';
 import { idleRows } from './idle-rows.ts';
 import type {
+  Claim,
   FoundEnd,
   Kernel,
   KernelEvent,
@@ -73,6 +74,10 @@ export class RealKernel implements Kernel {
 
   watchMisses(onMisses: (misses: readonly Miss[]) => void): void {
     this.#watch.misses.listen(onMisses);
+  }
+
+  watchClaims(onClaims: (claims: readonly Claim[]) => void): void {
+    this.#watch.onClaims = onClaims;
   }
 
   muteMisses(source: MissSource, forMs: number): void {

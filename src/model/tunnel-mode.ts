@@ -28,6 +28,10 @@ const LIFELONG_FLAGS: { readonly [M in TunnelMode]?: string } = {
   'on-demand': 'proxy l2miss l3miss',
 };
 
-/** For adopted bridges: who is behind them is never known in full, so whom nobody knows must stay reachable. */
-export const ADOPTING_MODES: readonly TunnelMode[] = ['static', 'flood'];
+/**
+ * For adopted bridges: who is behind them is never known in full, so whom nobody knows must stay reachable; and full
+ * frames must pass, in two packets if need be, which a device in a multicast group refuses (vxlan_change_mtu() in
+ * vxlan_core.c: EINVAL above the MTU of its `dev`).
+ */
+export const ADOPTING_MODES: readonly TunnelMode[] = ['static', 'flood', 'p2p'];
 export const DEFAULT_ADOPTING_MODE: TunnelMode = 'static';

@@ -41,13 +41,15 @@ export interface FrameSocket {
 }
 
 /**
- * Hears the frames that come in by any interface of the namespace behind `netnsFd` and pass the filter, cut to 256
- * bytes; unlike `capture` each at once. Keeps the namespace in being until closed.
+ * Hears the frames that come in by an interface, or by any (0), of the namespace behind `netnsFd`, or our own, and pass
+ * the filter, cut to 256 bytes; unlike `capture` each at once. Keeps the namespace in being until closed. Throws
+ * NetlinkError: ENODEV.
  */
 export function openFrameSocket(
-  netnsFd: number,
+  netnsFd: number | undefined,
   program: readonly FilterInstruction[],
   onFrames: (frames: readonly ReceivedFrame[]) => void,
+  ifindex = 0,
 ): FrameSocket {
   const fd = openPacketSocket(netnsFd);
   try {
@@ -55,7 +57,7 @@ export function openFrameSocket(
     setReceiveBuffer(fd, RECEIVE_BUFFER_BYTES);
     // Else the kernel would copy for us every frame that is sent.
     orThrow('ignore outgoing', setOption(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1));
-    const address = linkLayerAddress(0, ETH_P_ALL);
+    const address = linkLayerAddress(ifindex, ETH_P_ALL);
     orThrow('bind packet socket', bindSocket(fd, address, address.length));
   } catch (error) {
     close(fd);

@@ -26,6 +26,7 @@ const IPV6_NEXT_HEADER_AT = 20;
 const IPPROTO_ICMPV6 = 58;
 const ICMPV6_TYPE_AT = 54;
 const NDISC_NEIGHBOUR_SOLICITATION = 135;
+const NDISC_NEIGHBOUR_ADVERTISEMENT = 136;
 
 /** Where attributes begin: struct nlmsghdr and struct ndmsg come first. */
 const NEIGHBOUR_ATTRIBUTES_AT = 16 + 12;
@@ -56,6 +57,19 @@ export function questionsNotFrom(interfaces: readonly number[]): FilterInstructi
     ...END,
   ]);
 }
+
+/** ARP and neighbour discovery among neighbours: what says who has which address. */
+export const addressWords: readonly FilterInstruction[] = assemble([
+  ['', LOAD_HALF, ETHER_TYPE_AT],
+  ['', JUMP_IF_EQUAL, ETH_P_ARP, 'pass'],
+  ['', JUMP_IF_EQUAL, ETH_P_IPV6, '', 'drop'],
+  ['', LOAD_BYTE, IPV6_NEXT_HEADER_AT],
+  ['', JUMP_IF_EQUAL, IPPROTO_ICMPV6, '', 'drop'],
+  ['', LOAD_BYTE, ICMPV6_TYPE_AT],
+  ['', JUMP_IF_EQUAL, NDISC_NEIGHBOUR_SOLICITATION, 'pass'],
+  ['', JUMP_IF_EQUAL, NDISC_NEIGHBOUR_ADVERTISEMENT, 'pass', 'drop'],
+  ...END,
+]);
 
 /**
  * Of rtnetlink only what a VXLAN device with `l2miss` says: it has a frame for a MAC that is in no row. The type is in

@@ -86,12 +86,38 @@ describe.sequential.each(['static', 'flood'])('in mode %s', (mode) => {
         await until(`${from} reaches ${address}`, () => reaches(from, address));
   });
 
+  test('who has which address is heard', async () => {
+    const both = (['a1', 'b1'] as const).map((name) => ({
+      mac: macs[name],
+      addresses: [v4(name), v6(name)],
+    }));
+    // Who remembers another's MAC asks nobody.
+    ip('-n', world.containerOf('a1'), 'neigh', 'flush', 'all');
+    for (const address of [v4('b1'), v6('b1')]) expect(await reaches('a1', address)).toBe(true);
+    await until('all are told', async () => {
+      const { body } = await call(world.controllerSocket, 'ControllerService/ListRecords');
+      const adoptions = body.records.flatMap((record: { adoption?: Adopted }) => record.adoption ?? []);
+      const stations = adoptions.flatMap(({ stations = [] }: Adopted) => stations);
+      expect(stations).toEqual(expect.arrayContaining(both.map((each) => expect.objectContaining(each))));
+      return true;
+    });
+  });
+
   test('who speaks is known to the others, who never did is reached all the same', async () => {
     if (mode !== 'static') return;
     await until('a1 and b1 are known', async () => {
       const rows = rowsOn('h1');
       return rows.includes(`${macs.b1} 10.99.0.2`) && rowsOn('h2').includes(`${macs.a1} 10.99.0.1`);
     });
+  });
+
+  test('the mode is changed while they speak', async () => {
+    if (mode !== 'static') return;
+    for (const to of ['p2p', 'flood', 'static']) {
+      await weftOk('h1', 'network', 'set-mode', 'shared', to);
+      for (const name of ['b1', 'a2'] as const) ip('-n', world.containerOf(name), 'neigh', 'flush', 'all');
+      expect([to, await reaches('b1', v4('a1')), await reaches('a2', v6('b2'))]).toEqual([to, true, true]);
+    }
   });
 
   test('each container keeps its own host’s gateway, and nobody hears of the other', async () => {
@@ -221,7 +247,8 @@ test.each([
     'bridge "nowhere": is no interface of this host\n  fix: bridges here: strange0',
   ],
   [['network', 'adopt', 'eth0'], 'bridge "eth0": is no bridge but a veth\n  fix: bridges here: strange0'],
-  [['network', 'adopt', 'strange0', '--mode', 'proxy'], 'mode "proxy": is not known'],
+  [['network', 'adopt', 'strange0', '--mode', 'proxy'], 'mode "proxy": answers only for whom Weft knows'],
+  [['network', 'adopt', 'strange0', '--mode', 'multicast'], 'mode "multicast": takes no frame larger'],
   [['network', 'disown', 'strange0'], 'bridge "strange0": is not adopted on host h1'],
 ])('weft %j is refused with what is wrong', async (words, problem) => {
   const looked = lookAtHost(world.containerOf('h1'));
@@ -239,3 +266,7 @@ test('a dry run shows the commands and does nothing', async () => {
   const { body } = await call(world.controllerSocket, 'ControllerService/ListRecords');
   expect(JSON.stringify(body)).not.toContain('adoption');
 });
+
+interface Adopted {
+  readonly stations?: readonly { readonly mac: string; readonly addresses: readonly string[] }[];
+}

@@ -57,6 +57,7 @@ export class AgentProcess {
     const view = disk.view && new cores.Snapshot(records, revision);
     this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
     machine.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
+    machine.kernel.watchClaims((claims) => this.dispatch({ event: 'claimed', claims }));
     this.#unwatch = machine.kernel.watch((change) => this.#hearKernel(change));
     this.#tick();
     this.#connect(0);

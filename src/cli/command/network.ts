@@ -166,7 +166,7 @@ export function networkCommand(world: World): Command {
       .description('Join a bridge of this host that something else owns (Docker, libvirt) to a network')
       .argument('<bridge>', 'name of the bridge, as in `ip link show type bridge`')
       .option('--network <name>', 'which one; made if there is none of that name (default: as the bridge)')
-      .option('--mode <mode>', 'of a new network: static or flood (default: static)')
+      .option('--mode <mode>', 'of a new network: static, flood or p2p (default: static)')
       .option('--vni <number>', 'of a new network: VXLAN network identifier, 1 to 16777215')
       .option('--port <number>', 'of a new network: UDP port of the tunnels (default: 4789)')
       .option('--underlay <family>', 'of a new network: ipv4 or ipv6 (default: ipv4)')
