@@ -13,8 +13,8 @@ import { hostTag } from '#model/own.ts';
 import type { BenchOptions } from './bench.ts';
 import { type Daemon, startAgent, startController, untilReady } from './daemon.ts';
 
-/** On a disk: what is flushed there costs what it costs a user. */
-const DIRECTORY = '/var/tmp/weft-bench';
+/** On a disk: what is flushed there costs what it costs a user. Its parent goes with it. */
+const DIRECTORY = '/var/tmp/weft-bench/ground';
 
 /** A host for each number, with so many namespaces for containers. */
 function layOut(containers: readonly number[]): LabLayout {
