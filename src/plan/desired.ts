@@ -12,6 +12,7 @@ import {
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { BRIDGE_NAME, overlayNamespace, tunnelName } from '#model/own.ts';
 import { fdbTable } from '#model/row-table.ts';
+import { BRIDGE_CALLS } from '#model/setting.ts';
 import { adoptedObjects } from './adopted.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects, portObjects } from './container.ts';
@@ -122,5 +123,7 @@ function bridgeObjects({ network }: NetworkView, ns: NamespaceName): KernelObjec
       ipv6: { disabled: false, acceptRa: false },
       detail: { type: 'bridge', stp: false, multicastSnooping: false },
     },
+    // Frames that no rule for packets looks at need not be made packets of on their way.
+    ...Object.values(BRIDGE_CALLS).map((name) => ({ kind: 'setting', ns, name, value: '0' }) as const),
   ];
 }

@@ -4,7 +4,7 @@ import { FAMILIES, type Family, familyOf, type Ip } from '#model/ip.ts';
 import { type Address, HOST_NAMESPACE, type KernelObject, type NamespaceName } from '#model/kernel-state.ts';
 import { gatewayName, LINK_GROUP, PROTOCOL, UPLINK_NAME } from '#model/own.ts';
 import type { Network } from '#model/records.ts';
-import { BRIDGE_CALLS, FORWARDING, FORWARDING_OF_DEVICES, routeLocalnet } from '#model/setting.ts';
+import { FORWARDING, FORWARDING_OF_DEVICES, routeLocalnet } from '#model/setting.ts';
 import { usesGateway } from './gateway.ts';
 import type { NetworkView } from './host-view.ts';
 
@@ -44,7 +44,6 @@ export function* wayOut({ network, publications }: NetworkView, ns: NamespaceNam
     };
     for (const each of [ns, HOST_NAMESPACE])
       yield { kind: 'setting', ns: each, name: FORWARDING[family], value: '1' };
-    yield { kind: 'setting', ns, name: BRIDGE_CALLS[family], value: '0' };
   }
   // For who asks a published port at 127.0.0.1.
   if (publications.length > 0)
