@@ -122,20 +122,22 @@ interface Manner {
   readonly portSecurity?: PortSecurity;
 }
 
-export type Vandalism =
-  | 'delete row'
-  | 'replace row'
-  | 'add row'
-  | 'delete link'
-  | 'set link down'
-  | 'delete address'
-  | 'delete namespace'
-  | 'change link'
-  | 'change setting'
-  | 'delete route'
-  | 'delete rule'
-  | 'add rule'
-  | 'flush rules';
+const VANDALISMS = [
+  'delete row',
+  'replace row',
+  'add row',
+  'delete link',
+  'set link down',
+  'delete address',
+  'delete namespace',
+  'change link',
+  'change setting',
+  'delete route',
+  'delete rule',
+  'add rule',
+  'flush rules',
+] as const;
+export type Vandalism = (typeof VANDALISMS)[number];
 
 export interface Scenario {
   readonly seed: number;
@@ -227,21 +229,7 @@ const FAULTS: { readonly [kind in Kind]?: Draw } = {
   'interrupt looks': (random, shape) => ({ ...host(random, shape), times: 1 + random.below(4) }),
   vandalise: (random, shape) => ({
     ...host(random, shape),
-    how: random.pick<Vandalism>([
-      'delete row',
-      'replace row',
-      'add row',
-      'delete link',
-      'set link down',
-      'delete address',
-      'delete namespace',
-      'change link',
-      'change setting',
-      'delete route',
-      'delete rule',
-      'add rule',
-      'flush rules',
-    ]),
+    how: random.pick(VANDALISMS),
     choice: random.below(100),
   }),
   'delete late': (random) => ({ choice: random.below(100) }),
