@@ -30,7 +30,8 @@ export const findNetwork = (door: HostDoor, word: string): Network | undefined =
 
 /**
  * The network of Weft behind one of Docker's. One that was just made waits here until Docker has told its name; one
- * that is not known, because what was known was lost, until Docker was asked.
+ * that is not known, because what was known was lost, until Docker was asked; and one that an agent that has just
+ * started has not heard of again, until its controller has spoken.
  */
 export async function networkOf(
   { door, book, kick }: DriverParts,
@@ -44,7 +45,8 @@ export async function networkOf(
   const found = findHeard();
   if (found) return found;
   kick();
-  const awaited = await book.wait(findHeard, signal);
+  const stop = door.watchNetworks(() => book.wake());
+  const awaited = await book.wait(findHeard, signal).finally(stop);
   if (awaited) return awaited;
   const known = find();
   if (!known)

@@ -158,7 +158,8 @@ export class NetworkBook {
     }
   }
 
-  private wake(): void {
+  /** Who waits looks again. */
+  wake(): void {
     const waiting = this.waiting;
     this.waiting = [];
     for (const resolve of waiting) resolve();

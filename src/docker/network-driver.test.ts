@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { DoorAttached } from '#api/door.ts';
 import { testNetwork } from './test-door.ts';
@@ -77,6 +78,15 @@ describe('a network', () => {
     await call('NetworkDriver.DeleteNetwork', { NetworkID: N2 });
     expect(book.isDeclined(id)).toBe(false);
     expect(book.all()).toEqual([]);
+  });
+
+  it('that a user removes stays away, though the agent has yet to hear of it again', async () => {
+    await copyOf('app', '10.1.0.0/16');
+    const { id } = door.made[0]!;
+    door.removeNetwork(id);
+    door.connected = false;
+    await call('NetworkDriver.DeleteNetwork', { NetworkID: N1 });
+    expect(book.isDeclined(id)).toBe(true);
   });
 
   it.each<[string, object, object, string]>([
@@ -234,6 +244,16 @@ describe('an endpoint', () => {
     const { id } = door.addNetwork(testNetwork('app', ['10.1.0.0/16']));
     await book.update(N1!, { network: id });
     expect((await asked).Address).toBe('10.1.0.2/16');
+  });
+
+  it('waits for its network to be heard of, after a restart with an old view', async () => {
+    await copyOf('app', '10.1.0.0/16');
+    const [network] = door.made.splice(0);
+    begin();
+    const asked = create({ Address: '10.1.0.7/16' });
+    await sleep(10);
+    door.addNetwork(network!);
+    expect((await asked).Interface.MacAddress).toBeDefined();
   });
 
   it('of a network that nobody makes is refused, with the reason', async () => {

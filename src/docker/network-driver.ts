@@ -41,7 +41,8 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
   'NetworkDriver.DeleteNetwork': method(networkRequest, async ({ NetworkID }) => {
     const network = parts.book.get(NetworkID)?.network;
     // Removed by a user it stays away from this host; removed because Weft's is gone, there is nothing to stay away.
-    if (network && heardOf(parts.door, network)) await parts.book.decline(network);
+    const isGone = network && parts.door.isConnected() && !heardOf(parts.door, network);
+    if (network && !isGone) await parts.book.decline(network);
     await parts.book.forget(NetworkID);
     return {};
   }),

@@ -90,8 +90,13 @@ describe('a network of Docker', () => {
   });
 
   it('that a user removed while no agent ran is declined', () => {
-    expect(plan({ networks: [app], copies: [copy('d1', app.id)] }).actions).toMatchObject([
-      { action: 'forget', decline: app.id },
+    // Also where it has not been heard of again.
+    for (const heard of [{ networks: [app] }, { networks: [], connected: false }])
+      expect(plan({ ...heard, copies: [copy('d1', app.id)] }).actions).toMatchObject([
+        { action: 'forget', decline: app.id },
+      ]);
+    expect(plan({ copies: [copy('d1', app.id)] }).actions).toMatchObject([
+      { action: 'forget', decline: undefined },
     ]);
   });
 

@@ -80,13 +80,17 @@ function followCopy(
   notices: Notice[],
 ): SyncAction[] {
   const network = copy.network && heard.get(copy.network);
+  // An agent that has just started, with an old view or none, has yet to hear of it.
+  const isGone = connected && !network;
   if (!docker) {
     if (!copy.engine) return [{ action: 'await', copy }];
     // Removed while nobody was there to be told. Of another engine, that was never asked to remove it, no word.
-    return [{ action: 'forget', copy, decline: copy.engine === engine ? network?.id : undefined }];
+    return [
+      { action: 'forget', copy, decline: copy.engine === engine && !isGone ? copy.network : undefined },
+    ];
   }
   if (!copy.network) return [{ action: 'settle', copy, docker }];
-  if (!network) return connected ? [{ action: 'remove', docker }] : [];
+  if (!network) return isGone ? [{ action: 'remove', docker }] : [];
   if (isApart(docker, network)) notices.push(apartNotice(docker, network, [...heard.values()]));
   return copy.engine === engine ? [] : [{ action: 'see', copy, engine }];
 }

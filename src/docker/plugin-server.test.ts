@@ -23,6 +23,10 @@ const METHODS: PluginMethods = {
     throw new PluginError('no; do it otherwise');
   }),
   'Test.Hang': method(z.object({}), () => new Promise(() => {})),
+  'Test.Wait': async (_, signal) => {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    throw new PluginError('the controller did not come');
+  },
 };
 
 beforeEach(() => {
@@ -103,6 +107,7 @@ describe('a plugin', () => {
     const { status, body } = await call('Test.Hang', '{}');
     expect(status).toBe(500);
     expect(body).toMatchObject({ Err: expect.stringContaining('weft status') });
+    expect(await call('Test.Wait')).toEqual(failed('the controller did not come'));
   });
 });
 

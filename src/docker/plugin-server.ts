@@ -107,11 +107,11 @@ async function within(limitMs: number, run: (signal: AbortSignal) => Promise<obj
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       end.abort();
-      reject(
-        new PluginError(
-          `Weft's agent did not get this done within ${limitMs / 1000} s; see what \`weft status\` says, and try again`,
-        ),
+      const error = new PluginError(
+        `Weft's agent did not get this done within ${limitMs / 1000} s; see what \`weft status\` says, and try again`,
       );
+      // What stops waiting for that may say what it was that it waited for.
+      setImmediate(() => reject(error));
     }, limitMs);
   });
   try {

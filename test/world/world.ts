@@ -151,8 +151,12 @@ export class World {
   /** The agent writes its view down now and then; before, a kill would leave it with an older one, or none. */
   async untilViewKept(host: string): Promise<void> {
     const { revision } = await this.records();
-    const file = path.join(this.rootOf(host), 'var/lib/weft/agent/view');
+    const file = this.viewOf(host);
     await until(`${host} has kept its view`, async () => parseView(readFileSync(file)).revision >= revision);
+  }
+
+  viewOf(host: string): string {
+    return path.join(this.rootOf(host), 'var/lib/weft/agent/view');
   }
 
   async untilConnected(host: string): Promise<void> {
