@@ -49,7 +49,9 @@ function start({ program, profile }: BenchOptions, { name, namespace, root, sock
   fs.mkdirSync(root, { recursive: true });
   const log = logFile(root);
   const output = fs.openSync(log, 'a');
-  const node = profile ? ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profile)}`] : [];
+  const node = profile
+    ? ['--cpu-prof', '--cpu-prof-interval=100', `--cpu-prof-dir=${path.resolve(profile)}`]
+    : [];
   const child = spawnIn(
     namespace,
     process.execPath,

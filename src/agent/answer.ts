@@ -1,5 +1,6 @@
 import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
+import { letGoFirst } from './pace.ts';
 import type { AgentState } from './state.ts';
 
 /** Ends an attach, one way or the other. */
@@ -9,6 +10,7 @@ export function answerAttach(
   answer: Extract<AgentEffect, { effect: 'answer' }>['answer'],
 ): AgentEffect[] {
   state.attaching.delete(request);
+  letGoFirst(state);
   return [{ effect: 'answer', request, answer }];
 }
 

@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
 import type { FoundEnd, Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
+import type { Underlay } from '#kernel/underlay.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
@@ -16,7 +18,7 @@ import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle,
 import type { AgentMetrics } from './metrics.ts';
 import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
 import type { AgentState } from './state.ts';
-import type { HostWords, Uplink } from './uplink.ts';
+import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
 
 const TICK_INTERVAL_MS = 500;
@@ -37,6 +39,8 @@ export interface AgentParts {
   readonly viewFile: (onKept: (revision: Revision) => void) => ViewFile;
   /** What to register, read anew at each try: addresses change. */
   readonly hostWords: () => Promise<HostWords>;
+  /** Where this host's tunnels end now; throws when that cannot be found. */
+  readonly underlay: () => Promise<Underlay>;
   /** Looks around adopted bridges. */
   readonly survey: (bridges: readonly string[]) => Promise<Survey>;
   readonly moment: () => Moment;
@@ -282,6 +286,8 @@ export class Engine {
   }
 
   private async observe(scope: Extract<AgentEffect, { effect: 'observe' }>['scope']): Promise<void> {
+    // What this moment's events ask of the kernel, and their answers, go first.
+    await nextTurn();
     try {
       const { kernel, metrics } = this.parts;
       const state = await metrics.timeLook(scope, () => kernel.observe(scope));
@@ -346,7 +352,7 @@ export class Engine {
       const { host, name } = this.state;
       const words = await hostWords();
       await uplink.register(host, words);
-      this.told = whereTunnelsEnd(words);
+      this.told = whereTunnelsEnd(underlayOf(words));
       log.info({ host: name, id: host }, 'registered');
       await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
@@ -360,23 +366,20 @@ export class Engine {
 
   /** Tells the controller, and by it all peers, when the underlay is another. */
   private async tellMove(): Promise<void> {
-    const { uplink, hostWords, log } = this.parts;
+    const { uplink, hostWords, underlay, log } = this.parts;
     if (!this.state.session.connected) return;
     try {
+      // All that is to be told takes a look at every process: only once it is known that something is.
+      if (whereTunnelsEnd(await underlay()) === this.told) return;
       const words = await hostWords();
-      if (whereTunnelsEnd(words) === this.told) return;
       await uplink.correct(this.state.host, words);
-      this.told = whereTunnelsEnd(words);
+      this.told = whereTunnelsEnd(underlayOf(words));
       log.info({ underlay: words.underlay }, 'the underlay is another');
     } catch (error) {
       log.warn({ reason: (error as Error).message }, 'cannot tell where the tunnels end');
     }
   }
 }
-
-/** Not what comes and goes by the minute, such as other programs' ports. */
-const whereTunnelsEnd = ({ underlay, facts: { underlayMtu, underlayInterfaces } }: HostWords): string =>
-  JSON.stringify([underlay, underlayMtu, underlayInterfaces]);
 
 function mayChangeNetworks(event: AgentEvent): boolean {
   if (event.event !== 'heard') return event.event === 'disconnected';

@@ -10,7 +10,7 @@ import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { canFilter, missingKernelFeatures } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import { portHolder } from '#kernel/taken-ports.ts';
-import { findUnderlay } from '#kernel/underlay.ts';
+import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
 import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
@@ -143,6 +143,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     uplink: new Uplink(own, config.controller, log),
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
+    underlay: () => readUnderlay(config, controller),
     survey: (bridges) => readSurvey(bridges, config.dockerSocket),
     resolver: { socket: paths.names, command: resolverCommand() },
     moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
@@ -223,15 +224,19 @@ function restoreState({ config, journal, log }: Ground, host: Id, viewPath: stri
   return createAgentState({ bootId: bootId(), name: config.name, host, view, attachments, handingBack });
 }
 
-/** What this host is now. Throws with the next step when its underlay cannot be found. */
-async function readHostWords(
-  { name, labels, underlay: text }: AgentConfig,
-  controller: Address,
-): Promise<HostWords> {
+/** What this host is now. Throws as {@link readUnderlay} does. */
+async function readHostWords(config: AgentConfig, controller: Address): Promise<HostWords> {
+  const { name, labels } = config;
+  const underlay = await readUnderlay(config, controller);
+  return { name, labels, underlay: underlay.addresses, facts: await readHostFacts(underlay) };
+}
+
+/** Throws with the next step when it cannot be found. */
+async function readUnderlay({ underlay: text }: AgentConfig, controller: Address): Promise<Underlay> {
   const underlay = findUnderlay({ text, towards: await addressTowards(controller) });
   if (isRejection(underlay))
     throw new StartError(underlay.faults.map(formatFault).join('\n'), 'give --underlay');
-  return { name, labels, underlay: underlay.addresses, facts: await readHostFacts(underlay) };
+  return underlay;
 }
 
 /** The controller's address, if it is on a network. */

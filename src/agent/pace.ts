@@ -11,7 +11,7 @@ const GLANCE_SHARE = 1 / 4;
 const SHORTEST_DISTANCE_MS = 50;
 /** Mending is not put off for longer. */
 const LONGEST_GLANCE_DISTANCE_MS = 300;
-/** Requests come in bursts: a turn that nobody waits for lets them go first, but not for longer than the other time. */
+/** Requests come in bursts: a turn that nobody waits for lets them go first, but is not put off for longer than the other time. */
 const QUIET_MS = 25;
 const LONGEST_COURTESY_MS = 500;
 const FIRST_RETRY_DELAY_MS = 200;
@@ -45,9 +45,17 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
 }
 
-/** Somebody asks for something: turns wait a little. */
-export function letGoFirst({ turn, nowMs }: AgentState): void {
-  const untilMs = Math.min(nowMs + QUIET_MS, turn.lastLookMs + LONGEST_COURTESY_MS);
+/** To be called before something asks for a turn. */
+export function noteAsked({ turn, nowMs }: AgentState): void {
+  if (!turn.dirty && !turn.stirred) turn.askedMs = nowMs;
+}
+
+/** Somebody asks for something, or was answered: turns wait a little. */
+export function letGoFirst(state: AgentState): void {
+  const { turn, nowMs } = state;
+  noteAsked(state);
+  const sinceMs = Math.max(turn.askedMs, turn.lastLookMs);
+  const untilMs = Math.min(nowMs + QUIET_MS, sinceMs + LONGEST_COURTESY_MS);
   turn.nextLookMs = Math.max(turn.nextLookMs, untilMs);
   turn.nextGlanceMs = Math.max(turn.nextGlanceMs, untilMs);
 }

@@ -183,6 +183,8 @@ export interface Turn {
   stirred: boolean;
   /** Rows that changed while a look was under way. */
   heard: KernelEvent[];
+  /** Since when something asks for a turn. */
+  askedMs: number;
   /** Without urgency, turns keep a distance that grows with what they cost. */
   nextLookMs: number;
   nextGlanceMs: number;
@@ -302,6 +304,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     urgent: true,
     stirred: false,
     heard: [],
+    askedMs: 0,
     nextLookMs: 0,
     nextGlanceMs: 0,
     idleGlanceMs: 0,

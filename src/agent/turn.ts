@@ -10,6 +10,7 @@ import {
   isGlanceDue,
   isRetryDue,
   isSweepDue,
+  noteAsked,
   noteEnd,
   scheduleRetry,
   wakeInTime,
@@ -29,8 +30,9 @@ import { noteStations } from './stations.ts';
  */
 
 /** Something happened: look again, in its time. Whatever else happens before costs nothing more. */
-export function markDirty({ turn }: AgentState): AgentEffect[] {
-  turn.dirty = true;
+export function markDirty(state: AgentState): AgentEffect[] {
+  noteAsked(state);
+  state.turn.dirty = true;
   return [];
 }
 
@@ -42,8 +44,9 @@ export function markUrgent({ turn }: AgentState): AgentEffect[] {
 }
 
 /** Links or addresses may have changed: a glance will tell. */
-export function markStirred({ turn }: AgentState): AgentEffect[] {
-  turn.stirred = true;
+export function markStirred(state: AgentState): AgentEffect[] {
+  noteAsked(state);
+  state.turn.stirred = true;
   return [];
 }
 

@@ -1,9 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionFromError } from '#api/rejection.ts';
 import { changeFromWire, endpointToWire, recordFromWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
+import type { Underlay } from '#kernel/underlay.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
@@ -18,6 +20,19 @@ const PATIENCE = { timeoutMs: CALL_LIMIT_MS };
 
 /** What registration says of this host. */
 export type HostWords = Pick<Host, 'name' | 'underlay' | 'labels' | 'facts'>;
+
+export const underlayOf = ({
+  underlay,
+  facts: { underlayMtu, underlayInterfaces },
+}: HostWords): Underlay => ({
+  addresses: underlay,
+  mtu: underlayMtu,
+  interface: underlayInterfaces[0] ?? '',
+});
+
+/** Not what comes and goes by the minute, such as other programs' ports. */
+export const whereTunnelsEnd = ({ addresses, mtu, interface: name }: Underlay): string =>
+  JSON.stringify([addresses, mtu, name]);
 
 /** The agent's end of the wire: calls the controller, and turns its words into plain values. */
 export class Uplink {
@@ -97,6 +112,8 @@ export class Uplink {
   /** The revision at which the controller has it. */
   async publish(endpoint: Endpoint): Promise<Revision | Rejection> {
     return this.ask('endpoint', endpoint.name, async () => {
+      // Whoever waits for the endpoint has the kernel first.
+      await nextTurn();
       const { revision } = await this.clients.controller.publishEndpoint(
         { endpoint: endpointToWire(endpoint) },
         PATIENCE,
