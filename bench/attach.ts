@@ -8,6 +8,7 @@ import { stop } from './daemon.ts';
 import { atLeast, atMost, figure, figureOfRounds, median, percentile, ratio, slowness } from './figure.ts';
 import { compileFloor, Floor } from './floor.ts';
 import { type Ground, onGround } from './ground.ts';
+import { cpuMs } from './process.ts';
 
 /** In a row; then all of the pool at once. */
 const IN_A_ROW = 20;
@@ -45,6 +46,9 @@ class Rounds {
   private readonly remote: Attached;
   private readonly attachMs: number[][] = [];
   private readonly detachMs: number[][] = [];
+  /** Of the agent: what a busy machine does not change. */
+  private readonly attachCpuMs: number[] = [];
+  private readonly detachCpuMs: number[] = [];
   private readonly referenceMs: number[][] = [];
   private readonly floorMs: number[][] = [];
   private readonly flushMs: number[][] = [];
@@ -66,13 +70,20 @@ class Rounds {
     await sleep(REST_MS);
     this.flushMs.push(flushTimes(this.ground.layout.directory, pool.length));
     const attached: Attached[] = [];
+    const spentMs = () => cpuMs(this.here.daemon.child.pid!) / pool.length;
+    const beforeMs = spentMs();
     this.attachMs.push(
       await timeEach(pool, async (container) => attached.push(await attachTo(this.here, container))),
     );
     // The last one has had no time to settle before this.
     this.pings.push(...(await this.pingFrom(pool.at(-1)!)));
+    // With what comes after the answers.
+    await sleep(REST_MS);
+    const attachedMs = spentMs();
+    this.attachCpuMs.push(attachedMs - beforeMs);
     this.detachMs.push(await timeEach(attached, ({ id }) => detachFrom(this.here, id)));
     await sleep(REST_MS);
+    this.detachCpuMs.push(spentMs() - attachedMs);
   }
 
   async atOnce(pool: readonly string[]): Promise<void> {
@@ -104,6 +115,8 @@ class Rounds {
         attachP50Ms: atMost(2 * slow, figureOfRounds(this.attachMs, 50)),
         attachP99Ms: atMost(10 * slow, figureOfRounds(this.attachMs, 99)),
         detachP50Ms: atMost(2 * slow, figureOfRounds(this.detachMs, 50)),
+        attachCpuMs: figure(this.attachCpuMs),
+        detachCpuMs: figure(this.detachCpuMs),
         attachAtOncePerSecond: figure(this.ratePerSecond),
         firstPingsAnsweredPercent: atLeast(100, { ...figure(answered), median: mean(answered) }),
       },

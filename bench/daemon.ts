@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Daemon as LabDaemon, logFile, waitUntilReady } from '#lab/daemons.ts';
+import { LabError } from '#lab/lab-error.ts';
 import type { LabHost, LabLayout } from '#lab/layout.ts';
 import { spawnIn } from '#lab/run.ts';
 import { agentPaths, controllerPaths } from '#model/paths.ts';
@@ -73,10 +74,14 @@ export async function untilReady(daemon: Daemon, signal: AbortSignal): Promise<D
   return { ...daemon, hostId };
 }
 
-/** Asks it to end, and waits until it has. */
+const STOP_LIMIT_MS = 30_000;
+
+/** Asks it to end, and waits until it has. Throws of one that does not. */
 export async function stop({ child }: { readonly child: ChildProcess }): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_LIMIT_MS) });
   child.kill('SIGTERM');
-  await gone;
+  await gone.catch(() => {
+    throw new LabError(`process ${child.pid} has not ended in ${STOP_LIMIT_MS / 1000} s`, 'see its log');
+  });
 }

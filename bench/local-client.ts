@@ -1,6 +1,9 @@
 import http from 'node:http';
 import { API_VERSION, API_VERSION_HEADER } from '#api/version.ts';
 
+/** Longer than any answer takes: who waits for one that never comes says so. */
+const LIMIT_MS = 60_000;
+
 /**
  * Asks an agent or a controller as a small program in any language would: JSON over its socket, one connection kept.
  * What is measured is the answer, not a client library.
@@ -30,6 +33,9 @@ export class LocalClient {
           [API_VERSION_HEADER]: API_VERSION,
         },
       });
+      request.setTimeout(LIMIT_MS, () =>
+        request.destroy(new Error(`${method}: no answer in ${LIMIT_MS / 1000} s`)),
+      );
       request.on('error', reject);
       request.on('response', (response) => {
         let text = '';

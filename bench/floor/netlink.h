@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,8 +39,11 @@ static int open_route_socket(void) {
   int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
   int size = 1 << 20;
+  // The kernel answers within the call: only a fault can take longer.
+  struct timeval limit = {.tv_sec = 10};
   if (fd < 0 || connect(fd, (struct sockaddr *)&kernel, sizeof kernel) < 0) die("netlink socket");
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   return fd;
 }
 
