@@ -2,7 +2,7 @@
 # KEEP=1 make lab keeps the lab up; ARGS="--hosts 5 --mode flood" gives it another shape.
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check kernel faults bench clean build node system-lab system-bench system-test root
+.PHONY: help lab test check kernel faults bench clean build plugin node system-lab system-bench system-test root
 
 INSTALLED := node_modules/.weft-installed
 SOURCES := $(shell find src tools -name '*.ts' -o -name '*.mjs')
@@ -17,6 +17,7 @@ help:
 	@echo 'make clean    remove what make made'
 	@echo
 	@echo 'make build    the program: dist/weft.js'
+	@echo 'make plugin   the same as a managed plugin of Docker: .cache/docker-plugin'
 	@echo 'KEEP=1 make lab keeps the lab to play with; ARGS="--hosts 5 --mode flood" make lab gives it another shape'
 
 lab: system-lab build
@@ -40,6 +41,10 @@ bench: root system-bench build
 	@npm run --silent bench -- all $(ARGS)
 
 build: dist/weft.js
+
+plugin: build
+	@tools/build-plugin.sh .cache/docker-plugin
+	@echo 'docker plugin create weft .cache/docker-plugin; then see docs/docker.md'
 
 dist/weft.js: $(INSTALLED) $(SOURCES)
 	@npm run --silent build

@@ -5,8 +5,8 @@ import { build } from 'esbuild';
 // Swapped in whole: a running lab starts commands from dist at any moment.
 const outdir = `dist.${process.pid}`;
 await build({
-  // The resolver has one of its own, to start in no time.
-  entryPoints: { weft: 'src/cli/main.ts', resolver: 'src/resolver/main.ts' },
+  // The resolver has one of its own, to start in no time; so has the agent in Docker's managed plugin.
+  entryPoints: { weft: 'src/cli/main.ts', resolver: 'src/resolver/main.ts', plugin: 'src/docker/main.ts' },
   outdir,
   bundle: true,
   // Commands are loaded on demand: `weft network ls` must not pay for the controller.

@@ -11,6 +11,8 @@ export interface AgentConfig {
   readonly dockerSocket: string;
   /** Where Docker finds its drivers; absent: nowhere. */
   readonly dockerPlugin?: string;
+  /** What Docker calls them. */
+  readonly dockerDriver: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Paths of PEM files; needed for an https:// controller. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };

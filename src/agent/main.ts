@@ -177,13 +177,14 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
 
 /** Docker's way in, unless it is not wished. An engine may come and go: the socket is there. */
 async function openDocker({ config, log }: Ground, door: AgentDoor): Promise<DockerDoor | undefined> {
-  const { dockerPlugin: pluginSocket, dockerSocket: engineSocket } = config;
+  const { dockerPlugin: pluginSocket, dockerDriver: driver, dockerSocket: engineSocket } = config;
   if (!pluginSocket) return undefined;
   const nowMs = () => performance.now();
   try {
     return await openDockerDoor({
       door,
       pluginSocket,
+      driver,
       engineSocket,
       nowMs,
       log: log.child({ door: 'docker' }),

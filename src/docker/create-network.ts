@@ -17,7 +17,7 @@ import type { CreateNetworkRequest } from './requests.ts';
 export async function createNetwork(parts: DriverParts, request: CreateNetworkRequest): Promise<void> {
   const { book, kick } = parts;
   if (book.get(request.NetworkID)) return;
-  const asked = readNetwork(request);
+  const asked = readNetwork(request, parts.driver);
   if (isRejection(asked)) throw refuseAsDocker(asked);
   const { name } = asked.options;
   if (name !== undefined) book.expected.add(name);
@@ -80,7 +80,7 @@ function joinNamed(parts: DriverParts, word: string, name: string | undefined, c
   return join(parts, network, copy);
 }
 
-function join({ book }: DriverParts, network: Network, copy: DockerNetwork): Network {
+function join({ book, driver }: DriverParts, network: Network, copy: DockerNetwork): Network {
   const faults: Fault[] = [];
   if (!hasSubnets(network, copy.subnets))
     faults.push(
@@ -88,7 +88,7 @@ function join({ book }: DriverParts, network: Network, copy: DockerNetwork): Net
         '--subnet',
         copy.subnets.join(', '),
         `is not what network ${network.name} has`,
-        commandFor(network),
+        commandFor(network, driver),
       ),
     );
   faults.push(...differences(network, copy.words));

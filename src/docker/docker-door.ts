@@ -17,6 +17,8 @@ export interface DockerDoorParts {
   readonly door: HostDoor;
   /** Where dockerd looks for a plugin of this name. */
   readonly pluginSocket: string;
+  /** What Docker calls the drivers there. */
+  readonly driver: string;
   /** Of Docker's engine, which need not be there. */
   readonly engineSocket: string;
   /** Never goes back. */
@@ -30,12 +32,12 @@ export interface DockerDoor {
 
 /** Docker's way into Weft: its drivers on a socket, and what is to be asked of the engine beside them. */
 export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor> {
-  const { door, pluginSocket, engineSocket, nowMs, log } = parts;
+  const { door, pluginSocket, driver, engineSocket, nowMs, log } = parts;
   const api = new EngineApi(engineSocket);
   const book = new NetworkBook(door.notes);
   const names = new NameFollower(door, api, log);
   const sweep = new EndpointSweep({ door, book, api }, log, nowMs);
-  const drivers = { door, book, pools: new PoolTable(nowMs), kick: () => rounds.kick() };
+  const drivers = { door, book, pools: new PoolTable(nowMs), driver, kick: () => rounds.kick() };
   const sync = new NetworkSync({ ...drivers, api, log, nowMs });
   const rounds = new Rounds(sync, sweep, log, nowMs);
   const server = await servePlugin(
@@ -50,7 +52,7 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
     },
     log,
   );
-  log.info({ socket: pluginSocket }, 'Docker finds its network and IPAM driver weft there');
+  log.info({ socket: pluginSocket, driver }, 'Docker finds its network and IPAM driver there');
   const end = new AbortController();
   const stopWatching = door.watchNetworks(() => rounds.kick());
   const following = followEngine(api, {

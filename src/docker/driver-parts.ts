@@ -8,8 +8,6 @@ import { PluginError } from './plugin-error.ts';
 import type { PoolTable } from './pool-table.ts';
 
 export const RUNTIME: EndpointRuntime = 'docker';
-/** What `-d` and `--ipam-driver` are given: the name of the plugin's socket. */
-export const DRIVER = 'weft';
 /** Networks whose addresses are Weft's have this one; Docker shows it to the network driver. */
 export const ADDRESS_SPACE = 'weft';
 
@@ -18,6 +16,8 @@ export interface DriverParts {
   readonly door: HostDoor;
   readonly book: NetworkBook;
   readonly pools: PoolTable;
+  /** What `-d` and `--ipam-driver` are given. */
+  readonly driver: string;
   /** Ask Docker what there is: something is new, or not known here. */
   readonly kick: () => void;
 }

@@ -32,6 +32,7 @@ function plan(facts: Partial<SyncFacts>) {
     copies: [],
     declined: [],
     expected: new Set(),
+    driver: 'weft',
     ...facts,
     docker: [HOST, ...(facts.docker ?? [])],
   });

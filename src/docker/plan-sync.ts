@@ -1,7 +1,6 @@
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
-import { DRIVER } from './driver-parts.ts';
 import type { EngineNetwork } from './engine-api.ts';
 import type { DockerNetwork } from './network-book.ts';
 import { NETWORK_OPTION } from './network-options.ts';
@@ -17,6 +16,8 @@ export interface SyncFacts {
   readonly declined: readonly Id[];
   /** Names of networks that Docker is about to be given. */
   readonly expected: ReadonlySet<string>;
+  /** What the networks of Weft have for a driver in this Docker. */
+  readonly driver: string;
   /** Of Docker on this host. */
   readonly docker: readonly EngineNetwork[];
 }
@@ -66,13 +67,13 @@ export function planSync(facts: SyncFacts): SyncPlan {
 const engineOf = (docker: readonly EngineNetwork[]): string =>
   docker.find(({ Driver }) => Driver === 'host')?.Id ?? '';
 
-const recover = ({ docker, copies }: SyncFacts): SyncAction[] =>
+const recover = ({ docker, copies, driver }: SyncFacts): SyncAction[] =>
   docker
-    .filter(({ Id, Driver }) => Driver === DRIVER && !copies.some(({ dockerId }) => dockerId === Id))
+    .filter(({ Id, Driver }) => Driver === driver && !copies.some(({ dockerId }) => dockerId === Id))
     .map((network) => ({ action: 'recover', docker: network }));
 
 function followCopy(
-  { connected }: SyncFacts,
+  { connected, driver }: SyncFacts,
   copy: DockerNetwork,
   docker: EngineNetwork | undefined,
   engine: string,
@@ -91,7 +92,7 @@ function followCopy(
   }
   if (!copy.network) return [{ action: 'settle', copy, docker }];
   if (!network) return isGone ? [{ action: 'remove', docker }] : [];
-  if (isApart(docker, network)) notices.push(apartNotice(docker, network, [...heard.values()]));
+  if (isApart(docker, network)) notices.push(apartNotice(docker, network, [...heard.values()], driver));
   return copy.engine === engine ? [] : [{ action: 'see', copy, engine }];
 }
 
@@ -99,14 +100,19 @@ function followCopy(
 const isApart = ({ Name, Options }: EngineNetwork, { name }: Network): boolean =>
   Name.toLowerCase() !== name.toLowerCase() && !Options?.['weft.name'] && !Options?.[NETWORK_OPTION];
 
-function apartNotice({ Name }: EngineNetwork, network: Network, networks: readonly Network[]): Notice {
+function apartNotice(
+  { Name }: EngineNetwork,
+  network: Network,
+  networks: readonly Network[],
+  driver: string,
+): Notice {
   const other = networks.find(({ name }) => name.toLowerCase() === Name.toLowerCase());
   return {
     code: 'docker-network-apart',
     title: `Docker's network ${Name} is ${network.name} in Weft`,
     sentence: `There ${Name} is another network${other ? ` (${other.subnets.map(({ cidr }) => cidr).join(', ')})` : ''}: containers of the two do not reach each other.`,
     next: other
-      ? `To be in ${other.name} instead: docker network rm ${Name}, then ${commandFor(other)}.`
+      ? `To be in ${other.name} instead: docker network rm ${Name}, then ${commandFor(other, driver)}.`
       : `Nothing, or docker network rm ${Name} and make it again.`,
   };
 }
@@ -121,7 +127,7 @@ function* make(facts: SyncFacts, notices: Notice[]): Generator<SyncAction> {
     if (!holder) yield { action: 'make', network };
     else if (
       facts.copies.some(({ dockerId, network }) => dockerId === holder.Id && network !== undefined) ||
-      holder.Driver !== DRIVER
+      holder.Driver !== facts.driver
     )
       notices.push({
         code: 'docker-name-taken',

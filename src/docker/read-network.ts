@@ -23,16 +23,14 @@ const INTERNAL = 'com.docker.network.internal';
 const NO_POOL = '0.0.0.0/0';
 
 /** Every fault at once, in the words of `docker network create`. */
-export function readNetwork({
-  NetworkID,
-  Options,
-  IPv4Data,
-  IPv6Data,
-}: CreateNetworkRequest): AskedNetwork | Rejection {
+export function readNetwork(
+  { NetworkID, Options, IPv4Data, IPv6Data }: CreateNetworkRequest,
+  driver: string,
+): AskedNetwork | Rejection {
   const faults: Fault[] = [];
   const options = readNetworkOptions(faults, (Options?.[GENERIC] ?? {}) as Record<string, unknown>);
   const data = [...(IPv4Data ?? []), ...(IPv6Data ?? [])];
-  const subnets = readPools(faults, data);
+  const subnets = readPools(faults, data, driver);
   if (faults.length > 0) return reject('invalid', ...faults);
   return {
     options,
@@ -56,7 +54,7 @@ function askedGateway({ Pool, Gateway }: IpamData): string[] {
   return gateway === '' || (cidr.ok && gateway === usualGateway(cidr.value)) ? [] : [gateway];
 }
 
-function readPools(faults: Fault[], data: readonly IpamData[]): Cidr[] {
+function readPools(faults: Fault[], data: readonly IpamData[], driver: string): Cidr[] {
   const strange = data.find(({ AddressSpace }) => AddressSpace !== ADDRESS_SPACE);
   if (strange || data.length === 0) {
     const subnet = strange && strange.Pool !== NO_POOL ? ` --subnet ${strange.Pool}` : '';
@@ -65,7 +63,7 @@ function readPools(faults: Fault[], data: readonly IpamData[]): Cidr[] {
         '--ipam-driver',
         strange?.Pool === NO_POOL ? 'null' : (strange?.AddressSpace ?? ''),
         'gives addresses that other hosts do not know of',
-        `let Weft give them: docker network create -d weft --ipam-driver weft${subnet} NAME`,
+        `let Weft give them: docker network create -d ${driver} --ipam-driver ${driver}${subnet} NAME`,
       ),
     );
     return [];
@@ -122,9 +120,9 @@ export function differences(network: Network, words: DockerNetwork['words']): Fa
 const gatewaysOf = ({ subnets }: Network): string => subnets.map(({ gateway }) => gateway).join(' and ');
 
 /** `docker network create …`, as it must be for a network that exists. */
-export const commandFor = ({ name, subnets }: Network): string =>
+export const commandFor = ({ name, subnets }: Network, driver: string): string =>
   [
-    'docker network create -d weft --ipam-driver weft',
+    `docker network create -d ${driver} --ipam-driver ${driver}`,
     ...(subnets.some(({ cidr }) => ipOf(cidr).includes(':')) ? ['--ipv6'] : []),
     `--ipam-opt ${NETWORK_OPTION}=${name} -o ${NETWORK_OPTION}=${name} ${name}`,
   ].join(' ');

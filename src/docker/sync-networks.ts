@@ -4,7 +4,7 @@ import { isRejection } from '#model/fault.ts';
 import { FAMILIES } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
-import { ADDRESS_SPACE, DRIVER, type DriverParts, findNetwork, heardOf } from './driver-parts.ts';
+import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf } from './driver-parts.ts';
 import { type EngineApi, EngineError, type EngineNetwork } from './engine-api.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { planSync, type SyncAction } from './plan-sync.ts';
@@ -33,7 +33,7 @@ export class NetworkSync {
 
   /** One pass. Gives whether Docker will soon have more to tell. Rejects when Docker cannot be asked. */
   async pass(): Promise<{ readonly again: boolean }> {
-    const { api, book, door } = this.parts;
+    const { api, book, door, driver } = this.parts;
     const docker = await api.networks();
     const { actions, notices } = planSync({
       networks: door.networks(),
@@ -41,6 +41,7 @@ export class NetworkSync {
       copies: book.all(),
       declined: book.declined(),
       expected: book.expected,
+      driver,
       docker,
     });
     const told: Notice[] = [...notices];
@@ -95,9 +96,9 @@ export class NetworkSync {
 
   /** Docker has a network of this driver that nothing is known of: as if it had just been made. */
   private async recover(docker: EngineNetwork): Promise<readonly Notice[]> {
-    const { door, book, log } = this.parts;
+    const { door, book, driver, log } = this.parts;
     const pools = (docker.IPAM?.Config ?? []).map(({ Subnet, Gateway }) => ({
-      AddressSpace: docker.IPAM?.Driver === DRIVER ? ADDRESS_SPACE : (docker.IPAM?.Driver ?? ''),
+      AddressSpace: docker.IPAM?.Driver === driver ? ADDRESS_SPACE : (docker.IPAM?.Driver ?? ''),
       Pool: Subnet ?? '',
       Gateway: Gateway ?? '',
       AuxAddresses: undefined,
@@ -106,7 +107,8 @@ export class NetworkSync {
       'com.docker.network.generic': docker.Options ?? {},
       'com.docker.network.internal': docker.Internal ?? false,
     };
-    const asked = readNetwork({ NetworkID: docker.Id, Options: options, IPv4Data: pools, IPv6Data: [] });
+    const request = { NetworkID: docker.Id, Options: options, IPv4Data: pools, IPv6Data: [] };
+    const asked = readNetwork(request, driver);
     if (isRejection(asked)) return [unknownNotice(docker)];
     const { network: word } = asked.options;
     const network = word === undefined ? undefined : findNetwork(door, word);
@@ -134,11 +136,11 @@ export class NetworkSync {
   }
 
   private async make(network: Network): Promise<readonly Notice[]> {
-    const { api, door, log } = this.parts;
+    const { api, door, driver, log } = this.parts;
     // It may have gone while those before it were made.
     if (!heardOf(door, network.id)) return [];
     try {
-      await api.createNetwork(wordsFor(network));
+      await api.createNetwork(wordsFor(network, driver));
       log.info({ network: network.name }, 'made in Docker');
       return [];
     } catch (error) {
@@ -155,18 +157,18 @@ export class NetworkSync {
 }
 
 /** `docker network create`, as the Engine API takes it: 20.10 makes two of one name unless it is told to look. */
-const wordsFor = ({ id, name, subnets, internal, labels }: Network): object => {
+const wordsFor = ({ id, name, subnets, internal, labels }: Network, driver: string): object => {
   const [has4, has6] = FAMILIES.map((family) => subnets.some(({ cidr }) => cidrFamily(cidr) === family));
   return {
     Name: name,
     CheckDuplicate: true,
-    Driver: DRIVER,
+    Driver: driver,
     Attachable: true,
     Internal: internal,
     ...(!has4 && { EnableIPv4: false }),
     EnableIPv6: has6,
     IPAM: {
-      Driver: DRIVER,
+      Driver: driver,
       Options: { [NETWORK_OPTION]: id },
       Config: subnets.map(({ cidr, gateway }) => ({ Subnet: cidr, Gateway: gateway })),
     },

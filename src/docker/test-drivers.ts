@@ -23,7 +23,8 @@ export function beginAnew(): void {
 /** Also after a restart: only the notes are still there. */
 export function begin(): void {
   book = new NetworkBook(door.notes);
-  const parts = { door, book, pools: new PoolTable(() => clock.nowMs), kick: () => void kicks.count++ };
+  const pools = new PoolTable(() => clock.nowMs);
+  const parts = { door, book, pools, driver: 'weft', kick: () => void kicks.count++ };
   methods = { ...ipamDriver(parts), ...networkDriver({ ...parts, onJoin: () => undefined }) };
 }
 

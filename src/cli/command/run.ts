@@ -45,6 +45,10 @@ export function agentCommand(world: World): Command {
       '--docker-plugin <path>',
       'where Docker finds its drivers, or off (default: /run/docker/plugins/weft.sock; with --root, off)',
     )
+    .option(
+      '--docker-driver <name>',
+      'what Docker calls them (default: weft; of a managed plugin, weft:latest)',
+    )
     .option('--label <key=value>', 'may be repeated', collect)
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');
   tlsOptions(agent);

@@ -136,6 +136,7 @@ mkdir /var/lib/weft &&
 mount --bind "$2/weft" /var/lib/weft &&
 mount -t tmpfs -o mode=755 tmpfs /run &&
 mkdir -p /run/docker/plugins /run/netns &&
+mount --make-rshared / &&
 : >/run/booted || exit
 while :; do sleep 1000; done
 `;
