@@ -44,6 +44,7 @@ export const ipamDriver = (parts: DriverParts): PluginMethods => ({
   'IpamDriver.RequestPool': method(requestPoolRequest, (request) => requestPool(parts, request)),
   'IpamDriver.ReleasePool': method(poolRequest, ({ PoolID }) => {
     parts.pools.delete(PoolID);
+    parts.kick();
     return {};
   }),
 

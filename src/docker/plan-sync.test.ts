@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Cidr } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Network } from '#model/records.ts';
 import type { EngineNetwork } from './engine-api.ts';
@@ -32,6 +33,7 @@ function plan(facts: Partial<SyncFacts>) {
     copies: [],
     declined: [],
     expected: new Set(),
+    pending: [],
     driver: 'weft',
     ...facts,
     docker: [HOST, ...(facts.docker ?? [])],
@@ -52,6 +54,26 @@ describe('a network of Weft', () => {
     expect(actionsOf({ networks: [app], expected: new Set(['app']) })).toEqual([]);
     expect(actionsOf({ networks: [app], declined: [app.id] })).toEqual([]);
     expect(actionsOf({ networks: [{ ...app, adopts: true } as Network] })).toEqual([]);
+  });
+
+  it('is not made while Docker makes one of its subnet, whose name will tell whether it is the same', () => {
+    expect(actionsOf({ networks: [app], pending: [app.subnets[0]!.cidr] })).toEqual([]);
+    const awaited = copy('d1', undefined, { engine: undefined, subnets: [app.subnets[0]!.cidr] });
+    expect(actionsOf({ networks: [app], copies: [awaited] })).toEqual(['await']);
+    expect(actionsOf({ networks: [app], pending: ['10.2.0.0/16' as Cidr] })).toEqual(['make']);
+  });
+
+  it('that was made although Docker was about to make one of that name gives way to it', () => {
+    const Options = { 'weft.network': app.id };
+    const own = inDocker('d1', 'app', { Options });
+    const copies = [copy('d1', app.id, { named: true }), copy('d2')];
+    const { actions } = plan({ networks: [app], copies, docker: [own, inDocker('d2', 'app')] });
+    expect(actions).toEqual([
+      { action: 'yield', docker: own, network: app.id },
+      { action: 'settle', copy: copies[1], docker: inDocker('d2', 'app') },
+    ]);
+    const other = inDocker('d2', 'app', { Driver: 'bridge' });
+    expect(actionsOf({ networks: [app], copies: [copies[0]!], docker: [own, other] })).toEqual([]);
   });
 
   it('does not fight for its name', () => {

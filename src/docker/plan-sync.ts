@@ -1,3 +1,4 @@
+import type { Cidr } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
@@ -16,6 +17,8 @@ export interface SyncFacts {
   readonly declined: readonly Id[];
   /** Names of networks that Docker is about to be given. */
   readonly expected: ReadonlySet<string>;
+  /** Subnets of networks that Docker is making: under which name, it does not say before it has. */
+  readonly pending: readonly Cidr[];
   /** What the networks of Weft have for a driver in this Docker. */
   readonly driver: string;
   /** Of Docker on this host. */
@@ -24,6 +27,8 @@ export interface SyncFacts {
 
 /** What is to be done for each network of Weft to be in this host's Docker, once, and none beside them. */
 export type SyncAction =
+  /** Made here while Docker was about to have one of that name: that one stays. */
+  | { readonly action: 'yield'; readonly docker: EngineNetwork; readonly network: Id }
   /** What is known of it was lost. */
   | { readonly action: 'recover'; readonly docker: EngineNetwork }
   | { readonly action: 'settle'; readonly copy: DockerNetwork; readonly docker: EngineNetwork }
@@ -48,6 +53,7 @@ export function planSync(facts: SyncFacts): SyncPlan {
   const notices: Notice[] = [];
   return {
     actions: [
+      ...facts.copies.flatMap((copy) => yieldName(facts, copy)),
       ...recover(facts),
       ...facts.copies.flatMap((copy) =>
         followCopy(facts, copy, inDocker.get(copy.dockerId), engine, heard, notices),
@@ -66,6 +72,17 @@ export function planSync(facts: SyncFacts): SyncPlan {
 /** Docker makes its network `host` with its data directory, and never again. */
 const engineOf = (docker: readonly EngineNetwork[]): string =>
   docker.find(({ Driver }) => Driver === 'host')?.Id ?? '';
+
+/** Before Docker 25 two of one name can be, and neither be called by it: if what Weft made is one, it is one too many. */
+function yieldName({ docker, driver }: SyncFacts, { dockerId, named, network }: DockerNetwork): SyncAction[] {
+  const own = docker.find(({ Id }) => Id === dockerId);
+  if (!own || !named || !network) return [];
+  const isTwice = docker.some(
+    ({ Id, Name, Driver, Options }) =>
+      Id !== own.Id && Name === own.Name && Driver === driver && !Options?.[NETWORK_OPTION],
+  );
+  return isTwice ? [{ action: 'yield', docker: own, network }] : [];
+}
 
 const recover = ({ docker, copies, driver }: SyncFacts): SyncAction[] =>
   docker
@@ -119,10 +136,15 @@ function apartNotice(
 
 function* make(facts: SyncFacts, notices: Notice[]): Generator<SyncAction> {
   const copied = new Set(facts.copies.map(({ network }) => network));
+  const inDocker = new Set(facts.docker.map(({ Id }) => Id));
+  const awaited = facts.copies.filter(({ dockerId, network }) => !network && !inDocker.has(dockerId));
+  const pending = new Set([...facts.pending, ...awaited.flatMap(({ subnets }) => subnets)]);
   for (const network of facts.networks) {
-    const { id, name, adopts } = network;
+    const { id, name, adopts, subnets } = network;
     // An adopted bridge is Docker's own network already, or nothing of Docker's.
     if (adopts || copied.has(id) || facts.declined.includes(id) || facts.expected.has(name)) continue;
+    // It is perhaps this very one: its name will tell.
+    if (subnets.some(({ cidr }) => pending.has(cidr))) continue;
     const holder = facts.docker.find(({ Name }) => Name === name);
     if (!holder) yield { action: 'make', network };
     else if (

@@ -33,7 +33,7 @@ export class NetworkSync {
 
   /** One pass. Gives whether Docker will soon have more to tell. Rejects when Docker cannot be asked. */
   async pass(): Promise<{ readonly again: boolean }> {
-    const { api, book, door, driver } = this.parts;
+    const { api, book, door, driver, pools } = this.parts;
     const docker = await api.networks();
     const { actions, notices } = planSync({
       networks: door.networks(),
@@ -41,6 +41,7 @@ export class NetworkSync {
       copies: book.all(),
       declined: book.declined(),
       expected: book.expected,
+      pending: pools.cidrs(),
       driver,
       docker,
     });
@@ -53,6 +54,12 @@ export class NetworkSync {
   private async perform(step: SyncAction): Promise<readonly Notice[]> {
     const { api, book } = this.parts;
     switch (step.action) {
+      case 'yield': {
+        const notices = await this.remove(step.docker, 'Docker has made one of that name meanwhile');
+        // A removal is otherwise somebody's word that it is to stay away.
+        await book.accept(step.network);
+        return notices;
+      }
       case 'recover':
         return this.recover(step.docker);
       case 'settle': {
@@ -75,7 +82,7 @@ export class NetworkSync {
         await book.forget(step.copy.dockerId);
         return [];
       case 'remove':
-        return this.remove(step.docker);
+        return this.remove(step.docker, 'it is gone from Weft');
       case 'make':
         return this.make(step.network);
       case 'accept':
@@ -118,18 +125,18 @@ export class NetworkSync {
     return [];
   }
 
-  private async remove({ Id, Name }: EngineNetwork): Promise<readonly Notice[]> {
+  private async remove({ Id, Name }: EngineNetwork, why: string): Promise<readonly Notice[]> {
     try {
       await this.parts.api.removeNetwork(Id);
-      this.parts.log.info({ network: Name }, 'removed from Docker: it is gone from Weft');
+      this.parts.log.info({ network: Name }, `removed from Docker: ${why}`);
       return [];
     } catch (error) {
       return [
         unlessBroken(
           error,
           'docker-network-left',
-          `Docker's network ${Name} is gone from Weft`,
-          `docker network rm ${Name}, when nothing uses it any more.`,
+          `Docker's network ${Name} is to be removed: ${why}`,
+          `docker network rm ${Id.slice(0, 12)}, when nothing uses it any more.`,
         ),
       ];
     }

@@ -65,8 +65,7 @@ onEngines('Compose', (world) => {
       const declared = `    name: app\n    driver: weft\n    ${ipam}\n`;
       writeFileSync(file, readFileSync(file, 'utf8').replace(/ {4}external: true\n/, declared));
     }
-    await composeOn('h1', 'up', '-d');
-    await until('h2 has it', () => hasNetwork('h2'));
+    // Both at once.
     await upAndAsk();
     expect((await world().records()).networks.map(({ name }) => name)).toEqual(['app']);
     await onBoth((host) => composeOn(host, 'down'));
