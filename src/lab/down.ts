@@ -36,11 +36,21 @@ export async function removeLab(directory: string): Promise<Removed | undefined>
 
 /** Processes first: an agent that still runs would repair what is taken away. */
 async function removeObjects({ layout, hostTags }: LabState): Promise<Removed> {
-  const processes = processesIn(labNamespaces(layout));
-  await stopProcesses(processes);
+  const processes = await stopAllIn(labNamespaces(layout));
   const namespaces = existingNamespaces(layout, hostTags);
   await atMost(DELETIONS_AT_ONCE, namespaces, deleteNamedNamespace);
-  return { processes: processes.length, namespaces: namespaces.length };
+  return { processes, namespaces: namespaces.length };
+}
+
+/** Until nobody is left: who is asked to end may just have started another, such as an agent its resolver. */
+async function stopAllIn(namespaces: readonly string[]): Promise<number> {
+  let stopped = 0;
+  for (;;) {
+    const processes = processesIn(namespaces);
+    if (processes.length === 0) return stopped;
+    await stopProcesses(processes);
+    stopped += processes.length;
+  }
 }
 
 /** The lab's names under /run/netns, agents' overlay namespaces included. */

@@ -58,11 +58,21 @@ export function processesIn(namespaces: readonly string[]): ProcessRef[] {
   return fs
     .readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry) && !own.has(Number(entry)))
-    .filter((pid) => homes.has(readLink(`/proc/${pid}/ns/net`)))
+    .filter((pid) => threadsOf(pid).some((thread) => homes.has(readLink(`${thread}/ns/net`))))
     .flatMap((pid) => processRef(Number(pid)) ?? []);
 }
 
-/** As /proc/PID/ns/net links to it: `net:[4026532000]`. */
+/** All of them: an agent's first one is elsewhere for the moment in which it opens a socket of another namespace. */
+function threadsOf(pid: string): string[] {
+  const tasks = `/proc/${pid}/task`;
+  try {
+    return fs.readdirSync(tasks).map((tid) => `${tasks}/${tid}`);
+  } catch {
+    return [];
+  }
+}
+
+/** As /proc/PID/task/TID/ns/net links to it: `net:[4026532000]`. */
 function namespaceLink(name: string): string | undefined {
   try {
     return `net:[${fs.statSync(namedNamespacePath(name)).ino}]`;
