@@ -119,18 +119,13 @@ describe('nothing is done', () => {
     expect(lines(wishedOf(records), seen)).toEqual([]);
   });
 
-  it('about learned rows where learning is wished', () => {
-    const flood = replaced(testNetwork(1, 'flood'));
-    const seen = wishedOf(flood);
-    addKernelObject(seen, vxlanRow('02:00:01:00:00:15', '10.99.0.2', 'learned'));
-    expect(lines(wishedOf(flood), seen)).toEqual([]);
-  });
-
-  it('unless they lead to a VTEP that is none of the network’s, as one of before does', () => {
-    const flood = replaced(testNetwork(1, 'flood'));
-    const seen = wishedOf(flood);
-    addKernelObject(seen, vxlanRow('02:00:01:00:00:15', '10.99.0.77', 'learned'));
-    expect(lines(wishedOf(flood), seen)).toEqual([
+  it.each(['flood', 'multicast'] as const)('about what a device learned from members (%s)', (mode) => {
+    const wished = wishedOf(replaced(testNetwork(1, mode)));
+    const learned = (dst: string) =>
+      kernelStateOf([...kernelObjects(wished), vxlanRow('02:00:01:00:00:15', dst, 'learned')]);
+    expect(lines(wished, learned('10.99.0.2'))).toEqual([]);
+    // From another, such as a VTEP of before, it is not to know anything.
+    expect(lines(wished, learned('10.99.0.77'))).toEqual([
       'bridge -n NS fdb del 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.77',
     ]);
   });

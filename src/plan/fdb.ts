@@ -2,6 +2,7 @@ import { type Fdb, kernelKey } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import type { KindRules, Sight } from './kind.ts';
 import { isOnOurLink, linkKey } from './link.ts';
+import { letsIn } from './vtep-filter.ts';
 
 /*
  * Key: namespace, device, table and MAC; for the all-zero MAC the destination too, as it has one row per VTEP.
@@ -32,8 +33,8 @@ function isKernels({ ns, dev, table, mac, dst, state }: Fdb, { desired, observed
   // Other devices' own table is only what their hardware listens to, such as 33:33:00:00:00:01.
   if (link && link.detail.type !== 'vxlan') return true;
   if (state !== 'learned' || wished?.detail.type !== 'vxlan' || !wished.detail.learning) return false;
-  // Where the members' VTEPs are known, nothing is learned from another: what leads there is of a VTEP that moved or
-  // left, and frames would go there for as long as the kernel remembers (300 s). Of a group none are known.
+  // Nothing is learned from who is no member: what leads there is of a VTEP that moved or left, and frames would go there
+  // for as long as the kernel remembers (300 s). Of a group, the members are those that are let in.
   const toMember: Fdb = { kind: 'fdb', ns, dev, table, mac: ZERO_MAC, dst, state: 'permanent' };
-  return Boolean(wished.detail.remote) || desired.fdb.has(kernelKey(toMember));
+  return wished.detail.remote ? letsIn(desired, wished.detail, dst) : desired.fdb.has(kernelKey(toMember));
 }

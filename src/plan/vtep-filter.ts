@@ -34,7 +34,7 @@ import {
 } from '#model/filter-fields.ts';
 import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import { HOST_NAMESPACE } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, type KernelState, kernelKey, type VxlanDetail } from '#model/kernel-state.ts';
 import type { Network } from '#model/records.ts';
 import { REFUSED_VXLAN, type VxlanRefusal, vxlanRefusalNumber } from '#model/vxlan-refusal.ts';
 import { tunnelsOf } from './tunnel.ts';
@@ -86,6 +86,17 @@ export function* tunnelElements(network: Network, vteps: ReadonlyMap<Id, Ip>, ow
   }
   const others = [...vteps].filter(([id]) => id !== own).map(([, vtep]) => vtep);
   for (const vtep of new Set(others)) yield* vtepElements(network, vtep);
+}
+
+/** Whether such a state has frames of that tunnel let in from there; without rules they are, from everywhere. */
+export function letsIn(
+  { element: elements }: KernelState,
+  { port, vni }: VxlanDetail,
+  vtep: Ip | undefined,
+): boolean {
+  const has = (one: Element) => elements.has(kernelKey(one));
+  if (!vtep || !has(element(TUNNELS, port, vni))) return true;
+  return has(element(familyOf(vtep) === 4 ? IPV4 : IPV6, port, vni, vtep));
 }
 
 /** The sets and chains, the same on every host that is in a network. */

@@ -1,11 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { processesIn } from '#lab/processes.ts';
 import { withNamespaces } from './netlink-lab.ts';
-
-let child: ChildProcess | undefined;
-afterEach(() => void child?.kill('SIGKILL'));
 
 /** As an agent does for a moment, for ever. */
 const stayIn = (namespace: string): string => `
@@ -16,7 +13,12 @@ const stayIn = (namespace: string): string => `
 
 test('a process is found where it lives, while its first thread is in another namespace', () =>
   withNamespaces(2, async (home, other) => {
-    child = spawn('ip', ['netns', 'exec', home.name, process.execPath, '-e', stayIn(other.name)]);
-    await once(child.stdout!, 'data');
-    expect(processesIn([home.name]).map(({ pid }) => pid)).toEqual([child.pid]);
+    const child = spawn('ip', ['netns', 'exec', home.name, process.execPath, '-e', stayIn(other.name)]);
+    try {
+      await once(child.stdout, 'data');
+      expect(processesIn([home.name]).map(({ pid }) => pid)).toEqual([child.pid]);
+    } finally {
+      child.kill('SIGKILL');
+      await once(child, 'close');
+    }
   }));
