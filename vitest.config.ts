@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
-/** Unit tests need no root and run in parallel; the others share the one real kernel and run one by one. */
-const serial = { fileParallelism: false, maxWorkers: 1, testTimeout: 180_000, hookTimeout: 300_000 };
+/** They have patience with the kernel, with engines and with machines that are busy. */
+const patient = { testTimeout: 180_000, hookTimeout: 300_000 };
+/** They look at the machine's own namespace, or keep processors busy on purpose. */
+const serial = { ...patient, fileParallelism: false, maxWorkers: 1 };
+/** Each file has hosts of its own, and waits for them more than it computes. */
+const byTwo = { ...patient, maxWorkers: 2 };
 
 /** Killing, cutting off, evicting, booting anew and filling up, real and simulated. */
 const FAULTS = [
@@ -33,10 +37,10 @@ export default defineConfig({
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
           exclude: FAULTS,
-          ...serial,
+          ...byTwo,
         },
       },
-      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...serial } },
+      { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...byTwo } },
       { test: { name: 'faults', include: FAULTS, ...serial } },
     ],
   },

@@ -1,7 +1,10 @@
 // Everything that CI runs: types, lint, all vitest projects on this Node, and unit tests and the bundle's demo on the
 // other Node versions that Weft supports. The last line is "N passed, N failed, N skipped".
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+//
+// What waits for the kernel and for engines leaves the processors idle for most of the time. So what only computes
+// (types, lint, unit tests, the simulator) runs beside it, on what it leaves; its output follows when it is done.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,20 +17,38 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 /** What to tell once more at the end, where a reader of a long run looks first. */
 const troubles = [];
 const results = mkdtempSync(path.join(tmpdir(), 'weft-tests-'));
+const besideLog = path.join(results, 'beside.log');
 
-const title = (text) => console.log(`\n── ${text} ${'─'.repeat(Math.max(0, 96 - text.length))}`);
+/** Where things run. */
+const ahead = { wrap: [], stdio: 'inherit', say: (text) => console.log(text), options: [] };
+const log = openSync(besideLog, 'a');
+const beside = {
+  wrap: ['nice', '-n', '19'],
+  stdio: ['ignore', log, log],
+  say: (text) => writeSync(log, `${text}\n`),
+  // How long it computes depends on what the others leave.
+  options: ['--testTimeout=900000'],
+};
 
-/** Runs in the foreground; true when it ended well. */
-function run(file, args) {
-  const { status, error } = spawnSync(file, args, { cwd: root, stdio: 'inherit' });
-  if (error) console.error(`${file}: ${error.message}`);
-  return status === 0;
+const title = ({ say }, text) => say(`\n── ${text} ${'─'.repeat(Math.max(0, 96 - text.length))}`);
+
+/** True when it ended well. */
+function run({ wrap, stdio, say }, file, args) {
+  const [program, ...words] = [...wrap, file, ...args];
+  return new Promise((resolve) => {
+    const child = spawn(program, words, { cwd: root, stdio });
+    child.on('error', ({ message }) => {
+      say(`${program}: ${message}`);
+      resolve(false);
+    });
+    child.on('close', (status) => resolve(status === 0));
+  });
 }
 
 /** A step that is no test of its own: counted only when it fails. */
-function step(text, ok) {
+function step({ say }, text, ok) {
   if (ok) return;
-  console.error(`FAILED: ${text}`);
+  say(`FAILED: ${text}`);
   troubles.push(`FAILED: ${text}`);
   total.failed += 1;
 }
@@ -45,87 +66,88 @@ function keepTroubles(project, { testResults }) {
   }
 }
 
-/** Runs one vitest project and adds its counts. */
-function runProject(project, node = process.execPath) {
+/** Runs one vitest project, or the files of it whose paths have that word, and adds its counts. */
+async function runProject(lane, project, { word, node = process.execPath } = {}) {
   const file = path.join(results, `${++runs}.json`);
   const vitest = path.join('node_modules', 'vitest', 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const ok = run(node, [vitest, 'run', '--project', project, ...reporters]);
-  if (!existsSync(file)) return step(`${project}: vitest gave no results`, false);
+  const chosen = ['--project', project, ...(word ? [word] : []), ...lane.options];
+  const ok = await run(lane, node, [vitest, 'run', ...chosen, ...reporters]);
+  if (!existsSync(file)) return step(lane, `${project}: vitest gave no results`, false);
   const json = JSON.parse(readFileSync(file, 'utf8'));
   total.passed += json.numPassedTests;
   total.failed += json.numFailedTests;
   total.skipped += json.numPendingTests + json.numTodoTests;
   keepTroubles(project, json);
   // A file that does not load, or an error outside of any test, fails the run without a failed test.
-  if (json.numFailedTests === 0) step(`project ${project}`, ok);
+  if (json.numFailedTests === 0) step(lane, `project ${project}`, ok);
 }
 
 /** The program `node` of that major version: this one, or one from the registry's plain packages, kept in .cache. */
-function nodeOf(major) {
+async function nodeOf(lane, major) {
   if (major === ownMajor) return process.execPath;
   const directory = path.join(root, '.cache', `node-${major}`);
   const name = `node-linux-${process.arch}`;
   const node = path.join(directory, 'node_modules', name, 'bin', 'node');
   if (existsSync(node)) return node;
   mkdirSync(directory, { recursive: true });
-  const options = [
-    '--no-audit',
-    '--no-fund',
-    '--no-update-notifier',
-    '--loglevel=error',
-    '--ignore-scripts',
-    '--prefix',
-    directory,
-  ];
-  return run('npm', ['install', ...options, `${name}@${major}`]) ? node : undefined;
+  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error', '--ignore-scripts'];
+  const ok = await run(lane, 'npm', ['install', ...quiet, '--prefix', directory, `${name}@${major}`]);
+  return ok ? node : undefined;
 }
 
 /** What no other test does on that version: load the bundle, with its native parts, and bring a whole lab up. */
 function smoke(node) {
-  const lab = [
-    'dist/weft.js',
-    'lab',
-    'demo',
-    '--json',
-    '--down',
-    '--name',
-    'smoke',
-    '--hosts',
-    '2',
-    '--containers',
-    '1',
-  ];
+  const shape = ['--name', 'smoke', '--hosts', '2', '--containers', '1'];
+  const lab = ['dist/weft.js', 'lab', 'demo', '--json', '--down', ...shape];
   const { status, stdout, stderr } = spawnSync(node, lab, { cwd: root, encoding: 'utf8' });
   if (status === 0 && JSON.parse(stdout).verdict.ok) {
     total.passed += 1;
     console.log('weft lab demo: every pair reached, no network leaked');
   } else {
-    step(`weft lab demo: exit ${status}\n${stderr}${stdout}`, false);
+    step(ahead, `weft lab demo: exit ${status}\n${stderr}${stdout}`, false);
   }
 }
 
-title('types and lint');
-step('types', run('npm', ['run', '--silent', 'typecheck']));
-step('lint', run('npm', ['run', '--silent', 'lint']));
-for (const project of ['unit', 'kernel', 'cluster', 'conformance', 'faults']) {
-  title(`${project} tests, Node ${process.versions.node}`);
-  runProject(project);
-}
-for (const major of NODE_MAJORS) {
-  title(`Node ${major}: unit tests and the demo`);
-  const node = nodeOf(major);
-  if (!node) {
-    step(`Node ${major} could not be fetched`, false);
-    continue;
+async function waitForTheKernel() {
+  const projects = [['kernel'], ['cluster'], ['conformance'], ['faults', 'test/cluster']];
+  for (const [project, word] of projects) {
+    title(ahead, `${project} tests, Node ${process.versions.node}`);
+    await runProject(ahead, project, { word });
   }
-  if (major !== ownMajor) runProject('unit', node);
+}
+
+/** Gives the versions of Node that are there. */
+async function compute() {
+  title(beside, 'types and lint');
+  step(beside, 'types', await run(beside, 'npm', ['run', '--silent', 'typecheck']));
+  step(beside, 'lint', await run(beside, 'npm', ['run', '--silent', 'lint']));
+  title(beside, `unit tests, Node ${process.versions.node}`);
+  await runProject(beside, 'unit');
+  title(beside, `simulator, Node ${process.versions.node}`);
+  await runProject(beside, 'faults', { word: 'test/sim' });
+  const nodes = [];
+  for (const major of NODE_MAJORS) {
+    const node = await nodeOf(beside, major);
+    if (node) nodes.push([major, node]);
+    else step(beside, `Node ${major} could not be fetched`, false);
+    if (!node || major === ownMajor) continue;
+    title(beside, `unit tests, Node ${major}`);
+    await runProject(beside, 'unit', { node });
+  }
+  return nodes;
+}
+
+const [nodes] = await Promise.all([compute(), waitForTheKernel()]);
+console.log(readFileSync(besideLog, 'utf8'));
+for (const [major, node] of nodes) {
+  title(ahead, `Node ${major}: the demo`);
   smoke(node);
 }
 rmSync(results, { recursive: true });
 
 if (troubles.length > 0) {
-  title('what did not pass, once more');
+  title(ahead, 'what did not pass, once more');
   console.log(troubles.join('\n\n'));
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
