@@ -12,7 +12,7 @@ import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
-import { noteUnwritten, noteWritten } from './keep-journal.ts';
+import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
 import { letGoFirst } from './pace.ts';
 import { publish } from './publish.ts';
@@ -184,16 +184,31 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
   noteWritten(state, key, entry);
   const effects = state.attachments.get(key as Id)?.state === 'detaching' ? askAgainToDetach(state) : [];
   for (const [request, attaching] of journaling(state, key)) {
+    const isKept = attaching.isOvertaken || keepPromise(state, attaching);
+    if (!isKept) {
+      effects.push(...keepJournal(state, key as Id));
+      continue;
+    }
     state.attaching.set(request, { ...attaching, phase: 'settling' });
     if (attaching.isOvertaken) continue;
-    // Last in order: of several at one path it is the newest.
-    state.attachments.delete(key as Id);
-    state.attachments.set(key as Id, attaching.attachment!);
     const plugged = plug(state, request);
     effects.push(...plugged);
     if (plugged.length === 0) markUrgent(state);
   }
   return [...effects, ...publish(state, key as Id)];
+}
+
+/**
+ * What was written is promised, except what was learned since then of an endpoint that was asked for once more. False
+ * when something else has been written after it, which is what a process that begins anew would find.
+ */
+function keepPromise({ attachments, unwritten }: AgentState, { attachment, stood }: Attaching): boolean {
+  const { id } = attachment!.endpoint;
+  const learned = stood ? attachments.get(id) : undefined;
+  // Last in order: of several at one path it is the newest.
+  attachments.delete(id);
+  attachments.set(id, learned ?? attachment!);
+  return learned !== undefined || !unwritten.has(id);
 }
 
 /** A full disk: nothing was promised, so the grant goes back. */

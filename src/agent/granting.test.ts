@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import { isRejection } from '#model/fault.ts';
+import type { Endpoint } from '#model/records.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -57,6 +58,42 @@ describe('granting alone', () => {
     await cluster.settle(1_000);
     expect(cluster.controller.state.snapshot.endpoints.size).toBe(1);
     expect([...h1.journal.values()].filter(({ entry }) => entry === 'attachment')).toHaveLength(1);
+  });
+
+  /** Asked for, and told to the controller, whose answer is on its way when it is asked for once more. */
+  async function askTwice(betweenThem: () => void): Promise<Endpoint> {
+    await attached(h1, 'app', '/c1');
+    h1.holding = 'publish';
+    const endpoint = await attached(h1, 'app', '/c2');
+    const [publish] = h1.held.splice(0);
+    if (publish?.effect !== 'publish') throw new Error('nothing is published');
+    betweenThem();
+    h1.holding = 'journal-put';
+    h1.attach('app', '/c2');
+    await cluster.settle();
+    const wish = { wish: 'publish-endpoint', endpoint: publish.endpoint } as const;
+    cluster.controller.grant(wish, { role: 'host', name: 'h1' });
+    const { id, generation } = endpoint;
+    const outcome = cluster.controller.state.snapshot.revision;
+    h1.dispatch({ event: 'published', endpoint: id, generation, outcome });
+    await cluster.settle();
+    h1.letGo();
+    await cluster.settle(1_000);
+    return endpoint;
+  }
+
+  test('remembers what was published while it was asked for once more, and can ask for other things', async () => {
+    const { id } = await askTwice(() => {});
+    expect(h1.journal.get(id)).toMatchObject({ published: true });
+    expect(h1.state.unwritten.size).toBe(0);
+    await attached(h1, 'db', '/c3');
+  });
+
+  test('of an endpoint that is made anew while the old one is published, the new one is on disk and published', async () => {
+    const { id } = await askTwice(() => h1.namespaces.set('/c2', h1.kernel.createContainerNamespace('/c2')));
+    expect(h1.journal.get(id)).toMatchObject({ published: true, endpoint: { generation: 2 } });
+    expect(cluster.controller.state.snapshot.endpoints.get(id)?.generation).toBe(2);
+    await attached(h1, 'db', '/c3');
   });
 
   test('an address that was given back rests', async () => {

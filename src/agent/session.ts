@@ -8,7 +8,7 @@ import { publishAll } from './publish.ts';
 import { rest } from './rest.ts';
 import { endpointsBefore, followDelta } from './shortcut.ts';
 import type { AgentState } from './state.ts';
-import { isLooking, markUrgent } from './turn.ts';
+import { isAbreast, markUrgent } from './turn.ts';
 
 /** A controller that is there says so every 3 s; three missed words and the connection counts as dead. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -60,7 +60,7 @@ function hearDelta(
 function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): AgentEffect[] {
   if (!confirmed || revision <= view.revision) return [];
   view.apply([], revision);
-  if (!isLooking(turn)) turn.applied = revision;
+  if (isAbreast(turn)) turn.applied = revision;
   return [];
 }
 

@@ -18,7 +18,7 @@ import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { takesPart, thisHost } from './place-of.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
-import { isLooking, markDirty, markStirred, markUrgent } from './turn.ts';
+import { isAbreast, markDirty, markStirred, markUrgent } from './turn.ts';
 import { isNameLeaving } from './unplug.ts';
 
 /*
@@ -203,6 +203,6 @@ const isNameTaken = (result: OpResult): boolean =>
   !result.ok && result.error.errno === 'EEXIST' && result.op.object.kind === 'link';
 
 function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
-  if (!isLooking(turn)) turn.applied = Math.max(turn.applied, revision);
+  if (isAbreast(turn)) turn.applied = Math.max(turn.applied, revision);
   return [];
 }

@@ -179,6 +179,8 @@ export interface Turn {
   /** Something happened that asks for a look; `urgent` when somebody waits for it. */
   dirty: boolean;
   urgent: boolean;
+  /** A look failed, and none has ended since: what it was for may not be in the kernel. */
+  owesLook: boolean;
   /** Something happened that a glance will find. */
   stirred: boolean;
   /** Rows that changed while a look was under way. */
@@ -302,6 +304,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     reach: 'look',
     dirty: true,
     urgent: true,
+    owesLook: false,
     stirred: false,
     heard: [],
     askedMs: 0,

@@ -54,6 +54,9 @@ export function markStirred(state: AgentState): AgentEffect[] {
 export const isLooking = ({ phase, reach, urgent }: Turn): boolean =>
   urgent || (phase !== 'idle' && reach === 'look');
 
+/** Whether what is heard now, once written, is all that the kernel lacks: a look that failed has yet to be made up for. */
+export const isAbreast = (turn: Turn): boolean => !isLooking(turn) && !turn.owesLook;
+
 /** Begins a turn if there is reason to, it is time, and none is under way. */
 export function beginTurn(state: AgentState): AgentEffect[] {
   if (state.turn.phase !== 'idle') return [];
@@ -146,7 +149,10 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
 function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
   const { turn } = state;
   turn.failing = refused;
-  if (turn.reach === 'look') turn.applied = Math.max(turn.applied, turn.revision);
+  if (turn.reach === 'look') {
+    turn.applied = Math.max(turn.applied, turn.revision);
+    turn.owesLook = false;
+  }
   turn.complete = refused.length === 0 ? turn.looking : new Set();
   if (refused.length > 0) scheduleRetry(state);
   else endRetries(state);
@@ -154,7 +160,9 @@ function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
 
 /** The kernel could not even be looked at. */
 export function failLook(state: AgentState): AgentEffect[] {
-  state.turn.phase = 'idle';
+  const { turn } = state;
+  turn.phase = 'idle';
+  turn.owesLook ||= turn.reach === 'look';
   scheduleRetry(state);
   return [];
 }

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { createNetwork, registerHost } from '#intent/test-world.ts';
+import { TestCluster } from './test-cluster.ts';
+
+test('what is heard after a look that failed does not count as applied', async () => {
+  const cluster = new TestCluster();
+  const [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.attached(h2, 'app', '/c2');
+  await cluster.settle(1_000);
+  h1.holding = 'observe';
+  // Moves its tunnels: only a look can follow that.
+  const moved = registerHost('h2', { id: h2.state.host, underlay: ['192.0.2.77'] });
+  cluster.controller.grant(moved, { role: 'host', name: 'h2' });
+  await cluster.settle();
+  const { revision } = h1.state.view;
+  h1.dispatch({ event: 'observe-failed', text: 'interrupted' });
+  h1.dispatch({ event: 'heard', message: { message: 'beat', revision: revision + 1 } });
+  expect(h1.state.turn.applied).toBeLessThan(revision);
+  h1.letGo();
+  await cluster.settle(1_000);
+  expect(h1.state.turn.applied).toBe(revision + 1);
+});
