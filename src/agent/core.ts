@@ -18,7 +18,7 @@ import { noteDoorNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
 import { describe } from './retell.ts';
-import { answerNoted, beginSeek, endSeek, seekEnds } from './seek-end.ts';
+import { answerNoted, beginSeek, endSeek, hastenSeeks, seekEnds } from './seek-end.ts';
 import { hear, loseSession, watchSession } from './session.ts';
 import { settleAttaches, timeOutAttaches } from './settle-attach.ts';
 import { endShortcut } from './shortcut.ts';
@@ -112,7 +112,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return loseSession(state, event.reason);
     case 'kernel-changed':
       forgetStanding(state, event.changes);
-      return hearKernel(state, event.changes);
+      return [...hastenSeeks(state, event.changes), ...hearKernel(state, event.changes)];
     case 'missed':
       return hearMisses(state, event.misses);
     case 'claimed':

@@ -9,7 +9,7 @@ import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Change, Revision } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import type { Journal } from '#store/journal.ts';
+import type { Journal, Manner } from '#store/journal.ts';
 import { StoreError } from '#store/store-error.ts';
 import type { JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
@@ -205,10 +205,10 @@ export class Engine {
         void this.parts.survey(effect.bridges).then((survey) => this.dispatch({ event: 'surveyed', survey }));
         return;
       case 'journal-put':
-        void this.journal(effect.key, effect.entry, effect.patient);
+        void this.journal(effect.key, effect.entry, effect.manner);
         return;
       case 'journal-delete':
-        void this.journal(effect.key, undefined, effect.patient);
+        void this.journal(effect.key, undefined, effect.manner);
         return;
       case 'keep-view':
         this.viewFile.keepSoon();
@@ -272,10 +272,10 @@ export class Engine {
     }
   }
 
-  private async journal(key: string, entry?: JournalEntry, patient?: 'patient'): Promise<void> {
+  private async journal(key: string, entry?: JournalEntry, manner?: Manner): Promise<void> {
     const { journal } = this.parts;
     try {
-      await (entry ? journal.put(key, entry, patient) : journal.delete(key, patient));
+      await (entry ? journal.put(key, entry, manner) : journal.delete(key, manner));
       this.dispatch({ event: 'journaled', key, entry });
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

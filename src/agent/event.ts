@@ -24,6 +24,7 @@ import type { Notice } from '#model/notice.ts';
 import type { Endpoint, EndpointRuntime, Network, Revision, Station } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { Manner } from '#store/journal.ts';
 import type { Announcement } from './announce.ts';
 import type { JournalEntry } from './attachment.ts';
 
@@ -179,14 +180,13 @@ export type AgentEffect =
       readonly port: PortPlace;
       readonly path: string;
     }
-  /** `patient`: nobody waits for it. */
   | {
       readonly effect: 'journal-put';
       readonly key: string;
       readonly entry: JournalEntry;
-      readonly patient?: 'patient';
+      readonly manner?: Manner;
     }
-  | { readonly effect: 'journal-delete'; readonly key: string; readonly patient?: 'patient' }
+  | { readonly effect: 'journal-delete'; readonly key: string; readonly manner?: Manner }
   | { readonly effect: 'keep-view' }
   | { readonly effect: 'observe'; readonly scope: Scope }
   /** A `tick` then, before the next regular one. */

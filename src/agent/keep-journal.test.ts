@@ -20,14 +20,14 @@ test('what somebody waits for is not held up by what nobody waits for', () => {
   };
 
   const moved = note({ sandboxPath: '/run/docker/netns/s1' });
-  expect(keepJournal(state, ID)).toMatchObject([{ entry: moved, patient: undefined }]);
+  expect(keepJournal(state, ID)).toMatchObject([{ entry: moved, manner: undefined }]);
   const told = note({ ...moved, published: true });
-  expect(keepJournal(state, ID, 'patient')).toMatchObject([{ entry: told, patient: undefined }]);
+  expect(keepJournal(state, ID, 'patient')).toMatchObject([{ entry: told, manner: undefined }]);
   noteWritten(state, ID, moved);
   expect(state.unwritten.get(ID)).toBe('writing');
   noteWritten(state, ID, told);
   expect(state.unwritten.size).toBe(0);
 
   const again = note({ ...told, since: 7 });
-  expect(keepJournal(state, ID, 'patient')).toMatchObject([{ entry: again, patient: 'patient' }]);
+  expect(keepJournal(state, ID, 'patient')).toMatchObject([{ entry: again, manner: 'patient' }]);
 });

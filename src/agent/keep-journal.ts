@@ -1,23 +1,18 @@
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
+import type { Manner } from '#store/journal.ts';
 import { isUntold, type JournalEntry } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState } from './state.ts';
 
 /** Writes down what is promised of an endpoint by now, be it nothing. A full disk is tried again until it has room. */
-export function keepJournal(
-  { attachments, unwritten }: AgentState,
-  id: Id,
-  patient?: 'patient',
-): AgentEffect[] {
+export function keepJournal({ attachments, unwritten }: AgentState, id: Id, wished?: Manner): AgentEffect[] {
   // Whoever waits for what is being written waits for this, which is newer.
-  const how = unwritten.has(id) ? undefined : patient;
+  const manner = unwritten.has(id) ? undefined : wished;
   unwritten.set(id, 'writing');
   const entry = attachments.get(id);
   return [
-    entry
-      ? { effect: 'journal-put', key: id, entry, patient: how }
-      : { effect: 'journal-delete', key: id, patient: how },
+    entry ? { effect: 'journal-put', key: id, entry, manner } : { effect: 'journal-delete', key: id, manner },
   ];
 }
 

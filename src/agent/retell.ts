@@ -42,5 +42,5 @@ export function retell(
     if (attaching.phase === 'settling' && attaching.endpoint?.id === id)
       state.attaching.set(request, { ...attaching, endpoint, attachment });
   addToView(state, endpoint);
-  return keepJournal(state, id);
+  return keepJournal(state, id, 'patient');
 }

@@ -1,27 +1,33 @@
-import type { FoundEnd } from '#kernel/kernel.ts';
+import type { FoundEnd, KernelEvent, PortPlace } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
+import { letGoFirst } from './pace.ts';
 import { retell } from './retell.ts';
 import type { AgentState } from './state.ts';
 import { markStirred } from './turn.ts';
 
 /*
  * A runtime moves an interface into its container, renames and dresses it, and does not say when it is done; the
- * namespace may be made only then. So the agent looks again and again, less and less often. From then on it is kept
- * as it should be, like any other.
+ * namespace may be made only then. It sets it up at last, and the kernel says so of the port: then the agent looks.
+ * What it was not told it looks for again and again, less and less often. From then on it is kept as it should be, like
+ * any other.
  */
 
-const FIRST_DELAY_MS = 10;
+/** An early look finds nothing, and waits for the kernel's lock while the runtime moves the interface: some 20 ms. */
+const FIRST_DELAY_MS = 50;
+/** Of a network where much happens nobody looks more often. */
+const SHORTEST_DELAY_MS = 10;
 /** The longer it takes the longer the next pause, as a part of that. */
 const DELAY_SHARE = 1 / 4;
 const LONGEST_DELAY_MS = 5_000;
 /** No runtime takes so long to dress an interface. */
 const DRESS_LIMIT_MS = 10_000;
 
-/** It will be at that path. The same again is nothing, but for its being on disk. */
+/** It will be at that path; after a power cut nothing is any more. The same again is nothing, but for its being written. */
 export function beginSeek(
   state: AgentState,
   request: number,
@@ -35,8 +41,25 @@ export function beginSeek(
   state.noting.set(request, id);
   if (attachment.sandboxPath === sandboxPath) return [];
   state.attachments.set(id, { ...attachment, sandboxPath, namespace: undefined });
-  state.seeking.set(id, { sinceMs: state.nowMs, nextMs: state.nowMs });
-  return keepJournal(state, id);
+  const { nowMs } = state;
+  state.seeking.set(id, { sinceMs: nowMs, lastMs: nowMs, nextMs: nowMs + FIRST_DELAY_MS });
+  letGoFirst(state);
+  return [...keepJournal(state, id, 'this-boot'), { effect: 'wake', afterMs: FIRST_DELAY_MS }];
+}
+
+/** A port may have another end that is up: looks for it now. */
+export function hastenSeeks(state: AgentState, changes: readonly KernelEvent[]): AgentEffect[] {
+  const { seeking, nowMs } = state;
+  if (seeking.size === 0) return [];
+  const isStirred = (ns: NamespaceName) =>
+    changes.some((change) => change.dirty === 'all' || (change.dirty === 'namespace' && change.ns === ns));
+  return [...seeking].flatMap(([id, seek]) => {
+    const port = portOf(state, id);
+    const nextMs = Math.max(nowMs, seek.lastMs + SHORTEST_DELAY_MS);
+    if (seek.nextMs <= nextMs || !port || !isStirred(port.ns)) return [];
+    seeking.set(id, { ...seek, nextMs });
+    return nextMs > nowMs ? [{ effect: 'wake', afterMs: nextMs - nowMs }] : [];
+  });
 }
 
 /** Answers those of whose endpoints the journal says all by now, or cannot. */
@@ -51,21 +74,27 @@ export function answerNoted({ noting, unwritten }: AgentState): AgentEffect[] {
 
 /** Looks for those whose time has come. */
 export function seekEnds(state: AgentState): AgentEffect[] {
-  const { seeking, attachments, view, host, nowMs } = state;
+  const { seeking, attachments, nowMs } = state;
   const effects: AgentEffect[] = [];
   for (const [id, seek] of seeking) {
     if (seek.nextMs > nowMs) continue;
     const attachment = attachments.get(id);
-    const network = attachment && view.networks.get(attachment.endpoint.network);
+    const port = portOf(state, id);
     const isWanted = attachment?.state === 'attached' && attachment.bootId === state.bootId;
     if (!isWanted || !attachment.sandboxPath || attachment.namespace) seeking.delete(id);
-    else if (network) {
-      seeking.set(id, { sinceMs: seek.sinceMs || nowMs, nextMs: Number.POSITIVE_INFINITY });
-      const port = { ns: overlayNamespace(hostTag(host), network.vni), name: portName(id) };
+    else if (port) {
+      seeking.set(id, { sinceMs: seek.sinceMs || nowMs, lastMs: nowMs, nextMs: Number.POSITIVE_INFINITY });
       effects.push({ effect: 'seek-end', endpoint: id, port, path: attachment.sandboxPath });
     }
   }
   return effects;
+}
+
+/** Undefined while its network is not heard of. */
+function portOf({ attachments, view, host }: AgentState, id: Id): PortPlace | undefined {
+  const attachment = attachments.get(id);
+  const network = attachment && view.networks.get(attachment.endpoint.network);
+  return network && { ns: overlayNamespace(hostTag(host), network.vni), name: portName(id) };
 }
 
 /** There it is; or not yet. */
@@ -84,7 +113,7 @@ export function endSeek(state: AgentState, id: Id, found: FoundEnd | undefined):
     ];
   }
   const delayMs = Math.min(Math.max((nowMs - seek.sinceMs) * DELAY_SHARE, FIRST_DELAY_MS), LONGEST_DELAY_MS);
-  seeking.set(id, { sinceMs: seek.sinceMs, nextMs: nowMs + delayMs });
+  seeking.set(id, { ...seek, nextMs: nowMs + delayMs });
   return [{ effect: 'wake', afterMs: delayMs }];
 }
 

@@ -45,20 +45,20 @@ export class JournalFile {
     }
   }
 
-  /** Resolves when the line, and the file's name, have been flushed. */
-  async append(line: Buffer): Promise<void> {
+  /** Resolves when the line, and the file's name, have been flushed; or else are where the next flush takes them along. */
+  async append(line: Buffer, unflushed?: 'unflushed'): Promise<void> {
     try {
       if (this.nameIsLoose) await syncDirectory(dirname(this.path));
       this.nameIsLoose = false;
       writeAllNow(this.handle.fd, line, this.end);
-      await this.handle.datasync();
+      if (!unflushed) await this.handle.datasync();
     } catch (error) {
       // If even this fails, the next line is written over the same place.
       await this.handle.truncate(this.end).catch(() => {});
       throw fileError(error, this.path);
     }
     this.end += line.length;
-    this.markAcknowledged();
+    if (!unflushed) this.markAcknowledged();
   }
 
   /** Puts a file with these lines alone in its place; after a crash at any point it is the old one or the new one. */

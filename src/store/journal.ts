@@ -8,6 +8,12 @@ export type JournalChange<T> =
   | { readonly key: string; readonly value: T }
   | { readonly key: string; readonly deleted: true };
 
+/**
+ * How a change may be kept when nobody waits for the disk. `patient`: it waits a little for others to be flushed with.
+ * `this-boot`: acknowledged once it outlives this process; it outlives the machine with the next flush, whenever that is.
+ */
+export type Manner = 'patient' | 'this-boot';
+
 /** A durable map in one file: every change is appended and flushed before it is acknowledged. */
 export interface Journal<T> {
   /** What is on the disk: a change is seen here once its promise resolves, not before. The map is live. */
@@ -16,12 +22,12 @@ export interface Journal<T> {
    * Makes all these changes or none, in order; deleting the absent is nothing. Resolves after fdatasync(2); what is
    * written meanwhile shares the next one. Calls take effect in their order. Rejects with StoreError 'full' when
    * there is no room: then nothing was written, and the same call may succeed later. Values are plain frozen data
-   * that JSON can say. Patient changes wait a little for others to be flushed with.
+   * that JSON can say.
    */
-  write(changes: readonly JournalChange<T>[], patient?: 'patient'): Promise<void>;
+  write(changes: readonly JournalChange<T>[], manner?: Manner): Promise<void>;
   /** One change alone, as by {@link write}. */
-  put(key: string, value: T, patient?: 'patient'): Promise<void>;
-  delete(key: string, patient?: 'patient'): Promise<void>;
+  put(key: string, value: T, manner?: Manner): Promise<void>;
+  delete(key: string, manner?: Manner): Promise<void>;
   /** Waits for what was begun. Idempotent. */
   close(): Promise<void>;
   /** Length of a last write that a crash had cut short, found and removed at opening; it was never acknowledged. */
@@ -87,6 +93,7 @@ interface Parts<T> {
 interface Waiting<T> {
   readonly changes: readonly JournalChange<T>[];
   readonly json: readonly string[];
+  readonly manner: Manner | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -121,22 +128,22 @@ class FileJournal<T> implements Journal<T> {
     return this.values;
   }
 
-  async write(changes: readonly JournalChange<T>[], patient?: 'patient'): Promise<void> {
+  async write(changes: readonly JournalChange<T>[], manner?: Manner): Promise<void> {
     if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
     const json = changes.map((change) => JSON.stringify(change));
     await new Promise<void>((resolve, reject) => {
-      this.waiting.push({ changes, json, resolve, reject });
-      if (!patient) this.wake();
+      this.waiting.push({ changes, json, manner, resolve, reject });
+      if (manner !== 'patient') this.wake();
       else if (!this.isUrgent) this.waking ??= setTimeout(() => this.wake(), PATIENCE_MS);
     });
   }
 
-  put(key: string, value: T, patient?: 'patient'): Promise<void> {
-    return this.write([{ key, value }], patient);
+  put(key: string, value: T, manner?: Manner): Promise<void> {
+    return this.write([{ key, value }], manner);
   }
 
-  delete(key: string, patient?: 'patient'): Promise<void> {
-    return this.write([{ key, deleted: true }], patient);
+  delete(key: string, manner?: Manner): Promise<void> {
+    return this.write([{ key, deleted: true }], manner);
   }
 
   close(): Promise<void> {
@@ -175,7 +182,9 @@ class FileJournal<T> implements Journal<T> {
 
   private async writeLine(line: readonly Waiting<T>[]): Promise<void> {
     try {
-      await this.file.append(formatLine(line.flatMap(({ json }) => json)));
+      const text = formatLine(line.flatMap(({ json }) => json));
+      if (line.every(({ manner }) => manner === 'this-boot')) await this.file.append(text, 'unflushed');
+      else await this.file.append(text);
     } catch (error) {
       for (const { reject } of line) reject(error);
       return;
