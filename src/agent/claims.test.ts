@@ -11,6 +11,7 @@ import { type TestAgent, TestCluster } from './test-cluster.ts';
 
 const A = '02:42:ac:12:00:02' as Mac;
 const B = '02:42:ac:12:00:03' as Mac;
+const SILENT = '02:42:ac:12:00:04' as Mac;
 const NOBODY = { mac: '00:00:00:00:00:00', ip: '172.18.0.9' };
 const IP = '172.18.0.2' as Ip;
 
@@ -43,6 +44,12 @@ function behind(macs: readonly Mac[], found: { readonly [mac: string]: readonly 
   const stations = macs.map((mac) => ({ mac, addresses: (found[mac] ?? []) as Ip[] }));
   h1.kernel.setStations('br-1', stations);
   h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'namespace', ns: '' }] });
+}
+
+/** Until it is asked again, after ten seconds. */
+function dockerLists(mac: Mac): void {
+  const addresses = new Map([['br-1', new Map([[mac, [IP]]])]]);
+  h1.dispatch({ event: 'surveyed', survey: { filters: [], addresses } });
 }
 
 /** The controller is heard all the while. */
@@ -86,8 +93,7 @@ describe('a forged word', () => {
 
   test('nor from whom Docker has it', async () => {
     says(B, IP);
-    const addresses = new Map([['br-1', new Map([[A, [IP]]])]]);
-    h1.dispatch({ event: 'surveyed', survey: { filters: [], addresses } });
+    dockerLists(A);
     behind([A, B]);
     await pass(3);
     says(B, IP);
@@ -131,6 +137,22 @@ test('what the host has found out counts for what nobody else holds', async () =
   behind([A, B], { [B]: [IP, '172.18.0.5', '127.0.0.1', 'fe80::5'] });
   await pass(3);
   expect(told()).toEqual({ [A]: [IP], [B]: ['172.18.0.5'] });
+});
+
+test('whom Docker lists is told of before anybody has seen him, and counts less than where he is seen', async () => {
+  dockerLists(SILENT);
+  await pass(3);
+  expect(told()).toEqual({ [A]: [], [B]: [], [SILENT]: [IP] });
+  h2.kernel.setStations('br-1', [{ mac: SILENT, addresses: [] }]);
+  h2.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'namespace', ns: '' }] });
+  await pass(3);
+  expect(h2.state.stations.values().next().value?.known.get(SILENT)?.generation).toBe(1);
+  behind([A, B, SILENT]);
+  await pass(3);
+  expect(h1.state.stations.values().next().value?.known.get(SILENT)?.generation).toBe(2);
+  behind([A, B]);
+  await pass(25);
+  expect(told()).toEqual({ [A]: [], [B]: [] });
 });
 
 test('an agent that starts anew knows what it told', async () => {

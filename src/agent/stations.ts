@@ -1,5 +1,6 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
 import { type Adoption, MAX_STATIONS, type Station } from '#model/records.ts';
 import { otherGeneration } from '#plan/stations.ts';
@@ -10,8 +11,9 @@ import type { AgentState } from './state.ts';
 
 /*
  * Who is behind an adopted bridge is the kernel's knowledge: it learns MACs from traffic and forgets them. What it
- * knows is published, so that others send to this host alone. Whom nobody knows is reached all the same, by frames to
- * every host: nothing here is needed for that.
+ * knows is published, so that others send to this host alone. So is whom Docker lists there, though he never says a
+ * word: two engines may have given out the same. Whom nobody knows is reached all the same, by frames to every host:
+ * nothing here is needed for that.
  */
 
 /**
@@ -21,10 +23,14 @@ import type { AgentState } from './state.ts';
 const LOSS_DELAY_MS = 10_000;
 /** What is told costs every host of the network a look. */
 const PUBLISH_INTERVAL_MS = 1_000;
+/** Of one whom nobody has seen: wherever he is, it counts more. */
+const UNSEEN = 0;
 
 export interface KnownStations {
   readonly known: Map<Mac, KnownStation>;
   readonly holders: Holders;
+  /** By Docker. */
+  listed: ReadonlyMap<Mac, readonly Ip[]>;
   lastLookMs: number;
   publishing: boolean;
   lastPublishMs: number;
@@ -46,8 +52,11 @@ export function noteStations(state: AgentState, bridges: ReadonlyMap<string, Bri
   for (const adoption of adoptions) {
     const stations = stationsOf(state, adoption);
     const { holders } = stations;
-    for (const [mac, addresses] of state.survey?.addresses.get(adoption.bridge) ?? [])
+    stations.listed = state.survey?.addresses.get(adoption.bridge) ?? new Map();
+    for (const [mac, addresses] of stations.listed) {
       for (const ip of addresses) assign(holders, ip, mac, state.nowMs);
+      noteListed(stations, mac, state.nowMs);
+    }
     for (const { mac, addresses } of bridges.get(adoption.bridge)?.stations ?? []) {
       noteSeen(state, adoption, stations, mac);
       // The host's neighbour table may be old: it does not keep an address with somebody.
@@ -67,6 +76,7 @@ function stationsOf({ stations, nowMs }: AgentState, { id, stations: told }: Ado
   const made: KnownStations = {
     known: new Map(known),
     holders: new Map(),
+    listed: new Map(),
     lastLookMs: nowMs,
     publishing: false,
     lastPublishMs: -PUBLISH_INTERVAL_MS,
@@ -74,6 +84,10 @@ function stationsOf({ stations, nowMs }: AgentState, { id, stations: told }: Ado
   for (const { mac, addresses } of told) for (const ip of addresses) claim(made.holders, ip, mac, nowMs);
   stations.set(id, made);
   return made;
+}
+
+function noteListed({ known }: KnownStations, mac: Mac, nowMs: number): void {
+  if (!known.has(mac)) known.set(mac, { generation: UNSEEN, sinceMs: nowMs, seenMs: nowMs });
 }
 
 function noteSeen(
@@ -90,7 +104,7 @@ function noteSeen(
     others >= before.generation &&
     before.seenMs < lastLookMs &&
     nowMs - before.sinceMs >= LOSS_DELAY_MS;
-  const stays = before && !returned;
+  const stays = before && before.generation !== UNSEEN && !returned;
   known.set(mac, {
     generation: stays ? before.generation : others + 1,
     sinceMs: stays ? before.sinceMs : nowMs,
@@ -121,9 +135,9 @@ export function endPublishStations({ stations }: AgentState, id: Id): AgentEffec
   return [];
 }
 
-function forgetLost({ known, holders, lastLookMs }: KnownStations, nowMs: number): void {
+function forgetLost({ known, holders, listed, lastLookMs }: KnownStations, nowMs: number): void {
   for (const [mac, { seenMs }] of known)
-    if (seenMs < lastLookMs && nowMs - seenMs >= LOSS_DELAY_MS) known.delete(mac);
+    if (seenMs < lastLookMs && nowMs - seenMs >= LOSS_DELAY_MS && !listed.has(mac)) known.delete(mac);
   forgetHolders(holders, (mac) => known.has(mac), LOSS_DELAY_MS, nowMs);
 }
 

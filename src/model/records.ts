@@ -193,7 +193,10 @@ export interface Station {
   readonly mac: Mac;
   /** As far as they are known. */
   readonly addresses: readonly Ip[];
-  /** Above all that other hosts said of this MAC when it was found: of two hosts, the higher has it. */
+  /**
+   * Above all that other hosts said of this MAC when it was found: of two hosts, the higher has it. 0 of one whom
+   * Docker lists, and nobody has seen.
+   */
   readonly generation: number;
 }
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DockerHost, dockerSocket } from '#lab/docker/docker-host.ts';
 import { call } from '../world/api.ts';
 import { fetchDocker, programsOf } from '../world/docker-engine.ts';
+import { kernelJson } from '../world/namespaces.ts';
 import { expectSame, isAtRest, lookAtHost } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, outcomeOf, PROGRAM, startCommand } from './lab-cli.ts';
@@ -72,6 +73,9 @@ async function weft(host: string, ...words: readonly string[]): Promise<string> 
   return `${stdout}${stderr}`;
 }
 
+const macOf = (host: string, device: string): string =>
+  kernelJson<{ address: string }>('ip', world.containerOf(host), 'link', 'show', device)[0]!.address;
+
 async function expectUntouched(): Promise<void> {
   for (const host of HOSTS) expect(await networksOf(host)).toBe(networks.get(host));
 }
@@ -140,6 +144,56 @@ describe.sequential.each(['static', 'flood'])('in mode %s', (mode) => {
       });
     await expectUntouched();
     expect(await reaches('h1', CONTAINERS.h2.ip)).toBe(false);
+  });
+});
+
+/** Every engine has one, with the same addresses, and nobody can choose his own there: `--ip` is for other networks. */
+describe.sequential('docker0', () => {
+  const clashesOn = async (host: string): Promise<string> => {
+    const { status } = await world.status(host);
+    const clashes = (status?.notices ?? []).filter(({ code }) => code === 'adopted-clash');
+    return clashes.map(({ sentence }) => sentence).join('\n');
+  };
+
+  test('of two engines that gave out the same address, which is named', async () => {
+    for (const host of HOSTS) await weft(host, 'network', 'adopt', 'docker0', '--network', 'default');
+    for (const host of HOSTS) {
+      const isNamed = async () => (await clashesOn(host)).includes('172.17.0.2');
+      await until(`${host} names 172.17.0.2`, isNamed, 40_000);
+      expect(await clashesOn(host)).toContain('docker0 of host h1 and docker0 of host h2');
+    }
+    await expectUntouched();
+  });
+
+  test('of engines that give out different ones, each with its own gateway', async () => {
+    // As with a `fixed-cidr` of its own for each.
+    await engine('h2').run('c3-alone');
+    await engine('h2').docker('rm', '-f', 'c2-alone');
+    const there = await engine('h2').docker('inspect', '-f', ADDRESS, 'c3-alone');
+    expect(there).toBe('172.17.0.3');
+    await until('c1-alone reaches c3-alone', () => engine('h1').pings('c1-alone', there));
+    expect(await engine('h2').pings('c3-alone', '172.17.0.2')).toBe(true);
+    for (const [host, container] of [
+      ['h1', 'c1-alone'],
+      ['h2', 'c3-alone'],
+    ] as const) {
+      expect(await engine(host).pings(container, '172.17.0.1')).toBe(true);
+      const known = await engine(host).docker('exec', container, '/bin/busybox', 'arp', '-n', '172.17.0.1');
+      expect(known).toContain(macOf(host, 'docker0'));
+    }
+  });
+
+  test('is as it was when it is let go', async () => {
+    await engine('h2').docker('rm', '-f', 'c3-alone');
+    await engine('h2').run('c2-alone');
+    for (const host of HOSTS) await weft(host, 'network', 'disown', 'docker0');
+    for (const host of HOSTS) {
+      const without = (lines: readonly string[]) => lines.filter((line) => !/veth/.test(line));
+      await until(`${host} is as it was`, async () => {
+        expectSame(without(lookAtHost(world.containerOf(host))), without(before.get(host)!));
+        return true;
+      });
+    }
   });
 });
 
