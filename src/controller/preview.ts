@@ -1,4 +1,5 @@
 import { advanceChange } from '#intent/advance-change.ts';
+import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import {
@@ -7,7 +8,9 @@ import {
   kernelKey,
   kernelObjects,
   kernelStateOf,
+  type Link,
 } from '#model/kernel-state.ts';
+import { ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
 import type { Change } from '#model/records.ts';
@@ -108,19 +111,33 @@ function opsBetween(host: Id, before: SnapshotView, after: SnapshotView): Ranked
   const context = { hostTag: hostTag(host) };
   const kernel = (snapshot: SnapshotView) => {
     const view = hostView(snapshot, host)!;
-    return desired(view, { ...context, containers: containersOf(view) });
+    return desired(view, { ...context, containers: containersOf(view), bridges: bridgesOf(view) });
   };
   if (!after.hosts.has(host)) return [];
   const [wished, there] = [kernel(after), kernel(before)];
-  return order(diff(wished, withContainers(there, wished), context));
+  return order(diff(wished, withOthers(there, wished), context));
 }
 
-/** The containers are there already, as namespaces with nothing but a loopback that is up. */
-const withContainers = (there: KernelState, wished: KernelState): KernelState =>
+/**
+ * What others made is there already: the containers, as namespaces with nothing but a loopback that is up, and adopted
+ * bridges.
+ */
+const withOthers = (there: KernelState, wished: KernelState): KernelState =>
   kernelStateOf([
     ...[...wished.link.values()].filter(({ detail }) => detail.type === 'loopback'),
+    ...[...wished.link.values()].flatMap(({ ns, master }) =>
+      ns === HOST_NAMESPACE && master ? [strangeBridge(master)] : [],
+    ),
     ...kernelObjects(there),
   ]);
+
+const strangeBridge = (name: string): Link => ({
+  kind: 'link',
+  ns: HOST_NAMESPACE,
+  name,
+  up: true,
+  detail: { type: 'bridge', stp: false, multicastSnooping: true },
+});
 
 /** The controller does not know where a container's namespace is: its id stands for it. */
 function containersOf(view: HostView): ReadonlyMap<Id, { namespace: NamespaceRef }> {
@@ -132,3 +149,9 @@ function containersOf(view: HostView): ReadonlyMap<Id, { namespace: NamespaceRef
     ]),
   );
 }
+
+/** Nor what its host's bridges are; they are the same before and after. */
+const bridgesOf = (view: HostView): ReadonlyMap<string, BridgeFacts> =>
+  new Map(view.networks.flatMap(({ adopted }) => (adopted ? [[adopted.bridge, SOME_BRIDGE] as const] : [])));
+
+const SOME_BRIDGE: BridgeFacts = { mac: ZERO_MAC, mtu: 1500, portMtu: 1500, addresses: [], stations: [] };

@@ -1,3 +1,5 @@
+import { fault } from '#model/fault.ts';
+import { faultError } from '../cli-error.ts';
 import { printWish } from '../output/print.ts';
 import { type SessionOptions, withAgent } from '../session.ts';
 import type { World } from '../world.ts';
@@ -16,6 +18,12 @@ export interface AdoptOptions extends SessionOptions {
 /** Only the agent of the host sees the bridge. */
 export async function adoptBridge(world: World, options: AdoptOptions, bridge: string): Promise<void> {
   const { network, mode, underlay, dryRun } = options;
+  // Left out on the wire it is another word: that of the bridge.
+  if (network === '')
+    throw faultError(
+      'usage',
+      fault('network', '', 'is not a valid name', 'give one, or leave --network out'),
+    );
   const request = {
     bridge,
     network,

@@ -49,7 +49,7 @@ export async function changeNetwork(
     if (!wait) return say('begun');
     const tell = (text: string) => json || world.stderr.write(`${printable(text)}\n`);
     const { network, hosts } = await followChange(clients, call, id, begun.revision, plans, tell);
-    if (isAsWished(network, words)) return say('changed', hosts);
+    if (isAsAdmitted(network, begun.subject!.record.value as Network)) return say('changed', hosts);
     world.exitWith('failed');
     say('taken back', hosts);
   });
@@ -65,9 +65,11 @@ const SENTENCES: { readonly [outcome in Outcome]: string } = {
   'taken back': 'is as it was: a host could not take the change',
 };
 
-function isAsWished(network: Network, words: Readonly<Record<string, unknown>>): boolean {
-  const is = network as unknown as Record<string, unknown>;
-  return Object.entries(words).every(([field, value]) => value === undefined || is[field] === value);
+/** Not as it was typed: an address has many spellings. */
+function isAsAdmitted(network: Network, { change, ...admitted }: Network): boolean {
+  const wished = change?.next ?? change?.other ?? admitted;
+  const fields = ['mode', 'group', 'port', 'mtu', 'ttl'] as const;
+  return fields.every((field) => network[field] === wished[field]);
 }
 
 function printPreview(world: World, plans: readonly HostPlan[], most?: number): void {

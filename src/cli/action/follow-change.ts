@@ -3,7 +3,7 @@ import { ConnectError } from '@connectrpc/connect';
 import type { HostPlan } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Network } from '#api/gen/weft/v1/records_pb.ts';
 import type { Id } from '#model/id.ts';
-import { hostTag, overlayNamespace } from '#model/own.ts';
+import { adoptedTunnelName, hostTag, overlayNamespace } from '#model/own.ts';
 import type { Vni } from '#model/vni.ts';
 import type { Clients } from '#transport/client.ts';
 import type { CallOptions } from '../session.ts';
@@ -83,12 +83,14 @@ async function lookAtChange(
   plans: readonly HostPlan[],
 ): Promise<ChangeLook> {
   const [records, { hosts: reported }] = await Promise.all([
-    readRecords(clients, call, ['network', 'host', 'endpoint']),
+    readRecords(clients, call, ['network', 'host', 'endpoint', 'adoption', 'exposure']),
     clients.controller.listHostStatus({}, call),
   ]);
   const network = findRecord('network', records.networks, id);
   const statusOf = byHost(reported);
-  const members = new Set(records.endpoints.filter((each) => each.network === id).map(({ host }) => host));
+  const { endpoints, adoptions, exposures } = records;
+  const places = [...endpoints, ...adoptions, ...exposures].filter((each) => each.network === id);
+  const members = new Set(places.map(({ host }) => host));
   const since = network.change ? BigInt(network.change.since) : begun;
   const hosts = records.hosts.filter((host) => members.has(host.id));
   return {
@@ -98,8 +100,9 @@ async function lookAtChange(
       // Once the change is over the host has it all when it is behind in nothing.
       const goal = network.change ? since : (status?.headRevision ?? since);
       const done = status !== undefined && status.appliedRevision >= goal && status.appliedRevision >= since;
-      const ns = overlayNamespace(hostTag(host as Id), network.vni as Vni);
-      const refused = status?.failing.find(({ command }) => command.includes(ns));
+      const vni = network.vni as Vni;
+      const place = network.adopts ? adoptedTunnelName(vni) : overlayNamespace(hostTag(host as Id), vni);
+      const refused = status?.failing.find(({ command }) => command.includes(place));
       const outage = status?.outages.find((each) => each.network === id && each.revision >= Number(begun));
       const isLossy = plans.some((plan) => plan.host === name && plan.loss !== '');
       return {

@@ -251,10 +251,14 @@ function printNetwork(world: World, network: Network): void {
         ['vni', `${vni} (0x${vni.toString(16)})`],
         ['udp port', port],
         ['underlay', `${underlay}, ttl ${ttl}`],
-        ['mtu', mtu || 'not known before a host is in it'],
-        ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
-        ['way out', internal ? 'none, it is internal' : (WAY_OUT[gatewayUse] ?? gatewayUse)],
-        ['port security', network.portSecurity || DEFAULT_PORT_SECURITY],
+        ...(network.adopts
+          ? ([['mtu, addresses, way out', 'as the owners of its bridges have them']] as const)
+          : ([
+              ['mtu', mtu || 'not known before a host is in it'],
+              ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
+              ['way out', internal ? 'none, it is internal' : (WAY_OUT[gatewayUse] ?? gatewayUse)],
+              ['port security', network.portSecurity || DEFAULT_PORT_SECURITY],
+            ] as const)),
       ],
       styleFor(world.stdout, world.env),
     ),

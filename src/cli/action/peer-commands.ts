@@ -1,5 +1,5 @@
 import { prefixLengthOf } from '#model/cidr.ts';
-import { familyOf } from '#model/ip.ts';
+import { familyOf, type Ip } from '#model/ip.ts';
 import type { Network, Peer } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { vtepOf } from '#plan/host-view.ts';
@@ -46,10 +46,16 @@ export function peerCommands(network: Network, peer: Peer, snapshot: SnapshotVie
     'ip link set dev vxlan0 up',
     ...(group ? [] : ends.map((end) => `bridge fdb append 00:00:00:00:00:00 dev vxlan0 dst ${end}`)),
     ...known.map(({ mac, vtep }) => `bridge fdb append ${mac} dev vxlan0 dst ${vtep}`),
-    ...(self?.addresses ?? []).map((ip) => {
-      const subnet = network.subnets.find(({ cidr }) => familyOf(cidr) === familyOf(ip));
-      const length = subnet ? prefixLengthOf(subnet.cidr) : familyOf(ip) === 4 ? 32 : 128;
-      return `ip address add ${ip}/${length} dev vxlan0${familyOf(ip) === 6 ? ' nodad' : ''}`;
-    }),
+    ...(self?.addresses ?? []).map((ip) => giveAddress(network, ip)),
   ];
+}
+
+function giveAddress({ subnets, adopts }: Network, ip: Ip): string {
+  const nodad = familyOf(ip) === 6 ? ' nodad' : '';
+  // A comment, for a shell too: the length is that of a subnet which its bridges' owners chose.
+  if (adopts)
+    return `# ip address add ${ip}/LENGTH dev vxlan0${nodad}, with the prefix length of the bridges`;
+  const subnet = subnets.find(({ cidr }) => familyOf(cidr) === familyOf(ip));
+  const length = subnet ? prefixLengthOf(subnet.cidr) : familyOf(ip) === 4 ? 32 : 128;
+  return `ip address add ${ip}/${length} dev vxlan0${nodad}`;
 }

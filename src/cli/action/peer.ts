@@ -26,7 +26,7 @@ export interface AddPeerOptions extends SessionOptions {
   readonly dryRun?: boolean;
 }
 
-const ALL = ['network', 'host', 'block', 'endpoint', 'peer'] as const;
+const ALL = ['network', 'host', 'block', 'endpoint', 'adoption', 'exposure', 'peer'] as const;
 
 export async function addPeer(
   world: World,
