@@ -7,7 +7,7 @@ import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
-import { canFilter, missingKernelFeatures } from '#kernel/kernel-features.ts';
+import { canFilter, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import { portHolder } from '#kernel/taken-ports.ts';
 import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
@@ -135,6 +135,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   const viewPath = path.join(paths.state, 'view');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
   state.canFilter = canFilter();
+  state.rejoinsGroups = rejoinsGroups();
   const metrics = new AgentMetrics(state);
   const engine = new Engine(state, {
     kernel,

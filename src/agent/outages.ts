@@ -17,17 +17,20 @@ export function noteOutages(state: AgentState, results: readonly OpResult[]): vo
   }
 }
 
-/** From the deletion of a tunnel until one of its name was there again. */
+/** From when a tunnel went, or went down, until one of its name was there again, and up. */
 function durationsOf(results: readonly OpResult[]): Map<NamespaceName, number> {
   const durations = new Map<NamespaceName, number>();
-  const deletedAt = new Map<string, number>();
+  const goneAt = new Map<string, number>();
   for (const result of results) {
     const { verb, object } = result.op;
     if (!result.ok || result.atMs === undefined || object.kind !== 'link') continue;
     const device = `${object.ns} ${object.name}`;
-    if (verb === 'delete' && isSendingTunnel(object)) deletedAt.set(device, result.atMs);
-    const since = deletedAt.get(device);
-    if (verb === 'add' && since !== undefined) durations.set(object.ns, roundToTenth(result.atMs - since));
+    const goes = verb === 'delete' || (verb === 'change' && !object.up);
+    const since = goneAt.get(device);
+    if (goes && isSendingTunnel(object)) goneAt.set(device, result.atMs);
+    if (goes || since === undefined) continue;
+    durations.set(object.ns, roundToTenth(result.atMs - since));
+    goneAt.delete(device);
   }
   return durations;
 }

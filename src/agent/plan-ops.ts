@@ -25,6 +25,7 @@ export function planOps(
     hostTag: hostTag(state.host),
     allowed: nothing ? undefined : allowedIn(state),
     shared: sharedInterfaces(state),
+    rejoinsGroups: state.rejoinsGroups,
   };
   const view = nothing ? undefined : hostView(state.view, state.host);
   const wished = view

@@ -87,6 +87,8 @@ export interface AgentState {
   wishesNothing: boolean;
   /** Whether this kernel has nf_tables. */
   canFilter: boolean;
+  /** Whether a VXLAN device that is up joins a group that it is given. */
+  rejoinsGroups: boolean;
   /** What the last look found counted. */
   refused: readonly RefusedFrames[];
   /** Requests that wait until nothing of ours is left, and since when. */
@@ -297,6 +299,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   outages: new Map(),
   wishesNothing: false,
   canFilter: true,
+  rejoinsGroups: true,
   refused: [],
   resetting: new Map(),
   misses: createMissState(),

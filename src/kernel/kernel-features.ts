@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Chain, Element, FilterSet, SetShape } from '#model/filter.ts';
 import { countIn, drop, isNotIn, rule, setMark } from '#model/filter.ts';
 import { etherSource, iifname, mark } from '#model/filter-fields.ts';
@@ -5,7 +6,13 @@ import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { orThrow, unshare } from '#netlink/libc.ts';
 import { CLONE_NEWNET, comingHome } from '#netlink/namespace.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { encodeNewLink, type LinkRequest } from '#netlink/route/link.ts';
+import {
+  decodeLink,
+  encodeGetLink,
+  encodeNewLink,
+  encodeSetLink,
+  type LinkRequest,
+} from '#netlink/route/link.ts';
 import { type FilterOp, filterRequests } from './filter-write.ts';
 
 /** A device of each kind that every network needs. */
@@ -39,6 +46,35 @@ function canMake(conversation: Conversation, device: LinkRequest): boolean {
     if (error instanceof NetlinkError) return false;
     throw error;
   }
+}
+
+/**
+ * Whether a VXLAN device that is up leaves its group and joins another when it is given one (since Linux 6.15); else it
+ * stays in the old one, and hears the new one only by chance. Tried with `ip link set probe1 type vxlan group …`.
+ */
+export function rejoinsGroups(): boolean {
+  const [name, wire] = ['probe1', 'probe0'];
+  return comingHome(() => {
+    orThrow('unshare', unshare(CLONE_NEWNET));
+    const conversation = openConversation();
+    try {
+      const make = (device: LinkRequest) => conversation.request(encodeNewLink(device));
+      const set = (change: LinkRequest) => conversation.request(encodeSetLink(change));
+      make({ name: wire, kind: 'bridge' });
+      set({ name: wire, up: true });
+      const { index: link } = decodeLink(conversation.request(encodeGetLink({ name: wire }))!);
+      make({ name, kind: 'vxlan', vxlan: { id: 1, port: 4789, remote: '239.255.0.1', link } });
+      set({ name, up: true });
+      set({ name, kind: 'vxlan', vxlan: { remote: '239.255.0.2', link } });
+      // 239.255.0.2 as a number of this machine's byte order: little-endian's, or big-endian's.
+      return /\b(0200FFEF|EFFF0002)\b/.test(readFileSync('/proc/thread-self/net/igmp', 'utf8'));
+    } catch (error) {
+      if (error instanceof NetlinkError) return false;
+      throw error;
+    } finally {
+      conversation.close();
+    }
+  });
 }
 
 /** Whether this kernel has what rules of all our sorts need: nf_tables for bridges and for packets, sets, counters. */

@@ -39,7 +39,12 @@ function addWishes(ops: KernelOp[], kind: SmallKind, { desired, observed }: Sigh
       ops.push({ verb: 'add', object });
       continue;
     }
-    const was = seen.kind === 'link' ? fate.afterwards(seen) : seen;
+    let was = seen.kind === 'link' ? fate.afterwards(seen) : seen;
+    if (was.kind === 'link' && fate.isLowered(was)) {
+      const down = { ...was, up: false };
+      ops.push({ verb: 'change', object: down, was });
+      was = down;
+    }
     if (!rules.equal(object, was)) ops.push({ verb: 'change', object, was });
   }
   return known;

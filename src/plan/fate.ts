@@ -8,7 +8,7 @@ import {
 } from '#model/kernel-state.ts';
 import type { RowDevice } from '#model/row-table.ts';
 import type { Sight } from './kind.ts';
-import { linkKey, linkRules, needsRebuild } from './link.ts';
+import { linkKey, linkRules, mustGoDown, needsRebuild } from './link.ts';
 import { namespaceRules } from './namespace.ts';
 
 /**
@@ -25,6 +25,8 @@ export interface Fate {
   keepsRows(device: RowDevice): boolean;
   /** A surviving link as it is then: a port whose bridge is built anew is in none. */
   afterwards(seen: Link): Link;
+  /** Whether it goes down and up again. */
+  isLowered(seen: Link): boolean;
   /** Whether a wished object can be made at all. */
   isPossible(wanted: KernelObject): boolean;
 }
@@ -35,10 +37,12 @@ export function foresee(sight: Sight): Fate {
   const deleted = deletedLinks(sight, doomed, blocked.links);
   const lost = lostLinks(sight, doomed, deleted);
   const unbridged = unbridgedLinks(sight, lost);
-  const nothingGoes = doomed.size + lost.size + unbridged.size === 0;
+  const lowered = loweredLinks(sight, lost);
+  const nothingGoes = doomed.size + lost.size + unbridged.size + lowered.size === 0;
   const keepsRows = ({ ns, dev, table }: RowDevice): boolean => {
     if (nothingGoes) return true;
     const device = linkKey(ns, dev);
+    if (table === undefined && lowered.has(device)) return false;
     return !lost.has(device) && !doomed.has(ns) && !(table === 'master' && unbridged.has(device));
   };
   return {
@@ -52,6 +56,7 @@ export function foresee(sight: Sight): Fate {
     },
     afterwards: (seen) =>
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
+    isLowered: (seen) => lowered.has(linkKey(seen.ns, seen.name)),
     isPossible(wanted) {
       if (
         wanted.kind === 'namespace' ||
@@ -135,6 +140,16 @@ function lostLinks(
     if (otherEnd && lost.has(linkKey(otherEnd.ns, otherEnd.name))) lost.add(key);
   }
   return lost;
+}
+
+/** A device that goes down loses its neighbours, permanent ones too; permanent rows of its FDB stay. */
+function loweredLinks(sight: Sight, lost: Set<string>): Set<string> {
+  const lowered = new Set<string>();
+  for (const [key, wanted] of sight.desired.link) {
+    const seen = sight.observed.link.get(key);
+    if (seen && !lost.has(key) && mustGoDown(wanted, seen, sight)) lowered.add(key);
+  }
+  return lowered;
 }
 
 /** Surviving links that are not ports of the wished bridge, or of one that is built anew. */

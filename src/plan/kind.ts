@@ -9,6 +9,8 @@ export interface PlanContext {
   readonly allowed?: (row: Fdb | Neighbour) => Fdb | Neighbour | undefined;
   /** Interfaces (`linkKey`) that others give addresses to as well: a surplus one is not drift. */
   readonly shared?: ReadonlySet<string>;
+  /** Whether a VXLAN device that is up joins a group that it is given; by default it does. */
+  readonly rejoinsGroups?: boolean;
 }
 
 /** All that a judgement about one observed object may look at. */

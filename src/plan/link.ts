@@ -80,5 +80,16 @@ export function needsRebuild({ detail: wanted }: Link, { detail: seen }: Link): 
   return wanted.type !== seen.type;
 }
 
+/** Whether it joins its group only by being set up: it must go down before, which costs it its neighbours. */
+export function mustGoDown(
+  { up, detail: wanted }: Link,
+  seen: Link,
+  { rejoinsGroups = true }: Sight,
+): boolean {
+  const is = seen.detail;
+  if (rejoinsGroups || !up || !seen.up || wanted.type !== 'vxlan' || is.type !== 'vxlan') return false;
+  return Boolean(wanted.remote) && (wanted.remote !== is.remote || wanted.device !== is.device);
+}
+
 /** vxlan_changelink() in drivers/net/vxlan/vxlan_core.c answers EOPNOTSUPP. */
 const REFUSED_CHANGES = ['vni', 'port', 'proxy', 'l2miss', 'l3miss'] as const;

@@ -51,10 +51,10 @@ export class HealStage {
   #strangers: Site['words'] = {};
 
   /** So many sites in each of the modes. */
-  static async up(modes: readonly string[], count: number): Promise<HealStage> {
+  static async up(counts: Readonly<Record<string, number>>): Promise<HealStage> {
     const stage = new HealStage();
     await stage.world.startAll();
-    for (const mode of modes)
+    for (const [mode, count] of Object.entries(counts))
       for (let number = 1; number <= count; number++) stage.#free.push(await stage.#build(mode, number));
     return stage;
   }
@@ -155,7 +155,7 @@ export class HealStage {
     if (!ok) throw new Error(JSON.stringify(body));
     const [near, far] = [await this.#join('h1', name), await this.#join('h2', name)];
     const { networks } = await world.records();
-    const { vni } = networks.find((network) => network.name === name)!;
+    const { vni, group = '' } = networks.find((network) => network.name === name)!;
     const site: Omit<Site, 'whole'> = {
       mode,
       remoteAddresses: far.addresses,
@@ -169,6 +169,7 @@ export class HealStage {
         CIDR6: subnets[1]!,
         IP4: `${near.addresses[0]}/24`,
         IP6: `${near.addresses[1]}/64`,
+        GROUP: group,
         RMAC: far.mac,
         NONE4: `10.70.${number}.99`,
         RIP4: far.addresses[0]!,

@@ -106,13 +106,38 @@ const blowsIn = (mode: string): readonly string[] => {
   return mode === 'flood' ? BLOWS : BLOWS.filter((line) => !line.includes('fdb del 00:00:00:00:00:00'));
 };
 
-/** In each of them; vitest runs fewer at once. */
+/** What only these modes write, or have otherwise; one after the other. */
+const BLOWS_OF = {
+  p2p: [
+    'bridge -n $NET fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
+    'ip -n $NET link set vxlan0 type vxlan nolearning',
+  ],
+  multicast: [
+    'bridge -n $NET fdb del 00:00:00:00:00:00 dev vxlan0',
+    'bridge -n $NET fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.77',
+    'ip -n $NET link set vxlan0 type vxlan remote 10.99.0.77',
+    'ip -n $NET link set vxlan0 type vxlan nolearning',
+    'ip -n $NET link del vxlan0',
+  ],
+  static: [
+    'bridge -n $NET fdb del $RMAC dev vxlan0',
+    'bridge -n $NET fdb replace $RMAC dev vxlan0 dst 10.99.0.77',
+    'bridge -n $NET fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
+    'ip -n $NET neigh replace $RIP4 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
+    'ip -n $NET link set vxlan0 type vxlan learning',
+    'ip -n $NET link del vxlan0',
+  ],
+};
+
+/** In each of the modes; vitest runs fewer at once. */
 const SITES = 6;
 let stage: HealStage;
 
 beforeAll(async () => {
   buildIfStale();
-  stage = await HealStage.up(MODES, SITES);
+  const many = Object.fromEntries(MODES.map((mode) => [mode, SITES]));
+  const one = Object.fromEntries(Object.keys(BLOWS_OF).map((mode) => [mode, 1]));
+  stage = await HealStage.up({ ...many, ...one });
 });
 afterAll(() => stage?.down());
 
@@ -134,6 +159,17 @@ together.each(MODES)('a network in %s', (mode) => {
       await untilReached(site);
     }),
   );
+});
+
+together.each(Object.entries(BLOWS_OF))('a network in %s', (mode, blows) => {
+  test('heals from each blow at what only it has', () =>
+    stage.onSite(mode, async (site) => {
+      for (const line of blows) {
+        await strike(line, site);
+        expect(await untilHealed(site, EVENT_MS), line).toEqual([]);
+        await untilReached(site);
+      }
+    }));
 });
 
 test('what no event tells of is found by looking', async () => {

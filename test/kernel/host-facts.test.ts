@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { add } from '#kernel/contract-stage.ts';
 import { exampleNetwork } from '#kernel/example-network.ts';
 import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
-import { missingKernelFeatures } from '#kernel/kernel-features.ts';
+import { missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { takenUdpPorts } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
@@ -137,6 +137,18 @@ describe('host facts', () => {
   it('find nothing missing on this kernel, and leave nothing behind', () => {
     const before = openDescriptors();
     expect(missingKernelFeatures()).toEqual([]);
+    expect(openDescriptors()).toEqual(before);
+  });
+
+  it('say whether a group is joined by a device that is up, and leave nothing behind', () => {
+    const group = ['group', '239.255.7.1', 'dev', 'eth0'];
+    ip('link', 'add', 'grp0', 'type', 'vxlan', 'id', '9', 'dstport', '4799', ...group);
+    ip('link', 'set', 'grp0', 'up');
+    ip('link', 'set', 'grp0', 'type', 'vxlan', 'group', '239.255.7.2', 'dev', 'eth0');
+    const joined = ip('maddr', 'show', 'dev', 'eth0');
+    ip('link', 'del', 'grp0');
+    const before = openDescriptors();
+    expect(rejoinsGroups()).toBe(joined.includes('239.255.7.2'));
     expect(openDescriptors()).toEqual(before);
   });
 });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { KernelWorld } from '#kernel/contract-stage.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelState } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { overlayNamespace, portName } from '#model/own.ts';
@@ -10,6 +11,7 @@ import { renderOp } from '#model/render-kernel.ts';
 import { TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import { desired, type HostRuntimeFacts } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
+import type { PlanContext } from '#plan/kind.ts';
 import { order } from '#plan/order.ts';
 import { testEndpoint, testHost, testNetwork, testView } from '#plan/test-world.ts';
 import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld, UNDERLAY } from './kernel-lab.ts';
@@ -55,6 +57,7 @@ describe('plan and the real kernel', () => {
       hostTag: world.hostTag,
       containers: new Map<Id, { namespace: NamespaceRef }>([[ENDPOINT.id, { namespace }]]),
     };
+    context = facts;
     ns = overlayNamespace(world.hostTag, testNetwork(1).vni);
   });
   afterEach(() => world.close());
@@ -63,8 +66,9 @@ describe('plan and the real kernel', () => {
     hostTag: world.hostTag,
     containers: [{ namespace, interfaces: [ENDPOINT.interface] }],
   });
+  let context: PlanContext;
   const planFor = async (wished: KernelState) =>
-    order(diff(wished, await world.kernel.observe(scopeOf()), facts)).map(({ op }) => op);
+    order(diff(wished, await world.kernel.observe(scopeOf()), context)).map(({ op }) => op);
   const wish = (mode: TunnelMode) => desired(testView(records(mode)), facts);
 
   /** Plans, applies, and expects that nothing was refused and that nothing is left to do. */
@@ -112,6 +116,30 @@ describe('plan and the real kernel', () => {
     }
     await settle(wish('flood'));
     expect(joined()).not.toContain('239.1.0.1');
+  });
+
+  it('go down and up to another group on a kernel that joins it only so, and have all their rows afterwards', async () => {
+    context = { ...facts, rejoinsGroups: false };
+    const network = testNetwork(1, 'multicast');
+    const at = (group: Ip, phase: 'prepare' | 'switch', other: Ip): KernelState => {
+      const change = { phase, other: { ...network, group: other }, since: 1 };
+      const changing = { ...network, mtu: 1400, group, change };
+      const others = records('multicast').filter(({ kind }) => kind !== 'network');
+      return desired(testView([...others, changing]), facts);
+    };
+    const [first, second] = ['239.1.0.1', '239.1.0.2'] as [Ip, Ip];
+    const joined = () => execFileSync('ip', ['maddr', 'show', 'dev', 'lo'], { encoding: 'utf8' });
+    const neighbours = () => ipJson('-n', ns, 'neigh', 'show', 'dev', 'vxlan0', 'nud', 'permanent');
+    await settle(at(first, 'prepare', second));
+    const known = neighbours();
+    expect([known.length > 0, joined().includes(first)]).toEqual([true, true]);
+    const lines = await settle(at(second, 'switch', first));
+    expect(lines.slice(0, 2)).toEqual([
+      `ip -n ${ns} link set dev vxlan0 down`,
+      `ip -n ${ns} link set dev vxlan0 type vxlan group ${second} dev lo`,
+    ]);
+    expect(neighbours()).toEqual(known);
+    expect([joined().includes(first), joined().includes(second)]).toEqual([false, true]);
   });
 
   it('take a network away at once', async () => {

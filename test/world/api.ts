@@ -20,6 +20,8 @@ export interface NetworkJson {
   readonly port: number;
   readonly mode: string;
   readonly mtu: number;
+  /** Of mode multicast. */
+  readonly group?: string;
   /** Of its VXLAN device; JSON leaves out what is 0. */
   readonly device?: number;
   readonly subnets: readonly { readonly cidr: string; readonly gateway: string }[];
