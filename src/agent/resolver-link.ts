@@ -1,10 +1,10 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
 import type { Logger } from 'pino';
-import type { FromResolver, ToResolver } from '#api/names-feed.ts';
+import { type FromResolver, formerSocket, type ToResolver } from '#api/names-feed.ts';
 import { PROGRAM_VERSION } from '#api/version.ts';
 import type { Id } from '#model/id.ts';
 import type { NamedEndpoint, NamedNetwork } from '#model/named.ts';
@@ -128,9 +128,12 @@ export class ResolverLink {
       dispatch({ event: 'resolver-troubled', troubles: message.troubles });
       return;
     }
+    if (message.say === 'sockets') return;
     if (message.version !== PROGRAM_VERSION) {
       log.info({ theirs: message.version }, 'a resolver of another version makes way');
-      void write(socket, { say: 'make-way' });
+      renameSync(this.parts.socket, formerSocket(this.parts.socket));
+      // None is there any more: the next one finds it, and takes over.
+      socket.destroy();
       return;
     }
     log.info({ revision: message.revision, started: this.child?.pid }, 'the resolver listens');
@@ -148,11 +151,13 @@ function tailOf(file: string): string {
 
 /** With no agent running: a resolver that one left takes its rules away and ends. There is none is success. */
 export async function dismissResolver(path: string): Promise<void> {
-  const socket = await reach(path);
-  if (!socket) return;
-  await write(socket, { say: 'sandboxes', sandboxes: [] });
-  socket.resume().end();
-  await once(socket, 'close').catch(() => {});
+  for (const at of [path, formerSocket(path)]) {
+    const socket = await reach(at);
+    if (!socket) continue;
+    await write(socket, { say: 'sandboxes', sandboxes: [] });
+    socket.resume().end();
+    await once(socket, 'close').catch(() => {});
+  }
 }
 
 async function reach(path: string): Promise<net.Socket | undefined> {

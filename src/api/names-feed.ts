@@ -4,8 +4,11 @@ import type { Revision } from '#model/records.ts';
 
 /*
  * Between the agent and the resolver of its host, over a unix socket that only root reaches: one JSON value a line.
- * Both are of one program; an agent of another version starts a resolver of its own.
+ * Both are of one program; an agent of another version starts a resolver of its own, which takes the sockets over.
  */
+
+/** Where the resolver is then that was at `socket` before. */
+export const formerSocket = (socket: string): string => `${socket}.old`;
 
 /** A container's namespace, whose questions the resolver is to answer. */
 export interface Sandbox {
@@ -32,14 +35,23 @@ export type ToResolver =
   | { readonly say: 'sandboxes'; readonly sandboxes: readonly Sandbox[] }
   /** Whether the names are all that there are at this moment. */
   | { readonly say: 'current'; readonly isCurrent: boolean }
-  /** Another takes over: end, and leave the rules to it. */
-  | { readonly say: 'make-way' };
+  /** Another is to take over: tell it where the sockets are, and serve on. */
+  | { readonly say: 'hand-over' }
+  /** It serves those namespaces, by cookie: end when what was asked is answered, and leave their rules to it. */
+  | { readonly say: 'make-way'; readonly taken: readonly string[] };
 
 export type FromResolver =
   /** Comes first; the revision of the names that it has, 0 when it has none. */
   | { readonly say: 'hello'; readonly version: string; readonly revision: Revision }
   /** Sandboxes whose questions it cannot take, and why; all that there are. */
-  | { readonly say: 'troubles'; readonly troubles: readonly Trouble[] };
+  | { readonly say: 'troubles'; readonly troubles: readonly Trouble[] }
+  | { readonly say: 'sockets'; readonly pid: number; readonly sockets: readonly Sockets[] };
+
+/** A namespace's, by their descriptors. */
+export interface Sockets {
+  readonly udp: number;
+  readonly tcp: number;
+}
 
 export interface Trouble {
   readonly path: string;

@@ -84,6 +84,11 @@ export const flock = bind<[fd: number, operation: number]>('int flock(int, int)'
 export const fstatfs = bind<[fd: number, statfs: Bytes]>('int fstatfs(int, void*)');
 export const ioctl = bind<[fd: number, request: number, argument: number]>('int ioctl(int, ulong, int)');
 
+/** Those that not every C library has a function for; their numbers are the same everywhere since Linux 5.1. */
+export const syscall = bind<[call: number, a: number, b: number, c: number]>(
+  'int64 syscall(int64, int64, int64, int64)',
+);
+
 /** For requests whose argument is a struct. */
 export const ioctlWith = bind<[fd: number, request: number, argument: Bytes]>('int ioctl(int, ulong, void*)');
 

@@ -64,13 +64,18 @@ function identify(fd: number): OpenNamespace | NamespaceRefusal {
 export function namespaceCookie(fd: number): string {
   const socket = orThrow('socket', inNamespace(fd, create));
   try {
-    const value = Buffer.alloc(8);
-    const length = Buffer.from([8, 0, 0, 0]);
-    orThrow('getsockopt SO_NETNS_COOKIE', getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, value, length));
-    return value.readBigUInt64LE().toString();
+    return cookieOfSocket(socket);
   } finally {
     close(socket);
   }
+}
+
+/** That of the namespace which the socket is in. */
+export function cookieOfSocket(socket: number): string {
+  const value = Buffer.alloc(8);
+  const length = Buffer.from([8, 0, 0, 0]);
+  orThrow('getsockopt SO_NETNS_COOKIE', getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, value, length));
+  return value.readBigUInt64LE().toString();
 }
 
 function tryOpen(path: string, flags: number): number | NamespaceRefusal {

@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
-import type { FromResolver, ToResolver } from '#api/names-feed.ts';
+import { type FromResolver, formerSocket, type Sandbox, type ToResolver } from '#api/names-feed.ts';
 import { PROGRAM_VERSION } from '#api/version.ts';
 import { Names } from './names.ts';
+import { Predecessor } from './predecessor.ts';
 import { Sandboxes } from './sandboxes.ts';
 
 /**
@@ -18,10 +19,13 @@ const LONELY_MS = 2_000;
 const socketPath = process.argv[2];
 if (socketPath === undefined) throw new Error('usage: resolver SOCKET');
 
+/** Of another version: until we serve whom it does. */
+let predecessor = await Predecessor.find(formerSocket(socketPath));
 const names = new Names();
 const sandboxes = new Sandboxes(
   (networks) => names.asker(networks),
   (troubles) => tell({ say: 'troubles', troubles }),
+  (cookie) => predecessor?.take(cookie),
 );
 /** The agent: the last to come. */
 let teller: net.Socket | undefined;
@@ -50,22 +54,31 @@ function tell(message: FromResolver): void {
 }
 
 function hear(message: ToResolver): void {
-  if (message.say === 'make-way') void end('leave');
-  else if (message.say === 'sandboxes') sandboxes.set(message.sandboxes);
+  if (message.say === 'hand-over') tell({ say: 'sockets', pid: process.pid, sockets: sandboxes.sockets() });
+  else if (message.say === 'make-way') void sandboxes.handOver(message.taken).then(() => process.exit(0));
+  else if (message.say === 'sandboxes') void serve(message.sandboxes);
   else names.hear(message);
 }
 
-async function end(rules: 'remove' | 'leave'): Promise<void> {
+async function serve(all: readonly Sandbox[]): Promise<void> {
+  await sandboxes.set(all);
+  if (!predecessor) return;
+  predecessor.dismiss(sandboxes.cookies());
+  predecessor = undefined;
+  fs.rmSync(formerSocket(socketPath!), { force: true });
+}
+
+/** Takes the socket's name away, so not where another has it by now. */
+async function end(): Promise<void> {
   server.close();
-  // The name in the file system may be another's by now.
-  await sandboxes.close(rules);
+  await sandboxes.close();
   process.exit(0);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end('remove'));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end());
 
 setInterval(() => {
-  if (!teller && sandboxes.size === 0) void end('remove');
+  if (!teller && sandboxes.size === 0) void end();
 }, LONELY_MS);
 
 // Taken over from a dead one: only the agent starts us, and only when nobody answers there.

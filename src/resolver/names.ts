@@ -16,7 +16,7 @@ export class Names {
     return { table: this.table, networks, isCurrent: this.isCurrent };
   }
 
-  hear(message: Exclude<ToResolver, { say: 'sandboxes' | 'make-way' }>): void {
+  hear(message: Exclude<ToResolver, { say: 'sandboxes' | 'hand-over' | 'make-way' }>): void {
     switch (message.say) {
       case 'whole-begins':
         this.coming = { table: new NameTable(), revision: 0 };

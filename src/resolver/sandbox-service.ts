@@ -1,6 +1,8 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sockets } from '#api/names-feed.ts';
 import { answer } from '#dns/answer.ts';
 import type { Asker } from '#dns/resolve.ts';
 import { NAMESERVER } from '#model/nameserver.ts';
@@ -19,11 +21,15 @@ const MOST_UNANSWERED_A_CONNECTION = 16;
 const IDLE_CONNECTION_MS = 10_000;
 /** Who does not read what it asked for is let go. */
 const MOST_UNREAD_BYTES = 256 * 1024;
+/** Who hands over waits so long for answers that others owe. */
+const DRAIN_MS = 3_000;
 /** Whoever takes our rules away again and again does not keep us busy. */
 const MEND_PAUSE_MS = 50;
 
 /** Answers the questions of one container's namespace, from sockets in it. */
 export class SandboxService {
+  /** Ours, as long as it is open. */
+  readonly sockets: Sockets;
   private readonly netnsFd: number;
   private readonly asker: () => Asker;
   private readonly askOn: AskOn;
@@ -33,16 +39,20 @@ export class SandboxService {
   private readonly watch: Subscription;
   private readonly connections = new Set<net.Socket>();
   private mending: NodeJS.Timeout | undefined;
+  private unanswered = 0;
 
-  /** Takes `netnsFd` over. Questions come as soon as this resolves. Throws NetlinkError, and then holds nothing. */
-  static async open(netnsFd: number, asker: () => Asker): Promise<SandboxService> {
-    setLoopbackUp(netnsFd);
-    const before = readDiversion(netnsFd) ?? { udp: 0, tcp: 0 };
-    const udp = await openUdp(netnsFd, before.udp);
+  /**
+   * Takes `netnsFd` over, and sockets that served there before. Questions come as soon as this resolves. Throws
+   * NetlinkError, and then holds nothing.
+   */
+  static async open(netnsFd: number, asker: () => Asker, sockets?: Sockets): Promise<SandboxService> {
+    const fds = sockets ?? openSockets(netnsFd);
+    const udp = dgram.createSocket('udp4');
     let tcp: net.Server | undefined;
     try {
-      tcp = await openTcp(netnsFd, before.tcp);
-      return new SandboxService(netnsFd, asker, udp, tcp);
+      await bindTo(udp, fds.udp);
+      tcp = await listenOn(fds.tcp);
+      return new SandboxService(netnsFd, asker, fds, udp, tcp);
     } catch (error) {
       udp.close();
       tcp?.close();
@@ -50,16 +60,25 @@ export class SandboxService {
     }
   }
 
-  private constructor(netnsFd: number, asker: () => Asker, udp: dgram.Socket, tcp: net.Server) {
+  private constructor(
+    netnsFd: number,
+    asker: () => Asker,
+    sockets: Sockets,
+    udp: dgram.Socket,
+    tcp: net.Server,
+  ) {
     this.netnsFd = netnsFd;
+    this.sockets = sockets;
     this.asker = asker;
     this.udp = udp;
     this.tcp = tcp;
     this.askOn = new AskOn(netnsFd);
     this.ports = { udp: udp.address().port, tcp: (tcp.address() as net.AddressInfo).port };
-    udp.on('message', (query, from) =>
-      this.take(query, 'udp', (bytes) => udp.send(bytes, from.port, from.address, () => {})),
-    );
+    udp.on('message', (query, from) => {
+      this.unanswered++;
+      const done = () => void this.unanswered--;
+      this.take(query, 'udp', (bytes) => (bytes ? udp.send(bytes, from.port, from.address, done) : done()));
+    });
     // What ICMP says of an earlier answer is its asker's loss.
     udp.on('error', () => {});
     tcp.on('connection', (socket) => this.serve(socket)).on('error', () => {});
@@ -88,6 +107,19 @@ export class SandboxService {
     }
   }
 
+  /**
+   * Another has the same sockets, and serves. What we took from them we answer; when nothing is left to answer, all at
+   * once is closed: what comes then is the other's.
+   */
+  async handOver(): Promise<void> {
+    clearTimeout(this.mending);
+    this.watch.close();
+    this.tcp.close();
+    await drained(() => this.connections.size === 0);
+    await drained(() => this.unanswered === 0);
+    this.close('leave');
+  }
+
   private mendSoon(): void {
     this.mending ??= setTimeout(() => {
       this.mending = undefined;
@@ -100,11 +132,12 @@ export class SandboxService {
     if (udp !== this.ports.udp || tcp !== this.ports.tcp) divert(this.netnsFd, this.ports);
   }
 
-  private take(query: Buffer, transport: 'udp' | 'tcp', reply: (bytes: Buffer) => void): void {
+  /** Replies once, if with nothing where nothing is to be said. */
+  private take(query: Buffer, transport: 'udp' | 'tcp', reply: (bytes?: Buffer) => void): void {
     const found = answer(query, transport, this.asker());
     const doubted = found === 'forward-doubted';
-    if (found === 'drop') return;
-    if (typeof found !== 'string') reply(found);
+    if (found === 'drop') reply();
+    else if (typeof found !== 'string') reply(found);
     else if (transport === 'udp') this.askOn.byDatagram(query, doubted, reply);
     else void this.askOn.byStream(query, doubted, reply);
   }
@@ -132,12 +165,16 @@ export class SandboxService {
         }
         this.take(query, 'tcp', (bytes) => {
           unanswered--;
-          if (!socket.destroyed) socket.write(framed(bytes));
+          if (bytes && !socket.destroyed) socket.write(framed(bytes));
           endWhenDone();
         });
       }
     });
   }
+}
+
+async function drained(isDone: () => boolean): Promise<void> {
+  for (const endMs = performance.now() + DRAIN_MS; !isDone() && performance.now() < endMs; ) await sleep(1);
 }
 
 /** Before it was ever up, a socket that is bound there sends from another address. The agent wishes it up anyway. */
@@ -150,17 +187,26 @@ function setLoopbackUp(netnsFd: number): void {
   }
 }
 
-async function openUdp(netnsFd: number, port: number): Promise<dgram.Socket> {
-  const fd = openBound(netnsFd, 'datagram', { address: NAMESERVER, port });
-  const socket = dgram.createSocket('udp4');
+/** On the ports that a rule of ours names, where one was left. */
+function openSockets(netnsFd: number): Sockets {
+  setLoopbackUp(netnsFd);
+  const before = readDiversion(netnsFd);
+  const udp = openBound(netnsFd, 'datagram', { address: NAMESERVER, port: before?.udp ?? 0 });
+  try {
+    return { udp, tcp: openBound(netnsFd, 'stream', { address: NAMESERVER, port: before?.tcp ?? 0 }) };
+  } catch (error) {
+    close(udp);
+    throw error;
+  }
+}
+
+async function bindTo(socket: dgram.Socket, fd: number): Promise<void> {
   const listening = once(socket, 'listening');
   socket.bind({ fd });
   await listening;
-  return socket;
 }
 
-async function openTcp(netnsFd: number, port: number): Promise<net.Server> {
-  const fd = openBound(netnsFd, 'stream', { address: NAMESERVER, port });
+async function listenOn(fd: number): Promise<net.Server> {
   // Who has asked all it wants still waits for the answers.
   const server = net.createServer({ allowHalfOpen: true });
   server.listen({ fd });

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { Sandbox, Trouble } from '#api/names-feed.ts';
+import type { Sandbox, Sockets, Trouble } from '#api/names-feed.ts';
 import type { Asker } from '#dns/resolve.ts';
 import type { Id } from '#model/id.ts';
 import { close } from '#netlink/libc.ts';
@@ -30,6 +30,8 @@ interface Served {
 export class Sandboxes {
   private readonly asker: (networks: readonly Id[]) => Asker;
   private readonly onTroubles: (troubles: readonly Trouble[]) => void;
+  /** Of a namespace, by its cookie: what served it before us. */
+  private readonly socketsFor: (cookie: string) => Sockets | undefined;
   /** By path. */
   private readonly places = new Map<string, Place>();
   private readonly timer: NodeJS.Timeout;
@@ -37,9 +39,14 @@ export class Sandboxes {
   private working: Promise<void> = Promise.resolve();
   private told = '[]';
 
-  constructor(asker: (networks: readonly Id[]) => Asker, onTroubles: (troubles: readonly Trouble[]) => void) {
+  constructor(
+    asker: (networks: readonly Id[]) => Asker,
+    onTroubles: (troubles: readonly Trouble[]) => void,
+    socketsFor: (cookie: string) => Sockets | undefined,
+  ) {
     this.asker = asker;
     this.onTroubles = onTroubles;
+    this.socketsFor = socketsFor;
     this.timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
   }
 
@@ -47,8 +54,21 @@ export class Sandboxes {
     return this.places.size;
   }
 
-  /** All that there are to be. */
-  set(sandboxes: readonly Sandbox[]): void {
+  /** Of all that are served. */
+  sockets(): Sockets[] {
+    return this.served().map(({ service }) => service.sockets);
+  }
+
+  cookies(): string[] {
+    return this.served().map(({ namespace }) => namespace.cookie);
+  }
+
+  private served(): Served[] {
+    return [...this.places.values()].flatMap(({ served }) => served ?? []);
+  }
+
+  /** All that there are to be. Resolves when those of them that are there are served. */
+  async set(sandboxes: readonly Sandbox[]): Promise<void> {
     const wanted = new Map(sandboxes.map((sandbox) => [sandbox.path, sandbox]));
     for (const [path, place] of this.places) {
       const sandbox = wanted.get(path);
@@ -60,6 +80,7 @@ export class Sandboxes {
       else this.places.set(sandbox.path, { sandbox, sinceMs: performance.now() });
     }
     this.look();
+    await this.working;
   }
 
   /** What the troubles are, to who has not heard. */
@@ -69,16 +90,25 @@ export class Sandboxes {
     );
   }
 
-  async close(rules: 'remove' | 'leave'): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.timer);
     clearTimeout(this.awaiting);
     await this.working;
-    for (const place of this.places.values()) shut(place, rules);
+    for (const place of this.places.values()) shut(place);
     this.places.clear();
   }
 
+  /** Another serves these now; the others are nobody's. */
+  async handOver(taken: readonly string[]): Promise<void> {
+    const isTaken = ({ served }: Place) => served && taken.includes(served.namespace.cookie);
+    const handed = [...this.places.values()].filter(isTaken);
+    for (const { sandbox } of handed) this.places.delete(sandbox.path);
+    await Promise.all(handed.map(({ served }) => served!.service.handOver()));
+    await this.close();
+  }
+
   private drop(place: Place): void {
-    shut(place, 'remove');
+    shut(place);
     this.places.delete(place.sandbox.path);
   }
 
@@ -106,10 +136,11 @@ export class Sandboxes {
     if (isAnother(place, { cookie: namespace.cookie }) || this.isServed(namespace.cookie))
       return void close(fd);
     try {
-      const service = await SandboxService.open(fd, () => this.asker(place.sandbox.networks));
+      const sockets = this.socketsFor(namespace.cookie);
+      const service = await SandboxService.open(fd, () => this.asker(place.sandbox.networks), sockets);
       place.served = { service, namespace };
       place.trouble = undefined;
-      if (this.places.get(path) !== place) shut(place, 'remove');
+      if (this.places.get(path) !== place) shut(place);
     } catch (error) {
       close(fd);
       place.trouble = (error as Error).message;
@@ -151,9 +182,9 @@ function isThere(path: string, { dev, inode }: Omit<OpenNamespace, 'fd'>): boole
   return seen?.ino === inode && seen.dev === dev;
 }
 
-function shut(place: Place, rules: 'remove' | 'leave'): void {
+function shut(place: Place): void {
   try {
-    place.served?.service.close(rules);
+    place.served?.service.close('remove');
   } catch (error) {
     // A namespace that is going: its rules go with it.
     if (!(error instanceof NetlinkError)) throw error;

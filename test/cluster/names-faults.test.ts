@@ -1,20 +1,24 @@
 import { execFile } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#lab/until.ts';
 import { type Answer, type Asker, Names } from '../world/names.ts';
-import { buildIfStale, PROGRAM } from './lab-cli.ts';
+import { buildIfStale, PROGRAM, ROOT } from './lab-cli.ts';
 
 /** Names while the processes that know them are killed, cut off and started again. */
 
+/** The program, to be upgraded while it runs. */
+const installed = path.join(ROOT, `.cache/installed-${process.pid}`);
 let names: Names;
 let fromWeb: Asker;
 let ofDb: string[];
 beforeAll(async () => {
   await buildIfStale();
-  names = new Names();
+  cpSync(path.dirname(PROGRAM), installed, { recursive: true });
+  names = new Names(path.join(installed, path.basename(PROGRAM)));
   await names.start();
   await names.attach('h1', 'web');
   await names.attach('h2', 'db');
@@ -23,7 +27,10 @@ beforeAll(async () => {
   await names.untilFound(fromWeb, 'db');
   await names.standIn('web');
 });
-afterAll(() => names?.remove());
+afterAll(async () => {
+  await names?.remove();
+  rmSync(installed, { recursive: true, force: true });
+});
 
 /** Asks for a name of ours and one of the outside every few ms while something happens, and what came of it. */
 async function askWhile(happens: () => Promise<void>): Promise<Map<string, number>> {
@@ -59,6 +66,31 @@ test('the agent is killed: not one look-up fails, until it is back and after', a
   });
   expect(heard).toEqual(new Map([['found', heard.get('found')]]));
   expect(names.resolverOf('h1')).toBe(pid);
+});
+
+test('an upgrade: the next resolver takes the sockets over, and not one look-up is lost', async () => {
+  const pid = names.resolverOf('h1');
+  const pulse = await names.pulse('web', 5, 'db', 'outside.test');
+  for (const file of readdirSync(installed).filter((name) => name.endsWith('.js'))) {
+    const at = path.join(installed, file);
+    writeFileSync(at, readFileSync(at, 'utf8').replace(/(PROGRAM_VERSION = )"[^"]+"/, '$1"99.0.0"'));
+  }
+  await names.world.agent('h1').stop('SIGTERM');
+  names.world.agent('h1').start();
+  await names.world.untilConnected('h1');
+  await until('the old one has ended', async () => !existsSync(`/proc/${pid}`));
+  await sleep(200);
+  const { asked, answered, slowestMs, failed } = await pulse.stop();
+  console.log(`${asked} look-ups during an upgrade, the slowest took ${slowestMs.toFixed(1)} ms`);
+  expect({ answered, failed }).toEqual({ answered: asked, failed: {} });
+  const next = names.resolverOf('h1');
+  expect(next).not.toBe(pid);
+  // Who comes later finds it.
+  await names.world.agent('h1').stop('SIGKILL');
+  names.world.agent('h1').start();
+  await names.world.untilConnected('h1');
+  await names.untilFound(fromWeb, 'db');
+  expect(names.resolverOf('h1')).toBe(next);
 });
 
 test('the resolver is killed: there is another at once, and no name was said not to exist', async () => {

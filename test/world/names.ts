@@ -15,9 +15,13 @@ const HERE = import.meta.dirname;
 
 /** Two hosts with containers that ask for each other's names. */
 export class Names {
-  readonly world = new World({ program: PROGRAM, hosts: ['h1', 'h2'] });
+  readonly world: World;
   private readonly endpoints = new Map<string, EndpointJson>();
   private readonly children: ChildProcess[] = [];
+
+  constructor(program = PROGRAM) {
+    this.world = new World({ program, hosts: ['h1', 'h2'] });
+  }
 
   /** Networks `app` (10.1.0.0/16, fd00:1::/64) and `side` (10.2.0.0/16). */
   async start(): Promise<void> {
@@ -81,6 +85,25 @@ export class Names {
       `table ip standin { chain output { type nat hook output priority -100; ${rule('udp', udp)}; ${rule('tcp', tcp)}; }; }`,
     );
     return { asked, stop: () => void child.kill('SIGKILL') };
+  }
+
+  /** Asks for each of them again and again; what came of it once it is stopped. */
+  async pulse(
+    container: string,
+    everyMs: number,
+    ...asked: readonly string[]
+  ): Promise<{ stop(): Promise<PulseCounts> }> {
+    const words = [path.join(HERE, 'dns-pulse.cjs'), String(everyMs), ...asked];
+    const child = this.inside(container, [process.execPath, ...words]);
+    const lines = readline.createInterface({ input: child.stdout! });
+    await once(lines, 'line');
+    return {
+      async stop() {
+        child.stdin!.end();
+        const [line] = await once(lines, 'line');
+        return JSON.parse(line);
+      },
+    };
   }
 
   /** Sends rubbish, and asks what is not answered, as fast as it can. */
@@ -155,6 +178,15 @@ export class Names {
     this.children.push(child);
     return child;
   }
+}
+
+/** Nobody asks twice: what is neither answered nor refused was lost. */
+export interface PulseCounts {
+  readonly asked: number;
+  readonly answered: number;
+  readonly slowestMs: number;
+  /** Those that were no answer, by name: the DNS's code, or the socket's. */
+  readonly failed: Record<string, number>;
 }
 
 /** An answer's addresses or names, or what c-ares says instead. */
