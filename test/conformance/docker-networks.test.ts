@@ -198,7 +198,7 @@ onEngines('networks', (world, version) => {
     test('made on both hosts at once, as by two with the same Compose file, are one on each', async () => {
       const isOne = async (host: string) => (await namesOn(host)).join() === 'shop';
       // What the second host hears of the first one's finds it at another point of its own each time.
-      for (let laterMs = 0; laterMs <= 80; laterMs += 10) {
+      for (const laterMs of [0, 10, 20, 40, 70]) {
         await Promise.all(
           ['h1', 'h2'].map(async (host, i) => {
             await sleep(i * laterMs);
@@ -207,7 +207,7 @@ onEngines('networks', (world, version) => {
           }),
         );
         for (const host of ['h1', 'h2'])
-          await until(`${host} has one, ${laterMs} ms later`, () => isOne(host), 1_000);
+          await until(`${host} has one, ${laterMs} ms later`, () => isOne(host), 3_000);
         expect((await records()).map(({ name }) => name)).toEqual(['shop']);
         expect(await noticesOf('h2')).toEqual([]);
         await clean();
