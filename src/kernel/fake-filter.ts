@@ -1,9 +1,15 @@
-import { type Chain, type Element, type FilterObject, familyOfFilter, targetsOf } from '#model/filter.ts';
+import {
+  type Chain,
+  commentOf,
+  type Element,
+  type FilterObject,
+  familyOfFilter,
+  targetsOf,
+} from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey } from '#model/kernel-state.ts';
 import { FakeRefusal } from './fake-device.ts';
 import type { FakeHost } from './fake-host.ts';
-import { commentOf } from './rule.ts';
 
 type Filters = Map<string, FilterObject>;
 

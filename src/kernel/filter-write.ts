@@ -1,5 +1,6 @@
 import {
   type Chain,
+  commentOf,
   type Element,
   type FilterFamily,
   type FilterObject,
@@ -22,7 +23,7 @@ import {
   type Table,
 } from '#netlink/netfilter/tables.ts';
 import { encodeKey, keyBytes, keyType } from './filter-bytes.ts';
-import { commentOf, expressionsOf } from './rule.ts';
+import { expressionsOf } from './rule.ts';
 import { typeofKey } from './set-typeof.ts';
 
 export type FilterOp = KernelOp & { readonly object: FilterObject };

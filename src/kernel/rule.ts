@@ -14,19 +14,7 @@ import {
   toThisHost,
   tracked,
 } from '#netlink/netfilter/expression.ts';
-import { LONGEST_COMMENT } from '#netlink/netfilter/tables.ts';
 import { bytesIn, encodeValue } from './filter-bytes.ts';
-
-/** What a rule is read back by: its text, of which a comment does not hold all. */
-export const commentOf = ({ text }: Rule): string =>
-  text.length <= LONGEST_COMMENT ? text : `${text.slice(0, LONGEST_COMMENT - 9)}#${checksum(text)}`;
-
-/** FNV-1a */
-function checksum(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return (hash >>> 0).toString(16).padStart(8, '0');
-}
 
 export const expressionsOf = ({ statements = [] }: Rule): Expression[] => statements.flatMap(expressionsFor);
 

@@ -26,7 +26,7 @@ export interface ChainHook {
   readonly policy: 'accept' | 'drop';
 }
 
-/** A rule is known by its text, which is written into its comment. */
+/** A rule is known by its text, which is written into its comment (see {@link commentOf}). */
 export interface Rule {
   /** As nft(8) has it. */
   readonly text: string;
@@ -111,6 +111,20 @@ export const isFilter = (object: KernelObject): object is FilterObject =>
 
 export const familyOfFilter = (object: FilterObject): FilterFamily =>
   object.kind === 'chain' ? object.family : object.kind === 'set' ? object.shape.family : object.set.family;
+
+/** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl, with the NUL. */
+const LONGEST_COMMENT = 127;
+
+/** What a rule is read back by: its text, of which a comment does not hold all. Of one that was read it is the same. */
+export const commentOf = ({ text }: Rule): string =>
+  text.length <= LONGEST_COMMENT ? text : `${text.slice(0, LONGEST_COMMENT - 9)}#${checksum(text)}`;
+
+/** FNV-1a */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
 
 /** Addresses and names in their canonical text. */
 export type Value = string | number;

@@ -131,6 +131,10 @@ describe('the desired state', () => {
     ]);
     const lines = renderObject(guards[1]!);
     expect(lines[2]).toMatch(/vxlan0-out oifname '!=' vxlan0 accept$/);
+    // What is about others passes at once.
+    expect(lines[3]!.replaceAll("'", '')).toMatch(
+      /0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 ether saddr != 76:08:00:00:00:01 accept$/,
+    );
     for (const address of ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'])
       expect(lines.some((line) => line.endsWith(`saddr ${address} drop`))).toBe(true);
   });

@@ -7,6 +7,7 @@ import {
   isNot,
   type Rule,
   rule,
+  type Statement,
   type Value,
 } from '#model/filter.ts';
 import {
@@ -27,7 +28,7 @@ import {
   oifname,
   PROTOCOL,
 } from '#model/filter-fields.ts';
-import { familyOf, type Ip } from '#model/ip.ts';
+import { type Family, familyOf, type Ip } from '#model/ip.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { type Mac, parseMac } from '#model/mac.ts';
 
@@ -57,8 +58,35 @@ const guardChain = (
   family: 'bridge',
   name,
   hook: { ...FIRST, hook },
-  rules: [rule(isNot(way, dev), accept), ...addresses.flatMap(rulesAbout)],
+  rules: [rule(isNot(way, dev), accept), ...rulesBeside(addresses), ...addresses.flatMap(rulesAbout)],
 });
+
+/** A rule has at most 128 expressions (NFT_RULE_MAXEXPRS, linux/netfilter/nf_tables.h), of which an address takes four. */
+const MOST_BESIDE = 16;
+
+/**
+ * Nearly all frames are about other addresses, and one rule a family says so: asking every one of those below takes a
+ * frame as long as the bridge does.
+ */
+function rulesBeside(addresses: readonly (Ip | Mac)[]): Rule[] {
+  const strangers = addresses.filter(isMac).map((mac) => isNot(etherSource, mac));
+  const beside = (
+    ether: Value,
+    source: Field,
+    target: Field,
+    family: Family,
+    ...first: Statement[]
+  ): Rule[] => {
+    const own = addresses.filter((address) => !isMac(address) && familyOf(address) === family);
+    if (own.length + strangers.length > MOST_BESIDE) return [];
+    const others = own.flatMap((address) => [isNot(source, address), isNot(target, address)]);
+    return [rule(is(etherType, ether), ...first, ...others, ...strangers, accept)];
+  };
+  return [
+    ...beside(ETHER_TYPE.ip, ipSource, ipTarget, 4),
+    ...beside(ETHER_TYPE.ip6, ip6Source, ip6Target, 6, isNot(l4proto, PROTOCOL.icmpv6)),
+  ];
+}
 
 /**
  * What must not cross because of one address of the host's own: who asks for it or says to have it, and what is sent

@@ -58,8 +58,6 @@ const ruleFields = defineFields({
 
 /** NFTNL_UDATA_RULE_COMMENT: type 0, length, NUL-terminated text; what nft(8) shows as `comment "…"`. */
 const COMMENT = 0;
-/** NFTNL_UDATA_COMMENT_MAXLEN of libnftnl, with the NUL. */
-export const LONGEST_COMMENT = 127;
 
 function userdataOf(comment: string): Uint8Array {
   const text = Buffer.from(`${comment}\0`);
