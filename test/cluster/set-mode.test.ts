@@ -122,6 +122,11 @@ describe.sequential('what is not done', () => {
     [['set', 'red', '--port', 'x'], 2, 'port "x": is not a number'],
     [['set', 'red', '--port', '70000', '--ttl', '0'], 2, 'ttl "0"'],
     [['set', 'red', '--mtu', '1480'], 4, 'is more than fits through'],
+    [['set', 'red', '--mtu', '68'], 2, 'mtu "68": is not a whole number from 576'],
+    [['set', 'red', '--group', '239.1.1.1'], 2, 'group "239.1.1.1": makes no sense in mode static'],
+    [['set-mode', 'red', 'multicast', '--group', '224.0.0.1'], 2, 'group "224.0.0.1": is in 224.0.0.0/24'],
+    [['set-mode', 'red', 'multicast', '--group', 'ff18::1'], 2, 'is not of the underlay’s family, IPv4'],
+    [['set-mode', 'red', 'flood', 'x'], 2, 'too many arguments'],
     [['set-mode', 'blue', 'flood'], 3, 'there is no such network'],
   ] as const)('%j', async (args, exit, text) => {
     const before = await net.world.records();
