@@ -16,6 +16,7 @@ import { createId, type Id } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
 import { agentPaths, type Paths } from '#model/paths.ts';
 import { renderOp } from '#model/render-kernel.ts';
+import { trimHeap } from '#netlink/libc.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
 import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
@@ -165,7 +166,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   const server = await serve({ kind: 'unix', path: paths.socket }, routes, { metrics: metrics.registry });
   log.info({ socket: paths.socket }, 'listening');
   engine.start();
-  const stopTidying = tidyMemory();
+  const stopTidying = tidyMemory(trimHeap);
   const docker = await openDocker(ground, new AgentDoor({ engine, operator, journal }));
   await aborted(signal);
   log.info('stopping; the data plane stays as it is');

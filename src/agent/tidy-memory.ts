@@ -3,28 +3,35 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 const INTERVAL_MS = 5_000;
-const GROWTH_BYTES = 32 * 2 ** 20;
+const GROWTH_BYTES = 16 * 2 ** 20;
+/** What JavaScript's objects take, and what their buffers do. */
+const KINDS = ['heapTotal', 'external'] as const;
 /** Share of the time in which something is done: of less, a pause disturbs nobody. */
 const REST = 0.05;
 
 /**
  * V8 collects rubbish when somebody allocates. An agent that has taken in a large view and then rests would keep the
- * hundreds of megabytes that were in between for hours. Gives the way to stop.
+ * hundreds of megabytes that were in between for hours. V8 lets go of most only the second time, when it sees that
+ * little was allocated since; what it then frees the C library keeps until `giveBack`. Gives the way to stop.
  */
-export function tidyMemory(): () => void {
+export function tidyMemory(giveBack: () => void): () => void {
   setFlagsFromString('--expose-gc');
   const collect: () => void = runInNewContext('gc');
   let before: EventLoopUtilization = performance.eventLoopUtilization();
-  let keptBytes = process.memoryUsage().heapTotal;
+  let kept = process.memoryUsage();
+  let steps: (() => void)[] = [];
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
     before = now;
-    const { heapTotal } = process.memoryUsage();
-    keptBytes = Math.min(keptBytes, heapTotal);
-    if (heapTotal < keptBytes + GROWTH_BYTES || utilization > REST) return;
-    collect();
-    keptBytes = process.memoryUsage().heapTotal;
+    const held = process.memoryUsage();
+    for (const kind of KINDS) kept[kind] = Math.min(kept[kind], held[kind]);
+    if (utilization > REST) return;
+    if (KINDS.some((kind) => held[kind] >= kept[kind] + GROWTH_BYTES)) steps = [collect, collect, giveBack];
+    const step = steps.shift();
+    if (!step) return;
+    step();
+    kept = process.memoryUsage();
   }, INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);

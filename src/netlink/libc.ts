@@ -92,6 +92,16 @@ export const syscall = bind<[call: number, a: number, b: number, c: number]>(
 /** For requests whose argument is a struct. */
 export const ioctlWith = bind<[fd: number, request: number, argument: Bytes]>('int ioctl(int, ulong, void*)');
 
+/** Returns memory that was freed to the system: of itself glibc keeps what lies between the rest. Others have no such call. */
+export const trimHeap: () => void = (() => {
+  try {
+    const trim = library.func('int malloc_trim(size_t)');
+    return () => void trim(0);
+  } catch {
+    return () => {};
+  }
+})();
+
 /** Ends the process at once, from worker threads too (where `process.abort` is refused). */
 export const abort = library.func('void abort()') as unknown as () => never;
 
