@@ -20,7 +20,7 @@ import { fragmentNotices } from '#plan/adopted-notices.ts';
 import type { Clients } from '#transport/client.ts';
 import type { Engine } from './engine.ts';
 import { planOps } from './plan-ops.ts';
-import { relay } from './relay.ts';
+import { relayCall } from './relay.ts';
 import { ownAdoptions } from './scope.ts';
 import { isLooking } from './turn.ts';
 
@@ -45,7 +45,7 @@ export async function adoptBridge(parts: AdoptionParts, request: AdoptBridgeRequ
   const { engine, operator } = parts;
   const network = request.network || request.bridge;
   const words = { ...request, network, host: engine.state.name };
-  const response = await relay(operator.controller.adoptBridge)(words);
+  const response = await relayCall(operator.controller.adoptBridge)(words);
   if (request.dryRun) return withPlan(parts, response);
   engine.dispatch({ event: 'adopted' });
   const answer = await untilApplied(engine, response);
@@ -58,7 +58,7 @@ export async function disownBridge(
   request: DisownBridgeRequest,
 ): Promise<WishResponse> {
   const { engine, operator } = parts;
-  const response = await relay(operator.controller.disownBridge)({ ...request, host: engine.state.name });
+  const response = await relayCall(operator.controller.disownBridge)({ ...request, host: engine.state.name });
   return request.dryRun ? withPlan(parts, response) : untilApplied(engine, response);
 }
 

@@ -39,6 +39,9 @@ export function findEndpoints(
   { endpoint, network, namespacePath, door }: DetachAsk,
 ): Endpoint[] | Rejection {
   if (door) return attachmentsOf(state, door).map((attachment) => attachment.endpoint);
+  const wanted = endpoint ?? '';
+  const promised = isId(wanted) && namespacePath === undefined ? state.attachments.get(wanted) : undefined;
+  if (promised) return [promised.endpoint];
   const ours = localEndpoints(state).map((local) => local.endpoint);
   const inNetwork = (id: Id) =>
     network === undefined ||
@@ -48,7 +51,6 @@ export function findEndpoints(
     return ours.filter(
       ({ id, network: of }) => state.attachments.get(id)?.namespace?.path === namespacePath && inNetwork(of),
     );
-  const wanted = endpoint ?? '';
   if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
   const called = ours.filter(({ name }) => foldName(name) === foldName(wanted));
   const all = called.filter(({ network: id }) => inNetwork(id));

@@ -138,11 +138,12 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   state.canFilter = canFilter();
   state.rejoinsGroups = rejoinsGroups();
   const metrics = new AgentMetrics(state);
+  const uplink = new Uplink(own, config.controller, log);
   const engine = new Engine(state, {
     kernel,
     metrics,
     journal,
-    uplink: new Uplink(own, config.controller, log),
+    uplink,
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
     underlay: () => readUnderlay(config, controller),
@@ -156,6 +157,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     operator,
     metrics,
     controllerAddress: config.controller,
+    told: () => uplink.told(),
     resolveNamespace,
     inspectBridge,
     portHolder,

@@ -15,7 +15,13 @@ export function relayRoutes(
   { controller }: Clients,
   hello: () => HelloResponse,
   checkPort: (request: PublishPortRequest) => Promise<void>,
+  told: () => Promise<void>,
 ): void {
+  // Who was answered here that an endpoint came or went finds it so at the controller.
+  const relay = <Q, A>(call: (request: Q) => Promise<A>) => {
+    const relayed = relayCall(call);
+    return (request: Q) => told().then(() => relayed(request));
+  };
   router.service(ControllerService, {
     hello,
     createNetwork: relay(controller.createNetwork),
@@ -38,7 +44,7 @@ export function relayRoutes(
 }
 
 /** The call as the agent's caller sees it. */
-export const relay =
+export const relayCall =
   <Q, A>(call: (request: Q) => Promise<A>) =>
   async (request: Q): Promise<A> => {
     try {

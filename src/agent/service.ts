@@ -40,6 +40,8 @@ const NAMED_NAMESPACES = '/run/netns/';
 export interface ServiceParts extends AdoptionParts, PortParts {
   readonly controllerAddress: string;
   readonly metrics: AgentMetrics;
+  /** Resolves when the controller has heard which endpoints came and went here so far. */
+  readonly told: () => Promise<void>;
   /** Opens a namespace given by name, path or pid, once. */
   readonly resolveNamespace: (text: string) => NamespaceRef | Rejection;
   /** The ops that the kernel would be given now, with nothing wished at all after a reset. */
@@ -68,6 +70,7 @@ export function agentRoutes(parts: ServiceParts) {
       parts.operator,
       () => hello(parts),
       (request) => checkPort(parts, request),
+      parts.told,
     );
   };
 }

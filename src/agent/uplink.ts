@@ -40,6 +40,7 @@ export class Uplink {
   private readonly address: string;
   private readonly log: Logger;
   private session: AbortController | undefined;
+  private readonly telling = new Set<Promise<unknown>>();
 
   constructor(clients: Clients, address: string, log: Logger) {
     this.clients = clients;
@@ -111,7 +112,7 @@ export class Uplink {
 
   /** The revision at which the controller has it. */
   async publish(endpoint: Endpoint): Promise<Revision | Rejection> {
-    return this.ask('endpoint', endpoint.name, async () => {
+    return this.tell('endpoint', endpoint.name, async () => {
       // Whoever waits for the endpoint has the kernel first.
       await nextTurn();
       const { revision } = await this.clients.controller.publishEndpoint(
@@ -124,7 +125,7 @@ export class Uplink {
 
   /** Undefined is success. */
   async detach({ endpoint, generation }: DetachEndpoint): Promise<Rejection | undefined> {
-    return this.ask('endpoint', endpoint, async () => {
+    return this.tell('endpoint', endpoint, async () => {
       await this.clients.controller.detachEndpoint({ endpoint, generation }, PATIENCE);
       return undefined;
     });
@@ -157,6 +158,21 @@ export class Uplink {
     await this.clients.controller.reportStatus({ status: statusToWire(status) }, PATIENCE).catch((error) => {
       this.log.debug({ error: String(error) }, 'status not delivered');
     });
+  }
+
+  /** Resolves when the controller has been told of the endpoints that came and went so far, or could not be. */
+  async told(): Promise<void> {
+    await Promise.all(this.telling);
+    // A detach is not told before its attach has been.
+    await Promise.all(this.telling);
+  }
+
+  /** As {@link ask}, of what {@link told} waits for. */
+  private tell<T>(...words: Parameters<typeof this.ask<T>>): Promise<T | Rejection> {
+    const telling = this.ask(...words);
+    this.telling.add(telling);
+    void telling.then(() => this.telling.delete(telling));
+    return telling;
   }
 
   /** A refusal is data; whatever else goes wrong means that the controller is out of reach. */

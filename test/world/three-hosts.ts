@@ -44,8 +44,7 @@ export class ThreeHosts {
       const { ok, body } = await this.world.attachTo(host, `c-${host}`, network);
       if (!ok) throw new Error(`${JSON.stringify(body)}\n${this.world.logs()}`);
     }
-    const { endpoints } = await this.world.records();
-    return hosts.map((host) => endpoints.find(({ name }) => name === `c-${host}`)!);
+    return Promise.all(hosts.map((host) => this.world.endpointOf(`c-${host}`)));
   }
 
   async removeNetwork(network: string): Promise<void> {

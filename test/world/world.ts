@@ -137,8 +137,14 @@ export class World {
     return listRecords(this.controllerSocket);
   }
 
+  /** Its agent tells the controller of it behind the answer. */
   async endpointOf(name: string): Promise<EndpointJson> {
-    return (await this.records()).endpoints.find((endpoint) => endpoint.name === name)!;
+    let found: EndpointJson | undefined;
+    await until(`the controller knows ${name}`, async () => {
+      found = (await this.records()).endpoints.find((endpoint) => endpoint.name === name);
+      return found !== undefined;
+    });
+    return found!;
   }
 
   async untilAnswers(host: string): Promise<void> {
