@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
-import type { FoundEnd, Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
+import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { Underlay } from '#kernel/underlay.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
@@ -304,7 +304,7 @@ export class Engine {
     port,
     path,
   }: Extract<AgentEffect, { effect: 'seek-end' }>): Promise<void> {
-    let found: FoundEnd | undefined;
+    let found: Awaited<ReturnType<Kernel['findEnd']>>;
     try {
       found = await this.parts.kernel.findEnd(port, path);
     } catch (error) {

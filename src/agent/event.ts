@@ -6,6 +6,7 @@ import type {
   Claim,
   FoundEnd,
   KernelEvent,
+  LostEnd,
   Miss,
   MissSource,
   Observed,
@@ -86,7 +87,7 @@ export type AgentEvent =
       readonly door: DoorHandle;
       readonly sandboxPath: string;
     }
-  | { readonly event: 'end-sought'; readonly endpoint: Id; readonly found?: FoundEnd }
+  | { readonly event: 'end-sought'; readonly endpoint: Id; readonly found?: FoundEnd | LostEnd }
   | { readonly event: 'described'; readonly door: DoorHandle; readonly words: DoorDescription }
   | { readonly event: 'door-noticed'; readonly notices: readonly Notice[] }
   | {

@@ -1,4 +1,4 @@
-import type { FoundEnd, KernelEvent, PortPlace } from '#kernel/kernel.ts';
+import type { FoundEnd, KernelEvent, LostEnd, PortPlace } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
@@ -14,7 +14,8 @@ import { markStirred } from './turn.ts';
  * A runtime moves an interface into its container, renames and dresses it, and does not say when it is done; the
  * namespace may be made only then. It sets it up at last, and the kernel says so of the port: then the agent looks.
  * What it was not told it looks for again and again, less and less often. From then on it is kept as it should be, like
- * any other.
+ * any other. A pair that somebody deletes before is made anew in the container, where its runtime had it: a runtime that
+ * misses it while it is at work says so, and gives the endpoint up.
  */
 
 /** An early look finds nothing, and waits for the kernel's lock while the runtime moves the interface: some 20 ms. */
@@ -26,6 +27,10 @@ const DELAY_SHARE = 1 / 4;
 const LONGEST_DELAY_MS = 5_000;
 /** No runtime takes so long to dress an interface. */
 const DRESS_LIMIT_MS = 10_000;
+/** By then it has noticed that it is gone, or never will. */
+const LOST_AFTER_MS = 2_000;
+/** As the door of Docker says it (docker/network-driver.ts): with the first number that is free behind it. */
+const PREFIX = 'eth';
 
 /** It will be at that path; after a power cut nothing is any more. The same again is nothing, but for its being written. */
 export function beginSeek(
@@ -98,23 +103,31 @@ function portOf({ attachments, view, host }: AgentState, id: Id): PortPlace | un
 }
 
 /** There it is; or not yet. */
-export function endSeek(state: AgentState, id: Id, found: FoundEnd | undefined): AgentEffect[] {
+export function endSeek(state: AgentState, id: Id, found: FoundEnd | LostEnd | undefined): AgentEffect[] {
   const { seeking, attachments, nowMs } = state;
   const seek = seeking.get(id);
   const attachment = attachments.get(id);
   if (!seek) return [];
   const isThere =
     found && attachment?.state === 'attached' && attachment.sandboxPath === found.namespace.path;
-  if (isThere && isDressed(found, id, nowMs - seek.sinceMs)) {
+  const name = isThere && interfaceOf(found, id, nowMs - seek.sinceMs);
+  if (name) {
     seeking.delete(id);
-    return [
-      ...retell(state, id, { interface: found.interface }, { namespace: found.namespace }),
-      ...markStirred(state),
-    ];
+    return [...retell(state, id, { interface: name }, { namespace: found.namespace }), ...markStirred(state)];
   }
   const delayMs = Math.min(Math.max((nowMs - seek.sinceMs) * DELAY_SHARE, FIRST_DELAY_MS), LONGEST_DELAY_MS);
   seeking.set(id, { ...seek, nextMs: nowMs + delayMs });
   return [{ effect: 'wake', afterMs: delayMs }];
+}
+
+/** What it is called there, or is to be; undefined as long as its runtime is perhaps at work. */
+function interfaceOf(found: FoundEnd | LostEnd, id: Id, forMs: number): string | undefined {
+  if ('interface' in found) return isDressed(found, id, forMs) ? found.interface : undefined;
+  return forMs > LOST_AFTER_MS ? freeName(found.interfaces) : undefined;
+}
+
+function freeName(taken: readonly string[]): string {
+  for (let number = 0; ; number++) if (!taken.includes(`${PREFIX}${number}`)) return `${PREFIX}${number}`;
 }
 
 /** A runtime names it, then addresses it, and sets it up at last; somebody may have set it down since. */

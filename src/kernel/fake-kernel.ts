@@ -26,6 +26,7 @@ import type {
   FoundEnd,
   Kernel,
   KernelEvent,
+  LostEnd,
   Miss,
   MissSource,
   Observed,
@@ -236,9 +237,11 @@ export class FakeKernel implements Kernel {
     );
   }
 
-  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined> {
-    const end = this.#host.namespaces.get(port.ns)?.get(port.name)?.peer?.link;
+  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | LostEnd | undefined> {
+    const device = this.#host.namespaces.get(port.ns)?.get(port.name);
     const namespace = this.#containers.get(path);
+    if (!device && namespace) return { namespace, interfaces: [...this.#host.namespaces.get(path)!.keys()] };
+    const end = device?.peer?.link;
     return end?.ns === path && namespace ? { namespace, interface: end.name, isUp: end.up } : undefined;
   }
 

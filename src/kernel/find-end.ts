@@ -1,12 +1,18 @@
 import { close } from '#netlink/libc.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
-import { decodeLink, encodeGetLink, type LinkTarget, type Link as NetlinkLink } from '#netlink/route/link.ts';
-import type { FoundEnd, PortPlace } from './kernel.ts';
+import {
+  decodeLink,
+  encodeDumpLinks,
+  encodeGetLink,
+  type LinkTarget,
+  type Link as NetlinkLink,
+} from '#netlink/route/link.ts';
+import type { FoundEnd, LostEnd, PortPlace } from './kernel.ts';
 import { isPair } from './veth-pair.ts';
 import { isAbsent, type Visit, Visits } from './visit.ts';
 
 /** See `Kernel.findEnd`. What is at the path may be anything: only a network namespace is gone into. */
-export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | undefined {
+export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | LostEnd | undefined {
   const opened = openNamespace(path);
   if (typeof opened === 'string') return undefined;
   close(opened.fd);
@@ -14,8 +20,13 @@ export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | undef
   const namespace = { path, dev, inode, cookie };
   const visits = new Visits({ hostTag: '', containers: [{ namespace, interfaces: [] }] }, () => {});
   try {
-    const [overlay, sandbox] = [visits.to(ns), visits.to(path)];
-    const port = linkAt(overlay, { name });
+    const sandbox = visits.to(path);
+    const overlay = visits.to(ns);
+    const port = portAt(overlay, name);
+    if (!port) {
+      const links = sandbox.conversation.dump(encodeDumpLinks(), decodeLink);
+      return { namespace, interfaces: links.map((link) => link.name!) };
+    }
     if (port.link === undefined) return undefined;
     const end = linkAt(sandbox, { index: port.link });
     return isPair(overlay, port, sandbox, end)
@@ -26,6 +37,15 @@ export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | undef
     throw error;
   } finally {
     visits.close();
+  }
+}
+
+function portAt(overlay: Visit, name: string): NetlinkLink | undefined {
+  try {
+    return linkAt(overlay, { name });
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
   }
 }
 

@@ -84,6 +84,14 @@ export interface FoundEnd {
   readonly isUp: boolean;
 }
 
+/** There is no such port any more, and so no other end. */
+export interface LostEnd {
+  /** Where it was looked for. */
+  readonly namespace: NamespaceRef;
+  /** The names that are taken there. */
+  readonly interfaces: readonly string[];
+}
+
 /**
  * The Linux kernel as a value: looked at whole, changed by a list of ops. One contract suite
  * (`kernel.contract.ts`) holds for the real one and for the fake.
@@ -131,8 +139,8 @@ export interface Kernel {
   /** Hands frames to the containers behind these ports of an overlay, and to nobody else; one that is gone gets none. */
   announce(frames: PortFrames): void;
 
-  /** The other end of a port of ours in the namespace at that path; undefined as long as it is not there. */
-  findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined>;
+  /** The other end of a port of ours in the namespace at that path; undefined as long as it is not there, or that. */
+  findEnd(port: PortPlace, path: string): Promise<FoundEnd | LostEnd | undefined>;
 
   /** The unicast rows of these overlays' VXLAN devices by which no frame was sent for so long. */
   idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]>;

@@ -10,6 +10,7 @@ import type {
   FoundEnd,
   Kernel,
   KernelEvent,
+  LostEnd,
   Miss,
   MissSource,
   Observed,
@@ -93,7 +94,7 @@ export class RealKernel implements Kernel {
   }
 
   /** Throws NetlinkError. */
-  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | undefined> {
+  async findEnd(port: PortPlace, path: string): Promise<FoundEnd | LostEnd | undefined> {
     return findEnd(port, path);
   }
 

@@ -126,6 +126,40 @@ describe('a container of an engine', () => {
     expect(eth0!.flags).toContain('UP');
   });
 
+  const deletePair = async (name: string) => {
+    await until(`${name} is recorded`, async () => (await engine.endpointOf(name)) !== undefined);
+    ip('-n', overlay(), 'link', 'del', portOf((await engine.endpointOf(name))!.id));
+  };
+
+  test.each([2, 3, 4])(
+    'whose pair is deleted after step %i of its start: its engine misses it, gives up, and may try again',
+    async (after) => {
+      const steps = engine.steps('d1');
+      for (const step of steps.slice(0, after)) await step();
+      await deletePair('d1');
+      const goOn = async () => {
+        for (const step of steps.slice(after)) await step();
+      };
+      await expect(goOn()).rejects.toThrow(/Cannot find device "(wfe|eth0)/);
+      await engine.stop('d1');
+      expect(waitingEnds()).toEqual([]);
+      await engine.start('d1');
+      await untilReaches('d1');
+    },
+  );
+
+  test('whose pair is deleted before the agent has found it there has it again', async () => {
+    const steps = engine.steps('d1');
+    for (const step of steps.slice(0, 3)) await step();
+    await until('d1 is recorded', async () => (await engine.endpointOf('d1')) !== undefined);
+    world.agent('h1').freeze();
+    for (const step of steps.slice(3)) await step();
+    await deletePair('d1');
+    world.agent('h1').thaw();
+    await untilReaches('d1');
+    await untilFound('d1');
+  });
+
   test('keeps what its engine or its owner gave the interface besides', async () => {
     await engine.start('d1');
     await untilFound('d1');

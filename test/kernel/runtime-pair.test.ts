@@ -137,6 +137,8 @@ describe('a pair for a runtime', () => {
     expect(await world.kernel.findEnd({ ns, name: PORT }, '/etc/passwd')).toBeUndefined();
     const other = world.createContainer();
     expect(await world.kernel.findEnd({ ns, name: PORT }, other.path)).toBeUndefined();
+    ip('-n', ns, 'link', 'del', PORT);
+    expect(await find()).toEqual({ namespace, interfaces: ['lo'] });
   });
 
   it('as the runtime dressed it nothing is left to do, nor with more than that', async () => {

@@ -192,7 +192,8 @@ export class AgentProcess {
         const { endpoint, port, path } = effect;
         this.#after(0.2, 3, async () => {
           const found = await this.#machine.kernel.findEnd(port, path);
-          if (found) this.#world.count('moved interface found');
+          if (found)
+            this.#world.count('interface' in found ? 'moved interface found' : 'moved interface lost');
           this.dispatch({ event: 'end-sought', endpoint, found });
         });
         break;

@@ -85,7 +85,7 @@ export class Engines {
       if (!record || entry?.entry !== 'attachment') continue;
       const port = { ns: overlayNamespace(machine.tag, record.vni), name: portName(endpoint.id) };
       const there = await machine.kernel.findEnd(port, path);
-      if (there && !entry.namespace)
+      if (there && 'interface' in there && !entry.namespace)
         throw new Violation('what an engine moved is found', `${run.door.handle} in ${network}`);
     }
   }
