@@ -41,7 +41,7 @@ export default defineConfig({
         },
       },
       { test: { name: 'conformance', include: ['test/conformance/**/*.test.ts'], ...byTwo } },
-      { test: { name: 'faults', include: FAULTS, ...serial } },
+      { test: { name: 'faults', include: FAULTS, ...byTwo } },
     ],
   },
 });
