@@ -19,6 +19,7 @@ import { Snapshot } from '#model/snapshot.ts';
 import { fragmentNotices } from '#plan/adopted-notices.ts';
 import type { Clients } from '#transport/client.ts';
 import type { Engine } from './engine.ts';
+import { ownExposures } from './exposures.ts';
 import { planOps } from './plan-ops.ts';
 import { relayCall } from './relay.ts';
 import { ownAdoptions } from './scope.ts';
@@ -69,12 +70,16 @@ function costNotices(state: Engine['state'], bridge: string): Notice[] {
   return network && host && facts ? fragmentNotices(network, bridge, facts, host) : [];
 }
 
-/** A reset leaves nothing adopted. With the controller away the records stay, and with them the wish. */
-export async function disownAll({ engine: { state }, operator }: AdoptionParts): Promise<void> {
-  const own = ownAdoptions(state);
-  await Promise.allSettled(
-    own.map(({ bridge }) => operator.controller.disownBridge({ host: state.name, bridge })),
-  );
+/** A reset leaves nothing adopted or exposed. With the controller away the records stay, and with them the wish. */
+export async function disownAll({
+  engine: { state },
+  operator: { controller },
+}: AdoptionParts): Promise<void> {
+  const host = state.name;
+  await Promise.allSettled([
+    ...ownAdoptions(state).map(({ bridge }) => controller.disownBridge({ host, bridge })),
+    ...ownExposures(state).map(({ network }) => controller.hideNetwork({ host, network })),
+  ]);
 }
 
 async function untilApplied({ state }: Engine, response: WishResponse): Promise<WishResponse> {

@@ -1,5 +1,7 @@
+import { isRejection } from '#model/fault.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
+import { noteExposed } from './exposures.ts';
 import { letGoFirst } from './pace.ts';
 import type { AgentState } from './state.ts';
 
@@ -9,8 +11,10 @@ export function answerAttach(
   request: number,
   answer: Extract<AgentEffect, { effect: 'answer' }>['answer'],
 ): AgentEffect[] {
+  const exposure = state.attaching.get(request)?.ask.exposure;
   state.attaching.delete(request);
   letGoFirst(state);
+  if (exposure) return noteExposed(state, exposure, isRejection(answer) ? answer : undefined);
   return [{ effect: 'answer', request, answer }];
 }
 

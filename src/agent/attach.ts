@@ -60,11 +60,11 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
   return effects;
 }
 
-const wishOf = (state: AgentState, { words, door }: AttachAsk): AttachEndpoint => ({
+const wishOf = (state: AgentState, { words, door, exposure }: AttachAsk): AttachEndpoint => ({
   wish: 'attach-endpoint',
   ...words,
   host: state.name,
-  runtime: door?.runtime ?? 'netns',
+  runtime: exposure ? 'host' : (door?.runtime ?? 'netns'),
 });
 
 /** Of a name or an id. */

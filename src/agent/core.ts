@@ -6,6 +6,7 @@ import type { AgentEffect, AgentEvent, Moment } from './event.ts';
 import { endHandBack, giveUpHandBack, handBack, noteHandBackJournaled } from './hand-back.ts';
 import { beginHold, dropHold, endHoldGrant, endHolds, takeHolds } from './hold.ts';
 import { dropIdle, findIdle } from './idle-rows.ts';
+import { hearExposures, keepExposed } from './keep-exposed.ts';
 import { keepJournalAgain } from './keep-journal.ts';
 import { survey, takeSurvey } from './look-around.ts';
 import { hearAgain, hearKernel } from './mend.ts';
@@ -104,7 +105,11 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       giveUpHandBack(state, event.key);
       return failJournal(state, event.key, event.rejection);
     case 'heard':
-      return [...hear(state, event.message), ...answerLate(state, event.message)];
+      return [
+        ...hear(state, event.message),
+        ...hearExposures(state, event.message),
+        ...answerLate(state, event.message),
+      ];
     case 'view-kept':
       state.session.keptRevision = event.revision;
       return [];
@@ -157,6 +162,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...survey(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
+    ...keepExposed(state),
     ...handBack(state),
     ...findIdle(state),
     ...retryTurn(state),

@@ -41,7 +41,7 @@ export function findEndpoints(
   if (door) return attachmentsOf(state, door).map((attachment) => attachment.endpoint);
   const wanted = endpoint ?? '';
   const promised = isId(wanted) && namespacePath === undefined ? state.attachments.get(wanted) : undefined;
-  if (promised) return [promised.endpoint];
+  if (promised) return orHide(state, [promised.endpoint]);
   const ours = localEndpoints(state).map((local) => local.endpoint);
   const inNetwork = (id: Id) =>
     network === undefined ||
@@ -51,18 +51,31 @@ export function findEndpoints(
     return ours.filter(
       ({ id, network: of }) => state.attachments.get(id)?.namespace?.path === namespacePath && inNetwork(of),
     );
-  if (isId(wanted)) return ours.filter(({ id }) => id === wanted);
+  if (isId(wanted))
+    return orHide(
+      state,
+      ours.filter(({ id }) => id === wanted),
+    );
   const called = ours.filter(({ name }) => foldName(name) === foldName(wanted));
   const all = called.filter(({ network: id }) => inNetwork(id));
   // One that goes already is not meant if there is another.
   const staying = all.filter(({ id }) => state.attachments.get(id)?.state !== 'detaching');
   const named = staying.length > 0 ? staying : all;
-  if (named.length === 1) return named;
+  if (named.length === 1) return orHide(state, named);
   if (named.length > 1) return refuse('conflict', wanted, `is the name of ${named.length} endpoints here`);
   const isUnheard = called.some(({ network: id }) => !state.view.networks.has(id));
   return isUnheard
     ? refuse('unavailable', wanted, 'is here in a network whose name the controller has not told yet')
     : refuse('absent', wanted, 'is not on this host');
+}
+
+/** The host's own stays for as long as the network is exposed on it. */
+function orHide({ view }: AgentState, found: Endpoint[]): Endpoint[] | Rejection {
+  const own = found.find(({ runtime }) => runtime === 'host');
+  if (!own) return found;
+  const problem = 'is this host itself, in a network that is exposed on it';
+  const fix = `weft hide ${view.networks.get(own.network)?.name ?? own.network}`;
+  return reject('conflict', fault('endpoint', own.name, problem, fix));
 }
 
 const FIXES = {

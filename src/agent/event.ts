@@ -38,12 +38,15 @@ export type AttachAsk = (ToNamespace | ThroughDoor) & {
 interface ToNamespace {
   readonly namespace: NamespaceRef;
   readonly door?: undefined;
+  /** The host itself is to be in the network: nobody asked but its record (see exposed.ts). */
+  readonly exposure?: Id;
 }
 
 /** Its runtime will move it. */
 interface ThroughDoor {
   readonly namespace?: undefined;
   readonly door: DoorHandle;
+  readonly exposure?: undefined;
 }
 
 /** What a runtime calls an endpoint of its own. */

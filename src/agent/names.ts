@@ -1,5 +1,6 @@
 import type { Sandbox, Trouble } from '#api/names-feed.ts';
 import type { Id } from '#model/id.ts';
+import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { AgentEffect } from './event.ts';
 import { type AgentState, liveAttachments } from './state.ts';
@@ -95,13 +96,13 @@ function haveAttachmentsChanged({ names, attachments }: AgentState): boolean {
 
 /**
  * Where containers of this host are, or are about to be, each with its networks in the order in which it joined them:
- * a container may ask as the first thing that it does.
+ * a container may ask as the first thing that it does. The host's own questions are its own affair.
  */
 export function sandboxesOf(state: AgentState): Sandbox[] {
   const sandboxes = new Map<string, Sandbox & { networks: Id[] }>();
   for (const { namespace, sandboxPath, endpoint } of liveAttachments(state)) {
     const path = namespace?.path ?? sandboxPath;
-    if (path === undefined) continue;
+    if (path === undefined || path === HOST_NAMESPACE) continue;
     const key = namespace?.cookie ?? path;
     const sandbox = sandboxes.get(key);
     if (!sandbox) sandboxes.set(key, { path, cookie: namespace?.cookie, networks: [endpoint.network] });

@@ -36,6 +36,8 @@ export function relayRoutes(
       return relay(controller.publishPort)(request);
     },
     unpublishPort: relay(controller.unpublishPort),
+    exposeNetwork: relay(controller.exposeNetwork),
+    hideNetwork: relay(controller.hideNetwork),
     auditAddresses: relay(controller.auditAddresses),
     repairAddresses: relay(controller.repairAddresses),
     listRecords: relay(controller.listRecords),

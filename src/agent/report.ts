@@ -7,6 +7,7 @@ import type { RankedOp } from '#plan/order.ts';
 import { hostStatus } from '#plan/status.ts';
 import { adoptedNotices } from './adopted-notices.ts';
 import type { AgentEffect } from './event.ts';
+import { unexposedNotices } from './exposures.ts';
 import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
@@ -56,11 +57,14 @@ const UNFILTERED: Notice = {
 };
 
 function noticesOf(state: AgentState): Notice[] {
-  const gone = localEndpoints(state).filter((endpoint) => endpoint.state === 'gone');
+  const gone = localEndpoints(state).filter(
+    ({ endpoint, state: is }) => is === 'gone' && endpoint.runtime !== 'host',
+  );
   const notices = [
     ...[...state.revoked.values()].map(revokedNotice),
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
+    ...unexposedNotices(state),
     ...state.doorNotices,
     ...namesNotices(state),
   ];

@@ -1,6 +1,6 @@
 import type { ContainerScope, Scope } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
-import { type KernelState, kernelKey } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, type KernelState, kernelKey } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
 import type { Adoption, Endpoint } from '#model/records.ts';
@@ -48,7 +48,7 @@ export function noteLive({ turn }: AgentState, observed: KernelState): void {
   const live = new Set<string>();
   for (const { namespace } of turn.scope!.containers) {
     const key = namespaceKey(namespace);
-    if (observed.link.has(loopbackOf(namespace.path))) live.add(key);
+    if (namespace.path === HOST_NAMESPACE || observed.link.has(loopbackOf(namespace.path))) live.add(key);
     else turn.dead.add(key);
   }
   for (const key of live) turn.dead.delete(key);

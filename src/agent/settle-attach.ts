@@ -86,8 +86,9 @@ function takeBack(
   attaching: Attaching,
   refusal: Rejection,
 ): AgentEffect[] {
-  const { endpoint, stood } = attaching;
-  if (!endpoint || stood) return answerAttach(state, request, refusal);
+  const { ask, endpoint, stood } = attaching;
+  // What the kernel refuses a host is tried again.
+  if (!endpoint || stood || ask.exposure) return answerAttach(state, request, refusal);
   state.attaching.set(request, { ...attaching, phase: 'refused', refusal, sinceMs: state.nowMs });
   return dropAttachment(state, endpoint.id);
 }

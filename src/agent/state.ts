@@ -81,6 +81,8 @@ export interface AgentState {
   /** Adopted bridges that the last turn saw; none before the first. */
   bridges?: ReadonlyMap<string, BridgeFacts>;
   readonly detaching: Map<number, Detaching>;
+  /** Why this host is not in a network that is exposed on it, and when it is tried again; by exposure. */
+  readonly unexposed: Map<Id, Unexposed>;
   /** For how long the tunnel of a network was away when it was made anew last. */
   readonly outages: Map<Id, Outage>;
   /** After a reset nothing of ours may stand, whatever the view says, until somebody attaches again. */
@@ -173,6 +175,12 @@ export interface Seeking {
   /** Of the last look, or when the moving began. */
   readonly lastMs: number;
   readonly nextMs: number;
+}
+
+/** What became of the last try. */
+export interface Unexposed {
+  readonly refusal: Rejection;
+  readonly retryAtMs: number;
 }
 
 /** The reconcile turn: one at a time, always from the latest view and a fresh look. */
@@ -296,6 +304,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   surveyAtMs: 0,
   clashes: new Map(),
   detaching: new Map(),
+  unexposed: new Map(),
   outages: new Map(),
   wishesNothing: false,
   canFilter: true,

@@ -162,7 +162,7 @@ const peerSchema = z.object({
   endpoints: z.array(z.object({ mac: text(parseMac), addresses: z.array(ip).max(2) })).max(MAX_STATIONS),
 });
 
-const exposureSchema = z.object({ id, network: id, host: id });
+const exposureSchema = z.object({ id, network: id, host: id, addresses: z.array(ip).max(2).default([]) });
 
 const publicationSchema = z.object({
   id,

@@ -105,12 +105,12 @@ export const wishFromWire = {
     mapping,
   }),
 
-  exposeNetwork: ({ network, host, allowOverlap }: ExposeNetworkRequest): WishNamed<'expose-network'> => ({
-    wish: 'expose-network',
-    network,
-    host,
-    allowOverlap,
-  }),
+  exposeNetwork: ({
+    $typeName,
+    $unknown,
+    dryRun,
+    ...words
+  }: ExposeNetworkRequest): WishNamed<'expose-network'> => ({ wish: 'expose-network', ...words }),
 
   hideNetwork: ({ network, host }: HideNetworkRequest): WishNamed<'hide-network'> => ({
     wish: 'hide-network',

@@ -12,6 +12,7 @@ import { authorize } from './authorize.ts';
 import { step } from './core.ts';
 import { refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
+import { withOwnEndpoints } from './preview.ts';
 import type { ControllerState } from './state.ts';
 
 /** Where a session's messages go. */
@@ -66,7 +67,9 @@ export class Engine {
     const answer =
       authorize(principal, wish, snapshot) ??
       refuseLeavingBehind(this.state, wish, admit(wish, snapshot, this.chance(), { pools }));
-    return isRejection(answer) ? answer : { ...answer, revision: snapshot.revision };
+    if (isRejection(answer)) return answer;
+    const changes = withOwnEndpoints(snapshot, answer.changes, this.chance());
+    return { ...answer, changes, revision: snapshot.revision };
   }
 
   /** Begins a session; returns the way to end it. */

@@ -1,4 +1,7 @@
+import type { Chance } from '#intent/admitted.ts';
 import { advanceChange } from '#intent/advance-change.ts';
+import { attachEndpoint } from '#intent/attach-endpoint.ts';
+import { ownEndpointOf } from '#intent/expose-network.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
@@ -11,9 +14,9 @@ import {
   type Link,
 } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { hostTag } from '#model/own.ts';
-import type { Change } from '#model/records.ts';
+import { HOST_NAMESPACE_REF, type NamespaceRef } from '#model/namespace-ref.ts';
+import { exposedName, hostTag } from '#model/own.ts';
+import { type Change, type Exposure, remove } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
@@ -46,6 +49,37 @@ interface Stage {
   readonly before: SnapshotView;
   readonly after: SnapshotView;
   readonly title?: string;
+}
+
+/** What hosts make of exposures themselves: endpoints of their own. */
+export function withOwnEndpoints(
+  snapshot: SnapshotView,
+  changes: readonly Change[],
+  chance: Chance,
+): readonly Change[] {
+  const own = changes.flatMap((change): readonly Change[] => {
+    if (change.verb === 'delete') {
+      const exposure = change.ref.kind === 'exposure' && snapshot.exposures.get(change.ref.id);
+      const leaving = exposure && ownEndpointOf(snapshot, exposure);
+      return leaving ? [remove(leaving)] : [];
+    }
+    return change.record.kind === 'exposure' ? attachHost(snapshot, change.record, chance) : [];
+  });
+  return [...changes, ...own];
+}
+
+function attachHost(
+  snapshot: SnapshotView,
+  { network, host, addresses }: Exposure,
+  chance: Chance,
+): readonly Change[] {
+  const wish = {
+    ...({ wish: 'attach-endpoint', network, host, runtime: 'host', aliases: [], addresses } as const),
+    containerId: snapshot.hosts.get(host)!.name,
+    interface: exposedName(snapshot.networks.get(network)!.vni),
+  };
+  const answer = attachEndpoint(wish, snapshot, chance);
+  return isRejection(answer) ? [] : answer.changes;
 }
 
 const TITLES = {
@@ -139,13 +173,18 @@ const strangeBridge = (name: string): Link => ({
   detail: { type: 'bridge', stp: false, multicastSnooping: true },
 });
 
-/** The controller does not know where a container's namespace is: its id stands for it. */
+/** The controller does not know where a container's namespace is: its id stands for it. A host's own is known. */
 function containersOf(view: HostView): ReadonlyMap<Id, { namespace: NamespaceRef }> {
   const local = view.networks.flatMap((network) => network.local);
   return new Map(
-    local.map(({ id, containerId }) => [
+    local.map(({ id, runtime, containerId }) => [
       id,
-      { namespace: { path: `/run/netns/${containerId}`, dev: 0, inode: 0, cookie: HOST_NAMESPACE } },
+      {
+        namespace:
+          runtime === 'host'
+            ? HOST_NAMESPACE_REF
+            : { path: `/run/netns/${containerId}`, dev: 0, inode: 0, cookie: '' },
+      },
     ]),
   );
 }

@@ -56,7 +56,10 @@ export function attachEndpoint(
     const fix = 'connect it to such a bridge, as with `docker network connect`, or name another network';
     faults.conflict.push(fault('network', wish.network, problem, fix));
   }
-  if (network) checkRequest(faults, request, network, snapshot);
+  if (network) {
+    checkMac(faults, request, network, snapshot);
+    checkAddresses(faults, request.addresses, network, snapshot);
+  }
   if (network && host) {
     checkHost(faults, network, host);
     checkTwoHosts(faults, 'host', host.name, network, futureMode(network), snapshot, host.id);
@@ -104,15 +107,10 @@ function warn(network: Network, newBlocks: readonly Block[], snapshot: SnapshotV
 
 const RESTS = 'is in a block whose host gave it up; it rests until all hosts of the network have taken note';
 
-/** What was asked for by value must be right for the network, and nobody's. */
-function checkRequest(
-  faults: Faults,
-  request: EndpointRequest,
-  network: Network,
-  snapshot: SnapshotView,
-): void {
+/** A MAC that was asked for must be nobody's. */
+function checkMac(faults: Faults, request: EndpointRequest, network: Network, snapshot: SnapshotView): void {
   const records = snapshot.inNetwork(network.id);
-  const { blocks, endpoints, endpointByIp, endpointByMac } = records;
+  const { endpoints, endpointByMac } = records;
   const holder = request.mac && endpointByMac.get(request.mac);
   if (holder) {
     const problem = `is taken by ${describeEndpoint(snapshot, endpoints.get(holder)!)}`;
@@ -127,7 +125,18 @@ function checkRequest(
     const problem = `is taken by peer ${station.name}`;
     faults.conflict.push(fault('mac', request.mac, problem, 'choose another one, or leave it out'));
   }
-  for (const [family, ip] of request.addresses) {
+}
+
+/** Addresses that were asked for must be right for the network, and nobody's. */
+export function checkAddresses(
+  faults: Faults,
+  addresses: EndpointRequest['addresses'],
+  network: Network,
+  snapshot: SnapshotView,
+): void {
+  const records = snapshot.inNetwork(network.id);
+  const { blocks, endpoints, endpointByIp } = records;
+  for (const [family, ip] of addresses) {
     const fix = 'choose another one, or leave it out';
     const subnet = network.subnets.find(({ cidr }) => cidrFamily(cidr) === family);
     const wrong = subnet ? unusable(subnet, ip) : `the network has no IPv${family} subnet`;
@@ -144,7 +153,8 @@ function checkRequest(
   }
 }
 
-function checkHost(faults: Faults, network: Network, host: Host): void {
+/** Whether its packets can be tunnelled from there. */
+export function checkHost(faults: Faults, network: Network, host: Host): void {
   const cause = hindrance(network, host);
   const family = FAMILY_TITLE[network.underlay];
   if (cause === 'underlay') {

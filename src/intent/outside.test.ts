@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { isRejection } from '#model/fault.ts';
 import type { Publication } from '#model/records.ts';
 import type { ExposeNetwork, PublishPort } from '#model/wish.ts';
 import { sentences, World } from './test-world.ts';
@@ -9,12 +10,12 @@ const publish = (endpoint: string, mapping: string, network?: string): PublishPo
   network,
   mapping,
 });
-const expose = (network: string, host: string, allowOverlap = false): ExposeNetwork => ({
-  wish: 'expose-network',
-  network,
-  host,
-  allowOverlap,
-});
+const expose = (
+  network: string,
+  host: string,
+  allowOverlap = false,
+  addresses: readonly string[] = [],
+): ExposeNetwork => ({ wish: 'expose-network', network, host, addresses, allowOverlap });
 
 function world(): World {
   const it = new World();
@@ -143,5 +144,47 @@ describe('an exposed network', () => {
     expect([...it.snapshot.exposures.values()].map(({ host }) => host)).toEqual([
       it.snapshot.hostNamed('h2')!.id,
     ]);
+  });
+
+  it.each([
+    ['10.1.0.9', undefined],
+    ['10.1.0.99/24', 'ip "10.1.0.99/24": is not an IP address; write it like 10.1.0.5 or fd00::5'],
+    [
+      '10.2.0.9',
+      'ip "10.2.0.9": is outside the network\'s subnet 10.1.0.0/24; choose another one, or leave it out',
+    ],
+    ['10.1.0.1', 'ip "10.1.0.1": is the network\'s gateway; choose another one, or leave it out'],
+    ['fd00::9', 'ip "fd00::9": the network has no IPv6 subnet; choose another one, or leave it out'],
+    ['10.1.0.8', 'ip "10.1.0.8": is taken by endpoint bank on host h2; choose another one, or leave it out'],
+  ])('is given address %s, or told why not', (address, sentence) => {
+    const it = world();
+    const answer = it.try(expose('red', 'h1', false, [address]));
+    if (sentence) expect(sentences(answer)).toContain(sentence);
+    else expect(isRejection(answer)).toBe(false);
+  });
+
+  it('may have the address again that the host has not given back yet, and no other while it is exposed', () => {
+    const it = world();
+    it.do(expose('red', 'h1', false, ['10.1.0.9']));
+    it.endpoint('red', 'h1', 'h1', { runtime: 'host', addresses: ['10.1.0.9'] });
+    expect(it.do(expose('red', 'h1', false, ['10.1.0.9'])).changes).toEqual([]);
+    expect(sentences(it.try(expose('red', 'h1', false, ['10.1.0.10'])))[1]).toMatch(
+      /is not what host h1 is in network red with already; hide it first/,
+    );
+    it.do({ wish: 'hide-network', network: 'red', host: 'h1' });
+    expect(sentences(it.try({ wish: 'remove-network', network: 'red' }))[1]).toMatch(
+      /weft hide red --host HOST/,
+    );
+    it.do(expose('red', 'h1', false, ['10.1.0.9']));
+  });
+
+  it('is refused where its packets could not be tunnelled, and of adopted bridges', () => {
+    const it = world();
+    it.host('h6', { underlay: ['fd99::6'] });
+    expect(sentences(it.try(expose('red', 'h6')))[1]).toMatch(/no IPv4 underlay address/);
+    it.do({ wish: 'adopt-bridge', host: 'h1', bridge: 'br-1', network: 'shared' });
+    expect(sentences(it.try(expose('shared', 'h1')))).toContain(
+      'network "shared": is of adopted bridges; give the host an address on its own bridge, with `ip address add`',
+    );
   });
 });

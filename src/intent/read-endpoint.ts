@@ -68,7 +68,8 @@ function readAliases(faults: Faults, values: readonly string[]): string[] {
   return aliases.filter((_, i) => folded.indexOf(folded[i]!) === i);
 }
 
-function readAddresses(faults: Faults, values: readonly string[]): Map<Family, Ip> {
+/** At most one of each family. */
+export function readAddresses(faults: Faults, values: readonly string[]): Map<Family, Ip> {
   const addresses = new Map<Family, Ip>();
   for (const ip of readEach(faults.invalid, 'ip', values, parseIp)) {
     const family = familyOf(ip);

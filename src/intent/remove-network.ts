@@ -15,7 +15,8 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
   if (records && records.endpoints.size > 0) {
     const holders = Array.from(records.endpoints.values(), (each) => describeEndpoint(snapshot, each));
     const isDocker = [...records.endpoints.values()].some(({ runtime }) => runtime === 'docker');
-    const fix = `detach them first: \`weft endpoint detach\`${isDocker ? ', or of Docker `docker network disconnect`' : ''}`;
+    const isHost = [...records.endpoints.values()].some(({ runtime }) => runtime === 'host');
+    const fix = `detach them first: \`weft endpoint detach\`${isDocker ? ', or of Docker `docker network disconnect`' : ''}${isHost ? `, or of a host itself \`weft hide ${network.name} --host HOST\`` : ''}`;
     faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
   }
   if (records && records.adoptions.size > 0) {

@@ -281,7 +281,7 @@ export class FakeKernel implements Kernel {
   }
 
   #isAlive({ path, cookie }: NamespaceRef): boolean {
-    return this.#containers.get(path)?.cookie === cookie;
+    return path === HOST_NAMESPACE || this.#containers.get(path)?.cookie === cookie;
   }
 
   #tell(event: KernelEvent): void {
@@ -338,7 +338,7 @@ function detailOf({ link, peer }: FakeDevice, seen: ReadonlySet<NamespaceName>):
   if (type !== 'veth' && type !== 'veth-peer') return link.detail;
   const other = peer && seen.has(peer.link.ns) ? { ns: peer.link.ns, name: peer.link.name } : undefined;
   if (other && isUplink(link) && other.ns === HOST_NAMESPACE) return { type: 'veth-peer', port: other };
-  if (!link.ns.startsWith('/')) return { type: 'veth', peer: other };
+  if (isOverlayNamespace(link.ns) || isGatewayEnd(link)) return { type: 'veth', peer: other };
   return other && isOverlayNamespace(other.ns)
     ? { type: 'veth-peer', port: other }
     : { type: 'other', linkKind: 'veth' };

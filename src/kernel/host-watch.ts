@@ -4,6 +4,7 @@ import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
 import { decodeNeighbour } from '#netlink/route/neighbour.ts';
+import { decodeRoute } from '#netlink/route/route.ts';
 import { ClaimTaps } from './claim-taps.ts';
 import type { Claim, KernelEvent } from './kernel.ts';
 
@@ -27,8 +28,10 @@ export class HostWatch {
     this.#bridges = bridges;
     this.#tell = tell;
     this.#taps = new ClaimTaps(onClaims);
-    const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR'] as const;
+    const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR', 'IPV4_ROUTE', 'IPV6_ROUTE'] as const;
     this.#subscription = subscribe({ groups }, (event) => this.#hear(event));
+    // There can be very many; only the loss of one is damage.
+    this.#subscription.drop([RTM.NEWROUTE]);
     const conversation = openConversation();
     const links = conversation.dump(encodeDumpLinks(), decodeLink);
     conversation.close();
@@ -66,6 +69,8 @@ export class HostWatch {
       case RTM.DELADDR:
         // struct ifaddrmsg, linux/if_addr.h: u32 index @4.
         return this.#indexes.has(message.body.readUInt32LE(4));
+      case RTM.DELROUTE:
+        return this.#indexes.get(decodeRoute(message).oif ?? 0) === 'own';
       default:
         return false;
     }

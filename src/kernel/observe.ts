@@ -50,8 +50,11 @@ export async function observe(scope: Scope, visits: Visits, filters: FilterMemor
     await nextTurn();
   }
   for (const { namespace, interfaces } of scope.containers) {
-    lookInto(visits, namespace.path, (visit) => readContainer(state, visit, interfaces, ports));
-    visits.leave(namespace.path);
+    if (namespace.path === HOST_NAMESPACE) readExposed(state, host, interfaces, ports);
+    else {
+      lookInto(visits, namespace.path, (visit) => readContainer(state, visit, interfaces, ports));
+      visits.leave(namespace.path);
+    }
     await nextTurn();
   }
   return state;
@@ -176,8 +179,30 @@ function readContainer(
   interfaces: readonly string[],
   ports: Ports,
 ): void {
+  const rows = visit.conversation.dump(encodeDumpLinks(), decodeLink);
+  readInterfaces(state, visit, rows, interfaces, ports);
+}
+
+/** The host's own interfaces in networks: one by one, since all around are others'. */
+function readExposed(
+  state: MutableKernelTables,
+  host: Visit,
+  interfaces: readonly string[],
+  ports: Ports,
+): void {
+  const rows = interfaces.flatMap((name) => findLink(host, name) ?? []);
+  readInterfaces(state, host, rows, interfaces, ports);
+  readSettings(state, host, Object.values(FORWARDING));
+}
+
+function readInterfaces(
+  state: MutableKernelTables,
+  visit: Visit,
+  rows: readonly NetlinkLink[],
+  interfaces: readonly string[],
+  ports: Ports,
+): void {
   const { ns, conversation } = visit;
-  const rows = conversation.dump(encodeDumpLinks(), decodeLink);
   const byIndex = byIndexOf(rows);
   const looked = new Map<number, string>();
   for (const row of rows) {

@@ -1,4 +1,4 @@
-import type { NamespaceName } from './kernel-state.ts';
+import { HOST_NAMESPACE, type NamespaceName } from './kernel-state.ts';
 
 /**
  * Which container namespace was meant. Paths and pids are used again by others, inodes too; the cookie
@@ -11,3 +11,6 @@ export interface NamespaceRef {
   /** Decimal text: 64 bits. */
   readonly cookie: string;
 }
+
+/** The host's own, where its interface in a network is that is exposed on it. */
+export const HOST_NAMESPACE_REF: NamespaceRef = { path: HOST_NAMESPACE, dev: 0, inode: 0, cookie: '' };

@@ -48,6 +48,9 @@ export const gatewayName = (vni: Vni): string => `wfg${vni.toString(16)}`;
 export const gatewayNameOf = (overlay: NamespaceName): string =>
   `wfg${overlay.slice(overlay.lastIndexOf('-') + 1)}`;
 
+/** The host's own interface in a network that is exposed on it; at most 9 characters. */
+export const exposedName = (vni: Vni): string => `wfh${vni.toString(16)}`;
+
 /** Whether a link of the host's own namespace is ours: its name and its group together. */
 export const isOwnHostLink = ({ name, group }: { readonly name: string; readonly group?: number }): boolean =>
   name.startsWith('wf') && group === LINK_GROUP;

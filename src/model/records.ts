@@ -223,6 +223,8 @@ export interface Exposure {
   readonly id: Id;
   readonly network: Id;
   readonly host: Id;
+  /** Asked for by value, at most one a family. */
+  readonly addresses: readonly Ip[];
 }
 
 export type Transport = 'tcp' | 'udp';

@@ -44,7 +44,9 @@ function create({ ns, name, group, detail }: Link): string[] {
     case 'veth': {
       const { peer } = detail;
       const end: Words = peer ? ['peer', 'name', peer.name] : [];
-      const place: Words = peer && peer.ns !== ns ? ['netns', namespaceWord(peer.ns)] : [];
+      // The host's own has no name: it is that of its first process.
+      const place: Words =
+        peer && peer.ns !== ns ? ['netns', peer.ns === HOST_NAMESPACE ? 1 : namespaceWord(peer.ns)] : [];
       return add('type', 'veth', ...end, ...place);
     }
     case 'macvlan':
@@ -99,7 +101,8 @@ function dress(link: Link, was?: Link): string[] {
   const words: Words = [];
   if (differs('mac')) words.push('address', link.mac!);
   if (differs('mtu')) words.push('mtu', link.mtu!);
-  if (was && link.group !== undefined && link.group !== was.group) words.push('group', link.group);
+  const isMarkedLater = was !== undefined || link.detail.type === 'veth-peer';
+  if (isMarkedLater && link.group !== undefined && link.group !== was?.group) words.push('group', link.group);
   if (differs('addrGenMode')) words.push('addrgenmode', link.addrGenMode!);
   if (differs('master') && (was || link.master)) words.push(...masterWords(link.master!));
   const lines = words.length > 0 ? [set(link, ...words)] : [];

@@ -228,6 +228,7 @@ export interface ExposeNetwork {
   readonly network: string;
   /** Name or id. */
   readonly host: string;
+  readonly addresses: readonly string[];
   /** Although the host routes its subnet elsewhere. */
   readonly allowOverlap: boolean;
 }

@@ -15,7 +15,10 @@ import { linkLocalOf } from './link-local.ts';
 import { portElements } from './port-security.ts';
 import { KNOWN_PORT } from './port-settings.ts';
 
-/** The bridge port of an endpoint and the container's interface behind it, dressed and addressed. */
+/**
+ * The bridge port of an endpoint and the container's interface behind it, dressed and addressed. The host's own is one
+ * like others, but for its mark: it is among strangers.
+ */
 export function* containerObjects(
   network: Network,
   ns: NamespaceName,
@@ -28,8 +31,10 @@ export function* containerObjects(
   yield* portObjects(network, ns, endpoint, end);
   if (isDressedByRuntime(endpoint)) yield link;
   else {
-    yield { ...link, arp: true, addrGenMode: 'none', ipv6: { disabled: false, acceptRa: false } };
-    yield { kind: 'link', ns: container, name: 'lo', up: true, detail: { type: 'loopback' } };
+    const group = container === HOST_NAMESPACE ? LINK_GROUP : undefined;
+    yield { ...link, group, arp: true, addrGenMode: 'none', ipv6: { disabled: false, acceptRa: false } };
+    if (container !== HOST_NAMESPACE)
+      yield { kind: 'link', ns: container, name: 'lo', up: true, detail: { type: 'loopback' } };
   }
   for (const ip of endpoint.addresses) yield addressOf(network, container, dev, ip);
   if (!isDressedByRuntime(endpoint)) yield addressObject(container, dev, linkLocalOf(mac), 64);

@@ -16,6 +16,7 @@ import { BRIDGE_CALLS } from '#model/setting.ts';
 import { adoptedObjects } from './adopted.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects, portObjects } from './container.ts';
+import { exposedForwarding, exposures } from './exposed.ts';
 import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { portSecurity } from './port-security.ts';
@@ -66,12 +67,14 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
-      if (container) addAll(state, containerObjects(network.network, ns, endpoint, container));
+      if (container !== undefined) addAll(state, containerObjects(network.network, ns, endpoint, container));
       else if (isOnItsWay(endpoint.id)) addAll(state, portObjects(network.network, ns, endpoint));
     }
   }
+  const exposed = facts.canFilter === false ? [] : exposures(view.networks);
+  addAll(state, exposed.flatMap(exposedForwarding));
   const outward = view.networks.filter(leadsOut);
-  if (outward.length > 0) addAll(state, hostChains(outward));
+  if (outward.length + exposed.length > 0) addAll(state, hostChains(outward, exposed));
   if (facts.canFilter === false) for (const kind of FILTER_KINDS) state[kind].clear();
   return rows ? state : { ...state, fdb: fdbTable() };
 }

@@ -17,9 +17,9 @@ export function* gatewayAddresses({ id, subnets }: Network, ns: NamespaceName): 
   yield addressOn(ns, linkLocalOf(gatewayMac(id)), 64);
 }
 
-/** Whether a container leaves its network by the network's gateway. Docker routes its own containers. */
+/** Whether a container leaves its network by the network's gateway. Docker routes its own containers, a host itself. */
 export const usesGateway = ({ internal, gateway }: Network, { runtime }: Endpoint): boolean =>
-  !internal && (runtime === 'netns' || gateway === 'anycast');
+  !internal && runtime !== 'host' && (runtime === 'netns' || gateway === 'anycast');
 
 /** Above what anybody writes by hand: a way of the container's own goes first. */
 const FIRST_METRIC = 0x1000000;

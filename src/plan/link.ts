@@ -8,7 +8,7 @@ import { agrees, type KindRules, type Sight } from './kind.ts';
  * Key: namespace and name.
  * Equal: every field that the wish specifies; a MAC that nobody asked for does not count.
  * Ours: in an overlay namespace all but what the kernel puts into every namespace; in the host's namespace name `wf…`
- *   and group 0x77656674 together; in a container the interface whose other end is a port of ours.
+ *   and group 0x77656674 together; there and in containers the interface whose other end is a port of ours.
  * Before it: its namespace; its bridge; for a port the container's namespace.
  * Gone first: a device of its name; another pair with its interface name in the container; for a VXLAN device any
  *   other with its VNI and UDP port (EEXIST).
@@ -45,8 +45,8 @@ export const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${nam
 function isOurs({ ns, name, group, detail }: Link, { hostTag }: Sight): boolean {
   if (detail.type === 'loopback' || FALLBACK_DEVICES.has(name)) return false;
   if (isOverlayNamespaceOf(hostTag, ns)) return true;
-  if (ns === HOST_NAMESPACE) return isOwnHostLink({ name, group });
-  return detail.type === 'veth-peer' && isOverlayNamespaceOf(hostTag, detail.port.ns);
+  if (detail.type === 'veth-peer' && isOverlayNamespaceOf(hostTag, detail.port.ns)) return true;
+  return ns === HOST_NAMESPACE && isOwnHostLink({ name, group });
 }
 
 /** Made by the kernel in every namespace once their module is loaded (net.core.fb_tunnels_only_for_init_net); not deletable. */

@@ -30,7 +30,8 @@ import { relayAddresses } from '#model/gateway.ts';
 import { type Family, familyOf, type Ip } from '#model/ip.ts';
 import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, UPLINK_NAME } from '#model/own.ts';
-import type { Publication } from '#model/records.ts';
+import type { Endpoint, Publication } from '#model/records.ts';
+import { exposedForward, exposedInput, exposedOut } from './exposed.ts';
 import type { NetworkView } from './host-view.ts';
 
 /*
@@ -80,8 +81,8 @@ export const overlayChains = (network: NetworkView, ns: NamespaceName): Chain[] 
 /** All ways out of a host, as they are called there. */
 const WAYS_OUT = 'wfg*';
 
-/** In the host's own namespace, for all its networks that have a way out. */
-export function hostChains(networks: readonly NetworkView[]): Chain[] {
+/** In the host's own namespace, for all its networks that have a way out, and for its own endpoints. */
+export function hostChains(networks: readonly NetworkView[], exposed: readonly Endpoint[]): Chain[] {
   const published = networks.flatMap(publishedPorts).map(toRelay);
   return [
     chain(HOST_NAMESPACE, 'gateway-in', published),
@@ -90,14 +91,19 @@ export function hostChains(networks: readonly NetworkView[]): Chain[] {
       rule(is(iifname, WAYS_OUT), masquerade),
       // From the host to a port of its own at 127.0.0.1, which means another host to the other end.
       rule(is(oifname, WAYS_OUT), is(nfproto, NFPROTO.ip), is(ipSourceByte, 127), masquerade),
+      ...exposed.flatMap(exposedOut),
     ]),
     chain(HOST_NAMESPACE, 'gateway-forward', [
       rule(is(oifname, WAYS_OUT), connection('established', 'related'), accept),
       rule(is(oifname, WAYS_OUT), isTranslated, accept),
       rule(is(oifname, WAYS_OUT), drop),
+      ...(exposed.length > 0 ? exposedForward : []),
     ]),
     // The host's own services are not for its containers, unless the network is exposed.
-    chain(HOST_NAMESPACE, 'gateway-input', [rule(is(iifname, WAYS_OUT), connection('new', 'invalid'), drop)]),
+    chain(HOST_NAMESPACE, 'gateway-input', [
+      rule(is(iifname, WAYS_OUT), connection('new', 'invalid'), drop),
+      ...exposed.flatMap(exposedInput),
+    ]),
   ];
 }
 

@@ -57,6 +57,12 @@ export async function act(world: World, users: Users, engines: Engines, action: 
       const mapping = one && action.choice < 50 ? formatMapping(one) : undefined;
       return one && ask({ wish: 'unpublish-port', endpoint: one.endpoint, mapping: mapping ?? '' }, false);
     }
+    case 'expose network': {
+      const words = { network: `n${action.network}`, host: machine!.name, addresses: fixedAddress(action) };
+      return ask({ wish: 'expose-network', ...words, allowOverlap: false }, false);
+    }
+    case 'hide network':
+      return ask({ wish: 'hide-network', network: `n${action.network}`, host: machine!.name }, false);
     case 'adopt bridge': {
       const { bridge, network, mode } = action;
       return ask({ wish: 'adopt-bridge', host: machine!.name, bridge, network: `n${network}`, mode }, false);

@@ -65,9 +65,10 @@ const idOf = (object: KernelObject): string => `${object.kind} ${kernelKey(objec
 function checkOwn(machine: Machine, op: KernelOp): void {
   const { object } = op;
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
-  // In the host's own namespace ends of pairs, adopted bridges' tunnels, the table `weft`, and forwarding, which nobody takes back.
+  // In the host's own namespace ends of pairs, its own interfaces in networks, adopted bridges' tunnels, the table
+  // `weft`, and forwarding, which nobody takes back.
   const isInHost =
-    object.ns === '' && (isFilter(object) || object.kind === 'setting' || /^wf[egx]/.test(device ?? ''));
+    object.ns === '' && (isFilter(object) || object.kind === 'setting' || /^wf[eghx]/.test(device ?? ''));
   const isOurs = isOverlayNamespaceOf(machine.tag, object.ns) || isInHost;
   if (isOurs || (object.ns.startsWith('/') && device !== undefined && device !== 'stranger0')) return;
   throw new Violation('strangers are left alone', `${machine.name}: ${renderOp(op)}`);

@@ -1,8 +1,9 @@
 import type { Attachment } from '#agent/attachment.ts';
 import type { Id } from '#model/id.ts';
-import { emptyKernelState, type Fdb, type Neighbour } from '#model/kernel-state.ts';
-import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { emptyKernelState, type Fdb, HOST_NAMESPACE, type Neighbour } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE_REF, type NamespaceRef } from '#model/namespace-ref.ts';
 import { hostEndName, overlayNamespace } from '#model/own.ts';
+import type { Endpoint } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { allowedFor } from '#plan/asked-rows.ts';
 import { desired } from '#plan/desired.ts';
@@ -27,6 +28,7 @@ export async function checkHealed(world: World, users: Users, engines: Engines):
   for (const machine of world.machines) {
     checkPromises(world, machine);
     checkNothingLeft(world, users, engines, machine);
+    checkExposed(world, machine);
     await checkKernel(world, machine);
     await checkStrangers(machine);
     await world.bridges.check(world, machine);
@@ -52,25 +54,41 @@ function checkPromises({ ledger, store }: World, machine: Machine): void {
   }
 }
 
+/** The host is in a network when it is exposed there, with the addresses that were asked for, or says why not. */
+function checkExposed({ store }: World, { agent, id: host }: Machine): void {
+  const own = [...store.head.endpoints.on(host)].filter(({ runtime }) => runtime === 'host');
+  const exposures = [...store.head.exposures.values()].filter((each) => each.host === host);
+  for (const { id, network, addresses } of exposures) {
+    const endpoint = own.find((each) => each.network === network);
+    if (
+      endpoint ? !addresses.every((ip) => endpoint.addresses.includes(ip)) : !agent?.state.unexposed.has(id)
+    )
+      throw new Violation('a host is where it is exposed', `${network} ${addresses}: ${endpoint?.addresses}`);
+  }
+  for (const endpoint of own)
+    if (!exposures.some(({ network }) => network === endpoint.network))
+      throw new Violation('a host is where it is exposed', `${textOf(endpoint)} is hidden`);
+}
+
 /** What a record or journal entry is there for: a promise, or a container whose users never said what they want. */
 function checkNothingLeft({ store, ledger }: World, users: Users, engines: Engines, machine: Machine): void {
   const journaled = new Map(attachmentsOf(machine).map((entry) => [entry.endpoint.id, entry]));
-  const mayRemain = (id: Id, network: Id, containerId: string) =>
+  const mayRemain = ({ id, runtime, network, containerId }: Endpoint) =>
+    runtime === 'host' ||
     ledger.get(id) !== undefined ||
     engines.isOpen(journaled.get(id)?.handle) ||
     isOpen(slotOf(store.head.networks.get(network)?.name, containerId));
   const slotOf = (network: string | undefined, containerId: string) =>
     users.slots.get(`${machine.name} /run/netns/${containerId} ${network}`);
   for (const entry of attachmentsOf(machine)) {
-    const { id, network, containerId } = entry.endpoint;
-    if (!store.head.endpoints.has(id) || entry.state === 'detaching' || !mayRemain(id, network, containerId))
-      throw new Violation('no journal entry is left', `${entry.state} ${textOf(entry.endpoint)}`);
+    const { endpoint } = entry;
+    if (!store.head.endpoints.has(endpoint.id) || entry.state === 'detaching' || !mayRemain(endpoint))
+      throw new Violation('no journal entry is left', `${entry.state} ${textOf(endpoint)}`);
   }
   for (const endpoint of store.head.endpoints.values()) {
     if (endpoint.host !== machine.id) continue;
     if (!journaled.has(endpoint.id)) throw new Violation('no record without a journal', textOf(endpoint));
-    if (!mayRemain(endpoint.id, endpoint.network, endpoint.containerId))
-      throw new Violation('no address is left', textOf(endpoint));
+    if (!mayRemain(endpoint)) throw new Violation('no address is left', textOf(endpoint));
   }
 }
 
@@ -82,7 +100,10 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
   const containers = new Map<Id, { namespace?: NamespaceRef }>();
   const shared = new Set<string>();
   for (const { endpoint, namespace, bootId } of attachmentsOf(machine)) {
-    const isThere = namespace && machine.containers.get(namespace.path)?.cookie === namespace.cookie;
+    const isThere =
+      namespace &&
+      (namespace.path === HOST_NAMESPACE ||
+        machine.containers.get(namespace.path)?.cookie === namespace.cookie);
     const isCurrent = store.head.endpoints.get(endpoint.id)?.generation === endpoint.generation;
     if (bootId !== machine.bootId || !isCurrent) continue;
     if (!namespace || machine.kernel.hasLink({ ns: '', name: hostEndName(endpoint.id) }))
@@ -92,6 +113,9 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
   }
   const view = hostView(store.head, machine.id);
   const scopes = [...machine.containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
+  const own = [...containers].flatMap(([id]) => store.head.endpoints.get(id) ?? []);
+  const interfaces = own.filter(({ runtime }) => runtime === 'host').map((each) => each.interface);
+  scopes.push({ namespace: HOST_NAMESPACE_REF, interfaces });
   const scope = { hostTag: machine.tag, containers: scopes, bridges: BRIDGES };
   const seen = await machine.kernel.observe(scope);
   const facts = { hostTag: machine.tag, containers, bridges: seen.bridges };

@@ -64,6 +64,13 @@ export type Action = { readonly atMs: number } & (
       readonly rival: boolean;
     }
   | { readonly do: 'unpublish port'; readonly choice: number }
+  | {
+      readonly do: 'expose network';
+      readonly host: number;
+      readonly network: number;
+      readonly address?: number;
+    }
+  | { readonly do: 'hide network'; readonly host: number; readonly network: number }
   | AdoptedAction
   | { readonly do: 'remove peer'; readonly network: number; readonly peer: number }
   | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
@@ -286,6 +293,7 @@ export function drawScenario(seed: number): Scenario {
     ...drawPeers(outside, shape),
     ...drawEngines(new Random(seed).fork('engines'), shape),
     ...drawPublications(new Random(seed).fork('publications'), shape),
+    ...drawExposures(new Random(seed).fork('exposures'), shape),
     ...drawAdoptions(new Random(seed).fork('adoptions'), shape),
   ];
   return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
@@ -327,6 +335,24 @@ function drawPublications(random: Random, { calmAtMs }: Scenario): Action[] {
           isNarrow: random.chance(0.3),
           ...rival(random),
         });
+  }
+  return actions;
+}
+
+/** Hosts come into networks themselves and leave them, now and then at one blow. */
+function drawExposures(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
+  const actions: Action[] = [];
+  if (random.chance(0.5)) return actions;
+  for (let atMs = 1_700; atMs < calmAtMs; atMs += random.between(20, 8_000)) {
+    const what = { atMs: Math.floor(atMs), host: random.below(hosts), network: random.below(networks) };
+    const isShown = random.chance(0.7);
+    if (!isShown || random.chance(0.3)) actions.push({ ...what, do: 'hide network' });
+    if (isShown)
+      actions.push({
+        ...what,
+        do: 'expose network',
+        ...(random.chance(0.3) && { address: 2 + random.below(10) }),
+      });
   }
   return actions;
 }

@@ -25,6 +25,7 @@ export interface NetworkJson {
   /** Of its VXLAN device; JSON leaves out what is 0. */
   readonly device?: number;
   readonly subnets: readonly { readonly cidr: string; readonly gateway: string }[];
+  readonly internal?: boolean;
   readonly change?: { readonly phase: string };
 }
 export interface BlockJson {

@@ -28,8 +28,9 @@ export function expectedLines(
     const wire = `${network.vni} ${vtep} port ${network.port}`;
     const flags = network.mode === 'proxy' ? ' proxy' : '';
     lines.push(`${ns} ${dev} vxlan ${wire}${flags} mtu ${network.mtu} br0 up`);
-    // None of the networks here is internal, or has Weft's gateway for engines' containers.
-    if (local.some(({ runtime }) => runtime === 'netns')) lines.push(...wayOutLines(ns, network));
+    // None of the networks here has Weft's gateway for engines' containers.
+    if (!network.internal && local.some(({ runtime }) => runtime === 'netns'))
+      lines.push(...wayOutLines(ns, network));
     for (const { id, mac } of local) {
       const port = `p${id.slice(-12).toLowerCase()}`;
       lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
@@ -44,7 +45,9 @@ export function expectedLines(
       for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
         lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
     }
-    for (const endpoint of local) lines.push(...containerLines(endpoint, network.mtu, containers));
+    for (const endpoint of local)
+      if (endpoint.runtime === 'host') lines.push(`host link wfh${network.vni.toString(16)}`);
+      else lines.push(...containerLines(endpoint, network.mtu, containers));
   }
   return lines.sort();
 }

@@ -5,6 +5,7 @@ import {
   BlockSchema,
   type Endpoint,
   EndpointSchema,
+  ExposureSchema,
   type Host,
   HostSchema,
   type Network,
@@ -147,13 +148,14 @@ export async function listNetworks(world: World, options: SessionOptions): Promi
 
 export async function inspectNetwork(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
   const records = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'host', 'block', 'endpoint', 'adoption']),
+    readRecords(clients, call, ['network', 'host', 'block', 'endpoint', 'adoption', 'exposure']),
   );
   const network = findRecord('network', records.networks, nameOrId);
   const blocks = records.blocks.filter((block) => block.network === network.id);
   const endpoints = records.endpoints.filter((endpoint) => endpoint.network === network.id);
   const adoptions = records.adoptions.filter((adoption) => adoption.network === network.id);
-  const members = new Set([...endpoints, ...blocks, ...adoptions].map(({ host }) => host));
+  const exposures = records.exposures.filter((exposure) => exposure.network === network.id);
+  const members = new Set([...endpoints, ...blocks, ...adoptions, ...exposures].map(({ host }) => host));
   const hosts = records.hosts.filter(({ id }) => members.has(id));
   const notices = noticesOf(records, network.id as Id);
   if (options.json)
@@ -163,9 +165,15 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
       blocks: blocks.map((block) => messageJson(BlockSchema, block)),
       endpoints: endpoints.map((endpoint) => messageJson(EndpointSchema, endpoint)),
       adoptions: adoptions.map((adoption) => messageJson(AdoptionSchema, adoption)),
+      exposures: exposures.map((exposure) => messageJson(ExposureSchema, exposure)),
       notices,
     });
-  printNetwork(world, network);
+  const hostName = namesById(records.hosts);
+  printNetwork(
+    world,
+    network,
+    exposures.map(({ host }) => hostName(host)),
+  );
   printTable<Host>(
     world,
     [
@@ -181,7 +189,6 @@ export async function inspectNetwork(world: World, options: SessionOptions, name
     hosts,
     'Hosts',
   );
-  const hostName = namesById(records.hosts);
   if (network.adopts) {
     printAdoptions(world, adoptions, hostName);
     printNotices(world, notices);
@@ -237,7 +244,7 @@ function noticesOf(records: Records, id: Id): Notice[] {
   return network ? exhaustionNotices(network, subnetUses(network, endpoints.size, [...blocks.values()])) : [];
 }
 
-function printNetwork(world: World, network: Network): void {
+function printNetwork(world: World, network: Network, exposedOn: readonly string[]): void {
   const { id, name, mode, group, vni, port, underlay, mtu, ttl, subnets, change, internal } = network;
   const gatewayUse = network.gateway || DEFAULT_GATEWAY_USE;
   world.stdout.write(
@@ -257,6 +264,7 @@ function printNetwork(world: World, network: Network): void {
               ['mtu', mtu || 'not known before a host is in it'],
               ['subnets', subnets.map(({ cidr, gateway }) => `${cidr}, gateway ${gateway}`)],
               ['way out', internal ? 'none, it is internal' : (WAY_OUT[gatewayUse] ?? gatewayUse)],
+              ['exposed on', exposedOn.length > 0 ? exposedOn : '-'],
               ['port security', network.portSecurity || DEFAULT_PORT_SECURITY],
             ] as const)),
       ],

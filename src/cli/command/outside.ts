@@ -1,9 +1,14 @@
 import { Command } from 'commander';
 import type { World } from '../world.ts';
-import { examples, optionsOf, sessionOptions } from './common.ts';
+import { collect, examples, optionsOf, sessionOptions } from './common.ts';
 
 /** The ways between a network and what is outside it. */
-export const outsideCommands = (world: World): Command[] => [publishCommand(world), unpublishCommand(world)];
+export const outsideCommands = (world: World): Command[] => [
+  publishCommand(world),
+  unpublishCommand(world),
+  exposeCommand(world),
+  hideCommand(world),
+];
 
 function publishCommand(world: World): Command {
   const publish = sessionOptions(
@@ -54,6 +59,49 @@ const unpublishCommand = (world: World): Command =>
       )
       .action(async (endpoint, mapping, _, command: Command) =>
         (await import('../action/publish.ts')).unpublishPort(world, optionsOf(command), endpoint, mapping),
+      ),
+    true,
+  );
+
+const exposeCommand = (world: World): Command =>
+  sessionOptions(
+    new Command('expose')
+      .description('Let a host itself take part in a network, and other machines reach it through the host')
+      .argument('<network>', 'name or id')
+      .option('--host <host>', 'name or id; default: this one')
+      .option('--ip <address>', 'its address in the network; again for the other family', collect)
+      .option('--allow-overlap', 'although the host routes the subnet elsewhere')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft expose web', 'this host has an address in web now'],
+          ['weft expose web --host h2 --ip 10.1.0.200', 'host h2, with that address'],
+          ['ip route add 10.1.0.0/16 via 192.0.2.1', 'on another machine: to web through the host 192.0.2.1'],
+        ),
+      )
+      .action(async (network, _, command: Command) =>
+        (await import('../action/expose.ts')).exposeNetwork(world, optionsOf(command), network),
+      ),
+    true,
+  );
+
+const hideCommand = (world: World): Command =>
+  sessionOptions(
+    new Command('hide')
+      .description('Take a host out of a network that is exposed on it')
+      .argument('<network>', 'name or id')
+      .option('--host <host>', 'name or id; default: this one')
+      .option('--dry-run', 'show what would be done, do nothing')
+      .addHelpText(
+        'after',
+        examples(
+          ['weft hide web', 'this host leaves web; its address goes back'],
+          ['weft hide web --host h2', 'host h2'],
+        ),
+      )
+      .action(async (network, _, command: Command) =>
+        (await import('../action/expose.ts')).hideNetwork(world, optionsOf(command), network),
       ),
     true,
   );
