@@ -172,6 +172,31 @@ const unpublishing: Omit<Scenario, 'victim' | 'name'> = {
   },
 };
 
+const exposure = (verb: 'Expose' | 'Hide') => (world: CrashWorld) =>
+  call(world.controllerSocket, `ControllerService/${verb}Network`, { network: 'red', host: 'h1' });
+const isExposed = (world: CrashWorld, isMeant: boolean): Promise<void> =>
+  until(`h1 is ${isMeant ? 'in' : 'out of'} red`, async () => {
+    const { endpoints } = await world.records();
+    return endpoints.some(({ runtime }) => runtime === 'host') === isMeant;
+  });
+
+/** Nobody asks the agent: it does it by itself, and again after its death. */
+const joining: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  act: async (world) => {
+    await exposure('Expose')(world);
+    await isExposed(world, true);
+  },
+  repeat: async (world) => {
+    mustBeOk(await exposure('Expose')(world));
+    await isExposed(world, true);
+  },
+  undo: async (world) => {
+    mustBeOk(await exposure('Hide')(world));
+    await isExposed(world, false);
+  },
+};
+
 /** Containers talk across it all the while, and none of their pings may be lost. */
 function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
   const change = (words: object) => (world: CrashWorld) =>
@@ -193,6 +218,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', name: 'an engine’s container stops', ...stopThroughDoor },
   { victim: 'h1', name: 'publishing a port', ...publishing },
   { victim: 'h1', name: 'an endpoint goes with its published port', ...unpublishing },
+  { victim: 'h1', name: 'a host joins a network itself', ...joining },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort, isTimed: true },
