@@ -39,5 +39,6 @@ export function endPublish(
   const entry = { ...attachment, published: true, since: outcome };
   state.attachments.set(id, entry);
   keepOwnWord(state, entry);
-  return keepJournal(state, id, 'patient');
+  // What its runtime is yet to move is written down again at once, and nobody is to wait then for this to be flushed.
+  return entry.handle && !entry.namespace ? [] : keepJournal(state, id, 'patient');
 }
