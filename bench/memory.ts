@@ -7,8 +7,8 @@ import { onGround } from './ground.ts';
 import { startPaperCluster } from './paper-cluster.ts';
 import { memoryMiB } from './process.ts';
 
-/** V8 collects what nobody needs some time after the work is done. */
-const REST_MS = 12_000;
+/** An agent collects what nobody needs, and gives it back, in the quarter of a minute after its work is done. */
+const REST_MS = 25_000;
 const SAMPLES = 10;
 const SAMPLE_INTERVAL_MS = 500;
 
