@@ -19,7 +19,9 @@ export function tidyMemory(giveBack: () => void): () => void {
   const collect: () => void = runInNewContext('gc');
   let before: EventLoopUtilization = performance.eventLoopUtilization();
   let kept = process.memoryUsage();
-  let steps: (() => void)[] = [];
+  const all = [collect, collect, giveBack];
+  // Once in any case: of what a start leaves.
+  let steps = [...all];
   const timer = setInterval(() => {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, before);
@@ -27,7 +29,7 @@ export function tidyMemory(giveBack: () => void): () => void {
     const held = process.memoryUsage();
     for (const kind of KINDS) kept[kind] = Math.min(kept[kind], held[kind]);
     if (utilization > REST) return;
-    if (KINDS.some((kind) => held[kind] >= kept[kind] + GROWTH_BYTES)) steps = [collect, collect, giveBack];
+    if (KINDS.some((kind) => held[kind] >= kept[kind] + GROWTH_BYTES)) steps = [...all];
     const step = steps.shift();
     if (!step) return;
     step();
