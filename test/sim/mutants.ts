@@ -275,8 +275,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the tunnel of a bridge that is let go stays in it',
     file: 'plan/link.ts',
-    find: 'return isOwnHostLink({ name, group });',
-    become: "return isOwnHostLink({ name, group }) && !name.startsWith('wfx');",
+    find: 'return ns === HOST_NAMESPACE && isOwnHostLink({ name, group });',
+    become: "return ns === HOST_NAMESPACE && isOwnHostLink({ name, group }) && !name.startsWith('wfx');",
   },
   {
     name: 'a bridge takes another MAC with its tunnel',
