@@ -39,6 +39,5 @@ export function endPublish(
   const entry = { ...attachment, published: true, since: outcome };
   state.attachments.set(id, entry);
   keepOwnWord(state, entry);
-  // What its runtime is yet to move is written down again at once, and nobody is to wait then for this to be flushed.
-  return entry.handle && !entry.namespace ? [] : keepJournal(state, id, 'patient');
+  return keepJournal(state, id, 'patient');
 }
