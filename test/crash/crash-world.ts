@@ -2,11 +2,13 @@ import type { Reply } from '../world/api.ts';
 import { PingFlow } from '../world/ping-flow.ts';
 import { untilSettled } from '../world/settled.ts';
 import { engineFlags, StandInEngine } from '../world/stand-in-engine.ts';
+import { StrangeBridge } from '../world/strange-bridge.ts';
 import { until, World } from '../world/world.ts';
 
 /**
  * Two hosts on which containers talk all the while: a1 with a2 beside it and with b1 on the other host, in `red`. In
- * `blue` only the second host takes part. a3 is the container that comes and goes.
+ * `blue` only the second host takes part. a3 is the container that comes and goes. Each host has a bridge `strange0`
+ * that something else made, with one container behind it: s1, s2.
  */
 export class CrashWorld extends World {
   /** Beside the containers that are attached by hand, those of an engine on the first host. */
@@ -44,6 +46,11 @@ export class CrashWorld extends World {
       mustBeOk(await this.attachTo(host, name, network));
     }
     for (const name of ['a3', 'b4']) this.addNamespace(name);
+    for (const number of [1, 2]) {
+      const bridge = new StrangeBridge(this.containerOf(`h${number}`), 'strange0', ['172.18.0.1/16']);
+      const mac = `02:42:ac:12:00:0${number + 1}`;
+      bridge.plug(this.addNamespace(`s${number}`), [`172.18.0.${number + 1}/16`], mac);
+    }
     await this.settled();
     const { endpoints } = await this.records();
     const addressOf = (name: string, family: 0 | 1) =>

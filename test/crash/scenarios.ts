@@ -1,3 +1,4 @@
+import { pings } from '../cluster/lab-cli.ts';
 import { call, type Reply } from '../world/api.ts';
 import { bridge, ip, kernelJson } from '../world/namespaces.ts';
 import { until } from '../world/world.ts';
@@ -197,6 +198,41 @@ const joining: Omit<Scenario, 'victim' | 'name'> = {
   },
 };
 
+const adoption = (verb: 'Adopt' | 'Disown', host: string) => (world: CrashWorld) =>
+  call(world.controllerSocket, `ControllerService/${verb}Bridge`, {
+    host,
+    bridge: 'strange0',
+    ...(verb === 'Adopt' && { network: 'grey', mode: 'static' }),
+  });
+const isJoined = (world: CrashWorld, isMeant: boolean): Promise<void> =>
+  until(`s1 ${isMeant ? 'reaches' : 'does not reach'} s2`, async () => {
+    return (await pings(world.containerOf('s1'), '172.18.0.3')) === isMeant;
+  });
+const adopted = async (world: CrashWorld) => {
+  for (const host of ['h1', 'h2']) mustBeOk(await adoption('Adopt', host)(world));
+  await isJoined(world, true);
+};
+const letGo = async (world: CrashWorld) => {
+  for (const host of ['h1', 'h2']) mustBeOkOr(await adoption('Disown', host)(world), 'not_found');
+  mustBeOkOr(await removeNetwork('grey')(world), 'not_found');
+  await isJoined(world, false);
+};
+
+/** The bridge is somebody else's: the agent hears of it, and of who is behind it, and does the rest by itself. */
+const adopting: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: must(adoption('Adopt', 'h2')),
+  act: adoption('Adopt', 'h1'),
+  repeat: adopted,
+  undo: letGo,
+};
+const disowning: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: adopted,
+  act: adoption('Disown', 'h1'),
+  repeat: letGo,
+};
+
 /** Containers talk across it all the while, and none of their pings may be lost. */
 function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
   const change = (words: object) => (world: CrashWorld) =>
@@ -219,6 +255,8 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', name: 'publishing a port', ...publishing },
   { victim: 'h1', name: 'an endpoint goes with its published port', ...unpublishing },
   { victim: 'h1', name: 'a host joins a network itself', ...joining },
+  { victim: 'h1', name: 'a bridge of its host’s is adopted', ...adopting },
+  { victim: 'h1', name: 'a bridge that was adopted is let go', ...disowning },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort, isTimed: true },

@@ -6,6 +6,7 @@ export interface Records {
   readonly networks: readonly NetworkJson[];
   readonly blocks: readonly BlockJson[];
   readonly endpoints: readonly EndpointJson[];
+  readonly adoptions: readonly AdoptionJson[];
   readonly revision: number;
 }
 export interface HostJson {
@@ -48,6 +49,13 @@ export interface EndpointJson {
   /** JSON leaves out what is empty. */
   readonly aliases?: readonly string[];
   readonly generation: number;
+}
+export interface AdoptionJson {
+  readonly network: string;
+  readonly host: string;
+  readonly bridge: string;
+  /** JSON leaves out what is empty. */
+  readonly stations?: readonly { readonly mac: string }[];
 }
 export interface StatusJson {
   readonly connected?: boolean;
@@ -98,5 +106,6 @@ export async function listRecords(socket: string): Promise<Records> {
     networks: of('network'),
     blocks: of('block'),
     endpoints,
+    adoptions: of('adoption'),
   };
 }

@@ -1,4 +1,4 @@
-import type { EndpointJson, NetworkJson, Records } from './api.ts';
+import type { EndpointJson, HostJson, NetworkJson, Records } from './api.ts';
 import { namespacesWith, readKernels } from './namespaces.ts';
 import { handleOf } from './stand-in-engine.ts';
 
@@ -15,7 +15,7 @@ export function expectedLines(
   containers: readonly string[] = [],
 ): string[] {
   const host = records.hosts.find(({ name }) => name === hostName)!;
-  const lines = ['host link eth0', 'host link lo'];
+  const lines = ['host link eth0', 'host link lo', ...adoptedLines(records, host)];
   for (const network of records.networks) {
     const members = records.endpoints.filter((endpoint) => endpoint.network === network.id);
     const local = members.filter((endpoint) => endpoint.host === host.id);
@@ -50,6 +50,25 @@ export function expectedLines(
       else lines.push(...containerLines(endpoint, network.mtu, containers));
   }
   return lines.sort();
+}
+
+/** Tunnels in bridges that something else made, with the MTU of these. In mode `static`. */
+function adoptedLines({ networks, hosts, adoptions }: Records, host: HostJson): string[] {
+  return adoptions.flatMap((adoption) => {
+    if (adoption.host !== host.id) return [];
+    const { vni, port } = networks.find(({ id }) => id === adoption.network)!;
+    const dev = `wfx${vni.toString(16)}`;
+    const others = adoptions.filter((each) => each.network === adoption.network && each !== adoption);
+    const rows = others.flatMap(({ host: id, stations = [] }) =>
+      ['00:00:00:00:00:00', ...stations.map(({ mac }) => mac)].map(
+        (mac) => `host fdb ${mac} ${dev} ${hosts.find((each) => each.id === id)!.underlay[0]}`,
+      ),
+    );
+    return [
+      `host ${dev} vxlan ${vni} ${host.underlay[0]} port ${port} mtu 1500 ${adoption.bridge} up`,
+      ...rows,
+    ];
+  });
 }
 
 /** Two addresses a VNI of 240.0.0.0/7, and of a prefix of Weft's own. */
@@ -127,6 +146,7 @@ export function actualLines(
   const running = containers.filter((container) => namespacesWith(container).includes(container));
   const answers = readKernels([
     ['ip', hostNamespace, 'address'],
+    ['bridge', hostNamespace, 'fdb'],
     ...running.map((container) => ['ip', container, 'address'] as const),
     ...inside.flatMap((ns) => [
       ['ip', ns, 'address'] as const,
@@ -135,7 +155,13 @@ export function actualLines(
     ]),
   ]);
   const links = () => (answers.shift() as LinkJson[]).filter(isNoFallback);
-  const host = links().map(({ ifname }) => `host link ${ifname}`);
+  const host = [
+    ...links().flatMap(hostLine),
+    ...fdbLines(
+      'host',
+      (answers.shift() as FdbJson[]).filter(({ dst }) => dst),
+    ),
+  ];
   const ends = running.flatMap((container) => interfaceLines(container, links()));
   const overlay = inside.flatMap((ns) => [
     ...linkLines(ns, links()),
@@ -147,6 +173,13 @@ export function actualLines(
 
 /** The kernel's own fallback devices come with every namespace. */
 const isNoFallback = ({ ifname }: LinkJson): boolean => !/^(sit|gre|erspan|tunl|ip6)/.test(ifname);
+
+/** Others' bridges, and what is in them but for our tunnels, are not looked at. */
+function hostLine(link: LinkJson): string[] {
+  const kind = link.linkinfo?.info_kind;
+  if (kind === 'vxlan') return linkLines('host', [link]);
+  return kind === 'bridge' || link.master ? [] : [`host link ${link.ifname}`];
+}
 
 const isUp = ({ flags }: LinkJson): string => (flags.includes('UP') ? 'up' : 'down');
 
