@@ -49,10 +49,11 @@ const detach = (name: string, network: string) => ({
 
 const removeNetwork = (name: string) => (world: CrashWorld) =>
   call(world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
-const createNetwork = (world: CrashWorld) =>
+const createNetwork = (world: CrashWorld, mode?: string) =>
   call(world.controllerSocket, 'ControllerService/CreateNetwork', {
     name: 'green',
     subnets: ['10.3.0.0/16', 'fd00:3::/64'],
+    mode,
   });
 
 /** What the user wants is so already, and he is told that. */
@@ -233,6 +234,24 @@ const disowning: Omit<Scenario, 'victim' | 'name'> = {
   repeat: letGo,
 };
 
+const askB4 = async (world: CrashWorld): Promise<boolean> => {
+  const b4 = (await world.records()).endpoints.find(({ name }) => name === 'b4')!;
+  return pings(world.containerOf('a3'), b4.addresses[0]!);
+};
+
+/** A container asks for another one; nothing is known of it before. */
+const asking: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: async (world) => {
+    mustBeOk(await createNetwork(world, 'on-demand'));
+    mustBeOk(await world.attachTo('h2', 'b4', 'green'));
+    mustBeOk(await attachA3('green')(world));
+  },
+  act: askB4,
+  repeat: (world) => until('b4 answers', () => askB4(world)),
+  undo: leaveGreen.repeat,
+};
+
 /** Containers talk across it all the while, and none of their pings may be lost. */
 function changing(name: string, to: object, back: object): Omit<Scenario, 'victim'> {
   const change = (words: object) => (world: CrashWorld) =>
@@ -257,6 +276,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', name: 'a host joins a network itself', ...joining },
   { victim: 'h1', name: 'a bridge of its host’s is adopted', ...adopting },
   { victim: 'h1', name: 'a bridge that was adopted is let go', ...disowning },
+  { victim: 'h1', name: 'a container asks on demand', ...asking },
   { victim: 'h1', name: 'leaving and removing a network', ...leaveGreen },
   { victim: 'h1', name: 'resync after a restart', ...resync },
   { victim: 'h1', ...changingPort, isTimed: true },
@@ -270,7 +290,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     victim: 'controller',
     name: 'creating a network',
-    act: createNetwork,
+    act: (world) => createNetwork(world),
     repeat: async (world) => mustBeOkOr(await createNetwork(world), 'already_exists'),
     undo: must(removeNetwork('green')),
   },

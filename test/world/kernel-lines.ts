@@ -7,7 +7,7 @@ import { handleOf } from './stand-in-engine.ts';
  * and bridge(8) see it. What is equal is right; what is extra has leaked.
  */
 
-/** What must be there, and nothing else. In the modes `proxy` and `static`, over IPv4. */
+/** What must be there, and nothing else but {@link allowedLines}. In the modes `proxy`, `static`, `on-demand`, over IPv4. */
 export function expectedLines(
   records: Records,
   hostName: string,
@@ -26,7 +26,7 @@ export function expectedLines(
     lines.push(`${ns} link lo`, `${ns} br0 bridge mtu ${network.mtu} up${gateways}`);
     const dev = `vxlan${network.device ?? 0}`;
     const wire = `${network.vni} ${vtep} port ${network.port}`;
-    const flags = network.mode === 'proxy' ? ' proxy' : '';
+    const flags = network.mode === 'static' ? '' : ' proxy';
     lines.push(`${ns} ${dev} vxlan ${wire}${flags} mtu ${network.mtu} br0 up`);
     // None of the networks here has Weft's gateway for engines' containers.
     if (!network.internal && local.some(({ runtime }) => runtime === 'netns'))
@@ -35,15 +35,11 @@ export function expectedLines(
       const port = `p${id.slice(-12).toLowerCase()}`;
       lines.push(`${ns} ${port} veth mtu ${network.mtu} br0 up`, `${ns} fdb ${mac} ${port} master`);
     }
-    const remote = members.filter((endpoint) => endpoint.host !== host.id);
-    const vtepOf = (id: string) => records.hosts.find((each) => each.id === id)!.underlay[0];
-    for (const id of new Set(remote.map((endpoint) => endpoint.host)))
-      lines.push(`${ns} fdb 00:00:00:00:00:00 ${dev} ${vtepOf(id)}`);
-    for (const endpoint of remote) {
-      lines.push(`${ns} fdb ${endpoint.mac} ${dev} ${vtepOf(endpoint.host)}`);
-      if (network.mode !== 'proxy') continue;
-      for (const address of [...endpoint.addresses, linkLocalOf(endpoint.mac)])
-        lines.push(`${ns} neigh ${address} ${endpoint.mac}`);
+    if (network.mode !== 'on-demand') {
+      const elsewhere = members.filter((endpoint) => endpoint.host !== host.id);
+      for (const id of new Set(elsewhere.map((endpoint) => endpoint.host)))
+        lines.push(`${ns} fdb 00:00:00:00:00:00 ${dev} ${vtepOf(records, id)}`);
+      lines.push(...remoteLines(records, network, host, overlays));
     }
     for (const endpoint of local)
       if (endpoint.runtime === 'host') lines.push(`host link wfh${network.vni.toString(16)}`);
@@ -52,8 +48,32 @@ export function expectedLines(
   return lines.sort();
 }
 
+/** What may be there: rows that somebody asked for. */
+export function allowedLines(records: Records, hostName: string, overlays: string): string[] {
+  const host = records.hosts.find(({ name }) => name === hostName)!;
+  return records.networks.flatMap((network) =>
+    network.mode === 'on-demand' ? remoteLines(records, network, host, overlays) : [],
+  );
+}
+
+const vtepOf = ({ hosts }: Records, id: string) => hosts.find((each) => each.id === id)!.underlay[0];
+
+/** Where those of a network are that are on other hosts. */
+function remoteLines(records: Records, network: NetworkJson, host: HostJson, overlays: string): string[] {
+  const ns = `${overlays}${network.vni.toString(16)}`;
+  return records.endpoints.flatMap(({ network: id, host: at, mac, addresses }) => {
+    if (id !== network.id || at === host.id) return [];
+    const neighbours = network.mode === 'static' ? [] : [...addresses, linkLocalOf(mac)];
+    return [
+      `${ns} fdb ${mac} vxlan${network.device ?? 0} ${vtepOf(records, at)}`,
+      ...neighbours.map((address) => `${ns} neigh ${address} ${mac}`),
+    ];
+  });
+}
+
 /** Tunnels in bridges that something else made, with the MTU of these. In mode `static`. */
-function adoptedLines({ networks, hosts, adoptions }: Records, host: HostJson): string[] {
+function adoptedLines(records: Records, host: HostJson): string[] {
+  const { networks, adoptions } = records;
   return adoptions.flatMap((adoption) => {
     if (adoption.host !== host.id) return [];
     const { vni, port } = networks.find(({ id }) => id === adoption.network)!;
@@ -61,7 +81,7 @@ function adoptedLines({ networks, hosts, adoptions }: Records, host: HostJson): 
     const others = adoptions.filter((each) => each.network === adoption.network && each !== adoption);
     const rows = others.flatMap(({ host: id, stations = [] }) =>
       ['00:00:00:00:00:00', ...stations.map(({ mac }) => mac)].map(
-        (mac) => `host fdb ${mac} ${dev} ${hosts.find((each) => each.id === id)!.underlay[0]}`,
+        (mac) => `host fdb ${mac} ${dev} ${vtepOf(records, id)}`,
       ),
     );
     return [
