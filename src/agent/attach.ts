@@ -2,7 +2,7 @@ import { admitLocally, exhaustedSubnets, type LocalGrant } from '#intent/admit-l
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
-import { type Endpoint, remove } from '#model/records.ts';
+import { type Endpoint, put, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
@@ -132,7 +132,7 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
     attachment,
     endpoint,
     stood: isStanding(state, attachment),
-    isNew: !published && !state.view.endpoints.has(endpoint.id),
+    before: published ? grant.endpoint : state.view.endpoints.get(endpoint.id),
     revision,
     notices,
   });
@@ -211,11 +211,13 @@ function keepPromise({ attachments, unwritten }: AgentState, { attachment, stood
   return learned !== undefined || !unwritten.has(id);
 }
 
-/** A full disk: nothing was promised, so the grant goes back. */
+/** A full disk: nothing was promised, so the grant goes back, unless the controller has said more of it since. */
 export function failJournal(state: AgentState, key: string, rejection: Rejection): AgentEffect[] {
+  const { view } = state;
   noteUnwritten(state, key, rejection);
-  return journaling(state, key).flatMap(([request, { endpoint, isNew }]) => {
-    if (isNew) state.view.apply([remove(endpoint!)], state.view.revision);
+  return journaling(state, key).flatMap(([request, { endpoint, before }]) => {
+    if (view.endpoints.get(endpoint!.id)?.generation === endpoint!.generation)
+      view.apply([before ? put(before) : remove(endpoint!)], view.revision);
     state.orphansPossible = true;
     return answerAttach(state, request, rejection);
   });

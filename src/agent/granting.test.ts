@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
-import { isRejection } from '#model/fault.ts';
+import { fault, isRejection, reject } from '#model/fault.ts';
 import type { Endpoint } from '#model/records.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
@@ -94,6 +94,19 @@ describe('granting alone', () => {
     expect(h1.journal.get(id)).toMatchObject({ published: true, endpoint: { generation: 2 } });
     expect(cluster.controller.state.snapshot.endpoints.get(id)?.generation).toBe(2);
     await attached(h1, 'db', '/c3');
+  });
+
+  test('of an endpoint made anew that a full disk does not take, all know what was before', async () => {
+    const { id } = await attached(h1, 'app', '/c1');
+    h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
+    h1.holding = 'journal-put';
+    h1.attach('app', '/c1');
+    await cluster.settle();
+    expect(h1.state.view.endpoints.get(id)?.generation).toBe(2);
+    h1.held.splice(0);
+    const rejection = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
+    h1.dispatch({ event: 'journal-failed', key: id, rejection });
+    expect(h1.state.view.endpoints.get(id)?.generation).toBe(1);
   });
 
   test('an address that was given back rests', async () => {

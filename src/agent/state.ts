@@ -138,8 +138,8 @@ export interface Attaching {
   readonly pluggedAfterMs?: number;
   /** It was detached while it was being written down once more. */
   readonly isOvertaken?: boolean;
-  /** Nobody but this request knows of it. */
-  readonly isNew?: boolean;
+  /** What there was of it for all to know; nothing, when nobody but this request knows of it. */
+  readonly before?: Endpoint;
   /** The view must have come this far before the kernel can be right. */
   readonly revision: Revision;
   readonly notices: readonly Notice[];
