@@ -24,7 +24,7 @@ describe('the simulator finds that', () => {
       }
       expect.fail(`${MOST_SEEDS} seeds hold with: ${mutant.name}`);
     },
-    300_000,
+    1_800_000,
   );
 
   it.each(['is not there', 'import '])(

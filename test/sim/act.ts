@@ -1,11 +1,11 @@
 import type { Principal } from '#api/principal.ts';
 import { formatMapping } from '#intent/publications.ts';
 import type { Wish } from '#model/wish.ts';
+import type { Action } from './action.ts';
 import type { ControllerProcess } from './controller-process.ts';
 import type { Engines } from './engines.ts';
 import type { Machine } from './machine.ts';
 import * as questions from './questions.ts';
-import type { Action } from './scenario.ts';
 import type { Users } from './users.ts';
 import { vandalise } from './vandal.ts';
 import type { World } from './world.ts';
@@ -88,9 +88,9 @@ export async function act(world: World, users: Users, engines: Engines, action: 
     case 'remove network':
       return ask({ wish: 'remove-network', network: `n${action.network}` }, action.rival);
     case 'kill agent':
-      return machine!.agent?.fuse.light(action.effects, action.where);
+      return machine!.agent?.fuse.light(action);
     case 'kill controller':
-      return controller.fuse.light(action.effects, action.where);
+      return controller.fuse.light(action);
     case 'cut':
       return machine!.wire.cut(action.forMs);
     case 'stall':

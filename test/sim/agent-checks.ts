@@ -40,8 +40,16 @@ export function checkHeard(
 const textOf = (records: Iterable<StoredRecord>, { id }: Machine): string[] =>
   [...records]
     .filter((record) => record.kind !== 'endpoint' || record.host !== id)
-    .map((record) => JSON.stringify(Object.entries(record).sort()))
+    .map(textOfRecord)
     .sort();
+
+/** Records are never changed in place. */
+const texts = new WeakMap<StoredRecord, string>();
+function textOfRecord(record: StoredRecord): string {
+  const text = texts.get(record) ?? JSON.stringify(Object.entries(record).sort());
+  texts.set(record, text);
+  return text;
+}
 
 /** Before each list of ops: each of them is one that this agent may do. */
 export function checkOps(

@@ -99,7 +99,7 @@ export class AgentProcess {
   dispatch(event: AgentEvent): void {
     if (!this.isAlive) return;
     for (const effect of this.#step(event)) {
-      const burns = this.fuse.burn();
+      const burns = this.fuse.burn(effect.effect);
       if (burns !== 'before') this.#perform(effect);
       if (burns) {
         this.#world.count(`agent crash at ${effect.effect}`);
@@ -221,12 +221,18 @@ export class AgentProcess {
       }
       case 'answer':
         this.#world.note(name, () => `answers ${effect.request}`);
-        this.#asked.get(effect.request)?.(effect.answer);
-        this.#asked.delete(effect.request);
+        this.#answer(effect.request, effect.answer);
         break;
       default:
         effect satisfies never;
     }
+  }
+
+  /** Who asked acts on it when all else of this step has been done. */
+  #answer(request: number, answer: Answer | Rejection): void {
+    const done = this.#asked.get(request);
+    this.#asked.delete(request);
+    if (done) this.#world.timeline.after(0, () => done(answer));
   }
 
   #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>) {

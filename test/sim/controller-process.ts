@@ -97,7 +97,7 @@ export class ControllerProcess {
     const { cores, timeline, random } = this.#world;
     const chance = { now: EPOCH_MS + timeline.nowMs, entropy: (count: number) => random.bytes(count) };
     for (const effect of cores.stepController(this.state, event, chance)) {
-      const burns = this.fuse.burn();
+      const burns = this.fuse.burn(effect.effect);
       if (burns !== 'before') this.#perform(effect);
       if (burns) {
         this.crash();

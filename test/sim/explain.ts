@@ -1,6 +1,6 @@
+import type { Scenario } from './action.ts';
 import type { Cores } from './cores.ts';
 import { runScenario } from './run-scenario.ts';
-import type { Scenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 
 const MOST_LINES = 120;

@@ -58,6 +58,7 @@ export class Ledger {
 
   /** An address was set aside: nobody else is told that he has it until it is used or dropped. */
   beginHold(held: HeldAddress): void {
+    if (!held.isValid()) return;
     this.#refuseHeld(held.network, held.ip, 'another hold');
     for (const { endpoint } of this.#standing.values())
       if (endpoint.network === held.network && endpoint.addresses.includes(held.ip))

@@ -63,10 +63,10 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'generation: endpoint.generation',
   },
   {
-    name: 'asked for twice, an endpoint is written by both requests at once',
-    file: 'agent/attach.ts',
-    find: 'else if (grant && isBeingWritten(state, grant.endpoint.id)) continue;',
-    become: '',
+    name: 'asked for once more in vain, what stood is taken away',
+    file: 'agent/settle-attach.ts',
+    find: '!endpoint || stood || ask.exposure',
+    become: '!endpoint || ask.exposure',
   },
   {
     name: 'a container made anew under its name passes for the old one',
@@ -189,10 +189,10 @@ export const MUTANTS: readonly Mutant[] = [
     become: 'asked',
   },
   {
-    name: 'what an engine tells is published before it is on disk',
-    file: 'agent/publish.ts',
-    find: ' || state.unwritten.has(id)',
-    become: '',
+    name: 'what an engine tells counts as published',
+    file: 'agent/retell.ts',
+    find: 'published: old.published && !isNews',
+    become: 'published: old.published',
   },
   {
     name: 'an interface that an engine moves is not looked for after a restart',
@@ -282,6 +282,18 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a bridge takes another MAC with its tunnel',
     file: 'plan/adopted.ts',
     find: 'mac: facts.mac === ZERO_MAC ? undefined : facts.mac,',
+    become: '',
+  },
+  {
+    name: 'what was published while its endpoint was asked for once more is forgotten',
+    file: 'agent/attach.ts',
+    find: 'const learned = stood ? attachments.get(id) : undefined;',
+    become: 'const learned = stood ? attachment : undefined;',
+  },
+  {
+    name: 'a look that failed counts as taken',
+    file: 'agent/turn.ts',
+    find: "turn.owesLook ||= turn.reach === 'look';",
     become: '',
   },
   {

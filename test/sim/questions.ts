@@ -52,21 +52,25 @@ export function checkAnswer(world: World, machine: Machine, ns: string, frame: U
     );
 }
 
-/** Once all is well, who asks for anybody on another host is answered, by the kernel or in its place. */
+/** Once all is well, who asks for anybody on another host is answered; also when somebody took away what was written. */
 export async function checkQuestions({ store, machines, timeline }: World): Promise<void> {
   for (const machine of machines)
     for (const network of store.head.networks.values()) {
       if (!isOnDemand(network) || !store.head.inNetwork(network.id).endpointCount.has(machine.id)) continue;
       for (const endpoint of store.head.inNetwork(network.id).endpoints.values())
-        if (endpoint.host !== machine.id) {
-          askFor(machine, overlayNamespace(machine.tag, network.vni), ipv4Of(endpoint));
-          await timeline.runUntil(timeline.nowMs + 1_000);
-          await checkKnown(machine, network, endpoint);
-        }
+        if (endpoint.host !== machine.id)
+          for (const verb of ['delete', 'leave'] as const) {
+            askFor(machine, overlayNamespace(machine.tag, network.vni), ipv4Of(endpoint));
+            await timeline.runUntil(timeline.nowMs + 1_000);
+            const object = await knownRow(machine, network, endpoint);
+            if (verb === 'leave') continue;
+            await machine.kernel.apply([{ verb, object }], { hostTag: machine.tag, containers: [] });
+            await timeline.runUntil(timeline.nowMs + 1_000);
+          }
     }
 }
 
-async function checkKnown(machine: Machine, { vni, device }: Network, endpoint: Endpoint): Promise<void> {
+async function knownRow(machine: Machine, { vni, device }: Network, endpoint: Endpoint): Promise<Neighbour> {
   const ns = overlayNamespace(machine.tag, vni);
   const seen = await machine.kernel.observe({ hostTag: machine.tag, containers: [] });
   const key = kernelKey({
@@ -78,4 +82,5 @@ async function checkKnown(machine: Machine, { vni, device }: Network, endpoint: 
   const neighbour = seen.neighbour.get(key);
   if (neighbour?.mac !== endpoint.mac)
     throw new Violation('who asks is answered', `${machine.name} does not know ${endpoint.id}`);
+  return neighbour;
 }

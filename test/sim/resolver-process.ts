@@ -51,9 +51,9 @@ export class ResolverProcess {
     if (JSON.stringify(this.sandboxes) !== JSON.stringify(wanted)) differ('other sandboxes');
     for (const id of new Set(wanted.flatMap(({ networks }) => networks))) {
       if (this.networks.get(id)?.name !== head.networks.get(id)?.name) differ(`network ${id}`);
-      const known = [...this.endpoints.values()].filter(({ network }) => network === id);
-      const there = [...head.inNetwork(id).endpoints.values()];
-      if (known.map(textOf).sort().join() !== there.map(textOf).sort().join()) differ(`names of ${id}`);
+      const known = textsOf([...this.endpoints.values()].filter(({ network }) => network === id));
+      const there = textsOf([...head.inNetwork(id).endpoints.values()]);
+      if (known !== there) differ(`names of ${id}: ${known}; there are ${there}`);
     }
   }
 }
@@ -77,6 +77,8 @@ function killResolver(world: World, machine: Machine, resolver: ResolverProcess)
   machine.resolver = undefined;
   machine.agent?.dispatch({ event: 'resolver-gone' });
 }
+
+const textsOf = (endpoints: readonly Endpoint[]): string => endpoints.map(textOf).sort().join(', ');
 
 const idsOf = (view: SnapshotView): Id[] =>
   [...view.networks.keys()].flatMap((id) => [...view.inNetwork(id).endpoints.keys()]);

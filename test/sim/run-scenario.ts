@@ -1,4 +1,5 @@
 import { act, calm } from './act.ts';
+import type { Scenario } from './action.ts';
 import { Bridges } from './bridges.ts';
 import { ControllerProcess } from './controller-process.ts';
 import type { Cores } from './cores.ts';
@@ -10,7 +11,6 @@ import { Phases } from './phases.ts';
 import { checkQuestions } from './questions.ts';
 import { Random } from './random.ts';
 import { RestCheck } from './rest-check.ts';
-import type { Scenario } from './scenario.ts';
 import { StoreModel } from './store-model.ts';
 import { Timeline } from './timeline.ts';
 import { Users } from './users.ts';

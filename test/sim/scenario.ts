@@ -1,435 +1,259 @@
-import { GATEWAY_USES, type GatewayUse, PORT_SECURITIES, type PortSecurity } from '#model/records.ts';
-import { ADOPTING_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { GATEWAY_USES, PORT_SECURITIES } from '#model/records.ts';
+import { ADOPTING_MODES, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
+import { type Action, type Scenario, VANDALISMS, type Vandalism } from './action.ts';
 import { BRIDGES } from './bridges.ts';
 import { Random } from './random.ts';
 
-/** What happens to a run from outside: what users do, and what goes wrong. */
-export type Action = { readonly atMs: number } & (
-  | {
-      readonly do: 'attach';
-      readonly host: number;
-      readonly container: number;
-      readonly network: number;
-      readonly address?: number;
-    }
-  | {
-      readonly do: 'detach';
-      readonly host: number;
-      readonly container: number;
-      readonly network: number;
-      readonly by: 'id' | 'name' | 'path';
-    }
-  | {
-      readonly do: 'end container';
-      readonly host: number;
-      readonly container: number;
-      readonly amid: boolean;
-    }
-  | {
-      readonly do: 'create network';
-      readonly network: number;
-      readonly mode: TunnelMode;
-      readonly rival: boolean;
-      readonly manner?: Manner;
-    }
-  | {
-      readonly do: 'change network';
-      readonly network: number;
-      readonly mode?: TunnelMode;
-      readonly port?: number;
-      readonly mtu?: number;
-      readonly portSecurity?: PortSecurity;
-      readonly force: boolean;
-    }
-  | {
-      readonly do: 'ask';
-      readonly host: number;
-      readonly network: number;
-      readonly choice: number;
-      readonly by: 'ip' | 'mac';
-    }
-  | { readonly do: 'add peer'; readonly network: number; readonly peer: number; readonly mac: boolean }
-  | {
-      readonly do: 'start through door';
-      readonly host: number;
-      readonly network: number;
-      readonly address?: number;
-    }
-  | { readonly do: 'stop through door'; readonly host: number; readonly choice: number }
-  | {
-      readonly do: 'publish port';
-      readonly choice: number;
-      readonly port: number;
-      readonly isNarrow: boolean;
-      readonly rival: boolean;
-    }
-  | { readonly do: 'unpublish port'; readonly choice: number }
-  | {
-      readonly do: 'expose network';
-      readonly host: number;
-      readonly network: number;
-      readonly address?: number;
-    }
-  | { readonly do: 'hide network'; readonly host: number; readonly network: number }
-  | AdoptedAction
-  | { readonly do: 'remove peer'; readonly network: number; readonly peer: number }
-  | { readonly do: 'remove network'; readonly network: number; readonly rival: boolean }
-  | {
-      readonly do: 'kill agent';
-      readonly host: number;
-      readonly effects: number;
-      readonly where: 'before' | 'after';
-    }
-  | { readonly do: 'kill controller'; readonly effects: number; readonly where: 'before' | 'after' }
-  | { readonly do: 'cut'; readonly host: number; readonly forMs: number }
-  | { readonly do: 'stall'; readonly host: number; readonly forMs: number }
-  | { readonly do: 'slow'; readonly host: number; readonly forMs: number; readonly byMs: number }
-  | { readonly do: 'lose connections'; readonly host: number }
-  | { readonly do: 'reboot'; readonly host: number }
-  | { readonly do: 'move VTEP'; readonly host: number; readonly to: number }
-  | { readonly do: 'fill journal'; readonly host: number; readonly forMs: number }
-  | { readonly do: 'fill store'; readonly forMs: number }
-  | { readonly do: 'compact' }
-  | {
-      readonly do: 'refuse ops';
-      readonly host: number;
-      readonly kind: 'namespace' | 'link' | 'address' | 'fdb' | 'neighbour';
-      readonly errno: 'ENOMEM' | 'EBUSY' | 'EINVAL';
-      readonly times: number;
-    }
-  | { readonly do: 'interrupt looks'; readonly host: number; readonly times: number }
-  | { readonly do: 'vandalise'; readonly host: number; readonly how: Vandalism; readonly choice: number }
-  | { readonly do: 'delete late'; readonly choice: number }
-  | { readonly do: 'evict host'; readonly host: number; readonly rival: boolean }
-);
-
-/** `network`: a number that no other kind of network has. */
-type AdoptedAction =
-  | {
-      readonly do: 'adopt bridge';
-      readonly host: number;
-      readonly bridge: string;
-      readonly network: number;
-      readonly mode: TunnelMode;
-    }
-  | { readonly do: 'disown bridge'; readonly host: number; readonly bridge: string }
-  | { readonly do: 'remake bridge'; readonly host: number; readonly bridge: string }
-  | {
-      readonly do: 'station comes';
-      readonly host: number;
-      readonly bridge: string;
-      readonly station: number;
-    }
-  | { readonly do: 'station goes'; readonly station: number };
-
-/** What a network is like besides its tunnel. */
-interface Manner {
-  readonly gateway?: GatewayUse;
-  readonly internal?: boolean;
-  readonly portSecurity?: PortSecurity;
-}
-
-const VANDALISMS = [
-  'delete row',
-  'replace row',
-  'add row',
-  'delete link',
-  'set link down',
-  'delete address',
-  'delete namespace',
-  'change link',
-  'change setting',
-  'delete route',
-  'delete rule',
-  'add rule',
-  'flush rules',
-] as const;
-export type Vandalism = (typeof VANDALISMS)[number];
-
-export interface Scenario {
-  readonly seed: number;
-  readonly hosts: number;
-  readonly networks: number;
-  readonly containers: number;
-  /** When all faults stop. */
-  readonly calmAtMs: number;
-  readonly actions: readonly Action[];
+/** What all actions of a scenario are drawn from. */
+interface Shape extends Omit<Scenario, 'actions'> {
+  /** The tunnel modes that its users know. */
+  readonly modes: readonly TunnelMode[];
+  readonly vandalisms: readonly Vandalism[];
+  /** How many of those who join ask for an address. */
+  readonly fixedShare: number;
 }
 
 type Kind = Action['do'];
-type Draw = (random: Random, shape: Scenario) => object;
+type Draw = (random: Random, shape: Shape) => object;
+/** What it is, how often it comes beside others, and its words. */
+type Wish = readonly [kind: Kind, weight: number, draw: Draw];
+
+const all =
+  (...draws: readonly Draw[]): Draw =>
+  (random, shape) =>
+    Object.assign({}, ...draws.map((draw) => draw(random, shape)));
+const pick =
+  (word: string, values: readonly unknown[]): Draw =>
+  (random) => ({ [word]: random.pick(values) });
+const chance =
+  (word: string, probability: number): Draw =>
+  (random) => ({ [word]: random.chance(probability) });
 
 const host: Draw = (random, { hosts }) => ({ host: random.below(hosts) });
-const place: Draw = (random, { hosts, containers, networks }) => ({
-  host: random.below(hosts),
-  container: random.below(containers),
-  network: random.below(networks),
-});
+const network: Draw = (random, { networks }) => ({ network: random.below(networks) });
+const container: Draw = (random, { containers }) => ({ container: random.below(containers) });
+const rival = chance('rival', 0.3);
+const choice: Draw = (random) => ({ choice: random.below(100) });
+const bridge = pick('bridge', BRIDGES);
+const station = pick('station', [0, 1, 2, 3]);
+const peer = pick('peer', [0, 1]);
 const death: Draw = (random) => ({ effects: random.below(12), where: random.pick(['before', 'after']) });
-const pause = (random: Random) => ({
+/** What promises are made by, and what engines wait for. */
+const DEADLY = [
+  'publish',
+  'journal-put',
+  'journal-delete',
+  'apply',
+  'answer',
+  'ask-hold',
+  'seek-end',
+  'seek-end',
+];
+const deathOfAgent: Draw = (random, shape) =>
+  random.chance(0.4)
+    ? death(random, shape)
+    : {
+        at: random.pick(DEADLY),
+        effects: random.pick([0, 0, 1, 2]),
+        where: random.pick(['before', 'after']),
+      };
+const pause: Draw = (random) => ({
   forMs: Math.floor(random.between(100, random.chance(0.3) ? 40_000 : 6_000)),
 });
-const rival = (random: Random) => ({ rival: random.chance(0.3) });
+/** Few, so that many want the same. */
+const fixedAddress: Draw = (random, { fixedShare }) =>
+  random.chance(fixedShare) ? { address: 2 + random.below(10) } : {};
+/** Numbers of networks that adopt; all others have bridges of their own. */
+const ADOPTING = [10, 11];
+const adopting = all(pick('network', ADOPTING), pick('mode', ADOPTING_MODES));
 
-/** What users do. */
-const WISHES: { readonly [kind in Kind]?: readonly [weight: number, draw: Draw] } = {
-  attach: [
-    10,
-    (random, shape) => ({
-      ...place(random, shape),
-      ...(random.chance(0.25) && { address: 2 + random.below(10) }),
-    }),
-  ],
-  detach: [6, (random, shape) => ({ ...place(random, shape), by: random.pick(['id', 'name', 'path']) })],
-  'end container': [
-    2,
-    (random, { hosts, containers }) => ({
-      host: random.below(hosts),
-      container: random.below(containers),
-      amid: random.chance(0.5),
-    }),
-  ],
-  'create network': [
-    2,
-    (random, { networks }) => ({
-      network: random.below(networks),
-      mode: random.pick(['flood', 'static', 'proxy']),
-      ...rival(random),
-    }),
-  ],
-  'change network': [
-    2,
-    (random, { networks }) => ({
-      network: random.below(networks),
-      ...(random.chance(0.6) && { mode: random.pick(['flood', 'static', 'proxy']) }),
-      ...(random.chance(0.4) && { port: random.pick([4789, 4790]) }),
-      ...(random.chance(0.3) && { mtu: random.pick([1450, 1400]) }),
-      force: random.chance(0.3),
-    }),
-  ],
-  'remove network': [1, (random, { networks }) => ({ network: random.below(networks), ...rival(random) })],
-};
-
-/** What goes wrong; each seed has some of these, at rates of its own. */
-const FAULTS: { readonly [kind in Kind]?: Draw } = {
-  'kill agent': (random, shape) => ({ ...host(random, shape), ...death(random, shape) }),
-  'kill controller': death,
-  cut: (random, shape) => ({ ...host(random, shape), ...pause(random) }),
-  stall: (random, shape) => ({ ...host(random, shape), ...pause(random) }),
-  slow: (random, shape) => ({
-    ...host(random, shape),
-    ...pause(random),
-    byMs: Math.floor(random.between(20, 900)),
-  }),
-  'lose connections': host,
-  reboot: host,
-  'move VTEP': (random, shape) => ({ ...host(random, shape), to: random.below(3) }),
-  'fill journal': (random, shape) => ({ ...host(random, shape), ...pause(random) }),
-  'fill store': pause,
-  compact: () => ({}),
-  'refuse ops': (random, shape) => ({
-    ...host(random, shape),
-    kind: random.pick(['namespace', 'link', 'address', 'fdb', 'neighbour']),
-    errno: random.pick(['ENOMEM', 'EBUSY', 'EINVAL']),
-    times: 1 + random.below(6),
-  }),
-  'interrupt looks': (random, shape) => ({ ...host(random, shape), times: 1 + random.below(4) }),
-  vandalise: (random, shape) => ({
-    ...host(random, shape),
-    how: random.pick(VANDALISMS),
-    choice: random.below(100),
-  }),
-  'delete late': (random) => ({ choice: random.below(100) }),
-  'evict host': (random, shape) => ({ ...host(random, shape), ...rival(random) }),
-};
-
-/** So hard that little else would be seen if it were in every other seed. */
-const RARE: ReadonlySet<string> = new Set(['evict host']);
-
-/** The scenario of a seed: always the same for the same seed. */
-export function drawScenario(seed: number): Scenario {
-  const random = new Random(seed).fork('scenario');
-  const shape: Scenario = {
-    seed,
-    hosts: 2 + random.below(3),
-    networks: 1 + random.below(3),
-    containers: 1 + random.below(3),
-    calmAtMs: 1_000 + Math.floor(random.between(8_000, 45_000)),
-    actions: [],
-  };
-  const actions: Action[] = [];
-  const draw = (kind: string, atMs: number, how: Draw) =>
-    actions.push({ atMs: Math.floor(atMs), do: kind, ...how(random, shape) } as unknown as Action);
-  for (let network = 0; network < shape.networks; network++)
-    draw('create network', 1_200, (each, all) => ({ ...WISHES['create network']![1](each, all), network }));
-  const wishes = Object.entries(WISHES).flatMap(([kind, [weight, how]]) =>
-    Array.from({ length: weight }, () => [kind, how] as const),
-  );
-  // Bursts: what happens together finds more than what happens apart.
-  for (let atMs = 1_500; atMs < shape.calmAtMs; atMs += random.between(50, 4_000))
-    for (let left = 1 + random.below(4); left > 0; left--) {
-      const [kind, how] = random.pick(wishes);
-      draw(kind, atMs + random.between(0, 60), how);
-    }
-  for (const [kind, how] of Object.entries(FAULTS)) {
-    if (!random.chance(RARE.has(kind) ? 0.2 : 0.45)) continue;
-    const meanMs = random.between(2_000, 20_000);
-    for (
-      let atMs = random.between(1_300, meanMs);
-      atMs < shape.calmAtMs;
-      atMs += random.between(0, 2 * meanMs)
-    )
-      draw(kind, atMs, how);
-  }
-  const asking = new Random(seed).fork('asking');
-  const outside = new Random(seed).fork('outside');
-  const manners = new Random(seed).fork('manners');
-  const wished = actions.map((action) =>
-    withManner(manners, learnByTraffic(outside, askOnDemand(asking, action))),
-  );
-  const all = [
-    ...wished,
-    ...drawQuestions(asking, shape),
-    ...drawPeers(outside, shape),
-    ...drawEngines(new Random(seed).fork('engines'), shape),
-    ...drawPublications(new Random(seed).fork('publications'), shape),
-    ...drawExposures(new Random(seed).fork('exposures'), shape),
-    ...drawAdoptions(new Random(seed).fork('adoptions'), shape),
-  ];
-  return { ...shape, actions: all.sort((a, b) => a.atMs - b.atMs) };
-}
-
-/** Some networks ask on demand, always or for a while. */
-const askOnDemand = (random: Random, action: Action): Action =>
-  'mode' in action && random.chance(0.3) ? { ...action, mode: 'on-demand' } : action;
-
-/** Some networks have two ends, or the underlay copy for them. */
-const learnByTraffic = (random: Random, action: Action): Action =>
-  'mode' in action && random.chance(0.3) ? { ...action, mode: random.pick(['p2p', 'multicast']) } : action;
-
-/** Who leaves a network by whom, and whether forged frames pass. */
-function withManner(random: Random, action: Action): Action {
-  if (action.do === 'change network')
-    return random.chance(0.2) ? { ...action, portSecurity: random.pick(PORT_SECURITIES) } : action;
-  if (action.do !== 'create network') return action;
-  const manner: Manner = {
+/** A network's tunnels, who leaves it by whom, and whether forged frames pass. */
+const likeNetwork: Draw = (random, { modes }) => ({
+  mode: random.pick(modes),
+  manner: {
     gateway: random.pick(GATEWAY_USES),
     internal: random.chance(0.2),
     portSecurity: random.chance(0.8) ? 'on' : 'off',
+  },
+});
+
+const changeNetwork: Draw = (random, { networks, modes }) => ({
+  network: random.below(networks),
+  ...(random.chance(0.6) && { mode: random.pick(modes) }),
+  ...(random.chance(0.4) && { port: random.pick([4789, 4790]) }),
+  ...(random.chance(0.3) && { mtu: random.pick([1450, 1400]) }),
+  ...(random.chance(0.2) && { portSecurity: random.pick(PORT_SECURITIES) }),
+  force: random.chance(0.3),
+});
+
+/** What users do. */
+const WISHES: readonly Wish[] = [
+  ['attach', 10, all(host, container, network, fixedAddress)],
+  ['detach', 6, all(host, container, network, pick('by', ['id', 'name', 'path']))],
+  ['end container', 2, all(host, container, chance('amid', 0.5))],
+  ['create network', 2, all(network, likeNetwork, rival)],
+  ['change network', 2, changeNetwork],
+  ['remove network', 1, all(network, rival)],
+  ['start through door', 6, all(host, network, fixedAddress)],
+  ['stop through door', 3, all(host, choice)],
+  ['ask', 6, all(host, network, choice, pick('by', ['ip', 'ip', 'ip', 'ip', 'mac']))],
+  ['add peer', 2, all(network, peer, chance('mac', 0.7))],
+  ['remove peer', 1, all(network, peer)],
+  ['publish port', 5, all(choice, pick('port', [8_080, 8_081, 8_082]), chance('isNarrow', 0.3), rival)],
+  ['unpublish port', 2, choice],
+  ['expose network', 3, all(host, network, fixedAddress)],
+  ['hide network', 2, all(host, network)],
+  ['adopt bridge', 6, all(host, bridge, adopting)],
+];
+
+/** What users do with bridges that are adopted. */
+const WISHES_OF_ADOPTED: readonly Wish[] = [
+  ['disown bridge', 2, all(host, bridge)],
+  ['remake bridge', 1, all(host, bridge)],
+  ['station comes', 6, all(host, bridge, station)],
+  ['station goes', 2, station],
+  ['change network', 1, all(adopting, chance('force', 0.3))],
+  ['remove network', 0.5, all(adopting, rival)],
+];
+
+/** What goes wrong: each at a rate of its own. */
+const FAULTS: { readonly [kind in Kind]?: Draw } = {
+  'kill agent': all(host, deathOfAgent),
+  'kill controller': death,
+  cut: all(host, pause),
+  stall: all(host, pause),
+  slow: all(host, pause, (random) => ({ byMs: Math.floor(random.between(20, 900)) })),
+  'lose connections': host,
+  reboot: host,
+  'move VTEP': all(host, pick('to', [0, 1, 2])),
+  'fill journal': all(host, pause),
+  'fill store': pause,
+  compact: () => ({}),
+  'refuse ops': all(
+    host,
+    pick('kind', ['namespace', 'link', 'address', 'fdb', 'neighbour']),
+    pick('errno', ['ENOMEM', 'EBUSY', 'EINVAL']),
+    pick('times', [1, 2, 3, 4, 5, 6]),
+  ),
+  'interrupt looks': all(host, pick('times', [1, 2, 3, 4])),
+  vandalise: all(host, choice, (random, { vandalisms }) => ({ how: random.pick(vandalisms) })),
+  'delete late': choice,
+  'evict host': all(host, rival),
+};
+
+/** So hard that little else would be seen beside it. */
+const RARE: ReadonlySet<string> = new Set(['evict host']);
+
+/** What happens together finds more than what happens apart, and most when it happens to the same. */
+interface Moment {
+  readonly atMs: number;
+  readonly place: { readonly host: number; readonly container: number; readonly network: number };
+}
+
+/**
+ * The scenario of a seed: always the same for the same seed. Each has some of what can happen, not all of it, and most
+ * are small: what has to meet does so more often where little else happens, and what one thing would hide comes to
+ * light in another without it (Groce et al., Swarm Testing, ISSTA 2012).
+ */
+export function drawScenario(seed: number): Scenario {
+  const random = new Random(seed).fork('scenario');
+  const shape: Shape = {
+    seed,
+    hosts: random.pick([2, 2, 2, 3, 3, 4]),
+    networks: random.pick([1, 1, 1, 2, 2, 3]),
+    containers: random.pick([1, 1, 2, 2, 3]),
+    calmAtMs: 1_000 + Math.floor(random.between(8_000, 40_000)),
+    modes: some(random, TUNNEL_MODES, 0.3),
+    vandalisms: some(random, VANDALISMS, 0.2),
+    fixedShare: random.pick([0, 0.2, 0.5]),
   };
-  return { ...action, manner };
+  const moments = drawMoments(random.fork('moments'), shape);
+  const actions = [
+    ...drawNetworks(random.fork('networks'), shape),
+    ...drawWishes(random.fork('wishes'), shape, moments),
+    ...drawFaults(random.fork('faults'), shape, moments),
+  ];
+  return { ...shape, actions: actions.sort((a, b) => a.atMs - b.atMs) };
 }
 
-/** Ports of hosts lead to endpoints; few ports, so that many want the same. */
-function drawPublications(random: Random, { calmAtMs }: Scenario): Action[] {
-  const actions: Action[] = [];
-  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(10, 4_000)) {
-    const what = { atMs: Math.floor(atMs), choice: random.below(100) };
-    if (random.chance(0.25)) actions.push({ ...what, do: 'unpublish port' });
-    else
-      for (let left = 1 + random.below(2); left > 0; left--)
-        actions.push({
-          ...what,
-          do: 'publish port',
-          port: 8_080 + random.below(3),
-          isNarrow: random.chance(0.3),
-          ...rival(random),
-        });
-  }
-  return actions;
-}
-
-/** Hosts come into networks themselves and leave them, now and then at one blow. */
-function drawExposures(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
-  const actions: Action[] = [];
-  if (random.chance(0.5)) return actions;
-  for (let atMs = 1_700; atMs < calmAtMs; atMs += random.between(20, 8_000)) {
-    const what = { atMs: Math.floor(atMs), host: random.below(hosts), network: random.below(networks) };
-    const isShown = random.chance(0.7);
-    if (!isShown || random.chance(0.3)) actions.push({ ...what, do: 'hide network' });
-    if (isShown)
-      actions.push({
-        ...what,
-        do: 'expose network',
-        ...(random.chance(0.3) && { address: 2 + random.below(10) }),
-      });
-  }
-  return actions;
-}
-
-/** Numbers of networks that adopt; all others have bridges of their own. */
-const ADOPTING = [10, 11];
-
-/** Bridges are adopted and let go, made anew by their owner, and somebody moves behind them. */
-function drawAdoptions(random: Random, { hosts, calmAtMs }: Scenario): Action[] {
-  const actions: Action[] = [];
-  if (random.chance(0.5)) return actions;
-  const weights = { 'adopt bridge': 5, 'disown bridge': 2, 'remake bridge': 1 } as const;
-  const kinds = Object.entries(weights).flatMap(([kind, times]) => Array(times).fill(kind));
-  for (let atMs = 1_400; atMs < calmAtMs; atMs += random.between(20, 5_000)) {
-    const place = { atMs: Math.floor(atMs), host: random.below(hosts), bridge: random.pick(BRIDGES) };
-    const network = random.pick(ADOPTING);
-    const mode = random.pick(ADOPTING_MODES);
-    const station = random.below(4);
-    if (random.chance(0.5))
-      actions.push(
-        random.chance(0.8)
-          ? { ...place, do: 'station comes', station }
-          : { atMs: place.atMs, do: 'station goes', station },
-      );
-    else if (random.chance(0.1))
-      actions.push({ atMs: place.atMs, do: 'change network', network, mode, force: random.chance(0.3) });
-    else if (random.chance(0.05))
-      actions.push({ atMs: place.atMs, do: 'remove network', network, ...rival(random) });
-    else actions.push({ ...place, do: random.pick(kinds), network, mode } as Action);
-  }
-  return actions;
-}
-
-/** Machines that Weft does not run come and go. */
-function drawPeers(random: Random, { networks, calmAtMs }: Scenario): Action[] {
-  const peers: Action[] = [];
-  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(500, 8_000)) {
-    const what = { network: random.below(networks), peer: random.below(2) };
-    const mac = random.chance(0.7);
-    const at = Math.floor(atMs);
-    peers.push(
-      random.chance(0.7)
-        ? { atMs: at, do: 'add peer', ...what, mac }
-        : { atMs: at, do: 'remove peer', ...what },
-    );
-  }
-  return peers;
-}
-
-/** Engines start containers through the door, and stop them. */
-function drawEngines(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
-  const actions: Action[] = [];
-  for (let atMs = 1_600; atMs < calmAtMs; atMs += random.between(20, 5_000)) {
-    const at = { atMs: Math.floor(atMs), host: random.below(hosts) };
-    if (random.chance(0.4)) actions.push({ ...at, do: 'stop through door', choice: random.below(100) });
-    else
-      for (let left = 1 + random.below(3); left > 0; left--)
-        actions.push({
-          ...at,
-          do: 'start through door',
-          network: random.below(networks),
-          ...(random.chance(0.25) && { address: 2 + random.below(10) }),
-        });
-  }
-  return actions;
-}
-
-function drawQuestions(random: Random, { hosts, networks, calmAtMs }: Scenario): Action[] {
-  const questions: Action[] = [];
-  for (let atMs = 2_000; atMs < calmAtMs; atMs += random.between(10, 2_000))
-    questions.push({
-      atMs: Math.floor(atMs),
-      do: 'ask',
+const drawMoments = (random: Random, { hosts, containers, networks, calmAtMs }: Shape): Moment[] =>
+  Array.from({ length: random.pick([6, 12, 24, 32]) }, () => ({
+    atMs: random.between(1_500, calmAtMs),
+    place: {
       host: random.below(hosts),
+      container: random.below(containers),
       network: random.below(networks),
-      choice: random.below(100),
-      by: random.chance(0.2) ? 'mac' : 'ip',
+    },
+  }));
+
+/** Without them little could happen. */
+const drawNetworks = (random: Random, shape: Shape): Action[] =>
+  Array.from({ length: shape.networks }, (_, number) =>
+    actionOf(1_200, 'create network', {
+      network: number,
+      ...likeNetwork(random, shape),
+      ...rival(random, shape),
+    }),
+  );
+
+function drawWishes(random: Random, shape: Shape, moments: readonly Moment[]): Action[] {
+  const wishes = drawMix(random);
+  const mostAtOnce = random.pick([2, 4, 8]);
+  const withinMs = random.pick([4, 30, 200]);
+  return moments.flatMap((moment) =>
+    Array.from({ length: 1 + random.below(mostAtOnce) }, () => {
+      const [kind, , draw] = pickWeighted(random, wishes);
+      const atMs = moment.atMs + random.between(0, withinMs);
+      return actionOf(atMs, kind, oftenThere(random, moment, draw(random, shape)));
+    }),
+  );
+}
+
+/** As often as not at that moment's place; a network that adopts has none. */
+function oftenThere(random: Random, { place }: Moment, words: object): object {
+  if (('network' in words && ADOPTING.includes(words.network as number)) || random.chance(0.5)) return words;
+  return Object.fromEntries(Object.entries({ ...words, ...place }).filter(([word]) => word in words));
+}
+
+/** Some wishes, one more often and another less than usual. */
+function drawMix(random: Random): Wish[] {
+  const common = some(random, WISHES, random.pick([0.4, 0.6, 0.9]));
+  const has = (wanted: Kind) => common.some(([kind]) => kind === wanted);
+  if (!has('attach') && !has('start through door')) common.push(WISHES[0]!);
+  const adopts = has('adopt bridge');
+  return [...common, ...(adopts ? some(random, WISHES_OF_ADOPTED, 0.7) : [])].map(([kind, weight, draw]) => [
+    kind,
+    weight * random.pick([0.3, 1, 1, 3]),
+    draw,
+  ]);
+}
+
+function drawFaults(random: Random, shape: Shape, moments: readonly Moment[]): Action[] {
+  const share = random.pick([0, 0.2, 0.5, 0.8]);
+  return Object.entries(FAULTS).flatMap(([kind, draw]) => {
+    if (!random.chance(RARE.has(kind) ? share / 2 : share)) return [];
+    return Array.from({ length: random.pick([2, 4, 8]) }, () => {
+      const moment = random.pick(moments);
+      const atMs = moment.atMs + random.between(-200, 500);
+      return actionOf(atMs, kind, oftenThere(random, moment, draw(random, shape)));
     });
-  return questions;
+  });
+}
+
+const actionOf = (atMs: number, kind: string, rest: object): Action =>
+  ({ atMs: Math.floor(atMs), do: kind, ...rest }) as unknown as Action;
+
+/** Each with that chance, but at least one. */
+function some<T>(random: Random, items: readonly T[], share: number): T[] {
+  const drawn = items.filter(() => random.chance(share));
+  return drawn.length > 0 ? drawn : [random.pick(items)];
+}
+
+function pickWeighted(random: Random, wishes: readonly Wish[]): Wish {
+  let left = random.between(0, 1) * wishes.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const wish of wishes) {
+    left -= wish[1];
+    if (left < 0) return wish;
+  }
+  return wishes[0]!;
 }

@@ -1,6 +1,6 @@
+import type { Action, Scenario } from './action.ts';
 import type { Cores } from './cores.ts';
 import { runScenario } from './run-scenario.ts';
-import type { Action, Scenario } from './scenario.ts';
 
 /** Enough for most; the rest is still far shorter than the whole. */
 const MOST_RUNS = 300;

@@ -11,8 +11,8 @@ import {
   type Neighbour,
 } from '#model/kernel-state.ts';
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
+import type { Vandalism } from './action.ts';
 import type { Machine } from './machine.ts';
-import type { Vandalism } from './scenario.ts';
 import type { World } from './world.ts';
 
 /** Where a vandal's rows lead. */
