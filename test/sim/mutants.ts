@@ -285,18 +285,6 @@ export const MUTANTS: readonly Mutant[] = [
     become: '',
   },
   {
-    name: 'what was published while its endpoint was asked for once more is forgotten',
-    file: 'agent/attach.ts',
-    find: 'const learned = stood ? attachments.get(id) : undefined;',
-    become: 'const learned = stood ? attachment : undefined;',
-  },
-  {
-    name: 'a look that failed counts as taken',
-    file: 'agent/turn.ts',
-    find: "turn.owesLook ||= turn.reach === 'look';",
-    become: '',
-  },
-  {
     name: 'who is gone from a bridge is told of for ever',
     file: 'agent/stations.ts',
     find: 'known.delete(mac);',
