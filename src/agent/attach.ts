@@ -184,8 +184,7 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
   noteWritten(state, key, entry);
   const effects = state.attachments.get(key as Id)?.state === 'detaching' ? askAgainToDetach(state) : [];
   for (const [request, attaching] of journaling(state, key)) {
-    const isKept = attaching.isOvertaken || keepPromise(state, attaching);
-    if (!isKept) {
+    if (!attaching.isOvertaken && !keepPromise(state, attaching)) {
       effects.push(...keepJournal(state, key as Id));
       continue;
     }

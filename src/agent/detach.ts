@@ -34,15 +34,22 @@ export function beginDetach(state: AgentState, request: number, ask: DetachAsk):
 }
 
 /** An unknown id was detached before; an unknown name is more likely a slip of the pen. */
-export function findEndpoints(
+export function findEndpoints(state: AgentState, ask: DetachAsk): Endpoint[] | Rejection {
+  if (ask.door) return attachmentsOf(state, ask.door).map((attachment) => attachment.endpoint);
+  const found = endpointsMeant(state, ask);
+  return isRejection(found) ? found : orHide(state, found);
+}
+
+function endpointsMeant(
   state: AgentState,
-  { endpoint, network, namespacePath, door }: DetachAsk,
+  { endpoint, network, namespacePath }: DetachAsk,
 ): Endpoint[] | Rejection {
-  if (door) return attachmentsOf(state, door).map((attachment) => attachment.endpoint);
   const wanted = endpoint ?? '';
-  const promised = isId(wanted) && namespacePath === undefined ? state.attachments.get(wanted) : undefined;
-  if (promised) return orHide(state, [promised.endpoint]);
+  const isById = isId(wanted) && namespacePath === undefined;
+  const promised = isById && state.attachments.get(wanted);
+  if (promised) return [promised.endpoint];
   const ours = localEndpoints(state).map((local) => local.endpoint);
+  if (isById) return ours.filter(({ id }) => id === wanted);
   const inNetwork = (id: Id) =>
     network === undefined ||
     id === network ||
@@ -51,17 +58,12 @@ export function findEndpoints(
     return ours.filter(
       ({ id, network: of }) => state.attachments.get(id)?.namespace?.path === namespacePath && inNetwork(of),
     );
-  if (isId(wanted))
-    return orHide(
-      state,
-      ours.filter(({ id }) => id === wanted),
-    );
   const called = ours.filter(({ name }) => foldName(name) === foldName(wanted));
   const all = called.filter(({ network: id }) => inNetwork(id));
   // One that goes already is not meant if there is another.
   const staying = all.filter(({ id }) => state.attachments.get(id)?.state !== 'detaching');
   const named = staying.length > 0 ? staying : all;
-  if (named.length === 1) return orHide(state, named);
+  if (named.length === 1) return named;
   if (named.length > 1) return refuse('conflict', wanted, `is the name of ${named.length} endpoints here`);
   const isUnheard = called.some(({ network: id }) => !state.view.networks.has(id));
   return isUnheard

@@ -38,7 +38,7 @@ export type AttachAsk = (ToNamespace | ThroughDoor) & {
 interface ToNamespace {
   readonly namespace: NamespaceRef;
   readonly door?: undefined;
-  /** The host itself is to be in the network: nobody asked but its record (see exposed.ts). */
+  /** The host itself is to be in the network: nobody asked but its record (see keep-exposed.ts). */
   readonly exposure?: Id;
 }
 

@@ -8,7 +8,7 @@ import { publishAll } from './publish.ts';
 import { rest } from './rest.ts';
 import { endpointsBefore, followDelta } from './shortcut.ts';
 import type { AgentState } from './state.ts';
-import { isAbreast, markUrgent } from './turn.ts';
+import { markApplied, markUrgent } from './turn.ts';
 
 /** A controller that is there says so every 3 s; three missed words and the connection counts as dead. */
 const SILENCE_LIMIT_MS = 10_000;
@@ -57,11 +57,10 @@ function hearDelta(
 }
 
 /** The session is in order: all that concerns this host up to the beat's revision has been heard. */
-function hearBeat({ view, turn, confirmed }: AgentState, revision: Revision): AgentEffect[] {
-  if (!confirmed || revision <= view.revision) return [];
-  view.apply([], revision);
-  if (isAbreast(turn)) turn.applied = revision;
-  return [];
+function hearBeat(state: AgentState, revision: Revision): AgentEffect[] {
+  if (!state.confirmed || revision <= state.view.revision) return [];
+  state.view.apply([], revision);
+  return markApplied(state, revision);
 }
 
 const isUnknownOwn = ({ host, attachments }: AgentState, change: Change): boolean =>

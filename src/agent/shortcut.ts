@@ -4,7 +4,7 @@ import type { Ip } from '#model/ip.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type Fdb, type KernelObject, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { hostTag } from '#model/own.ts';
-import type { Change, Endpoint, Revision } from '#model/records.ts';
+import type { Change, Endpoint } from '#model/records.ts';
 import { localObjects, rowsTowards } from '#plan/endpoint-objects.ts';
 import { vtepOf } from '#plan/host-view.ts';
 import { rulesOf } from '#plan/kinds.ts';
@@ -18,7 +18,7 @@ import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { takesPart, thisHost } from './place-of.ts';
 import { noteStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
-import { isAbreast, markDirty, markStirred, markUrgent } from './turn.ts';
+import { markApplied, markDirty, markStirred, markUrgent } from './turn.ts';
 import { isNameLeaving } from './unplug.ts';
 
 /*
@@ -201,8 +201,3 @@ export function endShortcut(
 
 const isNameTaken = (result: OpResult): boolean =>
   !result.ok && result.error.errno === 'EEXIST' && result.op.object.kind === 'link';
-
-function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
-  if (isAbreast(turn)) turn.applied = Math.max(turn.applied, revision);
-  return [];
-}

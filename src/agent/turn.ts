@@ -2,6 +2,7 @@ import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { KernelKind } from '#model/kernel-state.ts';
+import type { Revision } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import { noteOutages } from './outages.ts';
 import {
@@ -55,7 +56,13 @@ export const isLooking = ({ phase, reach, urgent }: Turn): boolean =>
   urgent || (phase !== 'idle' && reach === 'look');
 
 /** Whether what is heard now, once written, is all that the kernel lacks: a look that failed has yet to be made up for. */
-export const isAbreast = (turn: Turn): boolean => !isLooking(turn) && !turn.owesLook;
+const isAbreast = (turn: Turn): boolean => !isLooking(turn) && !turn.owesLook;
+
+/** What was heard up to that revision is in the kernel, unless a look has yet to bring it there. */
+export function markApplied({ turn }: AgentState, revision: Revision): AgentEffect[] {
+  if (isAbreast(turn)) turn.applied = Math.max(turn.applied, revision);
+  return [];
+}
 
 /** Begins a turn if there is reason to, it is time, and none is under way. */
 export function beginTurn(state: AgentState): AgentEffect[] {

@@ -14,9 +14,13 @@ export function removeNetwork(wish: RemoveNetwork, snapshot: SnapshotView): Admi
   const records = network && snapshot.inNetwork(network.id);
   if (records && records.endpoints.size > 0) {
     const holders = Array.from(records.endpoints.values(), (each) => describeEndpoint(snapshot, each));
-    const isDocker = [...records.endpoints.values()].some(({ runtime }) => runtime === 'docker');
-    const isHost = [...records.endpoints.values()].some(({ runtime }) => runtime === 'host');
-    const fix = `detach them first: \`weft endpoint detach\`${isDocker ? ', or of Docker `docker network disconnect`' : ''}${isHost ? `, or of a host itself \`weft hide ${network.name} --host HOST\`` : ''}`;
+    const runtimes = new Set(Array.from(records.endpoints.values(), ({ runtime }) => runtime));
+    const ways = [
+      '`weft endpoint detach`',
+      ...(runtimes.has('docker') ? ['or of Docker `docker network disconnect`'] : []),
+      ...(runtimes.has('host') ? [`or of a host itself \`weft hide ${network.name} --host HOST\``] : []),
+    ];
+    const fix = `detach them first: ${ways.join(', ')}`;
     faults.conflict.push(fault('network', wish.network, `still has ${listSome(holders)}`, fix));
   }
   if (records && records.adoptions.size > 0) {
