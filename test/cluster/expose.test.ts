@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { callOk, type EndpointJson } from '../world/api.ts';
+import { inBoot, newBoot } from '../world/boot.ts';
 import { ip, kernelJson, namespacesWith, plugIn } from '../world/namespaces.ts';
 import { untilSettled } from '../world/settled.ts';
 import { ping, pingAll, startEcho, talkTo } from '../world/talk.ts';
@@ -31,15 +29,6 @@ async function untilAsBefore(
   await until(what, async () => look() === before, limitMs).catch(() => {});
   expect(look(), what).toBe(before);
 }
-
-/** The agent sees another boot id: a file laid over the kernel's, in a mount namespace of its own. */
-const inBoot = (world: World, host: string): readonly string[] => [
-  ...['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-ec'],
-  'mount --make-private /proc; mount --bind "$0" /proc/sys/kernel/random/boot_id; exec "$@"',
-  bootFile(world, host),
-];
-const bootFile = (world: World, host: string) => path.join(world.rootOf(host), 'boot_id');
-const newBoot = (host: string) => writeFileSync(bootFile(world, host), `${randomUUID()}\n`);
 
 const world = new World({ program: PROGRAM, hosts: ['h1', 'h2'], wrap: inBoot });
 const ns = (name: string) => world.containerOf(name);
@@ -71,7 +60,7 @@ const exposedLink = () =>
 beforeAll(async () => {
   buildIfStale();
   plugIn(ns('wire'), world.addNamespace('outside'), 200);
-  for (const host of ['h1', 'h2']) newBoot(host);
+  for (const host of ['h1', 'h2']) newBoot(world, host);
   await world.startAll();
   for (const name of [...CONTAINERS.map((each) => world.addNamespace(each)), ns('outside'), ns('h1')])
     servers.push(await startEcho(name));
@@ -193,7 +182,7 @@ describe('a host in a network', () => {
     inside('h1', 'nft', 'flush', 'ruleset');
     for (const name of ['net.ipv4.ip_forward=0', 'net.ipv6.conf.all.forwarding=0'])
       inside('h1', 'sysctl', '-qw', name);
-    newBoot('h1');
+    newBoot(world, 'h1');
     world.agent('h1').start();
     // Containers come with their runtime; the host is there by itself, without a controller.
     const c3 = (await readC3()) ?? [];

@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointJson } from '../world/api.ts';
+import { bootOf, inBoot, newBoot } from '../world/boot.ts';
 import { ip, kernelJson, namespacesWith } from '../world/namespaces.ts';
 import { untilSettled } from '../world/settled.ts';
 import { until, World } from '../world/world.ts';
@@ -16,14 +14,6 @@ import { buildIfStale, PROGRAM, pings } from './lab-cli.ts';
 const CONTAINERS = ['a1', 'a2', 'b1'];
 let world: World;
 
-/** The agent sees another boot id: a file laid over the kernel's, in a mount namespace of its own. */
-const inBoot = (world: World, host: string): readonly string[] => [
-  ...['unshare', '--mount', '--propagation', 'unchanged', 'sh', '-ec'],
-  'mount --make-private /proc; mount --bind "$0" /proc/sys/kernel/random/boot_id; exec "$@"',
-  bootFile(world, host),
-];
-const bootFile = (world: World, host: string) => path.join(world.rootOf(host), 'boot_id');
-const newBoot = (host: string) => writeFileSync(bootFile(world, host), `${randomUUID()}\n`);
 const all = () => CONTAINERS.map((name) => world.containerOf(name));
 const settled = () => untilSettled(world, all());
 const interfacesOf = (name: string): string[] =>
@@ -42,7 +32,7 @@ async function reboot(): Promise<void> {
       if (/^(p|vxlan|br)/.test(ifname)) ip('-n', name, 'link', 'del', ifname);
     ip('netns', 'del', name);
   }
-  newBoot('h1');
+  newBoot(world, 'h1');
   world.agent('h1').start();
   await world.untilAnswers('h1');
 }
@@ -56,7 +46,7 @@ function remake(name: string): void {
 beforeAll(async () => {
   buildIfStale();
   world = new World({ program: PROGRAM, hosts: ['h1', 'h2'], wrap: inBoot });
-  for (const host of ['h1', 'h2']) newBoot(host);
+  for (const host of ['h1', 'h2']) newBoot(world, host);
   await world.startAll();
   for (const name of CONTAINERS) world.addNamespace(name);
   await world.createNetwork('red', '10.1.0.0/16', 'fd00:1::/64');
@@ -73,7 +63,7 @@ describe.sequential('told apart', () => {
 
   test('the boot id is the test’s to choose (else nothing here could fail)', () => {
     const boots = [...world.journalOf('h1').values()].flatMap(({ bootId }) => bootId ?? []);
-    expect(boots).toEqual(Array(2).fill(readFileSync(bootFile(world, 'h1'), 'utf8').trim()));
+    expect(boots).toEqual(Array(2).fill(bootOf(world, 'h1')));
   });
 
   test('a restart of the agent: the container keeps its interface', async () => {
