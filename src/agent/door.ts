@@ -65,8 +65,11 @@ export class AgentDoor implements HostDoor {
 
   async createNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection> {
     const network = await this.#askForNetwork(words, false);
-    if (isRejection(network)) return network;
-    return (await this.#hearOf(network.id)) ? network : untold(words.name);
+    // Who is told that a name is taken looks at once who has it.
+    const awaited = isRejection(network) ? isNameTaken(network) && words.name.toLowerCase() : network.id;
+    if (!awaited) return network;
+    const isAwaited = ({ id, name }: Network) => id === awaited || name.toLowerCase() === awaited;
+    return (await this.#hearOf(isAwaited)) ? network : untold(words.name);
   }
 
   tryNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection> {
@@ -87,9 +90,9 @@ export class AgentDoor implements HostDoor {
     }
   }
 
-  /** Whether the view has it, now or in time. */
-  #hearOf(network: Id): Promise<boolean> {
-    const has = () => this.#engine.state.view.networks.has(network);
+  /** Whether the view has such a one, now or in time. */
+  #hearOf(isAwaited: (network: Network) => boolean): Promise<boolean> {
+    const has = () => this.networks().some(isAwaited);
     return new Promise((resolve) => {
       const end = (heard: boolean) => {
         stop();
@@ -208,6 +211,9 @@ export class AgentDoor implements HostDoor {
     this.#engine.dispatch({ event: 'door-noticed', notices });
   }
 }
+
+const isNameTaken = ({ reason, faults }: Rejection): boolean =>
+  reason === 'conflict' && faults.some(({ field }) => field === 'name');
 
 const notesIn = (journal: Journal<JournalEntry>): DoorNotes => ({
   all: () =>

@@ -20,7 +20,7 @@ export interface HostDoor {
   watchNetworks(onChange: () => void): () => void;
   /** Whether the controller is there: only then is a network that is not heard of no network. */
   isConnected(): boolean;
-  /** By the controller. It is among {@link networks} when this is answered. */
+  /** By the controller. It, or the one that has its name already, is among {@link networks} when this is answered. */
   createNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection>;
   /** What {@link createNetwork} would answer now, and nothing is made. */
   tryNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection>;

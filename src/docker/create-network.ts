@@ -53,8 +53,11 @@ async function findOrMake(parts: DriverParts, { options, copy }: AskedNetwork): 
   const words = wordsOf(copy, options.name ?? `docker-${copy.dockerId.slice(0, 12)}`);
   if (options.name !== undefined) {
     const made = await door.createNetwork(words);
-    if (isRejection(made)) throw refuseAsDocker(made);
-    return made;
+    if (!isRejection(made)) return made;
+    // On another host at the same time.
+    const meanwhile = findNetwork(door, options.name);
+    if (meanwhile) return join(parts, meanwhile, copy);
+    throw refuseAsDocker(made);
   }
   // It may turn out to be one that exists, whose VNI for one is taken: by itself.
   if (door.networks().some((network) => hasSubnets(network, copy.subnets))) return undefined;
