@@ -8,7 +8,8 @@ import { onEngines } from './on-engines.ts';
 
 /**
  * Containers come, are killed, restarted, connected and disconnected on both hosts at once, while agents, engines and
- * the controller are killed and hosts cut off. Then what Docker, Weft and the kernels have is held against each other.
+ * the controller are killed; in each round, a host is cut off from the other and from the controller for some of its
+ * steps. Then what Docker, Weft and the kernels have is held against each other.
  * SEED=… runs one again, STEPS=… more of them.
  */
 
@@ -36,8 +37,11 @@ onEngines('500 steps', (world, version) => {
   const engine = (host: string) => world().engine(host);
   let refused = 0;
 
-  /** By its weight; what Docker refuses is counted, and what is left behind by it is looked for later. */
-  async function step(host: string): Promise<string> {
+  /**
+   * By its weight; what Docker refuses is counted, and what is left behind by it is looked for later. On a host that is
+   * apart nobody waits for the controller.
+   */
+  async function step(host: string, isApart: boolean): Promise<string> {
     const [name, network] = [pick(NAMES), pick(NETWORKS)];
     const dice = below(1000);
     const docker = async (...words: readonly string[]) => {
@@ -59,22 +63,17 @@ onEngines('500 steps', (world, version) => {
     if (dice < 650) return docker('restart', '-t', '0', name);
     if (dice < 800) return docker('network', 'connect', network, name);
     if (dice < 940) return docker('network', 'disconnect', '-f', network, name);
-    if (dice < 970) {
+    if (dice < 975) {
       await world().agent(host).stop('SIGKILL');
       await sleep(below(200));
       world().agent(host).start();
-      await world().untilConnected(host);
+      if (isApart) await until(`the agent of ${host} answers`, () => world().status(host));
+      else await world().untilConnected(host);
       return `${host} agent killed`;
     }
-    if (dice < 985) {
-      await engine(host).stopEngine('SIGKILL');
-      await engine(host).startEngine();
-      return `${host} engine killed`;
-    }
-    world().cutOff(host);
-    await sleep(below(1500));
-    await world().join(host);
-    return `${host} cut off`;
+    await engine(host).stopEngine('SIGKILL');
+    await engine(host).startEngine();
+    return `${host} engine killed`;
   }
 
   test('both hosts have the networks', async () => {
@@ -90,8 +89,20 @@ onEngines('500 steps', (world, version) => {
   test.each(Array.from({ length: rounds }, (_, i) => i + 1))(`round %i of ${rounds}`, async () => {
     const log: string[] = [];
     refused = 0;
+    const apart = { host: pick(world().names), from: below(15), steps: 2 + below(8) };
     const run = async (host: string) => {
-      for (let i = 0; i < ROUND / 2; i++) log.push(await step(host));
+      for (let i = 0; i < ROUND / 2; i++) {
+        const at = host === apart.host ? i - apart.from : -1;
+        if (at === 0) {
+          world().cutOff(host);
+          log.push(`${host} cut off`);
+        }
+        if (at === apart.steps) {
+          await world().join(host);
+          log.push(`${host} joined`);
+        }
+        log.push(await step(host, at >= 0 && at < apart.steps));
+      }
     };
     await Promise.all(world().names.map(run));
     // Once more, the central one: it may be away while all else goes on.
@@ -163,26 +174,22 @@ async function kernelAgrees(world: DockerWorld, host: string, joined: readonly J
     expect(ports, `ports of ${network} on ${host}`).toHaveLength(here.length);
     for (const there of joined.filter((one) => one.network === network && one.host !== host))
       expect(await vtepsOf(world, host, network, there.mac)).toEqual([world.underlayOf(there.host)]);
-    for (const { name } of here) await namesAgree(world, host, here[0]!.name, name, joined);
+    await namesAgree(world, here[0]!, joined);
   }
 }
 
-/** Containers of one name may be in several of the asking one's networks: what is answered must be one that lives. */
-async function namesAgree(
-  world: DockerWorld,
-  host: string,
-  asking: string,
-  name: string,
-  joined: readonly Joined[],
-): Promise<void> {
-  const said = await world
-    .engine(host)
-    .docker('exec', asking, '/bin/busybox', 'nslookup', name)
-    .catch(({ stdout, stderr }) => `${stdout}${stderr}`);
-  const found = said.match(/10\.7[01]\.0\.\d+/g) ?? [];
-  const live = joined.filter((one) => one.name === name).map(({ ip }) => ip);
-  expect(found.length, `${name}, asked by ${asking} on ${host}: ${said}`).toBeGreaterThan(0);
-  for (const ip of found) expect(live, `${name}, asked by ${asking} on ${host}`).toContain(ip);
+/** In each of its networks a container finds by a name all who live there, and nobody else. */
+async function namesAgree(world: DockerWorld, asking: Joined, joined: readonly Joined[]): Promise<void> {
+  const { host, network } = asking;
+  const script = `for name; do echo "= $name"; /bin/busybox nslookup $name.${network}.weft.internal; done; true`;
+  const shell = ['exec', asking.name, '/bin/busybox', 'sh', '-c', script, '-'];
+  const said = await world.engine(host).docker(...shell, ...NAMES);
+  for (const part of said.split('= ').slice(1)) {
+    const name = part.split('\n', 1)[0];
+    const live = joined.filter((one) => one.network === network && one.name === name).map(({ ip }) => ip);
+    const found = [...new Set(part.match(/10\.7[01]\.0\.\d+/g))];
+    expect(found.sort(), `${name}, asked by ${asking.name} on ${host}: ${part}`).toEqual(live.sort());
+  }
 }
 
 async function joinedOf(world: DockerWorld, host: string): Promise<Joined[]> {

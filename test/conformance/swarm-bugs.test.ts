@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { interfaceOf, overlayOf, vtepsOf } from '../world/docker-kernel.ts';
+import { interfaceOf, overlayOf, overlaysOf, vtepsOf } from '../world/docker-kernel.ts';
 import type { DockerWorld } from '../world/docker-world.ts';
 import { until } from '../world/world.ts';
 import { onEngines } from './on-engines.ts';
@@ -62,6 +62,26 @@ onEngines(
       await removeX('h2');
     });
 
+    test('a removal that a host tells of when it is back takes nothing from who has the address by then', async () => {
+      await runX('h2', '--mac-address', MAC);
+      await soon('it is reached', () => reaches());
+      world().cutOff('h2');
+      await world().weft('h1', 'host', 'evict', 'h2', '--yes');
+      await until('it is on h3', () =>
+        runX('h3', '--mac-address', MAC).catch(async (error) => {
+          await removeX('h3');
+          throw error;
+        }),
+      );
+      await soon('it is reached there', () => reaches());
+      await world().join('h2');
+      await removeX('h2');
+      await until('h2 has let it go', async () => (await overlaysOf(world(), 'h2')).length === 0);
+      expect(await reaches()).toBe(true);
+      await leadsTo(MAC, 'h3');
+      await removeX('h3');
+    });
+
     test('an entry that is there before, learned or by hand, does not keep the right one out', async () => {
       const namespace = await overlayOf(world(), 'h1', 'app');
       const fdb = ['bridge', '-n', namespace, 'fdb', 'add', MAC, 'dev', 'vxlan0'];
@@ -96,24 +116,43 @@ onEngines(
   ['h1', 'h2', 'h3'],
 );
 
+/** h2 is apart: asked on both sides of it. */
 async function namesAfterPartition(world: DockerWorld): Promise<void> {
-  const asks = (name: string) =>
+  const asks = (host: string, asking: string, name: string) =>
     world
-      .engine('h1')
-      .docker('exec', 'asker', '/bin/busybox', 'nslookup', name)
+      .engine(host)
+      .docker('exec', asking, '/bin/busybox', 'nslookup', name)
       .then(
         (said) => said,
         ({ stdout, stderr }) => `${stdout}${stderr}`,
       );
+  const asker = await interfaceOf(world, 'h1', 'asker', 'app');
   for (const name of ['lives', 'dies']) await world.engine('h2').run(name, '--network', 'app');
-  const { ip } = await interfaceOf(world, 'h2', 'lives', 'app');
+  const lives = await interfaceOf(world, 'h2', 'lives', 'app');
   for (const name of ['lives', 'dies'])
-    await until(`${name} is found`, async () => (await asks(name)).includes('10.60.0.'));
+    await until(`${name} is found`, async () => (await asks('h1', 'asker', name)).includes('10.60.0.'));
   world.cutOff('h2');
   await world.engine('h2').docker('rm', '-f', 'dies');
-  for (let i = 0; i < 10; i++) expect(await asks('lives')).toContain(ip);
+  await world.engine('h1').run('newer', '--network', 'app');
+  const bothFind = async () => {
+    expect(await asks('h1', 'asker', 'lives')).toContain(lives.ip);
+    expect(await asks('h2', 'lives', 'asker')).toContain(asker.ip);
+    // It lives, and h2 cannot know.
+    expect(await asks('h2', 'lives', 'newer.app.weft.internal')).toContain('SERVFAIL');
+  };
+  for (let i = 0; i < 5; i++) await bothFind();
+  await world.agent('h2').stop('SIGKILL');
+  await bothFind();
+  world.agent('h2').start();
+  await until('its agent is back', () => world.status('h2'));
+  await bothFind();
   await world.join('h2');
-  await until('dies is not found', async () => !(await asks('dies')).includes('10.60.0.'), 5000);
-  expect(await asks('lives')).toContain(ip);
-  await until('p reaches lives', () => world.engine('h1').pings('asker', 'lives'), 5000);
+  await until('newer is found', async () => (await asks('h2', 'lives', 'newer')).includes('10.60.0.'), 5000);
+  await until(
+    'dies is not found',
+    async () => !(await asks('h1', 'asker', 'dies')).includes('10.60.0.'),
+    5000,
+  );
+  expect(await asks('h1', 'asker', 'lives')).toContain(lives.ip);
+  await until('it reaches lives', () => world.engine('h1').pings('asker', 'lives'), 5000);
 }
