@@ -75,12 +75,15 @@ export class HealStage {
     }
   }
 
-  /** A sample of the first host's agent, summed over its labels. */
-  async metric(name: string): Promise<number> {
+  /** Of the first host's agent, one line for each set of labels. */
+  async samples(name: string): Promise<string[]> {
     const text = await readMetrics(this.world.agentSocket('h1'));
-    const samples = text
-      .split('\n')
-      .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+  }
+
+  /** Summed over its labels. */
+  async metric(name: string): Promise<number> {
+    const samples = await this.samples(name);
     return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   }
 
