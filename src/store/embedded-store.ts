@@ -138,9 +138,10 @@ class EmbeddedStore implements Store {
     });
   }
 
+  /** Not flushed by itself: a commit that was decided by it comes behind it in the file, and takes it along. */
   async putStatus(key: string, value: Uint8Array): Promise<void> {
     this.mustBeOpen();
-    await this.journal.write([putting(STATUS + key, Buffer.from(value).toString('base64'))]);
+    await this.journal.write([putting(STATUS + key, Buffer.from(value).toString('base64'))], 'this-boot');
   }
 
   async deleteStatus(key: string): Promise<void> {

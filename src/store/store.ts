@@ -39,7 +39,10 @@ export interface Store {
   /** Forgets the log (not the records) up to and including that revision. */
   compact(upTo: Revision): Promise<void>;
 
-  /** Status lives beside the records, with no revision of theirs: the last word of each key wins. */
+  /**
+   * Status lives beside the records, with no revision of theirs: the last word of each key wins. A power cut may leave
+   * an older one, unless something was committed since.
+   */
   putStatus(key: string, value: Uint8Array): Promise<void>;
   readStatus(): Promise<ReadonlyMap<string, Uint8Array>>;
   deleteStatus(key: string): Promise<void>;
