@@ -167,16 +167,31 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   });
   const server = await serve({ kind: 'unix', path: paths.socket }, routes, { metrics: metrics.registry });
   log.info({ socket: paths.socket }, 'listening');
-  engine.start();
   const stopTidying = tidyMemory(trimHeap);
-  const docker = await openDocker(ground, new AgentDoor({ engine, operator, journal }));
-  await aborted(signal);
-  log.info('stopping; the data plane stays as it is');
-  stopTidying();
-  await docker?.close();
-  await engine.stop();
-  await server.close();
-  for (const clients of [own, operator]) clients.close();
+  try {
+    startEngine(engine);
+    const docker = await openDocker(ground, new AgentDoor({ engine, operator, journal }));
+    await aborted(signal);
+    log.info('stopping; the data plane stays as it is');
+    await docker?.close();
+  } finally {
+    // All that keeps the process: who could not start is not to stay, for then nobody starts it again.
+    stopTidying();
+    await engine.stop();
+    await server.close();
+    for (const clients of [own, operator]) clients.close();
+  }
+}
+
+function startEngine(engine: Engine): void {
+  try {
+    engine.start();
+  } catch (error) {
+    throw new StartError(
+      `cannot watch this host: ${(error as Error).message}`,
+      'mend what it says; of limits, fs.inotify and the number of open files are those that it can mean',
+    );
+  }
 }
 
 /** Docker's way in, unless it is not wished. An engine may come and go: the socket is there. */

@@ -30,7 +30,8 @@ export class Rounds {
     this.sweep = sweep;
     this.log = log;
     this.nowMs = nowMs;
-    this.timer = setInterval(() => this.present && this.kick(), ROUND_MS);
+    // It keeps no process alive that could not open the door.
+    this.timer = setInterval(() => this.present && this.kick(), ROUND_MS).unref();
   }
 
   engineIsThere(): void {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -9,10 +10,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { buildIfStale, type Outcome, outcomeOf, startWeft } from './lab-cli.ts';
+import { buildIfStale, type Outcome, outcomeOf, PROGRAM, startCommand, startWeft } from './lab-cli.ts';
 import { OneHost, post } from './one-host.ts';
 
 /** Whatever is typed or sent wrongly: a fault that names field, value and fix, an exit code, and nothing changed. */
@@ -495,6 +497,34 @@ describe('what stands in files', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(new RegExp(`^error: .*held by process ${host.controller.pid}\n {2}fix: `, 'm'));
     expect(await host.look()).toEqual(before);
+  });
+
+  describe('an agent that finds out late that it cannot start, ends', () => {
+    const startAgent = async (wrap: readonly string[], ...args: readonly string[]) => {
+      const agent = ['agent', '--root', root, '--name', 'h9', '--underlay', 'eth0', ...args];
+      const inHost = ['nsenter', `--net=/run/netns/${host.host}`, ...wrap, process.execPath, PROGRAM];
+      const { code, stderr } = await outcomeOf(startCommand([...inHost, ...agent]));
+      expect(code, stderr).toBe(1);
+      expect(existsSync(path.join(root, 'run/weft/agent.sock'))).toBe(false);
+      return stderr;
+    };
+
+    test('a file where its namespaces should be', async () => {
+      const script = 'mount -t tmpfs tmpfs /run && touch /run/netns && exec "$0" "$@"';
+      expect(await startAgent(['unshare', '-m', 'sh', '-c', script])).toMatch(
+        /^error: cannot watch this host: .*\/run\/netns.*\n {2}fix: .{4}/m,
+      );
+    });
+
+    test('another program where Docker looks for it', async () => {
+      const taken = path.join(root, 'weft.sock');
+      const other = createServer().listen(taken);
+      await once(other, 'listening');
+      expect(await startAgent([], '--docker-plugin', taken)).toMatch(
+        /^error: Docker would not find its drivers: .*weft\.sock.*\n {2}fix: .{4}/m,
+      );
+      other.close();
+    });
   });
 
   test('an underlay that is not there', async () => {
