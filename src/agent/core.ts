@@ -117,7 +117,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return loseSession(state, event.reason);
     case 'kernel-changed':
       forgetStanding(state, event.changes);
-      return [...hastenSeeks(state, event.changes), ...hearKernel(state, event.changes)];
+      hastenSeeks(state, event.changes);
+      return hearKernel(state, event.changes);
     case 'missed':
       return hearMisses(state, event.misses);
     case 'claimed':

@@ -1,6 +1,5 @@
 import type { FoundEnd, KernelEvent, LostEnd, PortPlace } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
-import type { NamespaceName } from '#model/kernel-state.ts';
 import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
@@ -20,8 +19,6 @@ import { markStirred } from './turn.ts';
 
 /** An early look finds nothing, and waits for the kernel's lock while the runtime moves the interface: some 20 ms. */
 const FIRST_DELAY_MS = 50;
-/** Of a network where much happens nobody looks more often. */
-const SHORTEST_DELAY_MS = 10;
 /** The longer it takes the longer the next pause, as a part of that. */
 const DELAY_SHARE = 1 / 4;
 const LONGEST_DELAY_MS = 5_000;
@@ -47,24 +44,20 @@ export function beginSeek(
   if (attachment.sandboxPath === sandboxPath) return [];
   state.attachments.set(id, { ...attachment, sandboxPath, namespace: undefined });
   const { nowMs } = state;
-  state.seeking.set(id, { sinceMs: nowMs, lastMs: nowMs, nextMs: nowMs + FIRST_DELAY_MS });
+  state.seeking.set(id, { sinceMs: nowMs, nextMs: nowMs + FIRST_DELAY_MS });
   letGoFirst(state);
   return [...keepJournal(state, id, 'this-boot'), { effect: 'wake', afterMs: FIRST_DELAY_MS }];
 }
 
-/** A port may have another end that is up: looks for it now. */
-export function hastenSeeks(state: AgentState, changes: readonly KernelEvent[]): AgentEffect[] {
+/** The other end of a port is up: looks for it now. What is lost of these events a later look makes up for. */
+export function hastenSeeks(state: AgentState, changes: readonly KernelEvent[]): void {
   const { seeking, nowMs } = state;
-  if (seeking.size === 0) return [];
-  const isStirred = (ns: NamespaceName) =>
-    changes.some((change) => change.dirty === 'all' || (change.dirty === 'namespace' && change.ns === ns));
-  return [...seeking].flatMap(([id, seek]) => {
+  for (const [id, seek] of seeking) {
     const port = portOf(state, id);
-    const nextMs = Math.max(nowMs, seek.lastMs + SHORTEST_DELAY_MS);
-    if (seek.nextMs <= nextMs || !port || !isStirred(port.ns)) return [];
-    seeking.set(id, { ...seek, nextMs });
-    return nextMs > nowMs ? [{ effect: 'wake', afterMs: nextMs - nowMs }] : [];
-  });
+    const isRaised = (change: KernelEvent) =>
+      change.dirty === 'namespace' && change.ns === port?.ns && change.raised === port.name;
+    if (changes.some(isRaised)) seeking.set(id, { ...seek, nextMs: nowMs });
+  }
 }
 
 /** Answers those of whose endpoints the journal says all by now, or cannot. */
@@ -88,7 +81,7 @@ export function seekEnds(state: AgentState): AgentEffect[] {
     const isWanted = attachment?.state === 'attached' && attachment.bootId === state.bootId;
     if (!isWanted || !attachment.sandboxPath || attachment.namespace) seeking.delete(id);
     else if (port) {
-      seeking.set(id, { sinceMs: seek.sinceMs || nowMs, lastMs: nowMs, nextMs: Number.POSITIVE_INFINITY });
+      seeking.set(id, { sinceMs: seek.sinceMs || nowMs, nextMs: Number.POSITIVE_INFINITY });
       effects.push({ effect: 'seek-end', endpoint: id, port, path: attachment.sandboxPath });
     }
   }

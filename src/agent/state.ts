@@ -172,8 +172,6 @@ export interface Hold {
 /** An interface that its runtime moves, and when to look for it next; Infinity while one looks. */
 export interface Seeking {
   readonly sinceMs: number;
-  /** Of the last look, or when the moving began. */
-  readonly lastMs: number;
   readonly nextMs: number;
 }
 
@@ -293,7 +291,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   heldRevision: 0,
   seeking: new Map(
     [...start.attachments].flatMap(({ endpoint, namespace, sandboxPath }) =>
-      !namespace && sandboxPath ? [[endpoint.id, { sinceMs: 0, lastMs: 0, nextMs: 0 }]] : [],
+      !namespace && sandboxPath ? [[endpoint.id, { sinceMs: 0, nextMs: 0 }]] : [],
     ),
   ),
   noting: new Map(),

@@ -4,7 +4,7 @@ import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
-import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
+import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
 import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
 import { decodeRoute, RT_TABLE, RTPROT } from '#netlink/route/route.ts';
 import { isDefaultRow, keepFdb } from './fdb.ts';
@@ -39,17 +39,19 @@ export class EventReader {
     const { type } = message;
     if (type === RTM.NEWNEIGH || type === RTM.DELNEIGH) return this.#readRow(ns, message);
     if (type === RTM.DELROUTE) return isOfOurs(message) ? { dirty: 'namespace', ns } : undefined;
-    if (type === RTM.NEWLINK || type === RTM.DELLINK) this.#noteDevice(ns, message);
+    if (type === RTM.NEWLINK || type === RTM.DELLINK) return this.#noteDevice(ns, message);
     return { dirty: 'namespace', ns };
   }
 
-  #noteDevice(ns: NamespaceName, message: Message): void {
+  #noteDevice(ns: NamespaceName, message: Message): KernelEvent {
     const devices = this.#devices.get(ns);
     // A bridge tells of its ports in the same words: not what they are, and that one is deleted which only leaves it.
-    if (!devices || message.body[0] === AF_BRIDGE) return;
+    if (!devices || message.body[0] === AF_BRIDGE) return { dirty: 'namespace', ns };
     const link = decodeLink(message);
     if (message.type === RTM.DELLINK) devices.delete(link.index);
     else devices.set(link.index, link);
+    const isRaised = link.kind === 'veth' && link.up && (link.flags & IFF.LOWER_UP) !== 0;
+    return { dirty: 'namespace', ns, ...(isRaised && { raised: link.name }) };
   }
 
   #readRow(ns: NamespaceName, message: Message): KernelEvent | undefined {

@@ -256,6 +256,8 @@ export class FakeKernel implements Kernel {
     this.#host.moveDevice(device, to.ns, to.name);
     device.setUp(up);
     for (const { ns } of [from, to]) this.#tell({ dirty: 'namespace', ns });
+    const port = device.peer?.link;
+    if (up && port) this.#tell({ dirty: 'namespace', ns: port.ns, raised: port.name });
   }
 
   async close(): Promise<void> {

@@ -34,7 +34,12 @@ export interface ContainerScope {
 /** Something may have changed. */
 export type KernelEvent =
   /** Links, addresses or rows of a namespace, or its name; of a container its path. */
-  | { readonly dirty: 'namespace'; readonly ns: NamespaceName }
+  | {
+      readonly dirty: 'namespace';
+      readonly ns: NamespaceName;
+      /** A veth of an overlay that is up, and whose other end is. */
+      readonly raised?: string;
+    }
   /** A row of a VXLAN device, or of a bridge, is like this now, or is gone (then only its key counts). */
   | { readonly dirty: 'row'; readonly row: Fdb | Neighbour; readonly gone: boolean }
   /** Events were lost. */

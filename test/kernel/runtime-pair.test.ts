@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { KernelWorld } from '#kernel/contract-stage.ts';
+import { expectEventually, type KernelWorld } from '#kernel/contract-stage.ts';
+import type { KernelEvent } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
@@ -139,6 +140,19 @@ describe('a pair for a runtime', () => {
     expect(await world.kernel.findEnd({ ns, name: PORT }, other.path)).toBeUndefined();
     ip('-n', ns, 'link', 'del', PORT);
     expect(await find()).toEqual({ namespace, interfaces: ['lo'] });
+  });
+
+  it('is told of when its runtime has set it up, and not before', async () => {
+    const events: KernelEvent[] = [];
+    const stop = world.kernel.watch((event) => events.push(event));
+    const raised = () => events.flatMap((event) => (event.dirty === 'namespace' && event.raised) || []);
+    move(false);
+    ip('-n', ns, 'link', 'set', PORT, 'mtu', '1280');
+    await expectEventually(() => expect(events).not.toEqual([]));
+    expect(raised()).toEqual([]);
+    ip('-n', container, 'link', 'set', 'eth0', 'up');
+    await expectEventually(() => expect(raised()).toContain(PORT));
+    stop();
   });
 
   it('as the runtime dressed it nothing is left to do, nor with more than that', async () => {
