@@ -17,7 +17,7 @@ const keyOf = (object: FilterObject): string => `${object.kind} ${kernelKey(obje
 
 /** Refuses what the kernel refuses: elements without their set, rules that name none, sets that are still named. */
 export function writeFakeFilter(host: FakeHost, verb: KernelOp['verb'], object: FilterObject): void {
-  host.devices(object.ns);
+  if (verb !== 'delete') host.devices(object.ns);
   const filters: Filters = host.filters.get(object.ns) ?? new Map();
   host.filters.set(object.ns, filters);
   if (verb === 'delete') remove(filters, object);

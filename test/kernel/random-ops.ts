@@ -1,4 +1,5 @@
 import { CONTAINER_PORT, type ExampleNetwork } from '#kernel/example-network.ts';
+import { examples } from '#kernel/filter.contract.ts';
 import type { InterfaceAddress } from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
@@ -6,7 +7,7 @@ import { type KernelObject, type KernelState, kernelKey, type Link } from '#mode
 import type { Mac } from '#model/mac.ts';
 
 /**
- * A few ops on the objects of `networks` and their likes, in whatever order: added, deleted or changed whether they are
+ * A few ops on the objects of `networks`, rules beside them, and their likes, in whatever order: added, deleted or changed whether they are
  * there or not. `seen` is what is there, for changes.
  */
 export function randomOps(
@@ -21,13 +22,22 @@ export function randomOps(
   );
   // No list says two things of one object: `was` would be wrong for the second.
   const byKey = new Map(ops.map((op) => [op.object.kind + kernelKey(op.object), op]));
-  return [...byKey.values()];
+  return [...byKey.values()].sort((a, b) => rankOf(a) - rankOf(b));
 }
+
+/**
+ * In the order of a plan where that matters: filters that follow each other are one transaction, in which what they
+ * name comes first; an address that is there already is mended behind the devices that are sent with it.
+ */
+const rankOf = ({ verb, object: { kind } }: KernelOp): number => {
+  const rank = ['address', 'set', 'element', 'chain'].indexOf(kind) + 1;
+  return rank > 1 && verb === 'delete' ? -rank : rank;
+};
 
 type Pick = <T>(choices: readonly T[]) => T;
 
 function randomOp(pick: Pick, flip: () => boolean, net: ExampleNetwork, seen: KernelState): KernelOp {
-  const object = vary(pick, flip, pick(net.objects));
+  const object = vary(pick, flip, pick([...net.objects, ...examples(net.ns).all]));
   const was = seen[object.kind].get(kernelKey(object));
   // Objects that others stand on are deleted seldom, or nothing would ever be there.
   const verb = pick(
@@ -62,8 +72,9 @@ function vary(pick: Pick, flip: () => boolean, object: KernelObject): KernelObje
     case 'setting':
     case 'set':
     case 'element':
-    case 'chain':
       return object;
+    case 'chain':
+      return { ...object, rules: object.rules.slice(pick([0, 0, 1, 2, 4])) };
   }
 }
 
