@@ -268,30 +268,6 @@ describe('an endpoint through the door', () => {
     expect(attachmentOf(h1, endpoint.id).namespace?.path).toBe('/run/docker/netns/s1');
   });
 
-  test('its runtime waits for the journal only, whatever the controller says while that is written', async () => {
-    h1.holding = 'publish';
-    const endpoint = await attachHeld(h1, 'e1');
-    expect(h1.held).toMatchObject([{ effect: 'publish', endpoint: { id: endpoint.id } }]);
-    h1.letGo();
-    h1.holding = 'journal-put';
-    const request = h1.ask((each) => ({
-      event: 'moving',
-      request: each,
-      door: doorOf('e1'),
-      sandboxPath: '/run/docker/netns/s1',
-    }));
-    await cluster.settle();
-    expect(h1.state.attachments.get(endpoint.id)).toMatchObject({ published: true });
-    expect(h1.answers.get(request)).toBeUndefined();
-    h1.letGo();
-    await cluster.settle();
-    expect(h1.answers.get(request)).toEqual({ answer: 'noted' });
-    expect(attachmentOf(h1, endpoint.id)).toMatchObject({
-      published: true,
-      sandboxPath: '/run/docker/netns/s1',
-    });
-  });
-
   test('is made again inside its container when somebody deletes it', async () => {
     const endpoint = await attachHeld(h1, 'e1');
     await settleAt(h1, 'e1', endpoint, '/run/docker/netns/s1');
