@@ -26,6 +26,7 @@ import { endShortcut } from './shortcut.ts';
 import { forgetStanding } from './standing-rows.ts';
 import type { AgentState } from './state.ts';
 import { endPublishStations, publishStations } from './stations.ts';
+import { findPortHolders, notePortHolders } from './taken-ports.ts';
 import { beginTurn, endTurn, failLook, markUrgent, retryTurn, takeLook } from './turn.ts';
 import { endUnplug, unplugWaiting } from './unplug.ts';
 import { forgetVain } from './vain-questions.ts';
@@ -93,6 +94,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return beginReset(state, event.request);
     case 'surveyed':
       return takeSurvey(state, event.survey);
+    case 'port-holders-found':
+      return notePortHolders(state, event.holders);
     case 'stations-published':
       return endPublishStations(state, event.adoption);
     case 'journaled':
@@ -161,6 +164,7 @@ function beat(state: AgentState): AgentEffect[] {
     ...publishAll(state),
     ...publishStations(state),
     ...survey(state),
+    ...findPortHolders(state),
     ...askAgainToDetach(state),
     ...releaseOrphans(state),
     ...keepExposed(state),

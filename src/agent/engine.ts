@@ -4,9 +4,10 @@ import type { HoldAsk } from '#api/door.ts';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { Underlay } from '#kernel/underlay.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
-import type { Change, Revision } from '#model/records.ts';
+import type { Change, Publication, Revision } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal, Manner } from '#store/journal.ts';
@@ -43,6 +44,7 @@ export interface AgentParts {
   readonly underlay: () => Promise<Underlay>;
   /** Looks around adopted bridges. */
   readonly survey: (bridges: readonly string[]) => Promise<Survey>;
+  readonly portHolders: (publications: readonly Publication[]) => Promise<Map<Id, string | undefined>>;
   readonly moment: () => Moment;
   readonly resolver: Pick<ResolverLinkParts, 'socket' | 'command'>;
   readonly log: Logger;
@@ -203,6 +205,11 @@ export class Engine {
       }
       case 'survey':
         void this.parts.survey(effect.bridges).then((survey) => this.dispatch({ event: 'surveyed', survey }));
+        return;
+      case 'find-port-holders':
+        void this.parts
+          .portHolders(effect.publications)
+          .then((holders) => this.dispatch({ event: 'port-holders-found', holders }));
         return;
       case 'journal-put':
         void this.journal(effect.key, effect.entry, effect.manner);

@@ -22,7 +22,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Endpoint, EndpointRuntime, Network, Revision, Station } from '#model/records.ts';
+import type { Endpoint, EndpointRuntime, Network, Publication, Revision, Station } from '#model/records.ts';
 import type { Survey } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Manner } from '#store/journal.ts';
@@ -116,6 +116,7 @@ export type AgentEvent =
       readonly outcome: Revision | Rejection;
     }
   | { readonly event: 'surveyed'; readonly survey: Survey }
+  | { readonly event: 'port-holders-found'; readonly holders: ReadonlyMap<Id, string | undefined> }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
@@ -177,6 +178,8 @@ export type AgentEffect =
     }
   /** Look around these adopted bridges. */
   | { readonly effect: 'survey'; readonly bridges: readonly string[] }
+  /** See which programs have these ports. */
+  | { readonly effect: 'find-port-holders'; readonly publications: readonly Publication[] }
   /** Look whether a port's other end is there. */
   | {
       readonly effect: 'seek-end';

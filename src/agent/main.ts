@@ -9,7 +9,7 @@ import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { canFilter, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
-import { portHolder } from '#kernel/taken-ports.ts';
+import { portHolders } from '#kernel/taken-ports.ts';
 import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
 import { formatFault, isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
@@ -148,6 +148,13 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     hostWords: () => readHostWords(config, controller),
     underlay: () => readUnderlay(config, controller),
     survey: (bridges) => readSurvey(bridges, config.dockerSocket),
+    portHolders: async (publications) => {
+      const holders = await portHolders(publications).catch((error: Error) => {
+        log.warn({ error: error.message }, 'cannot see which programs have ports');
+        return [];
+      });
+      return new Map(publications.map(({ id }, i) => [id, holders[i]]));
+    },
     resolver: { socket: paths.names, command: resolverCommand() },
     moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
     log,
@@ -160,7 +167,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     told: () => uplink.told(),
     resolveNamespace,
     inspectBridge,
-    portHolder,
+    portHolders,
     observe: (bridges) => kernel.observe({ ...scopeOf(state), bridges }),
     planNow: async (reset) =>
       planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),

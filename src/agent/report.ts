@@ -12,6 +12,7 @@ import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import type { AgentState } from './state.ts';
+import { takenPortNotices } from './taken-ports.ts';
 
 /** The controller hears at least this often how it stands here. */
 const REPORT_INTERVAL_MS = 5_000;
@@ -65,6 +66,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
     ...unexposedNotices(state),
+    ...takenPortNotices(state),
     ...state.doorNotices,
     ...namesNotices(state),
   ];
@@ -82,6 +84,11 @@ function noticesOf(state: AgentState): Notice[] {
 /** All that a door wants people to know from now on. */
 export function noteDoorNotices(state: AgentState, notices: readonly Notice[]): AgentEffect[] {
   state.doorNotices = notices;
+  return renewNotices(state);
+}
+
+/** Something is to be told that no look at the kernel tells of. */
+export function renewNotices(state: AgentState): AgentEffect[] {
   if (state.status) state.status = { ...state.status, notices: noticesOf(state) };
   return [];
 }

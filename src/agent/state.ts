@@ -76,6 +76,8 @@ export interface AgentState {
   /** What was found around adopted bridges last, and when the next is due; Infinity while one is under way. */
   survey?: Survey;
   surveyAtMs: number;
+  /** Programs that have a port published on this host, by publication: all that were looked at. */
+  portHolders: PortHolders;
   /** Since when two hosts have the same, by network and what it is. */
   readonly clashes: Map<string, number>;
   /** Adopted bridges that the last turn saw; none before the first. */
@@ -173,6 +175,13 @@ export interface Hold {
 export interface Seeking {
   readonly sinceMs: number;
   readonly nextMs: number;
+}
+
+export interface PortHolders {
+  readonly holders: ReadonlyMap<Id, string | undefined>;
+  /** When it is to be looked again. */
+  readonly nextMs: number;
+  readonly isLooking: boolean;
 }
 
 /** What became of the last try. */
@@ -300,6 +309,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   idleSince: new Map(),
   stations: new Map(),
   surveyAtMs: 0,
+  portHolders: { holders: new Map(), nextMs: 0, isLooking: false },
   clashes: new Map(),
   detaching: new Map(),
   unexposed: new Map(),

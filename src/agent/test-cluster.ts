@@ -74,6 +74,8 @@ export class TestAgent {
   readonly held: AgentEffect[] = [];
   /** Whether the wire to the controller is whole. */
   connected = true;
+  /** Of the host, by their ports. */
+  readonly programs = new Map<number, string>();
   /** Whose misses were not to be heard any more. */
   readonly muted: MissSource[] = [];
   private readonly cluster: TestCluster;
@@ -276,6 +278,12 @@ export class TestAgent {
       }
       case 'survey':
         return this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } });
+      case 'find-port-holders': {
+        const holders = effect.publications.map(
+          ({ id, hostPort }) => [id, this.programs.get(hostPort)] as const,
+        );
+        return this.dispatch({ event: 'port-holders-found', holders: new Map(holders) });
+      }
       case 'journal-put':
         this.journal.set(effect.key, effect.entry);
         return this.dispatch({ event: 'journaled', key: effect.key, entry: effect.entry });

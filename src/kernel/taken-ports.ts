@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Ip } from '#model/ip.ts';
+import type { Publication, Transport } from '#model/records.ts';
 import { addressBytes } from '#model/words.ts';
 
 /**
@@ -14,25 +15,41 @@ export async function takenUdpPorts(): Promise<number[]> {
   return [...new Set(ports)].sort((a, b) => a - b);
 }
 
+/** A port of this host, at one of its addresses or at all. */
+export type HostPort = Pick<Publication, 'protocol' | 'hostPort' | 'hostAddress'>;
+
 /**
- * The program of this network namespace that takes what comes for a port at one of its addresses, or at any, as
+ * Of each, the program of this network namespace that takes what comes for it, there or at any address, as
  * `nginx (pid 4711)`; undefined when none does.
  */
-export async function portHolder(
-  protocol: 'tcp' | 'udp',
-  port: number,
-  address?: Ip,
-): Promise<string | undefined> {
-  const sockets = [...readTable(protocol), ...readTable(`${protocol}6`)].filter(
-    (socket) => socket.port === port && (protocol === 'udp' || socket.state === LISTENING),
+export async function portHolders(ports: readonly HostPort[]): Promise<(string | undefined)[]> {
+  const wanted = new Set(ports.map(({ hostPort }) => hostPort));
+  const taking = (protocol: Transport) =>
+    [...readTable(protocol), ...readTable(`${protocol}6`)].filter(
+      ({ port, state }) => wanted.has(port) && (protocol === 'udp' || state === LISTENING),
+    );
+  const sockets = { tcp: taking('tcp'), udp: taking('udp') };
+  const meant = ports.map(({ protocol, hostPort, hostAddress }) =>
+    sockets[protocol].filter(
+      ({ port, address }) =>
+        port === hostPort &&
+        (hostAddress === undefined || /^0+$/.test(address) || address === hexOf(hostAddress)),
+    ),
   );
-  const meant = sockets.filter(
-    ({ address: at }) => address === undefined || /^0+$/.test(at) || at === hexOf(address),
-  );
-  const holders = await holdersOf(new Set(meant.map(({ inode }) => inode)));
-  const [pid] = holders.values();
-  if (pid === undefined) return meant.length > 0 ? 'another program' : undefined;
-  return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  const holders = await holdersOf(new Set(meant.flat().map(({ inode }) => inode)));
+  return meant.map((found) => {
+    const pid = found.map(({ inode }) => holders.get(inode)).find((each) => each !== undefined);
+    return pid === undefined ? found[0] && 'another program' : nameOf(pid);
+  });
+}
+
+function nameOf(pid: string): string {
+  try {
+    return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  } catch {
+    // It has ended meanwhile.
+    return `pid ${pid}`;
+  }
 }
 
 /** TCP_LISTEN, net/tcp_states.h */

@@ -133,6 +133,28 @@ describe('a published port', () => {
     await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
   });
 
+  test('that was wished for elsewhere, though a program has it, is told with who has it, until it is free', async () => {
+    const noticesOf = async (host: string) =>
+      ((await world.status(host)).status?.notices ?? []).filter(({ code }) => code === 'port-taken');
+    const program = await startEcho(ns('h1'));
+    servers.push(program);
+    const wish = { endpoint: 'c1', mapping: '7:7' };
+    await callOk(world.agentSocket('h2'), 'ControllerService/PublishPort', wish);
+    await until('it is told', async () => (await noticesOf('h1')).length > 0, 5_000);
+    expect(await noticesOf('h1')).toMatchObject([
+      {
+        sentence: expect.stringContaining(
+          `Port 7/tcp of h1 is published for endpoint c1 on host h1, and node (pid ${program.pid})`,
+        ),
+        next: expect.stringContaining('weft unpublish c1 7:7/tcp'),
+      },
+    ]);
+    expect(await noticesOf('h2')).toEqual([]);
+    program.kill('SIGKILL');
+    await until('no more', async () => (await noticesOf('h1')).length === 0, 10_000);
+    await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
+  });
+
   test('is reached from outside, from the host itself and by hairpin, whoever asks; and is closed again', async () => {
     await publish('c1', '7:7');
     await publish('c1', '7:7/udp');

@@ -162,6 +162,11 @@ export class AgentProcess {
           this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } }),
         );
         break;
+      case 'find-port-holders': {
+        const none = effect.publications.map(({ id }) => [id, undefined] as const);
+        this.#after(1, 20, () => this.dispatch({ event: 'port-holders-found', holders: new Map(none) }));
+        break;
+      }
       case 'wake':
         this.#after(effect.afterMs, effect.afterMs + 3, () => this.dispatch({ event: 'tick' }));
         break;
