@@ -4,6 +4,7 @@ import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { AgentEffect } from './event.ts';
 import { type AgentState, liveAttachments } from './state.ts';
+import { isLooking } from './turn.ts';
 
 /*
  * The resolver of this host (`resolver/`) is told all names that this host knows, which containers to answer, and
@@ -14,6 +15,8 @@ import { type AgentState, liveAttachments } from './state.ts';
 export interface NamesState {
   /** `called`: being found, or started. */
   resolver: 'absent' | 'called' | 'listening';
+  /** It has names of before, and is to be told all anew when there is time. */
+  owesAll: boolean;
   /** Of the attachments, when they were looked at last. */
   attachmentChanges: number;
   /** What it was told last. */
@@ -25,6 +28,7 @@ export interface NamesState {
 
 export const createNamesState = (): NamesState => ({
   resolver: 'absent',
+  owesAll: false,
   attachmentChanges: -1,
   sandboxes: '',
   isCurrent: undefined,
@@ -35,8 +39,7 @@ export const createNamesState = (): NamesState => ({
 export function tellNames(state: AgentState): AgentEffect[] {
   const { names } = state;
   if (names.resolver === 'called') return [];
-  if (names.resolver === 'listening')
-    return [...tellTouched(state), ...tellCurrent(state), ...tellSandboxes(state)];
+  if (names.resolver === 'listening') return [...tellRecords(state), ...tellSandboxes(state)];
   names.resolver = 'called';
   return [{ effect: 'call-resolver' }];
 }
@@ -49,7 +52,10 @@ export function greetResolver(state: AgentState, revision: number): AgentEffect[
   const { names, view, confirmed, attachments } = state;
   Object.assign(names, { ...createNamesState(), resolver: 'listening' });
   view.noteTouched();
-  if (confirmed || view.revision >= revision) return [{ effect: 'tell-names', ids: 'all' }];
+  if (confirmed || view.revision >= revision) {
+    names.owesAll = true;
+    return revision > 0 ? [] : tellAll(state);
+  }
   const own = [...attachments.values()].filter(
     ({ endpoint: { id }, state: is }) => is === 'detaching' || view.endpoints.has(id),
   );
@@ -65,6 +71,17 @@ export function loseResolver({ names, view }: AgentState): AgentEffect[] {
 export function hearTroubles({ names }: AgentState, troubles: readonly Trouble[]): AgentEffect[] {
   names.troubles = troubles;
   return [];
+}
+
+/** It answers with what it has of before; a look at a large table, whose rows carry the frames, goes first. */
+function tellRecords(state: AgentState): AgentEffect[] {
+  if (!state.names.owesAll) return [...tellTouched(state), ...tellCurrent(state)];
+  return isLooking(state.turn) ? [] : [...tellAll(state), ...tellCurrent(state)];
+}
+
+function tellAll({ names }: AgentState): AgentEffect[] {
+  names.owesAll = false;
+  return [{ effect: 'tell-names', ids: 'all' }];
 }
 
 function tellTouched({ view }: AgentState): AgentEffect[] {
