@@ -36,28 +36,40 @@ export class EndpointIndex {
       this.networkOf(rowIn(a)) === this.networkOf(rowIn(b)),
   });
 
+  /** Rows that were unpacked are not in `macs` and `ips` yet: who only reads a view asks for neither. */
+  private owesPlaces = false;
+
   /** The id must not be there yet. A MAC or an address is the newest holder's. */
   add(endpoint: Endpoint, member: Member): void {
-    this.enter(this.rows.add(endpoint, member));
+    this.placeUnpacked();
+    const row = this.rows.add(endpoint, member);
+    this.ids.set(row);
+    this.place(row);
   }
 
   /** Rows that were packed. Each must be adopted. */
   unpack(packed: PackedRows): void {
     this.rows.unpack(packed);
-    const count = this.rows.members.length;
-    this.ids.reserve(count);
-    this.macs.reserve(count);
-    this.ips.reserve(count * ADDRESSES);
+    this.ids.reserve(this.rows.members.length);
+    this.owesPlaces = true;
   }
 
   /** A row that is there already, of a member that it is chained to. */
   adopt(row: number, member: Member): void {
     this.rows.members[row] = member;
-    this.enter(row);
+    this.ids.set(row);
   }
 
-  private enter(row: number): void {
-    this.ids.set(row);
+  private placeUnpacked(): void {
+    if (!this.owesPlaces) return;
+    this.owesPlaces = false;
+    const { members } = this.rows;
+    this.macs.reserve(members.length);
+    this.ips.reserve(members.length * ADDRESSES);
+    for (let row = DRAFT + 1; row < members.length; row++) if (members[row]) this.place(row);
+  }
+
+  private place(row: number): void {
     this.macs.set(row);
     for (let slot = 0; slot < ADDRESSES; slot++)
       if (this.rows.addressForm(row, slot)) this.ips.set(numberOf(row, slot));
@@ -65,6 +77,7 @@ export class EndpointIndex {
 
   /** A MAC or an address that has a newer holder stays that one's. */
   delete(row: number): void {
+    this.placeUnpacked();
     this.ids.delete(row);
     this.macs.delete(row);
     for (let slot = 0; slot < ADDRESSES; slot++)
@@ -78,22 +91,29 @@ export class EndpointIndex {
 
   withMac(network: Network, mac: string): number {
     if (mac.length !== MAC_LENGTH) return 0;
+    this.placeUnpacked();
     this.rows.members[DRAFT] = draftMember(network);
     this.rows.setMac(DRAFT, mac as Mac);
     return this.macs.find(DRAFT);
   }
 
   withAddress(network: Network, ip: Ip): number {
+    this.placeUnpacked();
     this.rows.members[DRAFT] = draftMember(network);
     this.rows.setAddress(DRAFT, 0, ip);
     return rowIn(this.ips.find(numberOf(DRAFT, 0)));
   }
 
   /** Whether it is found by its MAC: no newer endpoint has taken it over. */
-  holdsMac = (row: number): boolean => this.macs.find(row) === row;
+  holdsMac(row: number): boolean {
+    this.placeUnpacked();
+    return this.macs.find(row) === row;
+  }
 
-  holdsAddress = (row: number, slot: number): boolean =>
-    this.ips.find(numberOf(row, slot)) === numberOf(row, slot);
+  holdsAddress(row: number, slot: number): boolean {
+    this.placeUnpacked();
+    return this.ips.find(numberOf(row, slot)) === numberOf(row, slot);
+  }
 
   private networkOf(row: number): number {
     return this.rows.members[row]!.network.number;
