@@ -38,6 +38,20 @@ test('a view is read back with all its look-ups, and can be changed', () => {
   expect(sorted(parseView(bytesOf(view)))).toEqual(sorted(before));
 });
 
+test('fields that the program before did not know are filled in', () => {
+  const before = world();
+  const host = (number: number) =>
+    testHost(number, { facts: { underlayMtu: 1500, takenPorts: [], routes: [] } as never });
+  const old = new Snapshot(
+    [...before.records()].map((record) =>
+      record.kind === 'host' ? host(Number(record.name.slice(1))) : record,
+    ),
+    8,
+  );
+  const read = parseView(bytesOf(old));
+  expect([...read.hosts.values()].map(({ facts }) => facts.underlayInterfaces)).toEqual([[], [], []]);
+});
+
 test('an empty view is a view', () => {
   expect(sorted(parseView(bytesOf(new Snapshot([], 3))))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
 import type { PackedEndpoints } from '#model/endpoint-table.ts';
-import { RECORD_SCHEMA } from '#model/records.ts';
+import { type Host, RECORD_SCHEMA, type StoredRecord } from '#model/records.ts';
 import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 
 /*
@@ -48,11 +48,19 @@ export function parseView(bytes: Buffer): Snapshot {
   if (crc32(body) !== Number.parseInt(checksum!, 16)) throw new Error('is damaged or cut off');
   const end = HEADER_BYTES + Number(length);
   const head = headSchema.parse(JSON.parse(bytes.toString('utf8', HEADER_BYTES, end)));
-  const view = new Snapshot(
-    head.records.map(({ kind, ...record }) => parseRecord(kind, record)),
-    head.revision,
-  );
+  const view = new Snapshot(readRecords(head.records), head.revision);
   const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + end, bytes.byteOffset + bytes.length));
   view.unpackEndpoints({ ...head, words });
   return view;
+}
+
+/**
+ * Fields that an earlier program did not know are filled in. The checksum vouches for the rest, and one program wrote
+ * them all: when its first host lacks nothing, the others, of which there can be thousands, are taken as they are.
+ */
+function readRecords(records: readonly { readonly kind: string }[]): StoredRecord[] {
+  const read = ({ kind, ...record }: { readonly kind: string }) => parseRecord(kind, record);
+  const first = records.find(({ kind }) => kind === 'host');
+  const areWhole = first && JSON.stringify(read(first)) === JSON.stringify(first);
+  return records.map((record) => (areWhole && record.kind === 'host' ? (record as Host) : read(record)));
 }
