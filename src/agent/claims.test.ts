@@ -49,7 +49,7 @@ function behind(macs: readonly Mac[], found: { readonly [mac: string]: readonly 
 /** Until it is asked again, after ten seconds. */
 function dockerLists(mac: Mac): void {
   const addresses = new Map([['br-1', new Map([[mac, [IP]]])]]);
-  h1.dispatch({ event: 'surveyed', survey: { filters: [], addresses } });
+  h1.dispatch({ event: 'surveyed', survey: { filters: [], legacy: [], addresses } });
 }
 
 /** The controller is heard all the while. */

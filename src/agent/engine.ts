@@ -8,7 +8,7 @@ import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Change, Publication, Revision } from '#model/records.ts';
-import type { Survey } from '#model/survey.ts';
+import type { Survey, SurveyAsk } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import type { Journal, Manner } from '#store/journal.ts';
 import { StoreError } from '#store/store-error.ts';
@@ -43,7 +43,7 @@ export interface AgentParts {
   /** Where this host's tunnels end now; throws when that cannot be found. */
   readonly underlay: () => Promise<Underlay>;
   /** Looks around adopted bridges. */
-  readonly survey: (bridges: readonly string[]) => Promise<Survey>;
+  readonly survey: (ask: SurveyAsk) => Promise<Survey>;
   readonly portHolders: (publications: readonly Publication[]) => Promise<Map<Id, string | undefined>>;
   readonly moment: () => Moment;
   readonly resolver: Pick<ResolverLinkParts, 'socket' | 'command'>;
@@ -204,7 +204,7 @@ export class Engine {
         return;
       }
       case 'survey':
-        void this.parts.survey(effect.bridges).then((survey) => this.dispatch({ event: 'surveyed', survey }));
+        void this.parts.survey(effect).then((survey) => this.dispatch({ event: 'surveyed', survey }));
         return;
       case 'find-port-holders':
         void this.parts

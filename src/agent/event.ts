@@ -23,7 +23,7 @@ import type { Fdb, NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, EndpointRuntime, Network, Publication, Revision, Station } from '#model/records.ts';
-import type { Survey } from '#model/survey.ts';
+import type { Survey, SurveyAsk } from '#model/survey.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Manner } from '#store/journal.ts';
 import type { Announcement } from './announce.ts';
@@ -176,8 +176,8 @@ export type AgentEffect =
       readonly adoption: Id;
       readonly stations: readonly Station[];
     }
-  /** Look around these adopted bridges. */
-  | { readonly effect: 'survey'; readonly bridges: readonly string[] }
+  /** Look around. */
+  | ({ readonly effect: 'survey' } & SurveyAsk)
   /** See which programs have these ports. */
   | { readonly effect: 'find-port-holders'; readonly publications: readonly Publication[] }
   /** Look whether a port's other end is there. */

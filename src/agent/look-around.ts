@@ -1,5 +1,6 @@
 import type { Survey } from '#model/survey.ts';
 import type { AgentEffect } from './event.ts';
+import { forwardsAny } from './forwarding.ts';
 import { ownAdoptions } from './scope.ts';
 import type { AgentState } from './state.ts';
 import { markStirred } from './turn.ts';
@@ -7,12 +8,13 @@ import { markStirred } from './turn.ts';
 /** It starts two programs. */
 const SURVEY_INTERVAL_MS = 10_000;
 
-/** Now and then, while there are adopted bridges; at once when the first is adopted. */
+/** Now and then, while there are adopted bridges or something is forwarded; at once when the first is. */
 export function survey(state: AgentState): AgentEffect[] {
   const bridges = ownAdoptions(state).map(({ bridge }) => bridge);
-  if (bridges.length === 0 || state.nowMs < state.surveyAtMs) return [];
+  const forwarding = forwardsAny(state);
+  if ((bridges.length === 0 && !forwarding) || state.nowMs < state.surveyAtMs) return [];
   state.surveyAtMs = Number.POSITIVE_INFINITY;
-  return [{ effect: 'survey', bridges }];
+  return [{ effect: 'survey', bridges, forwarding }];
 }
 
 export function takeSurvey(state: AgentState, survey: Survey): AgentEffect[] {

@@ -147,7 +147,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
     underlay: () => readUnderlay(config, controller),
-    survey: (bridges) => readSurvey(bridges, config.dockerSocket),
+    survey: (ask) => readSurvey(ask, config.dockerSocket),
     portHolders: async (publications) => {
       const holders = await portHolders(publications).catch((error: Error) => {
         log.warn({ error: error.message }, 'cannot see which programs have ports');

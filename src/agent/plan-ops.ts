@@ -34,6 +34,7 @@ export function planOps(
         {
           ...runtimeFacts(state, (endpoint) => isGivenBack(state, observed, endpoint)),
           bridges: observed.bridges,
+          drops: observed.drops,
         },
         { rows },
       )

@@ -8,6 +8,7 @@ import { hostStatus } from '#plan/status.ts';
 import { adoptedNotices } from './adopted-notices.ts';
 import type { AgentEffect } from './event.ts';
 import { unexposedNotices } from './exposures.ts';
+import { forwardingNotices, noteForwarded } from './forwarding.ts';
 import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
@@ -23,6 +24,7 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
   if (!view) return;
   const { turn, session } = state;
   const headRevision = session.connected ? session.headRevision : state.view.revision;
+  noteForwarded(state, view);
   state.status = hostStatus(view, {
     headRevision,
     appliedRevision: turn.applied,
@@ -32,6 +34,7 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
     outages: [...state.outages.values()],
     refused: state.refused,
     notices: noticesOf(state),
+    permits: state.permits,
   });
 }
 
@@ -67,6 +70,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...adoptedNotices(state),
     ...unexposedNotices(state),
     ...takenPortNotices(state),
+    ...forwardingNotices(state),
     ...state.doorNotices,
     ...namesNotices(state),
   ];

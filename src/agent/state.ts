@@ -8,10 +8,12 @@ import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
+import type { ForwardDrop, Permit } from '#model/permit.ts';
 import type { Endpoint, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Survey } from '#model/survey.ts';
 import type { RankedOp } from '#plan/order.ts';
+import { type Forwarded, NOTHING_FORWARDED } from '#plan/permit.ts';
 import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
@@ -82,6 +84,10 @@ export interface AgentState {
   readonly clashes: Map<string, number>;
   /** Adopted bridges that the last turn saw; none before the first. */
   bridges?: ReadonlyMap<string, BridgeFacts>;
+  /** What this host forwards, and what the last look found of those who drop it and of our rules among theirs. */
+  forwarded: Forwarded;
+  drops: readonly ForwardDrop[];
+  permits: readonly Permit[];
   readonly detaching: Map<number, Detaching>;
   /** Why this host is not in a network that is exposed on it, and when it is tried again; by exposure. */
   readonly unexposed: Map<Id, Unexposed>;
@@ -311,6 +317,9 @@ const emptyState = (start: AgentStart): AgentState => ({
   surveyAtMs: 0,
   portHolders: { holders: new Map(), nextMs: 0, isLooking: false },
   clashes: new Map(),
+  forwarded: NOTHING_FORWARDED,
+  drops: [],
+  permits: [],
   detaching: new Map(),
   unexposed: new Map(),
   outages: new Map(),

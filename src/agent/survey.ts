@@ -3,30 +3,46 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { type Family, type Ip, parseIp } from '#model/ip.ts';
+import { FAMILIES, type Family, type Ip, parseIp } from '#model/ip.ts';
 import { type Mac, parseMac } from '#model/mac.ts';
-import type { BridgedFilter, Survey } from '#model/survey.ts';
+import type { FilterRules, Survey, SurveyAsk } from '#model/survey.ts';
 
 const run = promisify(execFile);
 /** Docker answers within a millisecond; while it starts, not at all. */
 const DOCKER_LIMIT_MS = 2_000;
 
-/** Looks around adopted bridges. What cannot be asked, such as a Docker that is not there, has nothing to say. */
-export async function readSurvey(bridges: readonly string[], dockerSocket: string): Promise<Survey> {
-  const [filters, addresses] = await Promise.all([
-    Promise.all([readFilter(4), readFilter(6)]),
-    readDocker(bridges, dockerSocket).catch(() => new Map()),
+/** What cannot be asked, such as a Docker that is not there, has nothing to say. */
+export async function readSurvey(ask: SurveyAsk, dockerSocket: string): Promise<Survey> {
+  const ofEach = async (read: (family: Family) => Promise<FilterRules | undefined>) =>
+    (await Promise.all(FAMILIES.map(read))).flatMap((rules) => rules ?? []);
+  const { bridges, forwarding } = ask;
+  const [filters, legacy, addresses] = await Promise.all([
+    bridges.length > 0 ? ofEach(readFilter) : [],
+    forwarding ? ofEach(readLegacy) : [],
+    bridges.length > 0 ? readDocker(bridges, dockerSocket).catch(() => new Map()) : new Map(),
   ]);
-  return { filters: filters.flatMap((filter) => filter ?? []), addresses };
+  return { filters, legacy, addresses };
 }
 
 const FILTERS = {
-  4: { setting: 'bridge-nf-call-iptables', command: 'iptables' },
-  6: { setting: 'bridge-nf-call-ip6tables', command: 'ip6tables' },
+  4: { setting: 'bridge-nf-call-iptables', tables: 'ip_tables_names', command: 'iptables' },
+  6: { setting: 'bridge-nf-call-ip6tables', tables: 'ip6_tables_names', command: 'ip6tables' },
 } as const;
 
+/** Undefined where there are none. */
+async function readLegacy(family: Family): Promise<FilterRules | undefined> {
+  const { tables, command } = FILTERS[family];
+  try {
+    if (!readFileSync(`/proc/self/net/${tables}`, 'utf8').split('\n').includes('filter')) return undefined;
+    const { stdout } = await run(`${command}-legacy`, ['-w', '2', '-S']);
+    return { family, rules: stdout.trimEnd().split('\n') };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Undefined where bridged frames pass no such rules: br_netfilter is not loaded, or switched off. */
-async function readFilter(family: Family): Promise<BridgedFilter | undefined> {
+async function readFilter(family: Family): Promise<FilterRules | undefined> {
   const { setting, command } = FILTERS[family];
   try {
     if (readFileSync(`/proc/sys/net/bridge/${setting}`, 'utf8').trim() !== '1') return undefined;

@@ -277,7 +277,10 @@ export class TestAgent {
         return this.dispatch({ event: 'stations-published', adoption, outcome });
       }
       case 'survey':
-        return this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } });
+        return this.dispatch({
+          event: 'surveyed',
+          survey: { filters: [], legacy: [], addresses: new Map() },
+        });
       case 'find-port-holders': {
         const holders = effect.publications.map(
           ({ id, hostPort }) => [id, this.programs.get(hostPort)] as const,

@@ -4,6 +4,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { KernelKind } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
+import { noteForwarding } from './forwarding.ts';
 import { noteOutages } from './outages.ts';
 import {
   chooseReach,
@@ -99,6 +100,7 @@ export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   noteLive(state, observed);
   noteStations(state, observed.bridges);
   noteRefused(state, observed);
+  noteForwarding(state, observed);
   const isGlance = turn.reach === 'glance';
   turn.ops = planOps(state, observed, { rows: !isGlance });
   turn.planned = new Set(liveAttachments(state).map(({ endpoint }) => promiseKey(endpoint)));
@@ -127,6 +129,7 @@ const SMALL_KINDS: ReadonlySet<KernelKind> = new Set([
   'set',
   'element',
   'chain',
+  'permit',
   'setting',
 ]);
 

@@ -41,6 +41,7 @@ export const hostStatusSchema = z.object({
     .default([]),
   failing: z.array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() })).max(1000),
   notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(1000),
+  permits: z.array(words).max(1000).default([]),
   endpoints: count,
   networks: count,
 });
@@ -78,4 +79,5 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     refused: status.refused.map(({ from, kind, count }) => ({ ...from, kind, count: BigInt(count) })),
     failing: [...status.failing],
     notices: [...status.notices],
+    permits: [...status.permits],
   });

@@ -153,6 +153,7 @@ describe('a block that was given up', () => {
         failing: [],
         outages: [],
         refused: [],
+        permits: [],
         notices: [],
       };
       controller.dispatch({ event: 'status-reported', status });

@@ -34,7 +34,16 @@ function report(controller: TestController, name: string, more: Partial<HostStat
   const status: HostStatus = {
     host: snapshot.hostNamed(name)!.id,
     ...{ appliedRevision: revision, headRevision: revision, settledRevision: revision },
-    ...{ drift: [], failing: [], outages: [], refused: [], notices: [], endpoints: 1, networks: 1 },
+    ...{
+      drift: [],
+      failing: [],
+      outages: [],
+      refused: [],
+      permits: [],
+      notices: [],
+      endpoints: 1,
+      networks: 1,
+    },
     ...more,
   };
   controller.dispatch({ event: 'status-reported', status });

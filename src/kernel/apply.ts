@@ -18,6 +18,7 @@ import { writeNeighbour } from './neighbour.ts';
 import { opError } from './op-error.ts';
 import type { Outbox, Recovery } from './outbox.ts';
 import { peerDresses } from './peer-dress.ts';
+import type { PermitOp } from './permit.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
 import { writeRoute } from './route.ts';
 import { writeSetting } from './setting.ts';
@@ -117,7 +118,7 @@ export class Application implements Outbox {
     this.#written++;
   }
 
-  #sendFilter(op: FilterOp): void {
+  #sendFilter(op: FilterOp | PermitOp): void {
     const visit = this.visit(op.object.ns);
     if (this.#filters?.visit !== visit || !this.#filters.add(this.#index, op)) {
       this.flush();
@@ -163,7 +164,7 @@ export class Application implements Outbox {
   #encode(op: KernelOp): void {
     const { verb, object } = op;
     try {
-      if (isFilter(object)) this.#sendFilter(op as FilterOp);
+      if (isFilter(object)) this.#sendFilter(op as FilterOp | PermitOp);
       else if (object.kind === 'fdb') writeFdb(this, verb, object);
       else if (object.kind === 'neighbour') writeNeighbour(this, verb, object);
       else if (object.kind === 'link' && op.verb !== 'delete') {

@@ -1,10 +1,12 @@
 import { expect } from 'vitest';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import { type KernelObject, type KernelState, kernelKey } from '#model/kernel-state.ts';
+import { type KernelObject, kernelKey } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { PermitFamily } from '#model/permit.ts';
 import { type ExampleNetwork, exampleNetwork } from './example-network.ts';
-import type { Kernel, Scope } from './kernel.ts';
+import type { Firewall } from './fake-forwarding.ts';
+import type { Kernel, Observed, Scope } from './kernel.ts';
 
 /** A host on which a kernel is tried out. */
 export interface KernelWorld {
@@ -17,6 +19,8 @@ export interface KernelWorld {
   removeContainer(container: NamespaceRef): Promise<void>;
   /** Another program gives a container an interface that is none of ours. */
   addForeignInterface(container: NamespaceRef, name: string): void;
+  /** Another program makes this of iptables' FORWARD. */
+  setFirewall(family: PermitFamily, firewall: Firewall): void;
   close(): Promise<void>;
 }
 
@@ -37,7 +41,7 @@ export class Stage {
     };
   }
 
-  observe(): Promise<KernelState> {
+  observe(): Promise<Observed> {
     return this.world.kernel.observe(this.scope);
   }
 

@@ -3,6 +3,7 @@ import { kernelKey, type Link, type NamespaceName, type Setting } from '#model/k
 import type { Mac } from '#model/mac.ts';
 import { BRIDGE_CALLS, FORWARDING, FORWARDING_OF_DEVICES } from '#model/setting.ts';
 import { FakeDevice, FakeRefusal } from './fake-device.ts';
+import { FakeForwarding } from './fake-forwarding.ts';
 
 /** The devices of one namespace by name. */
 export type FakeDevices = Map<string, FakeDevice>;
@@ -14,6 +15,7 @@ export class FakeHost {
   readonly filters = new Map<NamespaceName, Map<string, FilterObject>>();
   /** By namespace and name; of the host's own what was written. */
   readonly settings = new Map<string, Setting>();
+  readonly forwarding = new FakeForwarding();
   #made = 0;
 
   /** Throws ENOENT. */

@@ -19,6 +19,7 @@ describe('the fake kernel', () => {
       createContainer: () => kernel.createContainerNamespace(`/run/netns/c${++containers}`),
       removeContainer: async ({ path }) => kernel.removeContainerNamespace(path),
       addForeignInterface: ({ path }, name) => kernel.addForeignInterface(path, name),
+      setFirewall: (family, firewall) => kernel.setFirewall(family, firewall),
       close: () => kernel.close(),
     };
   });

@@ -17,8 +17,10 @@ import {
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from '#model/own.ts';
+import type { PermitFamily } from '#model/permit.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { emptyDoomedChains, seenFilter } from './fake-filter.ts';
+import type { Firewall } from './fake-forwarding.ts';
 import { FakeHost } from './fake-host.ts';
 import { writeFake } from './fake-write.ts';
 import type {
@@ -101,7 +103,9 @@ export class FakeKernel implements Kernel {
       ...emptyKernelState(),
       rowSums: new Map<NamespaceName, string>(),
       bridges: new Map<string, BridgeFacts>(),
+      drops: this.#host.forwarding.drops,
     };
+    for (const permit of this.#host.forwarding.permits) addKernelObject(state, permit);
     this.#observeHost(state, scope);
     const overlays = [...this.#host.namespaces.keys()].filter(
       (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
@@ -154,6 +158,12 @@ export class FakeKernel implements Kernel {
     const device = this.#host.addDevice({ kind: 'link', ns: HOST_NAMESPACE, name, up: true, detail });
     device.link = { ...device.link, mac };
     for (const address of addresses) device.addresses.set(address.address, address);
+    this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
+  }
+
+  /** Somebody makes another firewall of iptables, or Docker does. */
+  setFirewall(family: PermitFamily, firewall: Firewall): void {
+    this.#host.forwarding.set(family, firewall);
     this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE });
   }
 

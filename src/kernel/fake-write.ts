@@ -1,6 +1,7 @@
 import { type FilterObject, isFilter } from '#model/filter.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type KernelObject, kernelKey, type Link, type Setting } from '#model/kernel-state.ts';
+import type { Permit } from '#model/permit.ts';
 import { FakeRefusal } from './fake-device.ts';
 import { writeFakeFilter } from './fake-filter.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -10,7 +11,8 @@ import { deleteFakeRow, writeFakeRow } from './fake-row.ts';
 /** Does one op, or throws {@link FakeRefusal}. `dresses`: see `peer-dress.ts`. */
 export function writeFake(host: FakeHost, op: KernelOp, dresses: ReadonlyMap<string, Link>): void {
   const { verb, object } = op;
-  if (isFilter(object)) writeFakeFilter(host, verb, object);
+  if (object.kind === 'permit') host.forwarding.write(verb, object);
+  else if (isFilter(object)) writeFakeFilter(host, verb, object);
   else if (object.kind === 'setting') writeFakeSetting(host, verb, object);
   else if (op.verb === 'delete') deleteFake(host, object);
   else if (object.kind === 'namespace') host.addNamespace(object.ns);
@@ -22,7 +24,7 @@ function writeFakeSetting(host: FakeHost, verb: KernelOp['verb'], setting: Setti
   if (verb !== 'delete' && host.devices(setting.ns)) host.settings.set(kernelKey(setting), setting);
 }
 
-function deleteFake(host: FakeHost, object: Exclude<KernelObject, FilterObject | Setting>): void {
+function deleteFake(host: FakeHost, object: Exclude<KernelObject, FilterObject | Permit | Setting>): void {
   if (object.kind === 'namespace') {
     host.removeNamespace(object.ns);
     return;

@@ -4,17 +4,18 @@ import { encodeDeleteTable } from '#netlink/netfilter/tables.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { readChains, readSets } from './filter-read.ts';
 import { type FilterOp, filterRequests } from './filter-write.ts';
+import { type PermitOp, permitRequests } from './permit.ts';
 import type { Visit } from './visit.ts';
 
 /** An element has some 100 bytes, a rule 400 at most; a socket takes 200 KB in one send. */
 const LARGEST_TRANSACTION = 1000;
-const weightOf = ({ verb, object }: FilterOp): number =>
+const weightOf = ({ verb, object }: FilterOp | PermitOp): number =>
   verb === 'delete' || object.kind !== 'chain' ? 1 : 4 * (1 + object.rules.length);
 
 /** Writes what follows each other among a list's ops on one namespace's tables: as one transaction, if it is not too much. */
 export class FilterBatch {
   readonly visit: Visit;
-  readonly #ops: { readonly index: number; readonly op: FilterOp }[] = [];
+  readonly #ops: { readonly index: number; readonly op: FilterOp | PermitOp }[] = [];
   #weight = 0;
 
   constructor(visit: Visit) {
@@ -22,7 +23,7 @@ export class FilterBatch {
   }
 
   /** False when it has no room. */
-  add(index: number, op: FilterOp): boolean {
+  add(index: number, op: FilterOp | PermitOp): boolean {
     const weight = weightOf(op);
     if (this.#ops.length > 0 && this.#weight + weight > LARGEST_TRANSACTION) return false;
     this.#weight += weight;
@@ -40,12 +41,14 @@ export class FilterBatch {
     }
   }
 
-  #transact(ops: readonly FilterOp[]): NetlinkError | undefined {
+  #transact(ops: readonly (FilterOp | PermitOp)[]): NetlinkError | undefined {
     try {
-      const emptied = this.#emptied(ops);
+      const own = ops.filter((op): op is FilterOp => !isPermit(op));
+      const emptied = this.#emptied(own);
       this.visit.filter.transact([
-        ...filterRequests(ops.filter(({ object }) => !emptied.has(familyOfFilter(object)))),
+        ...filterRequests(own.filter(({ object }) => !emptied.has(familyOfFilter(object)))),
         ...[...emptied].map((family) => encodeDeleteTable({ family, name: FILTER_TABLE })),
+        ...permitRequests(this.visit.filter, ops.filter(isPermit)),
       ]);
       return undefined;
     } catch (error) {
@@ -72,6 +75,7 @@ export class FilterBatch {
   }
 }
 
+const isPermit = (op: FilterOp | PermitOp): op is PermitOp => op.object.kind === 'permit';
 const isWrite = ({ verb }: FilterOp): boolean => verb !== 'delete';
 const isRemoval = ({ verb, object }: FilterOp): boolean => verb === 'delete' && object.kind !== 'element';
 

@@ -7,6 +7,7 @@ import {
   type NamespaceName,
 } from '#model/kernel-state.ts';
 import { FILTER_TABLE } from '#model/own.ts';
+import type { ForwardDrop, Permit } from '#model/permit.ts';
 import { decodeElements, encodeDumpElements } from '#netlink/netfilter/elements.ts';
 import { decodeGeneration, encodeGetGeneration } from '#netlink/netfilter/generation.ts';
 import { decodeSet, encodeDumpSets, type SeenSet } from '#netlink/netfilter/sets.ts';
@@ -20,6 +21,7 @@ import {
 } from '#netlink/netfilter/tables.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { decodeKey, typesOf } from './filter-bytes.ts';
+import { ForwardChains, PERMIT_PLACES } from './forward-chains.ts';
 import type { Visit } from './visit.ts';
 
 const { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } = constants.errno;
@@ -39,6 +41,7 @@ export const readSets = (visit: Visit): Seen<SeenSet>[] => ours(visit, encodeDum
  */
 export class FilterMemory {
   readonly #known = new Map<NamespaceName, Known>();
+  #forwarding: ForwardLook = { drops: [], permits: [], chains: new Set() };
 
   /** Reads the tables of a namespace, which is known by its cookie. */
   read(state: MutableKernelTables, visit: Visit): void {
@@ -48,6 +51,7 @@ export class FilterMemory {
     if (known?.cookie !== cookie || known.generation !== generation) {
       known = { cookie, generation, objects: generation === undefined ? [] : [...filtersOf(visit)] };
       this.#known.set(ns, known);
+      if (ns === HOST_NAMESPACE && generation !== undefined) this.#readForwarding(visit);
     }
     for (const object of known.objects) {
       addKernelObject(state, object);
@@ -56,11 +60,30 @@ export class FilterMemory {
     }
   }
 
+  /** Of the host's own namespace, as it was read last: what others drop there, and what we wrote among theirs. */
+  get forwarding(): ForwardLook {
+    return this.#forwarding;
+  }
+
+  #readForwarding({ ns, filter }: Visit): void {
+    const chains = new ForwardChains(filter);
+    const drops = chains.drops();
+    const permits = PERMIT_PLACES.flatMap(({ family, chain }) => chains.permits(ns, family, chain));
+    this.#forwarding = { drops, permits, chains: chains.known };
+  }
+
   /** Beside the host's own, as those that are gone are no use. */
   keepOnly(overlays: ReadonlyMap<NamespaceName, unknown>): void {
     for (const ns of this.#known.keys())
       if (ns !== HOST_NAMESPACE && !overlays.has(ns)) this.#known.delete(ns);
   }
+}
+
+export interface ForwardLook {
+  readonly drops: readonly ForwardDrop[];
+  readonly permits: readonly Permit[];
+  /** Those that it depends on, as {@link chainKey} has them. */
+  readonly chains: ReadonlySet<string>;
 }
 
 interface Known {

@@ -3,6 +3,7 @@ import { applyContract } from './apply.contract.ts';
 import { type KernelWorld, Stage } from './contract-stage.ts';
 import { filterContract } from './filter.contract.ts';
 import { observeContract } from './observe.contract.ts';
+import { permitContract } from './permit.contract.ts';
 import { watchContract } from './watch.contract.ts';
 
 /** What every `Kernel` must do, told by building a network on a host and looking at it. */
@@ -16,5 +17,6 @@ export function kernelContract(createWorld: () => Promise<KernelWorld>): void {
   observeContract(() => stage);
   applyContract(() => stage);
   filterContract(() => stage);
+  permitContract(() => stage);
   watchContract(() => stage);
 }

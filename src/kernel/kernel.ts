@@ -3,6 +3,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { Fdb, KernelState, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
+import type { ForwardDrop } from '#model/permit.ts';
 
 /** What to look at. Overlay namespaces of the host are always found by their name. */
 export interface Scope {
@@ -24,6 +25,8 @@ export type Observed = KernelState & {
   readonly rowSums: ReadonlyMap<NamespaceName, string>;
   /** Of the bridges in scope those that are there. */
   readonly bridges: ReadonlyMap<string, BridgeFacts>;
+  /** What others' chains of the host's own namespace drop of what it forwards. */
+  readonly drops: readonly ForwardDrop[];
 };
 
 export interface ContainerScope {

@@ -29,6 +29,8 @@ export class NamespaceWatch {
   readonly #reader = new EventReader();
   readonly misses = new MissWatch();
   onClaims: (claims: readonly Claim[]) => void = () => {};
+  /** Whether what others do to their tables in the host's own namespace has to do with what it forwards. */
+  isForwarding: (message: Message) => boolean = () => false;
   #overlays: Post | undefined;
   /** A post of its own: in containers neighbours come and go with the traffic, and are none of ours. */
   #containers: Post | undefined;
@@ -110,9 +112,10 @@ export class NamespaceWatch {
     this.#containers.drop(NEW_ROUTES);
     const onRules = (event: RouteEvent, names: Iterable<NamespaceName>) => this.#onRules(event, names);
     this.#rules = new Post(['NFTABLES'], onRules, 'netfilter');
-    this.#hostRules = subscribe({ protocol: 'netfilter', groups: ['NFTABLES'] }, (event) =>
-      onRules(event, [HOST_NAMESPACE]),
-    );
+    this.#hostRules = subscribe({ protocol: 'netfilter', groups: ['NFTABLES'] }, (event) => {
+      if (event.kind !== 'overrun' && this.isForwarding(event.message)) this.#tell(HOST_CHANGED);
+      else onRules(event, [HOST_NAMESPACE]);
+    });
     for (const [ns, cookie] of this.#visited) this.#revisit(ns, cookie);
     this.watchHost(this.#bridges, this.#hasOwn);
   }
@@ -153,5 +156,6 @@ export class NamespaceWatch {
   }
 }
 
+const HOST_CHANGED: KernelEvent = { dirty: 'namespace', ns: HOST_NAMESPACE };
 const isAboutLink = ({ type }: Message): boolean => type === RTM.NEWLINK || type === RTM.DELLINK;
 const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');

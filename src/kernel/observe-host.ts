@@ -3,6 +3,7 @@ import type { Ip } from '#model/ip.ts';
 import { addKernelObject, HOST_NAMESPACE, type MutableKernelTables } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { isOwnHostLink } from '#model/own.ts';
+import type { ForwardDrop } from '#model/permit.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
@@ -18,6 +19,7 @@ import { isAbsent, type Visit } from './visit.ts';
 export interface HostLook {
   readonly bridges: Map<string, BridgeFacts>;
   readonly rowSums: Map<string, string>;
+  readonly drops: ForwardDrop[];
 }
 
 /**
@@ -38,6 +40,9 @@ export function readHost(
   for (const row of byIndex.values()) addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth' }));
   for (const bridge of bridges) state.bridges.set(bridge.name!, factsOf(visit, bridge, own));
   filters.read(state, visit);
+  const { drops, permits } = filters.forwarding;
+  state.drops.push(...drops);
+  for (const permit of permits) addKernelObject(state, permit);
   if (reach === 'none' || own.length === 0) return;
   const device = new Map(own.map(({ index, name = '' }) => [index, name]));
   const tables = reach === 'sums' ? undefined : state;

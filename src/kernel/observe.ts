@@ -12,6 +12,7 @@ import {
   type VethDetail,
 } from '#model/kernel-state.ts';
 import { gatewayNameOf, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from '#model/own.ts';
+import type { ForwardDrop } from '#model/permit.ts';
 import { FORWARDING, routeLocalnet } from '#model/setting.ts';
 import { close } from '#netlink/libc.ts';
 import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
@@ -37,6 +38,7 @@ export async function observe(scope: Scope, visits: Visits, filters: FilterMemor
     ...emptyKernelState(),
     rowSums: new Map<NamespaceName, string>(),
     bridges: new Map<string, BridgeFacts>(),
+    drops: [] as ForwardDrop[],
   };
   readHost(state, visits.to(HOST_NAMESPACE), scope, filters);
   const ports = new Ports();

@@ -4,6 +4,7 @@ import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
 import { FilterMemory } from './filter-read.ts';
 import { findEnd } from './find-end.ts';
+import { concernsForwarding } from './forward-chains.ts';
 import { idleRows } from './idle-rows.ts';
 import type {
   Claim,
@@ -44,6 +45,7 @@ export class RealKernel implements Kernel {
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
+    this.#watch.isForwarding = (message) => concernsForwarding(message, this.#filters.forwarding.chains);
   }
 
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */

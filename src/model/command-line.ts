@@ -1,10 +1,10 @@
 import { HOST_NAMESPACE, type NamespaceName } from './kernel-state.ts';
 
-/** Shell words of `ip`, `bridge`, `sysctl` and `nft` commands: the form in which people see, and can repeat, what Weft writes. */
+/** Shell words of `ip`, `bridge`, `sysctl`, `nft` and `iptables` commands: the form in which people see, and can repeat, what Weft writes. */
 
 /** One command line in a namespace, every odd word quoted. */
 export const commandLine = (
-  tool: 'ip' | 'bridge' | 'sysctl' | 'nft',
+  tool: 'ip' | 'bridge' | 'sysctl' | 'nft' | 'iptables' | 'ip6tables',
   ns: NamespaceName,
   ...words: readonly (string | number)[]
 ) => [...enter(tool, ns), ...words].map((word) => shellQuote(String(word))).join(' ');

@@ -1,6 +1,6 @@
 import { familyOf, type Ip } from './ip.ts';
 import type { KernelObject, NamespaceName } from './kernel-state.ts';
-
+import type { Permit } from './permit.ts';
 import { addressBytes } from './words.ts';
 
 /** Tables of nftables named `weft`, as values: chains with all their rules, sets, and what is in the sets. */
@@ -106,8 +106,10 @@ export interface Element {
 
 export type FilterObject = Chain | FilterSet | Element;
 
-export const isFilter = (object: KernelObject): object is FilterObject =>
-  object.kind === 'element' || object.kind === 'chain' || object.kind === 'set';
+/** In tables of ours, or a rule of ours in another's. */
+export const isFilter = (object: KernelObject): object is FilterObject | Permit =>
+  FILTER_KINDS.has(object.kind);
+const FILTER_KINDS: ReadonlySet<string> = new Set(['set', 'element', 'chain', 'permit']);
 
 export const familyOfFilter = (object: FilterObject): FilterFamily =>
   object.kind === 'chain' ? object.family : object.kind === 'set' ? object.shape.family : object.set.family;

@@ -22,6 +22,8 @@ export interface HostStatus {
   /** Frames that were dropped because of what they said. */
   readonly refused: readonly RefusedFrames[];
   readonly notices: readonly Notice[];
+  /** Rules of ours in others' chains, as `iptables -S` has them: without, those chains would drop what is forwarded. */
+  readonly permits: readonly string[];
   /** Local endpoints, and networks taken part in. */
   readonly endpoints: number;
   readonly networks: number;

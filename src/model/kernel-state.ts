@@ -2,6 +2,7 @@ import type { Cidr, InterfaceAddress } from './cidr.ts';
 import type { Chain, Element, FilterSet } from './filter.ts';
 import type { Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
+import type { Permit } from './permit.ts';
 import { fdbTable, neighbourTable, type RowTable } from './row-table.ts';
 import type { Vni } from './vni.ts';
 
@@ -19,6 +20,7 @@ export type KernelObject =
   | FilterSet
   | Element
   | Chain
+  | Permit
   | Setting
   | Address
   | Route
@@ -32,6 +34,7 @@ export const KERNEL_KINDS: readonly KernelKind[] = [
   'set',
   'element',
   'chain',
+  'permit',
   'setting',
   'address',
   'route',
@@ -221,6 +224,7 @@ export const emptyKernelState = (): MutableKernelTables => ({
   set: new Map(),
   element: new Map(),
   chain: new Map(),
+  permit: new Map(),
   setting: new Map(),
   address: new Map(),
   route: new Map(),
@@ -241,6 +245,8 @@ export function kernelKey(object: KernelObject): string {
       return `${object.ns} ${object.set.family} ${object.set.name} ${object.key.join(' ')}`;
     case 'chain':
       return `${object.ns} ${object.family} ${object.name}`;
+    case 'permit':
+      return `${object.ns} ${object.family} ${object.chain} ${object.name}`;
     case 'setting':
       return `${object.ns} ${object.name}`;
     case 'address':

@@ -11,6 +11,7 @@ import {
 } from './filter.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { FILTER_TABLE } from './own.ts';
+import { iptablesOf, type Permit, permitWords } from './permit.ts';
 
 type Verb = KernelOp['verb'];
 
@@ -26,9 +27,10 @@ const EXAMPLES: Record<ValueType, string> = {
   mark: 'meta mark',
 };
 
-/** The `nft` lines that do what the op does; one transaction in truth. */
-export function renderFilter(verb: Verb, object: FilterObject): string[] {
+/** The `nft` and `iptables` lines that do what the op does; one transaction in truth. */
+export function renderFilter(verb: Verb, object: FilterObject | Permit): string[] {
   if (object.kind === 'chain') return renderChain(verb, object);
+  if (object.kind === 'permit') return renderPermit(verb, object);
   return object.kind === 'set' ? renderSet(verb, object) : [renderElement(verb, object)];
 }
 
@@ -48,6 +50,15 @@ function renderChain(verb: Verb, { ns, family, name, hook, rules }: Chain): stri
     ...rules.map(({ text }) => nft('add', 'rule', ...where, name, ...text.split(' '))),
   ];
 }
+
+/** Ours comes before whatever ends the chain. A change puts it back there. */
+function renderPermit(verb: Verb, permit: Permit): string[] {
+  return { add: ['-I'], change: ['-D', '-I'], delete: ['-D'] }[verb].map((how) => permitLine(permit, how));
+}
+
+/** `iptables HOW DOCKER-USER -i wfg+ …`; by default as `iptables -S` has it. */
+export const permitLine = (permit: Permit, how = '-A'): string =>
+  commandLine(iptablesOf(permit.family), permit.ns, how, permit.chain, ...permitWords(permit.name));
 
 function renderSet(verb: Verb, { ns, shape }: FilterSet): string[] {
   const [family, what] = [shape.family, shape.value ? 'map' : 'set'];

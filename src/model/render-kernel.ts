@@ -23,6 +23,7 @@ export function renderOp(op: KernelOp): string[] {
     case 'set':
     case 'element':
     case 'chain':
+    case 'permit':
       return renderFilter(verb, object);
     case 'setting':
       return verb === 'delete'

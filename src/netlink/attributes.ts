@@ -164,6 +164,18 @@ export const be32 = {
   },
 } satisfies Codec<number>;
 
+/** Numbers of nf_tables that can be large, though none of them is beyond 2^53. */
+export const be64 = {
+  write(writer, value) {
+    writer.be32(Math.floor(value / 2 ** 32));
+    writer.be32(value % 2 ** 32);
+  },
+  read(bytes, start, end) {
+    needs(8, start, end);
+    return Number(bytes.readBigUInt64BE(start));
+  },
+} satisfies Codec<number>;
+
 /** Bytes that mean something elsewhere; read as a copy. */
 export const raw = {
   write: (writer, value) => writer.raw(value),

@@ -3,7 +3,7 @@ import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Adoption, Host, Network } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
-import type { BridgedFilter } from '#model/survey.ts';
+import type { FilterRules } from '#model/survey.ts';
 import { adoptedMtu } from './adopted.ts';
 import { forwardDrop } from './forward-drop.ts';
 import type { Clash } from './stations.ts';
@@ -37,7 +37,7 @@ export function fragmentNotices(network: Network, bridge: string, facts: BridgeF
 }
 
 /** What the host's own firewall drops on the way through the bridge, though it is no router there. */
-export function filteredNotices(bridge: string, filters: readonly BridgedFilter[], host: Host): Notice[] {
+export function filteredNotices(bridge: string, filters: readonly FilterRules[], host: Host): Notice[] {
   return filters.flatMap(({ family, rules }) => {
     const rule = forwardDrop(rules, bridge);
     if (rule === undefined) return [];

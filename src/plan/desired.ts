@@ -11,6 +11,7 @@ import {
 } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { BRIDGE_NAME, overlayNamespace, tunnelName } from '#model/own.ts';
+import type { ForwardDrop } from '#model/permit.ts';
 import { fdbTable } from '#model/row-table.ts';
 import { BRIDGE_CALLS } from '#model/setting.ts';
 import { adoptedObjects } from './adopted.ts';
@@ -19,6 +20,7 @@ import { containerObjects, portObjects } from './container.ts';
 import { exposedForwarding, exposures } from './exposed.ts';
 import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
+import { forwarded, permits } from './permit.ts';
 import { portSecurity } from './port-security.ts';
 import { tunnelLinks, tunnelRows } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
@@ -38,9 +40,11 @@ export interface HostRuntimeFacts {
   readonly bridges?: ReadonlyMap<string, BridgeFacts>;
   /** Whether the kernel has nf_tables; then no rule is wished for. Default: it has. */
   readonly canFilter?: boolean;
+  /** Chains of others that drop what is forwarded; none while it is not known. */
+  readonly drops?: readonly ForwardDrop[];
 }
 
-const FILTER_KINDS = ['set', 'element', 'chain'] as const;
+const FILTER_KINDS = ['set', 'element', 'chain', 'permit'] as const;
 
 /**
  * The kernel state that a view asks for on its host; without `rows` all but what is in tables, which can be long. Pure:
@@ -75,6 +79,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   addAll(state, exposed.flatMap(exposedForwarding));
   const outward = view.networks.filter(leadsOut);
   if (outward.length + exposed.length > 0) addAll(state, hostChains(outward, exposed));
+  addAll(state, permits(forwarded(outward, exposed), facts.drops ?? []));
   if (facts.canFilter === false) for (const kind of FILTER_KINDS) state[kind].clear();
   return rows ? state : { ...state, fdb: fdbTable() };
 }

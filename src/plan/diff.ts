@@ -23,7 +23,10 @@ export function diff(desired: KernelState, observed: KernelState, context: PlanC
   return ops;
 }
 
-const SMALL_KINDS = ['namespace', 'link', 'set', 'element', 'chain', 'setting', 'address', 'route'] as const;
+const SMALL_KINDS = [
+  ...(['namespace', 'link', 'set', 'element', 'chain', 'permit'] as const),
+  ...(['setting', 'address', 'route'] as const),
+] as const;
 type SmallKind = (typeof SMALL_KINDS)[number];
 const ROW_KINDS = ['neighbour', 'fdb'] as const;
 

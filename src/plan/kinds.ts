@@ -7,6 +7,7 @@ import type { KindRules } from './kind.ts';
 import { linkRules } from './link.ts';
 import { namespaceRules } from './namespace.ts';
 import { neighbourRules } from './neighbour.ts';
+import { permitRules } from './permit.ts';
 import { routeRules } from './route.ts';
 import { setRules } from './set.ts';
 import { settingRules } from './setting.ts';
@@ -17,6 +18,7 @@ const KINDS: { readonly [K in KernelKind]: KindRules<KernelObjectOf<K>> } = {
   set: setRules,
   element: elementRules,
   chain: chainRules,
+  permit: permitRules,
   setting: settingRules,
   address: addressRules,
   route: routeRules,

@@ -80,6 +80,7 @@ describe('the status of a host', () => {
       results: [],
       outages: [],
       refused: [],
+      permits: [],
       notices: [],
       ...changes,
     });

@@ -4,7 +4,9 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
+import type { Permit } from '#model/permit.ts';
 import type { Revision } from '#model/records.ts';
+import { permitLine } from '#model/render-filter.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { linkKey } from './link.ts';
 
@@ -21,11 +23,14 @@ export interface StatusFacts {
   readonly refused: readonly RefusedFrames[];
   /** What else people should know. */
   readonly notices: readonly Notice[];
+  /** As the look found them. */
+  readonly permits: readonly Permit[];
 }
 
 /** Lag, drift and failing, told apart. Work that a new revision brings is lag, not drift. */
 export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
-  const { appliedRevision, headRevision, settledRevision, ops, results, outages, refused, notices } = facts;
+  const { appliedRevision, headRevision, settledRevision, ops, results, outages, refused, notices, permits } =
+    facts;
   return {
     host: view.host.id,
     appliedRevision,
@@ -36,6 +41,7 @@ export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
     refused,
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
     notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],
+    permits: permits.map((permit) => permitLine(permit)),
     endpoints: view.networks.reduce((count, { local }) => count + local.length, 0),
     networks: view.networks.length,
   };

@@ -14,6 +14,7 @@ import {
   type NamespaceName,
   type Setting,
 } from '#model/kernel-state.ts';
+import type { Permit } from '#model/permit.ts';
 
 /**
  * What a list of ops leaves behind, as maps: only so much of the kernel as shows whether ops come in an order that
@@ -70,7 +71,7 @@ function write(state: MutableKernelTables, verb: 'add' | 'change', object: Kerne
 
 function writeRow(
   state: MutableKernelTables,
-  row: Exclude<KernelObject, Namespace | Link | FilterObject | Setting>,
+  row: Exclude<KernelObject, Namespace | Link | FilterObject | Permit | Setting>,
 ): void {
   const device = state.link.get(`${row.ns} ${row.dev}`) ?? refuse(row, 'no such device');
   if (row.kind === 'fdb' && row.table === 'master') {

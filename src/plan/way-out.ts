@@ -12,7 +12,7 @@ import type { NetworkView } from './host-view.ts';
 export const hasWayOut = ({ network, local }: NetworkView): boolean =>
   !network.adopts && local.some((endpoint) => usesGateway(network, endpoint));
 
-const familiesOf = ({ subnets }: Network): Family[] =>
+export const familiesOf = ({ subnets }: Network): Family[] =>
   FAMILIES.filter((family) => subnets.some(({ cidr }) => familyOf(cidr) === family));
 
 /**

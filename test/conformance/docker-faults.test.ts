@@ -220,9 +220,6 @@ onEngines('faults', (world, version) => {
         ['h1', 'c1', 'c2', 'h2'],
         ['h2', 'c2', 'c1', 'h1'],
       ] as const) {
-        // What docs/outside.md says of Docker's FORWARD.
-        for (const at of ['-i', '-o'])
-          await engine(host).machine.exec('iptables', '-I', 'DOCKER-USER', at, 'wfg+', '-j', 'ACCEPT');
         await untilReaches(host, name, other);
         await untilReaches(host, name, world().underlayOf(there));
         const links = await docker(host, 'exec', name, '/bin/busybox', 'ip', '-o', 'link');

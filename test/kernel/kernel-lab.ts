@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
 import type { KernelWorld } from '#kernel/contract-stage.ts';
+import type { Firewall } from '#kernel/fake-forwarding.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import type { Ip } from '#model/ip.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { iptablesOf, PERMIT_FAMILIES, type PermitFamily } from '#model/permit.ts';
 import { close, setns, unshare } from '#netlink/libc.ts';
 import { CLONE_NEWNET } from '#netlink/namespace.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
@@ -54,8 +56,11 @@ export function realWorld(kernel = new RealKernel()): KernelWorld {
     addForeignInterface({ path }, name) {
       ip('link', 'add', `f${++made}`, 'type', 'veth', 'peer', 'name', name, 'netns', path);
     },
+    setFirewall,
     async close() {
       await kernel.close();
+      for (const family of PERMIT_FAMILIES) setFirewall(family, 'none');
+      mkdirSync('/run/netns', { recursive: true });
       const overlays = readdirSync('/run/netns').filter((name) => name.startsWith(`weft-${TAG}-`));
       for (const name of [...overlays, ...names]) removeNamespace(name);
     },
@@ -91,3 +96,18 @@ const run = (command: string, words: readonly string[]): string =>
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON of other programs
 const json = (text: string): any[] => JSON.parse(text.trim() === '' ? '[]' : text);
+
+/** By iptables, as Docker and people do. */
+function setFirewall(family: PermitFamily, firewall: Firewall): void {
+  const run = (command: string) => execFileSync('sh', ['-c', command], { stdio: 'pipe' });
+  const iptables = iptablesOf(family);
+  if (firewall === 'none') return void run(`nft "add table ${family} filter; delete table ${family} filter"`);
+  run(`${iptables} -P FORWARD ${firewall === 'open' ? 'ACCEPT' : 'DROP'}`);
+  if (firewall === 'docker') {
+    run(`${iptables} -N DOCKER-USER && ${iptables} -A FORWARD -j DOCKER-USER`);
+    run(`${iptables} -A DOCKER-USER -j RETURN`);
+  } else
+    run(
+      `${iptables} -S DOCKER-USER 2>&1 || exit 0; ${iptables} -D FORWARD -j DOCKER-USER; ${iptables} -F DOCKER-USER; ${iptables} -X DOCKER-USER`,
+    );
+}

@@ -72,6 +72,7 @@ function vary(pick: Pick, flip: () => boolean, object: KernelObject): KernelObje
     case 'setting':
     case 'set':
     case 'element':
+    case 'permit':
       return object;
     case 'chain':
       return { ...object, rules: object.rules.slice(pick([0, 0, 1, 2, 4])) };

@@ -137,6 +137,7 @@ export const VANDALISMS = [
   'delete rule',
   'add rule',
   'flush rules',
+  'other firewall',
 ] as const;
 export type Vandalism = (typeof VANDALISMS)[number];
 

@@ -159,7 +159,7 @@ export class AgentProcess {
         break;
       case 'survey':
         this.#after(1, 20, () =>
-          this.dispatch({ event: 'surveyed', survey: { filters: [], addresses: new Map() } }),
+          this.dispatch({ event: 'surveyed', survey: { filters: [], legacy: [], addresses: new Map() } }),
         );
         break;
       case 'find-port-holders': {

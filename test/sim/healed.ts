@@ -118,7 +118,7 @@ async function checkKernel({ store }: World, machine: Machine): Promise<void> {
   scopes.push({ namespace: HOST_NAMESPACE_REF, interfaces });
   const scope = { hostTag: machine.tag, containers: scopes, bridges: BRIDGES };
   const seen = await machine.kernel.observe(scope);
-  const facts = { hostTag: machine.tag, containers, bridges: seen.bridges };
+  const facts = { hostTag: machine.tag, containers, bridges: seen.bridges, drops: seen.drops };
   const wished = view ? desired(view, facts) : emptyKernelState();
   const allowed = (row: Fdb | Neighbour) => {
     const network = view?.networks.find(

@@ -290,4 +290,10 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'known.delete(mac);',
     become: '{}',
   },
+  {
+    name: 'what others drop of what a host forwards is not seen',
+    file: 'agent/plan-ops.ts',
+    find: 'drops: observed.drops,',
+    become: '',
+  },
 ];

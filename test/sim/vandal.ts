@@ -1,3 +1,4 @@
+import type { Firewall } from '#kernel/fake-forwarding.ts';
 import type { Element } from '#model/filter.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
@@ -24,6 +25,10 @@ export async function vandalise(world: World, host: number, how: Vandalism, choi
   const { machines, count } = world;
   for (let step = 0; step < machines.length; step++) {
     const machine = machines[(host + step) % machines.length]!;
+    if (how === 'other firewall') {
+      count(how);
+      return changeFirewall(machine, choice);
+    }
     const blows = await blowsAt(machine, how);
     const ops = blows[choice % blows.length];
     if (!ops) continue;
@@ -32,6 +37,14 @@ export async function vandalise(world: World, host: number, how: Vandalism, choi
     return;
   }
 }
+
+/** Docker comes or goes, or whoever else makes rules of what the host forwards. */
+function changeFirewall({ kernel }: Machine, choice: number): void {
+  const firewall = FIREWALLS[(choice >> 1) % FIREWALLS.length]!;
+  kernel.setFirewall(choice % 2 === 0 ? 'ip' : 'ip6', firewall);
+}
+
+const FIREWALLS: readonly Firewall[] = ['drop', 'docker', 'open', 'none'];
 
 async function blowsAt({ kernel, tag, containers }: Machine, how: Vandalism): Promise<KernelOp[][]> {
   const scopes = [...containers.values()].map((namespace) => ({ namespace, interfaces: INTERFACES }));
@@ -44,9 +57,9 @@ async function blowsAt({ kernel, tag, containers }: Machine, how: Vandalism): Pr
 }
 
 /** `nft flush ruleset`, in one of the namespaces that have rules. */
-function flushes({ chain, element, set }: KernelState): KernelOp[][] {
+function flushes({ chain, element, set, permit }: KernelState): KernelOp[][] {
   const byNamespace = new Map<NamespaceName, KernelOp[]>();
-  for (const objects of [chain, element, set])
+  for (const objects of [chain, element, set, permit])
     for (const object of objects.values()) {
       const ops = byNamespace.get(object.ns) ?? [];
       byNamespace.set(object.ns, ops);
@@ -105,10 +118,11 @@ function blow(how: Vandalism, object: KernelObject): KernelOp | undefined {
       return object.kind === 'route' ? { verb: 'delete', object } : undefined;
     // One that leads somewhere, or is asked, cannot be deleted alone.
     case 'delete rule':
-      return object.kind === 'element' || (object.kind === 'chain' && object.hook)
+      return object.kind === 'element' || object.kind === 'permit' || (object.kind === 'chain' && object.hook)
         ? { verb: 'delete', object }
         : undefined;
     case 'add rule':
+      if (object.kind === 'permit') return { verb: 'add', object: { ...object, name: 'of another version' } };
       if (object.kind === 'element') return { verb: 'add', object: { ...object, key: strangeKey(object) } };
       return object.kind === 'chain' ? { verb: 'add', object: { ...object, name: 'astray' } } : undefined;
   }

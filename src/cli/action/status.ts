@@ -165,8 +165,12 @@ function printHosts(world: World, hosts: readonly HostState[]): void {
 }
 
 /** What stands behind the numbers of one host. */
-function printTroubles(world: World, name: string, { drift, failing, refused, notices }: HostStatus): void {
-  const { bold, red, yellow } = styleFor(world.stdout, world.env);
+function printTroubles(
+  world: World,
+  name: string,
+  { drift, failing, refused, notices, permits }: HostStatus,
+): void {
+  const { bold, green, red, yellow } = styleFor(world.stdout, world.env);
   const lines = [
     ...drift.map((one) => `  ${yellow('drift')}    ${printable(one.kind)}: ${describeDrift(one)}`),
     ...failing.map(
@@ -177,6 +181,7 @@ function printTroubles(world: World, name: string, { drift, failing, refused, no
       (one) =>
         `  ${yellow('dropped')}  ${printable(`${describeRefused(one)}${one.endpoint && `, of endpoint ${one.endpoint}`}`)}`,
     ),
+    ...permits.map((rule) => `  ${green('passes')}   ${printable(`by ${rule}`)}`),
     ...notices.map(
       ({ code, title, sentence, next }) =>
         `  ${yellow('notice')}   ${printable(`${title}: ${sentence} [${code}]`)}\n           ${printable(`next: ${next}`)}`,

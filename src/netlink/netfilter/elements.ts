@@ -1,4 +1,5 @@
 import {
+  be64,
   type Codec,
   defineFields,
   field,
@@ -17,11 +18,7 @@ import type { Table } from './tables.ts';
 
 /** Elements of sets and maps. Numbers: NFTA_SET_ELEM_*, NFTA_COUNTER_* of linux/netfilter/nf_tables.h. */
 
-const packets: Codec<number> = {
-  write: () => {},
-  read: (bytes, start) => Number(bytes.readBigUInt64BE(start)),
-};
-const counter = defineFields({ packets: field(2, packets) });
+const counter = defineFields({ packets: field(2, be64) });
 const expression = defineFields({ name: field(1, string), data: field(2 | NLA_F_NESTED, nest(counter)) });
 const elementFields = defineFields({
   key: field(1 | NLA_F_NESTED, nest(data)),

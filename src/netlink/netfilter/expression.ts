@@ -29,7 +29,7 @@ const COMPARISONS = { '==': 0, '!=': 1, '>=': 5 } as const;
 const NFT_LOOKUP_F_INV = 1;
 const NFT_DYNSET_OP_UPDATE = 1;
 /** enum nft_verdicts, and NF_DROP and NF_ACCEPT of linux/netfilter.h. */
-const VERDICTS = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
+export const VERDICTS = { drop: 0, accept: 1, jump: -3, goto: -4, return: -5 } as const;
 /** enum nft_nat_types */
 const NFT_NAT_DNAT = 1;
 /** By the length of an address: NFPROTO_*, linux/netfilter.h. */
@@ -48,10 +48,10 @@ const TCP_FLAGS = { at: 13, fin: 1, syn: 2, rst: 4 } as const;
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
 /** enum nft_meta_keys */
-const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+export const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
 const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
-const meta = defineFields({ register: field(1, be32), key: field(2, be32), from: field(3, be32) });
+export const meta = defineFields({ register: field(1, be32), key: field(2, be32), from: field(3, be32) });
 const payload = defineFields({
   register: field(1, be32),
   base: field(2, be32),
@@ -61,12 +61,12 @@ const payload = defineFields({
 const verdict = defineFields({ code: field(1, be32), chain: field(2, string) });
 /** NFTA_DATA_*: a value or a verdict. */
 export const data = defineFields({ value: field(1, raw), verdict: field(2 | NLA_F_NESTED, nest(verdict)) });
-const compare = defineFields({
+export const compare = defineFields({
   register: field(1, be32),
   how: field(2, be32),
   data: field(3 | NLA_F_NESTED, nest(data)),
 });
-const immediate = defineFields({
+export const immediate = defineFields({
   register: field(1, be32),
   data: field(2 | NLA_F_NESTED, nest(data)),
 });
@@ -109,6 +109,8 @@ export const COUNTER: Codec<true> = {
   write: (writer) => writeFields(writer, element, { name: 'counter' }),
   read: () => true,
 };
+/** An extension of iptables: linux/netfilter/nf_tables_compat.h, NFTA_MATCH_*. */
+export const match = defineFields({ name: field(1, string), revision: field(2, be32), info: field(3, raw) });
 const dynset = defineFields({
   set: field(1, string),
   operation: field(3, be32),
@@ -118,7 +120,7 @@ const dynset = defineFields({
 
 const DATA = {
   ...{ meta, payload, cmp: compare, immediate, nat, lookup, dynset, ct: conntrack, bitwise, fib },
-  ...{ rt: route, byteorder, exthdr, masq },
+  ...{ rt: route, byteorder, exthdr, masq, match, counter: defineFields({}) },
 };
 
 export type Expression = {
@@ -285,6 +287,23 @@ export const countedBy = (loads: readonly Load[], set: string): Expression[] => 
   ...loadAll(loads),
   { name: 'dynset', values: { register: NFT_REG32_00, operation: NFT_DYNSET_OP_UPDATE, set, each: true } },
 ];
+
+/** `counter` */
+export const counted: Expression = { name: 'counter', values: {} };
+
+/**
+ * `-m conntrack --ctstate RELATED,ESTABLISHED,DNAT`, as iptables writes and reads it: it gives up on a whole table that
+ * has one rule with the `ct` of nft(8). struct xt_conntrack_mtinfo3 of linux/netfilter/xt_conntrack.h, and the states'
+ * bits of it and of nf_conntrack_common.h.
+ */
+export function xtConntrack(): Expression {
+  const XT_CONNTRACK_STATE = 1;
+  const [ESTABLISHED, RELATED, DNAT] = [1 << 1, 1 << 2, 1 << 7];
+  const info = Buffer.alloc(168);
+  info.set(new Uint8Array(Uint16Array.of(XT_CONNTRACK_STATE).buffer), 146);
+  info.set(new Uint8Array(Uint16Array.of(ESTABLISHED | RELATED | DNAT).buffer), 150);
+  return { name: 'match', values: { name: 'conntrack', revision: 3, info } };
+}
 
 /** NFTA_RULE_EXPRESSIONS: a list of { name, data }, the data by the name's own table. */
 export const expressions: Codec<readonly Expression[]> = {

@@ -1,5 +1,6 @@
 import {
   be32,
+  be64,
   defineFields,
   field,
   NLA_F_NESTED,
@@ -52,7 +53,9 @@ const chainFields = defineFields({
 const ruleFields = defineFields({
   table: field(1, string),
   chain: field(2, string),
+  handle: field(3, be64),
   expressions: field(4 | NLA_F_NESTED, expressions),
+  before: field(6, be64),
   userdata: field(7, raw),
 });
 
@@ -64,7 +67,7 @@ function userdataOf(comment: string): Uint8Array {
   return Buffer.from([COMMENT, text.length, ...text]);
 }
 
-function commentOf(userdata: Uint8Array | undefined): string | undefined {
+export function commentOf(userdata: Uint8Array | undefined): string | undefined {
   if (!userdata || userdata[0] !== COMMENT || userdata.length < 2 + userdata[1]!) return undefined;
   return Buffer.from(userdata.subarray(2, 1 + userdata[1]!)).toString();
 }
@@ -116,12 +119,22 @@ export interface Rule {
   readonly chain: string;
   readonly expressions: readonly Expression[];
   readonly comment: string;
+  /** The handle of another rule of the chain. Default: behind those that are there. */
+  readonly before?: number;
 }
 
-/** `nft add rule …`, behind those that are there. */
-export function encodeAddRule({ family, name }: Table, { chain, expressions, comment }: Rule): Request {
-  startTables(NFT_MSG.NEWRULE, NLM_F.CREATE | NLM_F.APPEND, family);
-  writeFields(writer, ruleFields, { table: name, chain, expressions, userdata: userdataOf(comment) });
+/** `nft add rule …`, `nft insert rule … handle BEFORE`. ENOENT when that one is absent. */
+export function encodeAddRule({ family, name }: Table, { comment, ...rule }: Rule): Request {
+  const where = rule.before === undefined ? NLM_F.APPEND : 0;
+  startTables(NFT_MSG.NEWRULE, NLM_F.CREATE | where, family);
+  writeFields(writer, ruleFields, { table: name, ...rule, userdata: userdataOf(comment) });
+  return writer.finish();
+}
+
+/** `nft delete rule … handle HANDLE`. ENOENT when absent. */
+export function encodeDeleteRule({ family, name }: Table, chain: string, handle: number): Request {
+  startTables(NFT_MSG.DELRULE, 0, family);
+  writeFields(writer, ruleFields, { table: name, chain, handle });
   return writer.finish();
 }
 
@@ -131,10 +144,13 @@ export function encodeDumpChains(family?: TableFamily): Request {
   return writer.finish();
 }
 
-/** All rules of the table, or those of all when the kernel is old. Without a family it would tell of one table only. */
-export function encodeDumpRules({ family, name }: Table): Request {
+/**
+ * All rules of the table, or of one chain of it; those of all when the kernel is old. Without a family it would tell of
+ * one table only.
+ */
+export function encodeDumpRules({ family, name }: Table, chain?: string): Request {
   startTables(NFT_MSG.GETRULE, NLM_F.DUMP, family);
-  writeFields(writer, ruleFields, { table: name });
+  writeFields(writer, ruleFields, { table: name, chain });
   return writer.finish();
 }
 
@@ -175,6 +191,13 @@ export function decodeRule(message: Message): SeenRule {
   const body = requireBody(message, NFGENMSG_BYTES);
   const { table = '', chain = '', userdata } = readFields(ruleFields, body, NFGENMSG_BYTES, body.length);
   return { family: familyOfBody(body), table, chain, comment: commentOf(userdata) };
+}
+
+/** Which chain an event of nf_tables is about, itself or a rule of it; undefined for others. */
+export function decodeChangedChain(message: Message): SeenChain | undefined {
+  const type = message.type & 0xff;
+  if (type === NFT_MSG.NEWCHAIN || type === NFT_MSG.DELCHAIN) return decodeChain(message);
+  return type === NFT_MSG.NEWRULE || type === NFT_MSG.DELRULE ? decodeRule(message) : undefined;
 }
 
 /** Which table an event of nf_tables is about: attribute 1 of all of them. */
