@@ -17,7 +17,7 @@ export function keepExposed(state: AgentState): AgentEffect[] {
   const exposures = ownExposures(state);
   for (const id of state.unexposed.keys())
     if (!exposures.some((exposure) => exposure.id === id)) state.unexposed.delete(id);
-  return [...exposures.flatMap((exposure) => askFor(state, exposure)), ...dropHidden(state, exposures)];
+  return [...exposures.flatMap((exposure) => askFor(state, exposure)), ...dropHidden(state)];
 }
 
 /** What is exposed on this host after a reset is the end of wishing nothing. */
@@ -59,8 +59,9 @@ const wordsFor = ({ name }: AgentState, { addresses }: Exposure, { id, vni }: Ne
  * Networks that are not exposed any more, or were hidden and exposed anew with another address. An old view may not know
  * of a record yet.
  */
-function dropHidden(state: AgentState, exposures: readonly Exposure[]): AgentEffect[] {
+export function dropHidden(state: AgentState): AgentEffect[] {
   if (!state.confirmed) return [];
+  const exposures = ownExposures(state);
   const suits = ({ network, addresses }: Endpoint) =>
     exposures.some(
       (exposure) =>

@@ -3,6 +3,8 @@ import type { Id } from '#model/id.ts';
 import { type Change, put, type Revision, remove } from '#model/records.ts';
 import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { dropHidden } from './keep-exposed.ts';
+import { releaseOrphans } from './orphans.ts';
 import { dropRevoked, keepOwnWords, subjectsOf } from './own-word.ts';
 import { publishAll } from './publish.ts';
 import { rest } from './rest.ts';
@@ -37,7 +39,14 @@ function hearSnapshot(
   state.telling.clear();
   keepOwnWords(state);
   markUrgent(state);
-  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...askAgainToDetach(state), ...publishAll(state)];
+  return [
+    { effect: 'keep-view' },
+    ...dropRevoked(state),
+    ...askAgainToDetach(state),
+    // At once: who asks for an endpoint must not be given one that an earlier process is about to give back.
+    ...releaseOrphans(state),
+    ...publishAll(state),
+  ];
 }
 
 function hearDelta(
@@ -53,7 +62,8 @@ function hearDelta(
   view.apply(changes, revision);
   keepOwnWords(state, forgottenNetworks.length > 0 ? undefined : subjectsOf(changes, before));
   if (forgottenNetworks.length > 0) markUrgent(state);
-  return [{ effect: 'keep-view' }, ...dropRevoked(state), ...followDelta(state, changes, before)];
+  const dropped = [...dropRevoked(state), ...dropHidden(state)];
+  return [{ effect: 'keep-view' }, ...dropped, ...followDelta(state, changes, before)];
 }
 
 /** The session is in order: all that concerns this host up to the beat's revision has been heard. */

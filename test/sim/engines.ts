@@ -153,15 +153,14 @@ export class Engines {
     run.pending = true;
     machine.agent.attach({ words, door }, (outcome) => {
       run.pending = false;
+      // Refused, too, it has used up what was set aside.
+      if (!wasHeld) this.#world.ledger.endHold(network.id, ip);
       this.#note(run, () => `is attached ${JSON.stringify(outcome)}`);
       if (run.wants === 'stopped' || run.bootId !== machine.bootId) this.#detach(run);
       else if (outcome === 'lost' && this.#random.chance(0.7))
         this.#soon(10, 1_000, () => this.#attach(run, network, ip));
       else if (outcome === 'lost' || isRejection(outcome)) this.#end(run);
-      else {
-        if (!wasHeld) this.#world.ledger.endHold(network.id, ip);
-        this.#begin(run, outcome, epoch);
-      }
+      else this.#begin(run, outcome, epoch);
     });
   }
 
