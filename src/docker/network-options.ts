@@ -1,5 +1,6 @@
 import { type Fault, fault, take } from '#model/fault.ts';
 import { type Parsed, parsed, unparsed } from '#model/parsed.ts';
+import { GATEWAY_USES } from '#model/records.ts';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
 import { parseVni } from '#model/vni.ts';
 import type { CreateNetwork } from '#model/wish.ts';
@@ -32,10 +33,10 @@ const VNI = (text: string): Parsed<number> => {
   const number = WHOLE_NUMBER(text);
   return number.ok ? parseVni(number.value) : number;
 };
-const MODE = (text: string): Parsed<string> =>
-  TUNNEL_MODES.some((mode) => mode === text)
-    ? parsed(text)
-    : unparsed('is not known', `use one of ${TUNNEL_MODES.join(', ')}`);
+const oneOf =
+  (words: readonly string[]) =>
+  (text: string): Parsed<string> =>
+    words.includes(text) ? parsed(text) : unparsed('is not known', `use one of ${words.join(', ')}`);
 const SWITCH = (text: string): Parsed<boolean> =>
   text === 'true' || text === 'false'
     ? parsed(text === 'true')
@@ -45,14 +46,14 @@ const SWITCH = (text: string): Parsed<boolean> =>
 const OPTIONS: Readonly<Record<string, { word: string; parse: (text: string) => Parsed<unknown> }>> = {
   [NETWORK_OPTION]: { word: 'network', parse: TEXT },
   [NAME_OPTION]: { word: 'name', parse: TEXT },
-  'weft.mode': { word: 'mode', parse: MODE },
+  'weft.mode': { word: 'mode', parse: oneOf(TUNNEL_MODES) },
   'weft.vni': { word: 'vni', parse: VNI },
   'weft.port': { word: 'port', parse: WHOLE_NUMBER },
   'weft.mtu': { word: 'mtu', parse: WHOLE_NUMBER },
   'weft.ttl': { word: 'ttl', parse: WHOLE_NUMBER },
   'weft.group': { word: 'group', parse: TEXT },
   'weft.underlay': { word: 'underlay', parse: TEXT },
-  'weft.gateway': { word: 'gateway', parse: TEXT },
+  'weft.gateway': { word: 'gateway', parse: oneOf(GATEWAY_USES) },
   'weft.allow-overlap': { word: 'allowOverlap', parse: SWITCH },
   'com.docker.network.driver.mtu': { word: 'mtu', parse: WHOLE_NUMBER },
   'com.docker.network.driver.overlay.vxlanid_list': { word: 'vni', parse: VNI },

@@ -19,6 +19,7 @@ export const refuseAsDocker = ({ faults }: Rejection): PluginError =>
   );
 
 const DOCKER_WORDS: Readonly<Record<string, string>> = {
+  name: '-o weft.name',
   subnet: '--subnet',
   gateway: '--gateway',
   ip: '--ip',

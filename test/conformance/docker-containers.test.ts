@@ -128,6 +128,32 @@ onEngines('containers', (world) => {
     const network = ['--network', 'app'];
     expect(await refusalOf(run('h1', 'bad', ...network, '--ip', '10.1.0.1'))).toContain('gateway');
     expect(await refusalOf(run('h1', 'bad2', ...network, '--ip', '10.1.255.255'))).toContain('broadcast');
+    await run('h1', 'first', ...network, '--mac-address', '02:11:22:33:44:55');
+    expect(await refusalOf(run('h2', 'bad3', ...network, '--mac-address', '02:11:22:33:44:55'))).toMatch(
+      /--mac-address "02:11:22:33:44:55": is /,
+    );
+    await untilNamed('first');
+    expect((await endpoints()).map(({ name }) => name)).toEqual(['first']);
+    for (const host of ['h1', 'h2'])
+      expect(await world().engine(host).machine.exec('ip', '-br', 'link')).not.toMatch(/^wfe/m);
+  });
+
+  test('are given every address of a subnet, and refused when it is full', async () => {
+    await world().weft('h1', 'network', 'create', 'tiny', '--subnet', '10.4.0.0/29');
+    for (const host of ['h1', 'h2'])
+      await until('it is there', async () => (await docker(host, 'network', 'ls')).includes('tiny'));
+    const network = ['--network', 'tiny'];
+    // The gateway has one of six.
+    for (let i = 0; i < 5; i++) await run(i % 2 === 0 ? 'h1' : 'h2', `t${i}`, ...network);
+    const addresses = await Promise.all(
+      [0, 1, 2, 3, 4].map(async (i) => (await inspect(i % 2 === 0 ? 'h1' : 'h2', `t${i}`, 'tiny')).IPAddress),
+    );
+    expect(addresses.sort()).toEqual([2, 3, 4, 5, 6].map((n) => `10.4.0.${n}`));
+    for (const host of ['h1', 'h2']) {
+      expect(await refusalOf(run(host, 'more', ...network))).toMatch(/10\.4\.0\.0\/29.* is full/);
+      await docker(host, 'rm', 'more');
+    }
+    await until('they are known', async () => (await endpoints()).length === 5);
   });
 
   test('are connected and disconnected while they run, to several networks', async () => {

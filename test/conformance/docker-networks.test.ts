@@ -80,8 +80,10 @@ onEngines('networks', (world, version) => {
       await until_('h2', 'sign');
       expect(await namesOn('h2')).not.toContain('app');
       await world().agent('h2').stop('SIGKILL');
+      await world().engine('h2').stopEngine('SIGKILL');
       world().agent('h2').start();
       await world().untilConnected('h2');
+      await world().engine('h2').startEngine();
       await weft('network', 'rm', 'sign');
       await until_('h2', 'sign', false);
       expect(await namesOn('h2')).not.toContain('app');
@@ -286,6 +288,27 @@ onEngines('networks', (world, version) => {
       ],
       ['a port of another program', [...MAKE.slice(2), '-o', 'weft.port=70000'], '-o weft.port "70000"'],
       ['too large an MTU', [...MAKE.slice(2), '-o', 'weft.mtu=70000'], '-o weft.mtu "70000"'],
+      ['an impossible TTL', [...MAKE.slice(2), '-o', 'weft.ttl=256'], '-o weft.ttl "256"'],
+      ['no number', [...MAKE.slice(2), '-o', 'weft.port=many'], '-o weft.port "many": is not a whole number'],
+      ['an impossible underlay', [...MAKE.slice(2), '-o', 'weft.underlay=ipv5'], '-o weft.underlay "ipv5"'],
+      [
+        'a group of nobody’s',
+        [...MAKE.slice(2), '-o', 'weft.mode=multicast', '-o', 'weft.group=10.0.0.1'],
+        '-o weft.group "10.0.0.1"',
+      ],
+      ['another gateway', [...MAKE.slice(2), '-o', 'weft.gateway=10.9.0.1'], '-o weft.gateway "10.9.0.1"'],
+      ['a name of no form', [...MAKE.slice(2), '-o', 'weft.name=-'], '-o weft.name "-"'],
+      ['no switch', [...MAKE.slice(2), '-o', 'weft.allow-overlap=yes'], '-o weft.allow-overlap "yes"'],
+      [
+        'two words for one thing',
+        [...MAKE.slice(2), '-o', 'weft.mtu=1300', '-o', 'com.docker.network.driver.mtu=1400'],
+        'by another option',
+      ],
+      [
+        'a gateway outside of its subnet',
+        [...MAKE.slice(2), '--subnet', '10.9.0.0/16', '--gateway', '10.10.0.1'],
+        '10.10.0.1',
+      ],
       ['encryption', [...MAKE.slice(2), '-o', 'encrypted'], 'does not encrypt'],
       ['a subnet with host bits', [...MAKE.slice(2), '--subnet', '10.9.0.1/16'], ''],
       ['a subnet that a host routes', [...MAKE.slice(2), '--subnet', '10.99.0.0/24'], 'overlaps the route'],
