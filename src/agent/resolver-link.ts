@@ -6,6 +6,7 @@ import readline from 'node:readline';
 import type { Logger } from 'pino';
 import { type FromResolver, formerSocket, type ToResolver } from '#api/names-feed.ts';
 import { PROGRAM_VERSION } from '#api/version.ts';
+import { HeldSockets } from '#kernel/held-sockets.ts';
 import type { Id } from '#model/id.ts';
 import type { NamedEndpoint, NamedNetwork } from '#model/named.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
@@ -36,6 +37,8 @@ export class ResolverLink {
   private socket: net.Socket | undefined;
   private child: ChildProcess | undefined;
   private startedMs = 0;
+  /** The resolver's, should it be killed. */
+  private readonly held = new HeldSockets();
   private telling: Promise<void> = Promise.resolve();
   private stopped = false;
 
@@ -49,6 +52,8 @@ export class ResolverLink {
     if (socket && !this.stopped) this.listen(socket);
     else {
       socket?.destroy();
+      // Nobody is to answer soon: who asks is to hear of it.
+      this.held.letGo();
       this.parts.dispatch({ event: 'resolver-gone' });
     }
   }
@@ -80,6 +85,7 @@ export class ResolverLink {
   close(): void {
     this.stopped = true;
     this.socket?.destroy();
+    this.held.letGo();
   }
 
   private async start(): Promise<net.Socket | undefined> {
@@ -128,7 +134,10 @@ export class ResolverLink {
       dispatch({ event: 'resolver-troubled', troubles: message.troubles });
       return;
     }
-    if (message.say === 'sockets') return;
+    if (message.say === 'sockets') {
+      this.held.hold(message.pid, message.sockets);
+      return;
+    }
     if (message.version !== PROGRAM_VERSION) {
       log.info({ theirs: message.version }, 'a resolver of another version makes way');
       renameSync(this.parts.socket, formerSocket(this.parts.socket));
@@ -137,6 +146,8 @@ export class ResolverLink {
       return;
     }
     log.info({ revision: message.revision, started: this.child?.pid }, 'the resolver listens');
+    const { sockets } = this.held;
+    if (sockets.length > 0) this.tell({ say: 'held', pid: process.pid, sockets });
     dispatch({ event: 'resolver-came', revision: message.revision });
   }
 }

@@ -35,6 +35,8 @@ export type ToResolver =
   | { readonly say: 'sandboxes'; readonly sandboxes: readonly Sandbox[] }
   /** Whether the names are all that there are at this moment. */
   | { readonly say: 'current'; readonly isCurrent: boolean }
+  /** What was open for the one that was killed; comes before the sandboxes. */
+  | ({ readonly say: 'held' } & SocketsOf)
   /** Another is to take over: tell it where the sockets are, and serve on. */
   | { readonly say: 'hand-over' }
   /** It serves those namespaces, by cookie: end when what was asked is answered, and leave their rules to it. */
@@ -45,7 +47,15 @@ export type FromResolver =
   | { readonly say: 'hello'; readonly version: string; readonly revision: Revision }
   /** Sandboxes whose questions it cannot take, and why; all that there are. */
   | { readonly say: 'troubles'; readonly troubles: readonly Trouble[] }
-  | { readonly say: 'sockets'; readonly pid: number; readonly sockets: readonly Sockets[] };
+  /** All that it serves by: told when they change, and when it is to hand them over. */
+  | ({ readonly say: 'sockets' } & SocketsOf);
+
+/** What a process has open. */
+export interface SocketsOf {
+  readonly pid: number;
+  /** Each with the cookie of its namespace: descriptors are given again. */
+  readonly sockets: readonly (Sockets & { readonly cookie: string })[];
+}
 
 /** A namespace's, by their descriptors. */
 export interface Sockets {

@@ -1,4 +1,5 @@
 import { close, orThrow, syscall } from './libc.ts';
+import { NetlinkError } from './netlink-error.ts';
 
 /** asm-generic/unistd.h */
 const PIDFD_OPEN = 434;
@@ -14,5 +15,18 @@ export function takeDescriptor(pid: number, fd: number): number {
     return orThrow('pidfd_getfd', syscall(PIDFD_GETFD, process, fd, 0));
   } finally {
     close(process);
+  }
+}
+
+/** All of them, or undefined: closed since, or not ours to take. */
+export function takeDescriptors(pid: number, fds: readonly number[]): number[] | undefined {
+  const taken: number[] = [];
+  try {
+    for (const fd of fds) taken.push(takeDescriptor(pid, fd));
+    return taken;
+  } catch (error) {
+    taken.map(close);
+    if (!(error instanceof NetlinkError)) throw error;
+    return undefined;
   }
 }

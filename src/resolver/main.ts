@@ -1,11 +1,19 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
-import { type FromResolver, formerSocket, type Sandbox, type ToResolver } from '#api/names-feed.ts';
+import {
+  type FromResolver,
+  formerSocket,
+  type Sandbox,
+  type Sockets,
+  type ToResolver,
+} from '#api/names-feed.ts';
 import { PROGRAM_VERSION } from '#api/version.ts';
+import { close } from '#netlink/libc.ts';
 import { Names } from './names.ts';
 import { Predecessor } from './predecessor.ts';
 import { Sandboxes } from './sandboxes.ts';
+import { takeSockets } from './take-sockets.ts';
 
 /**
  * The process that answers containers, one a host: `node resolver.js SOCKET`. The agent starts it, tells it over the
@@ -15,6 +23,8 @@ import { Sandboxes } from './sandboxes.ts';
 
 /** An agent that started us comes at once; one that was killed comes back. */
 const LONELY_MS = 2_000;
+/** Of many containers that come and go, the sockets are told of together. */
+const GATHER_MS = 100;
 
 const socketPath = process.argv[2];
 if (socketPath === undefined) throw new Error('usage: resolver SOCKET');
@@ -25,8 +35,15 @@ const names = new Names();
 const sandboxes = new Sandboxes(
   (networks) => names.asker(networks),
   (troubles) => tell({ say: 'troubles', troubles }),
-  (cookie) => predecessor?.take(cookie),
+  () => tellSocketsSoon(),
+  (cookie) => predecessor?.take(cookie) ?? takeHeld(cookie),
 );
+/** Of one that was killed: the agent kept them open, and in them what was asked since. By the cookie of their namespace. */
+let held = new Map<string, Sockets>();
+/** What the agent was told of our sockets; nothing before we have taken those that it held. */
+let toldSockets = '';
+let hasServed = false;
+let telling: NodeJS.Timeout | undefined;
 /** The agent: the last to come. */
 let teller: net.Socket | undefined;
 
@@ -35,6 +52,8 @@ const server = net.createServer((socket) => {
   teller = socket;
   tell({ say: 'hello', version: PROGRAM_VERSION, revision: names.revision });
   tell({ say: 'troubles', troubles: sandboxes.troubles() });
+  toldSockets = '';
+  tellSocketsSoon();
   const lines = readline.createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
   // It tells its input's errors again.
   lines.on('error', () => {});
@@ -55,6 +74,7 @@ function tell(message: FromResolver): void {
 
 function hear(message: ToResolver): void {
   if (message.say === 'hand-over') tell({ say: 'sockets', pid: process.pid, sockets: sandboxes.sockets() });
+  else if (message.say === 'held') held = takeSockets(message);
   else if (message.say === 'make-way') void sandboxes.handOver(message.taken).then(() => process.exit(0));
   else if (message.say === 'sandboxes') void serve(message.sandboxes);
   else names.hear(message);
@@ -62,10 +82,31 @@ function hear(message: ToResolver): void {
 
 async function serve(all: readonly Sandbox[]): Promise<void> {
   await sandboxes.set(all);
+  for (const { udp, tcp } of held.values()) [udp, tcp].map(close);
+  held.clear();
+  hasServed = true;
   if (!predecessor) return;
   predecessor.dismiss(sandboxes.cookies());
   predecessor = undefined;
   fs.rmSync(formerSocket(socketPath!), { force: true });
+}
+
+/** Once: they are the caller's then. */
+function takeHeld(cookie: string): Sockets | undefined {
+  const sockets = held.get(cookie);
+  held.delete(cookie);
+  return sockets;
+}
+
+/** The agent holds them, too. */
+function tellSocketsSoon(): void {
+  telling ??= setTimeout(() => {
+    telling = undefined;
+    const text = JSON.stringify(sandboxes.sockets());
+    if (!hasServed || text === toldSockets) return;
+    toldSockets = text;
+    tell({ say: 'sockets', pid: process.pid, sockets: sandboxes.sockets() });
+  }, GATHER_MS);
 }
 
 /** Takes the socket's name away, so not where another has it by now. */

@@ -3,9 +3,7 @@ import net from 'node:net';
 import readline from 'node:readline';
 import type { FromResolver, Sockets, ToResolver } from '#api/names-feed.ts';
 import { close } from '#netlink/libc.ts';
-import { NetlinkError } from '#netlink/netlink-error.ts';
-import { cookieOfSocket } from '#netlink/open-namespace.ts';
-import { takeDescriptor } from '#netlink/take-descriptor.ts';
+import { takeSockets } from './take-sockets.ts';
 
 /** One that does not answer by then does not know what it is asked. */
 const ANSWER_MS = 1_000;
@@ -29,7 +27,7 @@ export class Predecessor {
     if (!isThere) return undefined;
     socket.on('error', () => socket.destroy());
     const said = await ask(socket);
-    return new Predecessor(socket, said ? takeAll(said) : new Map());
+    return new Predecessor(socket, said ? takeSockets(said) : new Map());
   }
 
   private constructor(socket: net.Socket, left: Map<string, Sockets>) {
@@ -68,23 +66,6 @@ async function ask(socket: net.Socket): Promise<Extract<FromResolver, { say: 'so
     // What else it says is nothing to us.
     socket.resume();
   }
-}
-
-function takeAll({ pid, sockets }: Extract<FromResolver, { say: 'sockets' }>): Map<string, Sockets> {
-  const all = new Map<string, Sockets>();
-  for (const sandbox of sockets) {
-    const got: number[] = [];
-    try {
-      for (const fd of [sandbox.udp, sandbox.tcp]) got.push(takeDescriptor(pid, fd));
-      const [udp, tcp] = got as [number, number];
-      all.set(cookieOfSocket(udp), { udp, tcp });
-    } catch (error) {
-      got.map(close);
-      // Closed since, or not ours to take: then as if it had been killed.
-      if (!(error instanceof NetlinkError)) throw error;
-    }
-  }
-  return all;
 }
 
 const tell = (socket: net.Socket, message: ToResolver): void =>

@@ -11,6 +11,7 @@ import { type Subscription, subscribe } from '#netlink/events.ts';
 import { openBound } from '#netlink/inet-socket.ts';
 import { close } from '#netlink/libc.ts';
 import { encodeSetLink } from '#netlink/route/link.ts';
+import { setReceiveBuffer } from '#netlink/socket.ts';
 import { AskOn } from './ask-on.ts';
 import { divert, type Ports, readDiversion, undivert } from './divert.ts';
 import { framed, Unframer } from './frame.ts';
@@ -23,6 +24,8 @@ const IDLE_CONNECTION_MS = 10_000;
 const MOST_UNREAD_BYTES = 256 * 1024;
 /** Who hands over waits so long for answers that others owe. */
 const DRAIN_MS = 3_000;
+/** What is asked while there is no resolver waits: a thousand questions and more. The kernel takes twice as much. */
+const WAITING_BYTES = 512 * 1024;
 /** Whoever takes our rules away again and again does not keep us busy. */
 const MEND_PAUSE_MS = 50;
 
@@ -192,6 +195,7 @@ function openSockets(netnsFd: number): Sockets {
   setLoopbackUp(netnsFd);
   const before = readDiversion(netnsFd);
   const udp = openBound(netnsFd, 'datagram', { address: NAMESERVER, port: before?.udp ?? 0 });
+  setReceiveBuffer(udp, WAITING_BYTES);
   try {
     return { udp, tcp: openBound(netnsFd, 'stream', { address: NAMESERVER, port: before?.tcp ?? 0 }) };
   } catch (error) {

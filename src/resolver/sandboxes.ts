@@ -30,6 +30,7 @@ interface Served {
 export class Sandboxes {
   private readonly asker: (networks: readonly Id[]) => Asker;
   private readonly onTroubles: (troubles: readonly Trouble[]) => void;
+  private readonly onLooked: () => void;
   /** Of a namespace, by its cookie: what served it before us. */
   private readonly socketsFor: (cookie: string) => Sockets | undefined;
   /** By path. */
@@ -42,10 +43,12 @@ export class Sandboxes {
   constructor(
     asker: (networks: readonly Id[]) => Asker,
     onTroubles: (troubles: readonly Trouble[]) => void,
+    onLooked: () => void,
     socketsFor: (cookie: string) => Sockets | undefined,
   ) {
     this.asker = asker;
     this.onTroubles = onTroubles;
+    this.onLooked = onLooked;
     this.socketsFor = socketsFor;
     this.timer = setInterval(() => this.look(), LOOK_INTERVAL_MS);
   }
@@ -55,8 +58,8 @@ export class Sandboxes {
   }
 
   /** Of all that are served. */
-  sockets(): Sockets[] {
-    return this.served().map(({ service }) => service.sockets);
+  sockets(): (Sockets & { readonly cookie: string })[] {
+    return this.served().map(({ service, namespace: { cookie } }) => ({ ...service.sockets, cookie }));
   }
 
   cookies(): string[] {
@@ -120,6 +123,7 @@ export class Sandboxes {
         else if (!place.served) await this.open(place);
       }
       this.tellTroubles();
+      this.onLooked();
       this.lookAgainSoon();
     });
   }

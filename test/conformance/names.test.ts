@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '#lab/until.ts';
 import { buildIfStale, PROGRAM } from '../cluster/lab-cli.ts';
 import { absenceOf, ENGINES, fetchDocker } from '../world/docker-engine.ts';
+import { interfaceOf } from '../world/docker-kernel.ts';
 import { DockerWorld } from '../world/docker-world.ts';
 
 fetchDocker();
@@ -16,7 +17,8 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
     buildIfStale();
     world = new DockerWorld({ program: PROGRAM, version });
     await world.startAll();
-    await world.weft('h1', 'network', 'create', 'app', '--subnet', '10.1.0.0/24');
+    const subnets = ['--subnet', '10.1.0.0/24', '--subnet', 'fd00:1::/64'];
+    await world.weft('h1', 'network', 'create', 'app', ...subnets);
     for (const host of ['h1', 'h2'])
       await until(`${host} has the network`, async () =>
         (await world.engine(host).docker('network', 'ls', '--format', '{{.Name}}'))
@@ -48,7 +50,10 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
     expect(await lookUp('h2', 'db', 'front')).toContain(web);
     expect(await lookUp('h1', 'web', 'front')).toContain(web);
     expect(await lookUp('h1', 'web', 'db.app.weft.internal')).toContain(db);
-    expect(await lookUp('h1', 'web', db)).toContain('db.app.weft.internal');
+    const { ip6 } = await interfaceOf(world, 'h2', 'db', 'app');
+    expect(await lookUp('h1', 'web', 'db')).toContain(ip6);
+    for (const address of [db, ip6])
+      expect(await lookUp('h1', 'web', address)).toContain('db.app.weft.internal');
   });
 
   test('as the first thing that a container does', async () => {
