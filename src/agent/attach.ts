@@ -14,7 +14,7 @@ import { heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
-import { letGoFirst } from './pace.ts';
+import { letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
 import { publish } from './publish.ts';
 import { plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
@@ -25,7 +25,7 @@ export function beginAttach(state: AgentState, request: number, ask: AttachAsk):
   state.wishesNothing = false;
   letGoFirst(state);
   state.attaching.set(request, { ask, sinceMs: state.nowMs, phase: 'waiting', revision: 0, notices: [] });
-  return [];
+  return ask.door ? letRuntimeFirst(state, NEXT_CALL_MS) : [];
 }
 
 /**

@@ -14,6 +14,7 @@ import { forgetAllowances } from './miss-limit.ts';
 import { answerLate, answerMisses, hearMisses } from './misses.ts';
 import { greetResolver, hearTroubles, loseResolver, tellNames } from './names.ts';
 import { releaseOrphans } from './orphans.ts';
+import { comeBackToRest } from './pace.ts';
 import { endPublish, publishAll } from './publish.ts';
 import { noteDoorNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
@@ -158,6 +159,7 @@ function beat(state: AgentState): AgentEffect[] {
   forgetVain(state);
   return [
     ...watchSession(state),
+    ...comeBackToRest(state),
     ...timeOutAttaches(state),
     ...endHolds(state),
     ...keepJournalAgain(state),

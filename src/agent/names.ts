@@ -3,6 +3,7 @@ import type { Id } from '#model/id.ts';
 import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { AgentEffect } from './event.ts';
+import { isRuntimeAtWork } from './pace.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 import { isLooking } from './turn.ts';
 
@@ -97,7 +98,7 @@ function tellCurrent({ names, session, confirmed }: AgentState): AgentEffect[] {
 }
 
 function tellSandboxes(state: AgentState): AgentEffect[] {
-  if (!haveAttachmentsChanged(state)) return [];
+  if (isRuntimeAtWork(state) || !haveAttachmentsChanged(state)) return [];
   const sandboxes = sandboxesOf(state);
   const text = JSON.stringify(sandboxes);
   if (text === state.names.sandboxes) return [];

@@ -14,6 +14,11 @@ const LONGEST_GLANCE_DISTANCE_MS = 300;
 /** Requests come in bursts: a turn that nobody waits for lets them go first, but is not put off for longer than the other time. */
 const QUIET_MS = 25;
 const LONGEST_COURTESY_MS = 500;
+/** From the answer to one call of a runtime for a container to the next one, and to its moving the interface. */
+export const NEXT_CALL_MS = 50;
+export const MOVE_MS = 5;
+/** There may always be another container. */
+const LONGEST_WORK_MS = 100;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
@@ -82,3 +87,20 @@ export function isRetryDue({ turn, nowMs }: AgentState): boolean {
   turn.retryAtMs = 0;
   return true;
 }
+
+/**
+ * A runtime is at work with an interface, and waits for each of its calls. What others are told of it waits for so long:
+ * until the runtime is in the kernel's hands, which take some 15 ms to move an interface.
+ */
+export function letRuntimeFirst(state: AgentState, forMs: number): AgentEffect[] {
+  const { runtime, nowMs } = state;
+  if (!isRuntimeAtWork(state)) runtime.sinceMs = nowMs;
+  runtime.untilMs = Math.min(nowMs + forMs, runtime.sinceMs + LONGEST_WORK_MS);
+  return comeBackToRest(state);
+}
+
+export const isRuntimeAtWork = ({ runtime, nowMs }: AgentState): boolean => nowMs < runtime.untilMs;
+
+/** Clocks and timers do not quite agree. */
+export const comeBackToRest = (state: AgentState): AgentEffect[] =>
+  isRuntimeAtWork(state) ? [{ effect: 'wake', afterMs: state.runtime.untilMs - state.nowMs }] : [];

@@ -5,6 +5,7 @@ import { askToDetach, dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import { keepOwnWord } from './own-word.ts';
+import { isRuntimeAtWork } from './pace.ts';
 import type { AgentState } from './state.ts';
 
 /** Tells the controller of an endpoint that this host admitted itself; nothing if it knows, or is being told. */
@@ -14,6 +15,7 @@ export function publish(state: AgentState, id: Id): AgentEffect[] {
     return [];
   // On disk before anybody hears of it.
   if (!state.session.connected || state.unwritten.has(id)) return [];
+  if (attachment.handle && isRuntimeAtWork(state)) return [];
   state.publishing.add(id);
   return [{ effect: 'publish', endpoint: attachment.endpoint }];
 }

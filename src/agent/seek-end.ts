@@ -4,7 +4,7 @@ import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts'
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
-import { letGoFirst } from './pace.ts';
+import { letGoFirst, letRuntimeFirst, MOVE_MS } from './pace.ts';
 import { retell } from './retell.ts';
 import type { AgentState } from './state.ts';
 import { markStirred } from './turn.ts';
@@ -46,7 +46,11 @@ export function beginSeek(
   const { nowMs } = state;
   state.seeking.set(id, { sinceMs: nowMs, nextMs: nowMs + FIRST_DELAY_MS });
   letGoFirst(state);
-  return [...keepJournal(state, id, 'this-boot'), { effect: 'wake', afterMs: FIRST_DELAY_MS }];
+  return [
+    ...keepJournal(state, id, 'this-boot'),
+    ...letRuntimeFirst(state, MOVE_MS),
+    { effect: 'wake', afterMs: FIRST_DELAY_MS },
+  ];
 }
 
 /** The other end of a port is up: looks for it now. What is lost of these events a later look makes up for. */

@@ -68,6 +68,8 @@ export interface AgentState {
   readonly seeking: Map<Id, Seeking>;
   /** Who waits until the journal says where a runtime moves an interface, and of which endpoint. */
   readonly noting: Map<number, Id>;
+  /** When a runtime's work with interfaces began, and until when it is let do it (see pace.ts). */
+  readonly runtime: { sinceMs: number; untilMs: number };
   /** What a door wants people to know. */
   doorNotices: readonly Notice[];
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
@@ -310,6 +312,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     ),
   ),
   noting: new Map(),
+  runtime: { sinceMs: 0, untilMs: 0 },
   doorNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),

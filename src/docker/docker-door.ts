@@ -30,6 +30,9 @@ export interface DockerDoor {
   close(): Promise<void>;
 }
 
+/** By then dockerd has its answer, and waits for the kernel: it would first answer us. */
+const ASK_AFTER_MS = 5;
+
 /** Docker's way into Weft: its drivers on a socket, and what is to be asked of the engine beside them. */
 export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor> {
   const { door, pluginSocket, driver, engineSocket, nowMs, log } = parts;
@@ -46,7 +49,7 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
       'Plugin.Activate': plainMethod({ Implements: ['NetworkDriver', 'IpamDriver'] }),
       ...networkDriver({
         ...drivers,
-        onJoin: (network, handle) => setImmediate(() => void names.join(network, handle)),
+        onJoin: (network, handle) => void setTimeout(() => void names.join(network, handle), ASK_AFTER_MS),
       }),
       ...ipamDriver(drivers),
     },
