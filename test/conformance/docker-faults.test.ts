@@ -223,7 +223,7 @@ onEngines('faults', (world, version) => {
         await untilReaches(host, name, other);
         await untilReaches(host, name, world().underlayOf(there));
         const links = await docker(host, 'exec', name, '/bin/busybox', 'ip', '-o', 'link');
-        expect(links.match(/eth\d/g)).toEqual(['eth0']);
+        expect(links.match(/(?<=^\d+: )eth\d/gm)).toEqual(['eth0']);
       }
     };
     await asTheyAre();
