@@ -62,6 +62,8 @@ export class Application implements Outbox {
   #rows: number[] = [];
   /** Rules and sets that wait, by themselves too. */
   #filters: FilterBatch | undefined;
+  /** All that are no rows, of which there are too many to be gone through once more. */
+  readonly #others: number[] = [];
   /** The op that is being written. */
   #index = 0;
   #written = 0;
@@ -143,15 +145,18 @@ export class Application implements Outbox {
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#encode(op);
     if (isRow(op) || isFilter(op.object)) return;
+    this.#others.push(this.#index);
     // What is there already may have to be looked at and mended, before anything builds on it.
     if (op.verb === 'add' && !isLeaf(op)) this.flush();
     this.#noteTime(this.#index, performance.now());
   }
 
   #noteLate(): void {
-    for (const op of this.#ops) catchUp(op, this.#visits);
-    for (const [index, result] of this.#results.entries())
+    for (const index of this.#others) catchUp(this.#ops[index]!, this.#visits);
+    for (const index of this.#others) {
+      const result = this.#results[index]!;
       if (result.ok && isLate(result.op, this.#visits)) this.#results[index] = { ...result, late: true };
+    }
   }
 
   #noteTime(index: number, atMs: number): void {

@@ -58,12 +58,14 @@ export class RealKernel implements Kernel {
   }
 
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
-    if (!this.#hasOwn && ops.some(({ verb, object }) => verb === 'add' && isInHost(object))) {
+    // There can be hundreds of thousands of rows: to go through them takes longer than one would think.
+    const others = ops.filter((op) => !isRow(op));
+    if (!this.#hasOwn && others.some(({ verb, object }) => verb === 'add' && isInHost(object))) {
       this.#hasOwn = true;
       this.#watch.watchHost(new Set(scope.bridges), true);
     }
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
-    return hasManyRows(ops) ? this.#watch.withoutRows(run) : run();
+    return ops.length - others.length >= MANY_ROWS ? this.#watch.withoutRows(run) : run();
   }
 
   settle(late: readonly KernelOp[], scope: Scope): Promise<void> {
@@ -121,8 +123,3 @@ export class RealKernel implements Kernel {
 }
 
 const isInHost = ({ kind, ns }: KernelObject): boolean => kind === 'link' && ns === HOST_NAMESPACE;
-
-function hasManyRows(ops: readonly KernelOp[]): boolean {
-  let rows = 0;
-  return ops.length >= MANY_ROWS && ops.some((op) => isRow(op) && ++rows === MANY_ROWS);
-}
