@@ -2,7 +2,7 @@ import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import { isTunnelName, PROTOCOL } from '#model/own.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
-import { type Message, RTM } from '#netlink/message.ts';
+import { type Message, type ReceivedMessage, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
 import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
@@ -35,7 +35,7 @@ export class EventReader {
   }
 
   /** Undefined when nothing that Weft looks at has changed. */
-  read(ns: NamespaceName, message: Message): KernelEvent | undefined {
+  read(ns: NamespaceName, message: ReceivedMessage): KernelEvent | undefined {
     const { type } = message;
     if (type === RTM.NEWNEIGH || type === RTM.DELNEIGH) return this.#readRow(ns, message);
     if (type === RTM.DELROUTE) return isOfOurs(message) ? { dirty: 'namespace', ns } : undefined;
@@ -54,7 +54,7 @@ export class EventReader {
     return { dirty: 'namespace', ns, ...(isRaised && { raised: link.name }) };
   }
 
-  #readRow(ns: NamespaceName, message: Message): KernelEvent | undefined {
+  #readRow(ns: NamespaceName, message: ReceivedMessage): KernelEvent | undefined {
     readNeighbourRow(message, ROW);
     const device = this.#devices.get(ns)?.get(ROW.ifindex);
     if (!device) return { dirty: 'namespace', ns };

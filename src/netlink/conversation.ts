@@ -1,6 +1,14 @@
 import { constants } from 'node:os';
 import { readAcknowledgement } from './acknowledgement.ts';
-import { type Message, messageTypeName, NLM_F, NLMSG, type Request, readMessages } from './message.ts';
+import {
+  type Message,
+  messageTypeName,
+  NLM_F,
+  NLMSG,
+  type ReceivedMessage,
+  type Request,
+  readMessages,
+} from './message.ts';
 import { encodeTransactionBegin, encodeTransactionEnd } from './netfilter/message.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { PackedRequests, SEND_BYTES } from './packed-requests.ts';
@@ -20,7 +28,7 @@ export interface Conversation {
    * An interrupted dump (the table changed meanwhile) is thrown away and asked again, at most `DUMP_ATTEMPTS` times,
    * then it is a retryable EINTR. Before each time `begin` is called: for who keeps more than the result.
    */
-  dump<T>(request: Request, decode: (message: Message) => T, begin?: () => void): T[];
+  dump<T>(request: Request, decode: (message: ReceivedMessage) => T, begin?: () => void): T[];
   /**
    * Sends many, in order, each independent of the others' success; the outcomes are in the same order. Throws only
    * for bytes that are no netlink. When the socket itself fails, the messages without a verdict get that error.
@@ -82,7 +90,7 @@ export function converse(transport: Transport): Conversation {
   }
 
   /** Hands every message that answers `from`..`to` to `visit` until that says it was the last. */
-  function listen(from: number, to: number, visit: (message: Message) => boolean): void {
+  function listen(from: number, to: number, visit: (message: ReceivedMessage) => boolean): void {
     for (;;) {
       const datagram = received.subarray(0, transport.receive(received));
       let done = false;
@@ -100,7 +108,8 @@ export function converse(transport: Transport): Conversation {
     let outcome: Outcome;
     listen(own, own, (message) => {
       if (message.type !== NLMSG.ERROR) {
-        reply = { ...message, body: Buffer.from(message.body) };
+        const { type, flags, sequence, port, body } = message;
+        reply = { type, flags, sequence, port, body: Buffer.from(body) };
         return false;
       }
       outcome = readAcknowledgement(message, request);
@@ -110,7 +119,7 @@ export function converse(transport: Transport): Conversation {
     return reply;
   }
 
-  function dump<T>(request: Request, decode: (message: Message) => T, begin = () => {}): T[] {
+  function dump<T>(request: Request, decode: (message: ReceivedMessage) => T, begin = () => {}): T[] {
     for (let attempt = 1; attempt <= DUMP_ATTEMPTS; attempt++) {
       begin();
       const rows = dumpOnce(request, decode);
@@ -123,7 +132,7 @@ export function converse(transport: Transport): Conversation {
     });
   }
 
-  function dumpOnce<T>(request: Request, decode: (message: Message) => T): T[] | undefined {
+  function dumpOnce<T>(request: Request, decode: (message: ReceivedMessage) => T): T[] | undefined {
     const own = sendOne(request, NLM_F.DUMP);
     const rows: T[] = [];
     let interrupted = false;

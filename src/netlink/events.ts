@@ -11,7 +11,7 @@ import {
   unshare,
   whenReadable,
 } from './libc.ts';
-import { type Message, readMessages } from './message.ts';
+import { type ReceivedMessage, readMessages } from './message.ts';
 import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { decodeNamespaceId, encodeGetNamespaceId, encodeNewNamespaceId } from './route/namespace-id.ts';
@@ -39,7 +39,7 @@ export type EventGroup = keyof typeof GROUPS;
  * `overrun`: some changes were lost, nobody knows which: read again whatever matters.
  */
 export type RouteEvent =
-  | { kind: 'message'; message: Message; nsid: number | undefined }
+  | { kind: 'message'; message: ReceivedMessage; nsid: number | undefined }
   | { kind: 'overrun' };
 
 export interface Subscription {

@@ -47,18 +47,44 @@ export function messageTypeName(type: number): string {
 
 /** One message as received. `body` is everything after the header and may be a view of a shared buffer. */
 export interface Message {
-  type: number;
-  flags: number;
-  sequence: number;
-  port: number;
-  body: Buffer;
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly port: number;
+  readonly body: Buffer;
+}
+
+/** One of a datagram. Of a table there are a hundred thousand: a body is made for who asks for it, others read in place. */
+export class ReceivedMessage implements Message {
+  readonly type: number;
+  readonly flags: number;
+  readonly sequence: number;
+  readonly port: number;
+  readonly datagram: Buffer;
+  /** Where the body begins and ends in it. */
+  readonly start: number;
+  readonly end: number;
+
+  constructor(datagram: Buffer, at: number, end: number) {
+    this.type = datagram.readUInt16LE(at + 4);
+    this.flags = datagram.readUInt16LE(at + 6);
+    this.sequence = datagram.readUInt32LE(at + 8);
+    this.port = datagram.readUInt32LE(at + 12);
+    this.datagram = datagram;
+    this.start = at + HEADER_BYTES;
+    this.end = end;
+  }
+
+  get body(): Buffer {
+    return this.datagram.subarray(this.start, this.end);
+  }
 }
 
 /** A message for sending: header (sequence 0), fixed body and attributes, as an `encode…` function made it. */
 export type Request = Buffer;
 
 /** Walks the messages of one datagram. Views, not copies: what must outlive the buffer has to be copied. */
-export function* readMessages(datagram: Buffer): Generator<Message> {
+export function* readMessages(datagram: Buffer): Generator<ReceivedMessage> {
   for (let at = 0; at < datagram.length; ) {
     const left = datagram.length - at;
     if (left < HEADER_BYTES) throw malformed(`${left} bytes where a message header should be`);
@@ -66,23 +92,18 @@ export function* readMessages(datagram: Buffer): Generator<Message> {
     if (length < HEADER_BYTES || length > left) {
       throw malformed(`a message of ${length} bytes where ${left} are left`);
     }
-    yield {
-      type: datagram.readUInt16LE(at + 4),
-      flags: datagram.readUInt16LE(at + 6),
-      sequence: datagram.readUInt32LE(at + 8),
-      port: datagram.readUInt32LE(at + 12),
-      body: datagram.subarray(at + HEADER_BYTES, at + length),
-    };
+    yield new ReceivedMessage(datagram, at, at + length);
     at += (length + 3) & ~3;
   }
 }
 
 /** Refuses a body too short for its fixed part, before anything is read from it. */
-export function requireBody(message: Message, bytes: number): Buffer {
-  if (message.body.length < bytes) {
-    throw malformed(
-      `${messageTypeName(message.type)} with a body of ${message.body.length} bytes, not ${bytes}`,
-    );
-  }
-  return message.body;
+export function requireBody({ type, body }: Message, bytes: number): Buffer {
+  requireBytes(type, body.length, bytes);
+  return body;
+}
+
+export function requireBytes(type: number, length: number, bytes: number): void {
+  if (length < bytes)
+    throw malformed(`${messageTypeName(type)} with a body of ${length} bytes, not ${bytes}`);
 }

@@ -16,7 +16,15 @@ import {
 } from '../attributes.ts';
 import { familyOf, writeIp } from '../ip-text.ts';
 import { writeMac } from '../mac-text.ts';
-import { type Message, NLM_F, type Request, RTM, requireBody } from '../message.ts';
+import {
+  type Message,
+  NLM_F,
+  type ReceivedMessage,
+  type Request,
+  RTM,
+  requireBody,
+  requireBytes,
+} from '../message.ts';
 import { HEADER_BYTES, writer } from '../message-writer.ts';
 import type { PackedRequests } from '../packed-requests.ts';
 import { AF_BRIDGE } from './bridge-port.ts';
@@ -235,18 +243,19 @@ export const emptyNeighbourRow = (): NeighbourRow => ({
 });
 
 /** As {@link decodeNeighbour} for tables of a hundred thousand: fills `row`, and makes neither texts nor objects. */
-export function readNeighbourRow(message: Message, row: NeighbourRow): void {
-  const body = requireBody(message, NDMSG_BYTES);
-  row.ifindex = body.readInt32LE(4);
-  row.state = body.readUInt16LE(8);
-  row.flags = body[10]!;
-  row.bytes = body;
+export function readNeighbourRow(message: ReceivedMessage, row: NeighbourRow): void {
+  const { type, datagram, start: at, end } = message;
+  requireBytes(type, end - at, NDMSG_BYTES);
+  row.ifindex = datagram.readInt32LE(at + 4);
+  row.state = datagram.readUInt16LE(at + 8);
+  row.flags = datagram[at + 10]!;
+  row.bytes = datagram;
   row.hasVlan = false;
   row.hasDetour = false;
   row.macAt = -1;
   row.dstAt = -1;
   row.dstBytes = 0;
-  forEachAttribute(body, NDMSG_BYTES, body.length, (type, start, end) => {
+  forEachAttribute(datagram, at + NDMSG_BYTES, end, (type, start, end) => {
     if (type === NDA_LLADDR && end - start === 6) row.macAt = start;
     else if (type === NDA_DST && (end - start === 4 || end - start === 16)) {
       row.dstAt = start;
