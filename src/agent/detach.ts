@@ -156,22 +156,27 @@ export function forgetDetached(state: AgentState, id: Id): AgentEffect[] {
 const isTold = ({ attachments, told, untoldOnDisk }: AgentState, id: Id): boolean =>
   !attachments.has(id) || (told.has(id) && !untoldOnDisk.has(id));
 
-/** Answers the detaches that, while there is a session, the controller has taken note of; else the journal has. */
+/**
+ * Answers the detaches that the journal has: the controller is told behind the answer. Where the journal has no room, or
+ * knew nothing of an endpoint, the controller must have taken note, if there is one.
+ */
 export function settleDetaches(state: AgentState): AgentEffect[] {
+  const { detaching, releasing, session } = state;
   const effects: AgentEffect[] = [];
-  for (const [request, { endpoints, sinceMs, isHasty }] of state.detaching) {
-    const told = endpoints.every(({ id }) => isTold(state, id) && !state.releasing.has(id));
-    const isPatient = !isHasty && state.nowMs - sinceMs < TELL_LIMIT_MS;
-    if (!told && state.session.connected && isPatient) continue;
+  for (const [request, { endpoints, sinceMs, isHasty }] of detaching) {
+    const told = endpoints.every(({ id }) => isTold(state, id) && !releasing.has(id));
     // What nobody else knows must be remembered here.
     const unwritten = told ? [] : endpoints.flatMap(({ id }) => state.unwritten.get(id) ?? []);
     if (unwritten.includes('writing')) continue;
-    state.detaching.delete(request);
-    const answer = unwritten.find((how) => isRejection(how)) ?? detached(endpoints, told);
+    const refusal = unwritten.find((how) => isRejection(how));
+    const isPatient = session.connected && !isHasty && state.nowMs - sinceMs < TELL_LIMIT_MS;
+    if (isPatient && (refusal || endpoints.some(({ id }) => releasing.has(id)))) continue;
+    detaching.delete(request);
+    const answer = refusal ?? detached(endpoints, told || session.connected);
     effects.push({ effect: 'answer', request, answer });
   }
   return effects;
 }
 
-const detached = (endpoints: readonly Endpoint[], told: boolean) =>
-  ({ answer: 'detached', endpoints, notices: told ? [] : [TOLD_LATER] }) as const;
+const detached = (endpoints: readonly Endpoint[], toldSoon: boolean) =>
+  ({ answer: 'detached', endpoints, notices: toldSoon ? [] : [TOLD_LATER] }) as const;

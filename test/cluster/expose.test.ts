@@ -52,7 +52,13 @@ const endpointOn = async (host: string): Promise<EndpointJson | undefined> =>
   (await world.records()).endpoints.find(({ runtime, name }) => runtime === 'host' && name === host);
 const addressesOf = async (name: string) => (await world.endpointOf(name)).addresses;
 const settled = () => untilSettled(world, CONTAINERS.map(ns));
-const rules = () => inside('h1', 'nft', 'list', 'ruleset').split('\n').sort().join('\n');
+/** Without what they have counted. */
+const rules = () =>
+  inside('h1', 'nft', 'list', 'ruleset')
+    .split('\n')
+    .filter((line) => !line.includes('counter packets'))
+    .sort()
+    .join('\n');
 const exposedLink = () =>
   kernelJson<{ ifname: string }>('ip', ns('h1'), 'link').find(({ ifname }) => ifname.startsWith('wfh'))
     ?.ifname;
