@@ -16,7 +16,8 @@ import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
 import { letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
 import { publish } from './publish.ts';
-import { plug } from './shortcut.ts';
+import { takeBack } from './settle-attach.ts';
+import { answerPlugged, plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
 import { markUrgent } from './turn.ts';
 
@@ -138,7 +139,8 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
   });
   // Even what the controller granted, before its delta comes: nothing of it is given twice.
   addToView(state, endpoint);
-  return [...useHolds(state, endpoint), { effect: 'journal-put', key: endpoint.id, entry: attachment }];
+  const write = { effect: 'journal-put', key: endpoint.id, entry: attachment, tellWritten: true } as const;
+  return [...useHolds(state, endpoint), write];
 }
 
 /** Asked for again, with nothing changed. */
@@ -179,10 +181,37 @@ function attachmentOf(
   return { ...attachment, endpoint: { ...endpoint, generation: endpoint.generation + 1 }, published: false };
 }
 
-/** The promise is durable: now the kernel may be brought to it, and the controller told. */
+/**
+ * A process that begins anew would find the promise: the kernel is brought to it while the disk flushes. Answered and
+ * told it is after that. What was there before waits for the disk, which may leave it as it was; and so does the host's
+ * own, for which nobody waits.
+ */
+export function plugWhileFlushing(state: AgentState, id: Id): AgentEffect[] {
+  const { attachments, unwritten } = state;
+  if (attachments.has(id) || unwritten.has(id)) return [];
+  return journaling(state, id).flatMap(([request, attaching]) => {
+    if (attaching.ask.exposure) return [];
+    attachments.set(id, attaching.attachment!);
+    unwritten.set(id, 'writing');
+    state.attaching.set(request, { ...attaching, phase: 'settling', isFlushing: true });
+    return plugOrLook(state, request);
+  });
+}
+
+function plugOrLook(state: AgentState, request: number): AgentEffect[] {
+  const plugged = plug(state, request);
+  return plugged.length > 0 ? plugged : markUrgent(state);
+}
+
+/** The promise is durable: now the controller may be told, and the kernel brought to it if it is not yet. */
 export function noteJournaled(state: AgentState, key: string, entry?: JournalEntry): AgentEffect[] {
   noteWritten(state, key, entry);
   const effects = state.attachments.get(key as Id)?.state === 'detaching' ? askAgainToDetach(state) : [];
+  for (const [request, attaching] of flushing(state, key)) {
+    if (attaching.attachment !== entry) continue;
+    state.attaching.set(request, { ...attaching, isFlushing: false });
+    if (attaching.isPlugged) effects.push(...answerPlugged(state, request));
+  }
   for (const [request, attaching] of journaling(state, key)) {
     if (!attaching.isOvertaken && !keepPromise(state, attaching)) {
       effects.push(...keepJournal(state, key as Id));
@@ -190,9 +219,7 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
     }
     state.attaching.set(request, { ...attaching, phase: 'settling' });
     if (attaching.isOvertaken) continue;
-    const plugged = plug(state, request);
-    effects.push(...plugged);
-    if (plugged.length === 0) markUrgent(state);
+    effects.push(...plugOrLook(state, request));
   }
   return [...effects, ...publish(state, key as Id)];
 }
@@ -214,13 +241,20 @@ function keepPromise({ attachments, unwritten }: AgentState, { attachment, stood
 export function failJournal(state: AgentState, key: string, rejection: Rejection): AgentEffect[] {
   const { view } = state;
   noteUnwritten(state, key, rejection);
-  return journaling(state, key).flatMap(([request, { endpoint, before }]) => {
+  const begun = flushing(state, key).flatMap(([request, attaching]) =>
+    takeBack(state, request, attaching, rejection),
+  );
+  const refused = journaling(state, key).flatMap(([request, { endpoint, before }]) => {
     if (view.endpoints.get(endpoint!.id)?.generation === endpoint!.generation)
       view.apply([before ? put(before) : remove(endpoint!)], view.revision);
     state.orphansPossible = true;
     return answerAttach(state, request, rejection);
   });
+  return [...begun, ...refused];
 }
 
 const journaling = (state: AgentState, key: string): [number, Attaching][] =>
   [...state.attaching].filter(([, { phase, endpoint }]) => phase === 'journaling' && endpoint?.id === key);
+
+const flushing = (state: AgentState, key: string): [number, Attaching][] =>
+  [...state.attaching].filter(([, { isFlushing, endpoint }]) => isFlushing && endpoint?.id === key);

@@ -1,5 +1,12 @@
 import type { Id } from '#model/id.ts';
-import { beginAttach, endAttachGrant, failJournal, grantWaiting, noteJournaled } from './attach.ts';
+import {
+  beginAttach,
+  endAttachGrant,
+  failJournal,
+  grantWaiting,
+  noteJournaled,
+  plugWhileFlushing,
+} from './attach.ts';
 import { hearClaims } from './claims.ts';
 import { askAgainToDetach, beginDetach, endDetachGrant, forgetDetached, settleDetaches } from './detach.ts';
 import type { AgentEffect, AgentEvent, Moment } from './event.ts';
@@ -99,6 +106,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return notePortHolders(state, event.holders);
     case 'stations-published':
       return endPublishStations(state, event.adoption);
+    case 'journal-written':
+      return plugWhileFlushing(state, event.key as Id);
     case 'journaled':
       return [
         ...noteJournaled(state, event.key, event.entry),

@@ -3,15 +3,14 @@ import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { Underlay } from '#kernel/underlay.ts';
-import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Change, Publication, Revision } from '#model/records.ts';
 import type { Survey, SurveyAsk } from '#model/survey.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import type { Journal, Manner } from '#store/journal.ts';
-import { StoreError } from '#store/store-error.ts';
+import type { Journal } from '#store/journal.ts';
 import type { JournalEntry } from './attachment.ts';
 import { step } from './core.ts';
 import { findEndpoints } from './detach.ts';
@@ -21,6 +20,7 @@ import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
 import type { AgentState } from './state.ts';
 import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
+import { writeJournal } from './write-journal.ts';
 
 const TICK_INTERVAL_MS = 500;
 /** What changes in the kernel is told together, this long after the first of it. */
@@ -212,10 +212,8 @@ export class Engine {
           .then((holders) => this.dispatch({ event: 'port-holders-found', holders }));
         return;
       case 'journal-put':
-        void this.journal(effect.key, effect.entry, effect.manner);
-        return;
       case 'journal-delete':
-        void this.journal(effect.key, undefined, effect.manner);
+        void writeJournal(this.parts, effect, (event) => this.dispatch(event));
         return;
       case 'keep-view':
         this.viewFile.keepSoon();
@@ -276,19 +274,6 @@ export class Engine {
       case 'answer':
         this.asked.get(effect.request)?.(effect.answer);
         this.asked.delete(effect.request);
-    }
-  }
-
-  private async journal(key: string, entry?: JournalEntry, manner?: Manner): Promise<void> {
-    const { journal } = this.parts;
-    try {
-      await (entry ? journal.put(key, entry, manner) : journal.delete(key, manner));
-      this.dispatch({ event: 'journaled', key, entry });
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.parts.log.error({ code: error.code, next: error.next }, error.message);
-      const rejection = reject('unavailable', fault('journal', error.code, error.message, error.next));
-      this.dispatch({ event: 'journal-failed', key, rejection });
     }
   }
 

@@ -107,6 +107,8 @@ export type AgentEvent =
       /** At which the controller has them, or why it does not take them. */
       readonly outcome: Revision | Rejection;
     }
+  /** It will say this even if this process dies now. Whether it does after a power cut is not known yet. */
+  | { readonly event: 'journal-written'; readonly key: string }
   /** It says this now, or nothing. */
   | { readonly event: 'journaled'; readonly key: string; readonly entry?: JournalEntry }
   | {
@@ -192,6 +194,8 @@ export type AgentEffect =
       readonly key: string;
       readonly entry: JournalEntry;
       readonly manner?: Manner;
+      /** By `journal-written`. */
+      readonly tellWritten?: true;
     }
   | { readonly effect: 'journal-delete'; readonly key: string; readonly manner?: Manner }
   | { readonly effect: 'keep-view' }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import { fault, isRejection, reject } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
@@ -107,6 +108,47 @@ describe('granting alone', () => {
     const rejection = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
     h1.dispatch({ event: 'journal-failed', key: id, rejection });
     expect(h1.state.view.endpoints.get(id)?.generation).toBe(1);
+  });
+
+  /** In the kernel, while the disk flushes what is promised. */
+  async function attachFlushing(): Promise<{ id: Id; request: number }> {
+    await attached(h1, 'app', '/c1');
+    h1.holding = 'journal-put';
+    const request = h1.attach('app', '/c2');
+    await cluster.settle();
+    const [put] = h1.held;
+    if (put?.effect !== 'journal-put') throw new Error('nothing is written down');
+    expect(await h1.pendingOps()).toEqual([]);
+    const before = h1.ops.length;
+    h1.dispatch({ event: 'journal-written', key: put.key });
+    await cluster.settle(2_000);
+    expect(h1.ops.length).toBeGreaterThan(before);
+    return { id: put.key as Id, request };
+  }
+
+  test('is answered and published when the disk has it, though the kernel has it before', async () => {
+    const { id, request } = await attachFlushing();
+    expect(h1.answers.has(request)).toBe(false);
+    expect(cluster.controller.state.snapshot.endpoints.has(id)).toBe(false);
+    const written = h1.ops.length;
+    h1.letGo();
+    await cluster.settle(2_000);
+    expect(h1.answers.get(request)).toMatchObject({ answer: 'attached', endpoint: { id } });
+    expect(cluster.controller.state.snapshot.endpoints.has(id)).toBe(true);
+    expect(h1.ops.length).toBe(written);
+  });
+
+  test('what the disk refuses when it is to flush is taken out of the kernel again', async () => {
+    const { id, request } = await attachFlushing();
+    h1.held.splice(0);
+    const rejection = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
+    h1.dispatch({ event: 'journal-failed', key: id, rejection });
+    h1.letGo();
+    await cluster.settle(10_000);
+    expect(h1.answers.get(request)).toMatchObject({ reason: 'unavailable', faults: [{ field: 'disk' }] });
+    expect(h1.journal.has(id)).toBe(false);
+    expect(h1.state.view.endpoints.has(id)).toBe(false);
+    expect(await h1.pendingOps()).toEqual([]);
   });
 
   test('an address that was given back rests', async () => {

@@ -25,13 +25,14 @@ const NAME_TAKEN_AFTER_MS = 1_000;
 export function settleAttaches(state: AgentState): AgentEffect[] {
   const effects: AgentEffect[] = [];
   for (const [request, attaching] of state.attaching) {
-    const { phase, endpoint, revision, ask, refusal } = attaching;
+    const { phase, endpoint, revision, ask, refusal, isFlushing } = attaching;
     if (refusal && isTakenBack(state, attaching)) effects.push(...answerAttach(state, request, refusal));
     if (phase !== 'settling' || !endpoint) continue;
     if (!isPromised(state, endpoint)) {
       effects.push(...answerAttach(state, request, overtaken(endpoint)));
       continue;
     }
+    if (isFlushing) continue;
     const network = state.view.networks.get(endpoint.network);
     const known = state.view.endpoints.get(endpoint.id);
     // What is heard while a look is being applied is not known to be in the kernel: another one will tell.
@@ -80,7 +81,7 @@ function settleThroughDoor(
  * Who is told no is told so when the journal has it, or the controller: an agent that is killed then does not hold on
  * to the promise.
  */
-function takeBack(
+export function takeBack(
   state: AgentState,
   request: number,
   attaching: Attaching,

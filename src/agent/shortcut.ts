@@ -189,9 +189,16 @@ export function endShortcut(
   if (revision !== undefined) return [...told, ...markApplied(state, revision)];
   if (request === undefined || attaching?.phase !== 'settling' || !attaching.endpoint)
     return [...told, ...markDirty(state)];
-  const { endpoint, notices } = attaching;
-  const network = state.view.networks.get(endpoint.network);
-  if (!network || !isPromised(state, endpoint)) return markUrgent(state);
+  if (!attaching.isFlushing) return answerPlugged(state, request);
+  state.attaching.set(request, { ...attaching, isPlugged: true });
+  return [];
+}
+
+/** The kernel took it, and the disk has it. */
+export function answerPlugged(state: AgentState, request: number): AgentEffect[] {
+  const { endpoint, notices } = state.attaching.get(request)!;
+  const network = state.view.networks.get(endpoint!.network);
+  if (!endpoint || !network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
     ...announceOwn(state, endpoint),

@@ -148,6 +148,10 @@ export interface Attaching {
   readonly pluggedAfterMs?: number;
   /** It was detached while it was being written down once more. */
   readonly isOvertaken?: boolean;
+  /** It settles while the disk flushes what is promised: the answer waits for that, too. */
+  readonly isFlushing?: boolean;
+  /** While the disk flushes: nothing else is waited for. */
+  readonly isPlugged?: boolean;
   /** What there was of it for all to know; nothing, when nobody but this request knows of it. */
   readonly before?: Endpoint;
   /** The view must have come this far before the kernel can be right. */

@@ -288,6 +288,7 @@ export class TestAgent {
         return this.dispatch({ event: 'port-holders-found', holders: new Map(holders) });
       }
       case 'journal-put':
+        if (effect.tellWritten) this.dispatch({ event: 'journal-written', key: effect.key });
         this.journal.set(effect.key, effect.entry);
         return this.dispatch({ event: 'journaled', key: effect.key, entry: effect.entry });
       case 'journal-delete':

@@ -45,13 +45,19 @@ export class JournalFile {
     }
   }
 
-  /** Resolves when the line, and the file's name, have been flushed; or else are where the next flush takes them along. */
-  async append(line: Buffer, unflushed?: 'unflushed'): Promise<void> {
+  /**
+   * Resolves when the line, and the file's name, have been flushed; or else are where the next flush takes them along.
+   * Before that `onWritten` is called, when the line outlives this process.
+   */
+  async append(line: Buffer, onWritten: () => void, unflushed?: 'unflushed'): Promise<void> {
     try {
       if (this.nameIsLoose) await syncDirectory(dirname(this.path));
       this.nameIsLoose = false;
       writeAllNow(this.handle.fd, line, this.end);
-      if (!unflushed) await this.handle.datasync();
+      const flushing = unflushed ? undefined : this.handle.datasync();
+      // Not from here: what it throws is no error of the file's.
+      queueMicrotask(onWritten);
+      await flushing;
     } catch (error) {
       // If even this fails, the next line is written over the same place.
       await this.handle.truncate(this.end).catch(() => {});

@@ -93,6 +93,19 @@ describe('a journal', () => {
     expect(await contents()).toMatchObject({ entries: { a: 1 }, droppedBytes: 0 });
   });
 
+  test('tells when a change outlives the process, before it is on the disk', async () => {
+    const journal = await open();
+    const told: string[] = [];
+    const done = journal.put('a', 1, undefined, () => {
+      told.push('written');
+      expect(lines()).toHaveLength(1);
+      expect(journal.entries().has('a')).toBe(false);
+    });
+    await done.then(() => told.push('flushed'));
+    expect(told).toEqual(['written', 'flushed']);
+    await journal.close();
+  });
+
   test('shows a change when it is on the disk, not before', async () => {
     const journal = await open();
     const done = journal.put('a', 1);
@@ -248,7 +261,7 @@ describe('cut short or damaged', () => {
       if (length % 8 === 0)
         expect(await contents()).toEqual({ entries: { ...states[whole], new: length }, droppedBytes: 0 });
     }
-  });
+  }, 30_000);
 
   test('by a power failure during the last write, opens without it', async () => {
     const { bytes, states, ends } = await write();

@@ -22,11 +22,11 @@ export interface Journal<T> {
    * Makes all these changes or none, in order; deleting the absent is nothing. Resolves after fdatasync(2); what is
    * written meanwhile shares the next one. Calls take effect in their order. Rejects with StoreError 'full' when
    * there is no room: then nothing was written, and the same call may succeed later. Values are plain frozen data
-   * that JSON can say.
+   * that JSON can say. `onWritten` is called when they outlive this process, if not yet the machine: the flush may fail.
    */
-  write(changes: readonly JournalChange<T>[], manner?: Manner): Promise<void>;
+  write(changes: readonly JournalChange<T>[], manner?: Manner, onWritten?: () => void): Promise<void>;
   /** One change alone, as by {@link write}. */
-  put(key: string, value: T, manner?: Manner): Promise<void>;
+  put(key: string, value: T, manner?: Manner, onWritten?: () => void): Promise<void>;
   delete(key: string, manner?: Manner): Promise<void>;
   /** Waits for what was begun. Idempotent. */
   close(): Promise<void>;
@@ -94,6 +94,7 @@ interface Waiting<T> {
   readonly changes: readonly JournalChange<T>[];
   readonly json: readonly string[];
   readonly manner: Manner | undefined;
+  readonly onWritten: (() => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -128,18 +129,18 @@ class FileJournal<T> implements Journal<T> {
     return this.values;
   }
 
-  async write(changes: readonly JournalChange<T>[], manner?: Manner): Promise<void> {
+  async write(changes: readonly JournalChange<T>[], manner?: Manner, onWritten?: () => void): Promise<void> {
     if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
     const json = changes.map((change) => JSON.stringify(change));
     await new Promise<void>((resolve, reject) => {
-      this.waiting.push({ changes, json, manner, resolve, reject });
+      this.waiting.push({ changes, json, manner, onWritten, resolve, reject });
       if (manner !== 'patient') this.wake();
       else if (!this.isUrgent) this.waking ??= setTimeout(() => this.wake(), PATIENCE_MS);
     });
   }
 
-  put(key: string, value: T, manner?: Manner): Promise<void> {
-    return this.write([{ key, value }], manner);
+  put(key: string, value: T, manner?: Manner, onWritten?: () => void): Promise<void> {
+    return this.write([{ key, value }], manner, onWritten);
   }
 
   delete(key: string, manner?: Manner): Promise<void> {
@@ -183,8 +184,11 @@ class FileJournal<T> implements Journal<T> {
   private async writeLine(line: readonly Waiting<T>[]): Promise<void> {
     try {
       const text = formatLine(line.flatMap(({ json }) => json));
-      if (line.every(({ manner }) => manner === 'this-boot')) await this.file.append(text, 'unflushed');
-      else await this.file.append(text);
+      const isForThisBoot = line.every(({ manner }) => manner === 'this-boot');
+      const onWritten = () => {
+        for (const each of line) each.onWritten?.();
+      };
+      await this.file.append(text, onWritten, isForThisBoot ? 'unflushed' : undefined);
     } catch (error) {
       for (const { reject } of line) reject(error);
       return;

@@ -146,7 +146,7 @@ export class AgentProcess {
         this.#askController(effect);
         break;
       case 'journal-put':
-        this.#journal(effect.key, effect.entry);
+        this.#journal(effect.key, effect.entry, effect.tellWritten);
         break;
       case 'journal-delete':
         this.#journal(effect.key, undefined);
@@ -280,11 +280,13 @@ export class AgentProcess {
     this.#machine.wire.call(wish, (answer) => done(answer ?? UNREACHABLE));
   }
 
-  #journal(key: string, entry: JournalEntry | undefined): void {
-    this.#machine.disk.write(key, entry, (written) => {
-      if (written) this.dispatch({ event: 'journaled', key, entry });
-      else this.dispatch({ event: 'journal-failed', key, rejection: DISK_FULL });
-    });
+  #journal(key: string, entry: JournalEntry | undefined, tellWritten?: true): void {
+    const done = (written: boolean) =>
+      this.dispatch(
+        written ? { event: 'journaled', key, entry } : { event: 'journal-failed', key, rejection: DISK_FULL },
+      );
+    const appended = tellWritten && (() => this.dispatch({ event: 'journal-written', key }));
+    this.#machine.disk.write(key, entry, done, appended);
   }
 
   /** What is seen is already a little old when it is told. */

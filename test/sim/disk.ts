@@ -7,7 +7,8 @@ import type { Timeline } from './timeline.ts';
 interface Write {
   readonly key: string;
   readonly entry?: JournalEntry;
-  readonly done: (written: boolean) => void;
+  /** It outlives the process, not yet the machine. */
+  isAppended: boolean;
 }
 
 export interface KeptView {
@@ -38,13 +39,25 @@ export class Disk {
     this.#random = random;
   }
 
-  /** Appends and flushes, in the order of the calls; `done` tells. */
-  write(key: string, entry: JournalEntry | undefined, done: Write['done']): void {
-    const write = { key, entry, done };
+  /** Appends (`appended` tells) and flushes (`done` does), one after the other, in the order of the calls. */
+  write(
+    key: string,
+    entry: JournalEntry | undefined,
+    done: (written: boolean) => void,
+    appended?: () => void,
+  ): void {
+    const write = { key, entry, isAppended: false };
     this.#writing.push(write);
     const slow = this.#random.chance(0.05) ? 80 : 2;
+    const beginMs = Math.max(this.#lastDoneMs, this.#timeline.nowMs);
     this.#lastDoneMs = Math.max(this.#lastDoneMs, this.#timeline.nowMs + this.#random.between(0.2, slow));
     const life = this.#life;
+    if (appended)
+      this.#timeline.at(this.#random.between(beginMs, this.#lastDoneMs), () => {
+        if (life !== this.#life || this.#isFull) return;
+        write.isAppended = true;
+        appended();
+      });
     this.#timeline.at(this.#lastDoneMs, () => {
       if (life !== this.#life) return;
       this.#writing.shift();
@@ -69,16 +82,21 @@ export class Disk {
 
   /** The process is killed. */
   crash(): void {
+    this.#end(this.#writing.filter(({ isAppended }) => isAppended).length);
+  }
+
+  /** Of what was not flushed, a beginning stays: so many at least. */
+  #end(least: number): void {
     this.#life++;
     this.#viewIsDue = false;
-    const reached = this.#random.below(this.#writing.length + 1);
+    const reached = least + this.#random.below(this.#writing.length - least + 1);
     if (!this.#isFull) for (const write of this.#writing.slice(0, reached)) this.#flush(write);
     this.#writing = [];
   }
 
   /** The machine goes down: a rename that was not flushed may be undone. */
   losePower(): void {
-    this.crash();
+    this.#end(0);
     if (this.#random.chance(0.5)) this.view = this.#olderView;
   }
 

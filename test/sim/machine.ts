@@ -114,9 +114,9 @@ export class Machine {
     const { timeline, note, count } = this.#world;
     note(this.name, () => 'reboots');
     count('reboot');
+    this.disk.losePower();
     this.agent?.kill();
     this.agent = undefined;
-    this.disk.losePower();
     this.resolver = undefined;
     this.containers.clear();
     this.#boots++;

@@ -95,8 +95,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a promise is made before the journal has it',
     file: 'agent/attach.ts',
-    find: "{ effect: 'journal-put', key: endpoint.id, entry: attachment }];",
-    become: '...noteJournaled(state, endpoint.id)];',
+    find: 'return [...useHolds(state, endpoint), write];',
+    become: 'return [...useHolds(state, endpoint), ...noteJournaled(state, endpoint.id)];',
+  },
+  {
+    name: 'an attach is answered while the disk flushes its promise',
+    file: 'agent/shortcut.ts',
+    find: 'if (!attaching.isFlushing) return answerPlugged(state, request);',
+    become: 'return answerPlugged(state, request);',
   },
   {
     name: 'a detach is not written down',
