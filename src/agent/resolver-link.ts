@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
 import net from 'node:net';
 import readline from 'node:readline';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type FromResolver, formerSocket, type ToResolver } from '#api/names-feed.ts';
 import { PROGRAM_VERSION } from '#api/version.ts';
@@ -60,7 +61,11 @@ export class ResolverLink {
 
   tell(message: ToResolver): void {
     const { socket } = this;
-    this.telling = this.telling.then(() => write(socket, message));
+    this.telling = this.telling.then(async () => {
+      // Whoever waits for an endpoint has the kernel first.
+      await nextTurn();
+      await write(socket, message);
+    });
   }
 
   /** What the view says of these by now; all of them at once when they are all. */
