@@ -29,6 +29,8 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/*.test.ts'],
           exclude: ['test/sim*.test.ts'],
+          // Some try thousands of inputs, on machines that do other things, too.
+          testTimeout: 30_000,
         },
       },
       { test: { name: 'kernel', include: ['test/kernel/**/*.test.ts'], ...serial } },
