@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 const INTERVAL_MS = 5_000;
 /** Between two steps of tidying up. */
 const STEP_INTERVAL_MS = 2_000;
-const GROWTH_BYTES = 16 * 2 ** 20;
+const GROWTH_BYTES = 8 * 2 ** 20;
 /** What JavaScript's objects take, and what their buffers do. */
 const KINDS = ['heapTotal', 'external'] as const;
 /** Share of a processor: of less, a pause disturbs nobody. On a busy machine the time that it takes says nothing. */
