@@ -100,7 +100,8 @@ function takeHeld(cookie: string): Sockets | undefined {
 
 /** The agent holds them, too. */
 function tellSocketsSoon(): void {
-  telling ??= setTimeout(() => {
+  if (telling) return;
+  telling = setTimeout(() => {
     telling = undefined;
     const text = JSON.stringify(sandboxes.sockets());
     if (!hasServed || text === toldSockets) return;
