@@ -44,12 +44,20 @@ export const ownAdoptions = ({ view, host, wishesNothing }: AgentState): Adoptio
   wishesNothing ? [] : [...view.adoptions.values()].filter((adoption) => adoption.host === host);
 
 /** Every network namespace has a loopback: where none was seen, the container is gone or is another by now. */
-export function noteLive({ turn }: AgentState, observed: KernelState): void {
+export function noteLive(state: AgentState, observed: KernelState): void {
+  const { turn } = state;
   const live = new Set<string>();
   for (const { namespace } of turn.scope!.containers) {
     const key = namespaceKey(namespace);
     if (namespace.path === HOST_NAMESPACE || observed.link.has(loopbackOf(namespace.path))) live.add(key);
     else turn.dead.add(key);
+  }
+  // Where a later one is, an earlier one is no longer: nobody looked for that.
+  const taken = new Set<string>();
+  for (const { namespace } of settledAttachments(state).reverse()) {
+    const key = namespaceKey(namespace);
+    if (live.has(key)) taken.add(namespace.path);
+    else if (taken.has(namespace.path)) turn.dead.add(key);
   }
   for (const key of live) turn.dead.delete(key);
   turn.live = live;
