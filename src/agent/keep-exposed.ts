@@ -13,20 +13,25 @@ import type { AgentState } from './state.ts';
  * way as a container, but that nobody attaches it. It is asked for as long as the record is there, anew in each boot,
  * and given back when the record is gone.
  */
-export function keepExposed(state: AgentState): AgentEffect[] {
+export const keepExposed = (state: AgentState): AgentEffect[] => [
+  ...askForExposed(state),
+  ...dropHidden(state),
+];
+
+function askForExposed(state: AgentState): AgentEffect[] {
   const exposures = ownExposures(state);
   for (const id of state.unexposed.keys())
     if (!exposures.some((exposure) => exposure.id === id)) state.unexposed.delete(id);
-  return [...exposures.flatMap((exposure) => askFor(state, exposure)), ...dropHidden(state)];
+  return exposures.flatMap((exposure) => askFor(state, exposure));
 }
 
-/** What is exposed on this host after a reset is the end of wishing nothing. */
+/** What is exposed on this host after a reset is the end of wishing nothing. What is hidden was dropped first. */
 export function hearExposures(state: AgentState, message: FollowMessage): AgentEffect[] {
   const isOwn = (change: Change) =>
     change.verb === 'put' && change.record.kind === 'exposure' && change.record.host === state.host;
   if (state.resetting.size === 0 && message.message === 'delta' && message.changes.some(isOwn))
     state.wishesNothing = false;
-  return keepExposed(state);
+  return askForExposed(state);
 }
 
 function askFor(state: AgentState, exposure: Exposure): AgentEffect[] {

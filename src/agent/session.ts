@@ -42,6 +42,7 @@ function hearSnapshot(
   return [
     { effect: 'keep-view' },
     ...dropRevoked(state),
+    ...dropHidden(state),
     ...askAgainToDetach(state),
     // At once: who asks for an endpoint must not be given one that an earlier process is about to give back.
     ...releaseOrphans(state),

@@ -4,7 +4,7 @@ import { type ForwardDrop, iptablesOf, PERMITS, permitWords } from '#model/permi
 import type { Host } from '#model/records.ts';
 import type { FilterRules } from '#model/survey.ts';
 import { forwardDrop } from './forward-drop.ts';
-import type { Forwarded } from './permit.ts';
+import { FAMILY_OF, type Forwarded } from './permit.ts';
 
 type Way = keyof Forwarded;
 const WAYS: readonly Way[] = ['wfg', 'wfh'];
@@ -45,7 +45,7 @@ export function forwardNotices(
 }
 
 const isNeeded = (needs: Forwarded, way: Way, { family }: ForwardDrop): boolean =>
-  family === 'inet' ? needs[way].size > 0 : needs[way].has(family === 'ip' ? 4 : 6);
+  family === 'inet' ? needs[way].size > 0 : needs[way].has(FAMILY_OF[family]);
 
 /** A rule of the table names such interfaces, or such as all of ours. */
 const isKnown = (way: Way, { knows }: ForwardDrop): boolean =>

@@ -1,5 +1,4 @@
-import type { Family } from '#model/ip.ts';
-import { familyOf } from '#model/ip.ts';
+import { type Family, familyOf } from '#model/ip.ts';
 import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import { type ForwardDrop, PERMITS, type Permit, type PermitFamily } from '#model/permit.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -43,10 +42,10 @@ export const permits = (needs: Forwarded, drops: readonly ForwardDrop[]): Permit
     family === 'inet' || !into
       ? []
       : Object.entries(PERMITS).flatMap(([name, { from, to }]): Permit[] =>
-          needs[(from ?? to) as keyof Forwarded].has(FAMILY[family])
+          needs[(from ?? to) as keyof Forwarded].has(FAMILY_OF[family])
             ? [{ kind: 'permit', ns: HOST_NAMESPACE, family, chain: into, name }]
             : [],
         ),
   );
 
-const FAMILY: Readonly<Record<PermitFamily, Family>> = { ip: 4, ip6: 6 };
+export const FAMILY_OF: Readonly<Record<PermitFamily, Family>> = { ip: 4, ip6: 6 };

@@ -103,10 +103,11 @@ function tellSocketsSoon(): void {
   if (telling) return;
   telling = setTimeout(() => {
     telling = undefined;
-    const text = JSON.stringify(sandboxes.sockets());
+    const sockets = sandboxes.sockets();
+    const text = JSON.stringify(sockets);
     if (!hasServed || text === toldSockets) return;
     toldSockets = text;
-    tell({ say: 'sockets', pid: process.pid, sockets: sandboxes.sockets() });
+    tell({ say: 'sockets', pid: process.pid, sockets });
   }, GATHER_MS);
 }
 

@@ -1,5 +1,4 @@
 import {
-  be64,
   type Codec,
   defineFields,
   type Fields,
@@ -13,7 +12,7 @@ import {
 import { type Message, requireBody } from '../message.ts';
 import { compare, immediate, META, match, meta, VERDICTS } from './expression.ts';
 import { familyOfBody, NFGENMSG_BYTES, type TableFamily } from './message.ts';
-import { commentOf } from './tables.ts';
+import { commentOf, RULE_PLACE } from './tables.ts';
 
 /** What a rule does, whoever wrote it, as far as one need know who only asks whether packets get past it. */
 export interface RuleEffect {
@@ -42,9 +41,7 @@ const NOTHING: Span = { bytes: Buffer.alloc(0), start: 0, end: 0 };
 
 /** NFTA_RULE_*, NFTA_LIST_ELEM, NFTA_EXPR_* of linux/netfilter/nf_tables.h. */
 const ruleFields = defineFields({
-  table: field(1, string),
-  chain: field(2, string),
-  handle: field(3, be64),
+  ...RULE_PLACE,
   expressions: field(4 | NLA_F_NESTED, span),
   userdata: field(7, raw),
 });

@@ -50,10 +50,10 @@ const chainFields = defineFields({
   policy: field(5, be32),
   type: field(7, string),
 });
+/** Where a rule is. */
+export const RULE_PLACE = { table: field(1, string), chain: field(2, string), handle: field(3, be64) };
 const ruleFields = defineFields({
-  table: field(1, string),
-  chain: field(2, string),
-  handle: field(3, be64),
+  ...RULE_PLACE,
   expressions: field(4 | NLA_F_NESTED, expressions),
   before: field(6, be64),
   userdata: field(7, raw),
