@@ -214,7 +214,8 @@ it('costs no more than a look at each record', () => {
     });
     if (y === 0) it.put({ ...block1, id: newId(), cidr: `10.7.${x}.0/24` as Cidr });
   }
-  const before = performance.now();
+  const before = process.cpuUsage();
   expect(auditAddresses(it.snapshot)).toHaveLength(count + count / 250);
-  expect(performance.now() - before).toBeLessThan(3000);
+  // Not by the clock: others run on this machine. Each record with each would take minutes.
+  expect(process.cpuUsage(before).user).toBeLessThan(10e6);
 });

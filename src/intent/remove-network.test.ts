@@ -63,7 +63,8 @@ it('is quick to hint, however much was written and is known', () => {
   const template = it.network('n');
   for (let i = 0; i < 2000; i++)
     it.put({ ...template, id: `${i}` as never, name: `network-${i}-${'x'.repeat(99)}` });
-  const before = performance.now();
+  const before = process.cpuUsage();
   expect(sentences(it.try({ wish: 'remove-network', network: 'network'.repeat(1e6) }))[0]).toBe('absent');
-  expect(performance.now() - before).toBeLessThan(1000);
+  // Not by the clock: others run on this machine. Compared whole, it would take hours.
+  expect(process.cpuUsage(before).user).toBeLessThan(10e6);
 });
