@@ -37,6 +37,7 @@ test('containers hear of one on another host that takes part already, by no port
   const [c1, c2] = [await attached(h1, '/c1'), await attached(h1, '/c2')];
   await attached(h2, '/d1');
   expect(told).toEqual([]);
+  await cluster.settle(500);
   const d2 = await attached(h2, '/d2');
   expect(told).toEqual([...wordOf(c1, d2), ...wordOf(c2, d2)]);
 });

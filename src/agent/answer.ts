@@ -2,7 +2,7 @@ import { isRejection } from '#model/fault.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import { noteExposed } from './exposures.ts';
-import { letGoFirst } from './pace.ts';
+import { letGoFirst, noteAnswered } from './pace.ts';
 import type { AgentState } from './state.ts';
 
 /** Ends an attach, one way or the other. */
@@ -11,11 +11,11 @@ export function answerAttach(
   request: number,
   answer: Extract<AgentEffect, { effect: 'answer' }>['answer'],
 ): AgentEffect[] {
-  const exposure = state.attaching.get(request)?.ask.exposure;
+  const { exposure, door } = state.attaching.get(request)?.ask ?? {};
   state.attaching.delete(request);
   letGoFirst(state);
   if (exposure) return noteExposed(state, exposure, isRejection(answer) ? answer : undefined);
-  return [{ effect: 'answer', request, answer }];
+  return [{ effect: 'answer', request, answer }, ...(door ? [] : noteAnswered(state))];
 }
 
 /** Whether nobody has detached it, or made it anew, since. */

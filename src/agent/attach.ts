@@ -14,8 +14,8 @@ import { heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, ownWords } from './own-word.ts';
-import { letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
-import { publish } from './publish.ts';
+import { letBurstPass, letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
+import { publish, tellAtOnce } from './publish.ts';
 import { takeBack } from './settle-attach.ts';
 import { answerPlugged, plug } from './shortcut.ts';
 import type { AgentState, Attaching } from './state.ts';
@@ -25,6 +25,7 @@ import { markUrgent } from './turn.ts';
 export function beginAttach(state: AgentState, request: number, ask: AttachAsk): AgentEffect[] {
   state.wishesNothing = false;
   letGoFirst(state);
+  letBurstPass(state);
   state.attaching.set(request, { ask, sinceMs: state.nowMs, phase: 'waiting', revision: 0, notices: [] });
   return ask.door ? letRuntimeFirst(state, NEXT_CALL_MS) : [];
 }
@@ -55,6 +56,8 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       effects.push(...answerAttach(state, request, untold(wish.network)));
     } else {
       state.attaching.set(request, { ...attaching, refusedAt: revision });
+      // The controller must have heard of all that was given here first.
+      effects.push(...tellAtOnce(state));
       break;
     }
   }

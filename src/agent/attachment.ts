@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
 import { type Id, isId } from '#model/id.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';

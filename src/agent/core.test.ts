@@ -112,8 +112,8 @@ describe('detach', () => {
       endpoints: [{ id: endpoint.id }],
       notices: [],
     });
-    expect(await h2.rowsFor(endpoint)).toBe(0);
     await cluster.settle(500);
+    expect(await h2.rowsFor(endpoint)).toBe(0);
     expect((await h1.objects()).filter(({ kind }) => kind === 'namespace')).toEqual([]);
     expect(h1.journal.has(endpoint.id)).toBe(false);
   });
@@ -139,6 +139,7 @@ describe('detach', () => {
       verb === 'delete' && object.kind === 'link' ? object.name : [],
     );
     expect(deleted.slice(0, 3)).toEqual([first, ...others].map(({ id }) => portName(id)));
+    await cluster.settle(500);
     for (const { id } of [first, ...others]) expect(h1.journal.has(id)).toBe(false);
   });
 
@@ -247,7 +248,11 @@ describe('the turn', () => {
   test('mends a row that the kernel tells of at once, and looks at nothing else for that', async () => {
     const { row } = await struckRow();
     h1.ops.length = 0;
-    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'row', row, gone: true }] });
+    const change = { dirty: 'row', row, gone: true } as const;
+    // Of a neighbour the kernel tells it twice.
+    h1.dispatch({ event: 'kernel-changed', changes: [change, change] });
+    cluster.nowMs += 50;
+    h1.dispatch({ event: 'tick' });
     expect(h1.state.turn.phase).toBe('idle');
     await h1.work();
     expect(h1.ops).toEqual([{ verb: 'add', object: row }]);

@@ -22,7 +22,7 @@ import { answerLate, answerMisses, hearMisses } from './misses.ts';
 import { greetResolver, hearTroubles, loseResolver, tellNames } from './names.ts';
 import { releaseOrphans } from './orphans.ts';
 import { comeBackToRest } from './pace.ts';
-import { endPublish, publishAll } from './publish.ts';
+import { endPublish, publishAll, tellAtOnce } from './publish.ts';
 import { noteDoorNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
@@ -98,6 +98,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'adopted':
       state.wishesNothing = false;
       return markUrgent(state);
+    case 'asked-around':
+      return tellAtOnce(state);
     case 'asked-reset':
       return beginReset(state, event.request);
     case 'surveyed':

@@ -8,7 +8,7 @@ import type { AgentEffect, DetachAsk } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { keepOwnWord, keepOwnWords } from './own-word.ts';
-import { letGoFirst } from './pace.ts';
+import { awaitQuiet, isRuntimeAtWork, letBurstPass, letGoFirst, noteAnswered } from './pace.ts';
 import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
 import { markDirty, markUrgent } from './turn.ts';
@@ -29,8 +29,12 @@ export function beginDetach(state: AgentState, request: number, ask: DetachAsk):
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
   letGoFirst(state);
+  letBurstPass(state);
   state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs, isHasty: ask.door !== undefined });
-  return found.flatMap((endpoint) => dropAttachment(state, endpoint.id));
+  return [
+    ...(ask.door ? awaitQuiet(state) : []),
+    ...found.flatMap((endpoint) => dropAttachment(state, endpoint.id)),
+  ];
 }
 
 /** An unknown id was detached before; an unknown name is more likely a slip of the pen. */
@@ -103,8 +107,7 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   state.unplugging.set(id, 'waiting');
   keepOwnWord(state, entry);
   rest(state, endpoint);
-  // A publication under way must not overtake the detach: it is told after that has ended.
-  const tell = state.publishing.has(id) ? [] : askToDetach(state, endpoint);
+  const tell = isToldLater(state, id) ? [] : askToDetach(state, endpoint);
   return [...keepJournal(state, id), ...tell, ...markDirty(state)];
 }
 
@@ -122,11 +125,15 @@ export function askToDetach({ session, telling }: AgentState, { id, generation }
   return [{ effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } }];
 }
 
+/** A publication under way must not overtake the detach; and what follows soon goes with it. */
+const isToldLater = (state: AgentState, id: Id): boolean =>
+  state.publishing.has(id) || isRuntimeAtWork(state);
+
 /** A session began, or time has passed: what could not be told before is told now. */
 export function askAgainToDetach(state: AgentState): AgentEffect[] {
-  const { attachments, publishing, releasing, told } = state;
+  const { attachments, releasing, told } = state;
   const detaching = [...attachments.values()].filter(
-    ({ state: is, endpoint: { id } }) => is === 'detaching' && !publishing.has(id) && !told.has(id),
+    ({ state: is, endpoint: { id } }) => is === 'detaching' && !told.has(id) && !isToldLater(state, id),
   );
   const untold = [...detaching.map(({ endpoint }) => endpoint), ...releasing.values()];
   return untold.flatMap((endpoint) => askToDetach(state, endpoint));
@@ -149,6 +156,7 @@ export function forgetDetached(state: AgentState, id: Id): AgentEffect[] {
   if (attachments.get(id)?.state !== 'detaching' || !isTold(state, id) || unplugging.has(id)) return [];
   attachments.delete(id);
   told.delete(id);
+  state.retold.delete(id);
   return keepJournal(state, id, 'patient');
 }
 
@@ -173,7 +181,7 @@ export function settleDetaches(state: AgentState): AgentEffect[] {
     if (isPatient && (refusal || endpoints.some(({ id }) => releasing.has(id)))) continue;
     detaching.delete(request);
     const answer = refusal ?? detached(endpoints, told || session.connected);
-    effects.push({ effect: 'answer', request, answer });
+    effects.push({ effect: 'answer', request, answer }, ...(isHasty ? [] : noteAnswered(state)));
   }
   return effects;
 }

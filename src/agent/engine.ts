@@ -222,7 +222,7 @@ export class Engine {
         void this.observe(effect.scope);
         return;
       case 'wake':
-        setTimeout(() => this.dispatch({ event: 'tick' }), effect.afterMs).unref();
+        this.wakeAt(this.parts.moment().nowMs + effect.afterMs);
         return;
       case 'apply':
         void this.apply(effect.ops, effect.scope).then((results) =>
@@ -275,6 +275,13 @@ export class Engine {
         this.asked.get(effect.request)?.(effect.answer);
         this.asked.delete(effect.request);
     }
+  }
+
+  /** Not before: a timer of Node's can come some milliseconds early, as it counts from when the loop's turn began. */
+  private wakeAt(dueMs: number): void {
+    const leftMs = () => dueMs - this.parts.moment().nowMs;
+    const wake = () => (leftMs() > 0 ? this.wakeAt(dueMs) : this.dispatch({ event: 'tick' }));
+    setTimeout(wake, leftMs()).unref();
   }
 
   private async observe(scope: Extract<AgentEffect, { effect: 'observe' }>['scope']): Promise<void> {

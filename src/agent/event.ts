@@ -78,6 +78,8 @@ export type AgentEvent =
   | { readonly event: 'asked-detach'; readonly request: number; readonly ask: DetachAsk }
   /** A bridge of this host was adopted: after a reset that is the end of wishing nothing. */
   | { readonly event: 'adopted' }
+  /** Somebody asks for what the controller knows. */
+  | { readonly event: 'asked-around' }
   | { readonly event: 'asked-reset'; readonly request: number }
   | { readonly event: 'attach-granted'; readonly request: number; readonly grant: AttachGrant | Rejection }
   | { readonly event: 'asked-hold'; readonly request: number; readonly ask: HoldAsk }

@@ -27,6 +27,24 @@ describe('granting alone', () => {
     return answer.endpoint.addresses;
   };
 
+  test('tells of several attaches, one upon the other, together: soon, or when somebody asks around', async () => {
+    await attached(h1, 'app', '/c1');
+    await cluster.settle(500);
+    for (const path of ['/c2', '/c3', '/c4']) await attached(h1, 'app', path);
+    const told = () => cluster.controller.state.snapshot.endpoints.size;
+    expect(told()).toBe(2);
+    h1.dispatch({ event: 'asked-around' });
+    await cluster.settle();
+    expect(told()).toBe(4);
+    await attached(h1, 'app', '/c5');
+    for (const name of ['c2', 'c3']) h1.detach({ endpoint: name });
+    await cluster.settle();
+    expect(told()).toBe(4);
+    cluster.nowMs += 5;
+    await cluster.settle();
+    expect(told()).toBe(3);
+  });
+
   test('serves from the own block with the controller away, and publishes later', async () => {
     await attached(h1, 'app', '/c1');
     h1.cut();
@@ -64,6 +82,7 @@ describe('granting alone', () => {
   /** Asked for, and told to the controller, whose answer is on its way when it is asked for once more. */
   async function askTwice(betweenThem: () => void): Promise<Endpoint> {
     await attached(h1, 'app', '/c1');
+    await cluster.settle(500);
     h1.holding = 'publish';
     const endpoint = await attached(h1, 'app', '/c2');
     const [publish] = h1.held.splice(0);
@@ -225,6 +244,7 @@ describe('granting alone', () => {
     h1.namespaces.set('/c1', h1.kernel.createContainerNamespace('/c1'));
     const second = await attached(h1, 'app', '/c1');
     expect(second).toMatchObject({ id: first.id, mac: first.mac, generation: 2 });
+    await cluster.settle(500);
     expect(cluster.controller.state.snapshot.endpoints.get(first.id)?.generation).toBe(2);
     cluster.controller.ask({ wish: 'detach-endpoint', endpoint: first.id, generation: 1 });
     await cluster.settle(1_000);

@@ -13,9 +13,13 @@ export const holdKey = (network: string, ip: string): string => `${network} ${ip
  * remembered as another's.
  */
 export function isBarred(state: AgentState): IsBarred {
+  const { holds, resting } = state;
   const [rests, asked] = [restOf(state), askedFor(state)];
+  // Asked of each address that is tried.
   return (network, ip) =>
-    isSetAside(state, network, ip) || asked.has(holdKey(network, ip)) || rests(network, ip);
+    (holds.size > 0 && isSetAside(state, network, ip)) ||
+    (asked.size > 0 && asked.has(holdKey(network, ip))) ||
+    (resting.size > 0 && rests(network, ip));
 }
 
 function askedFor({ attaching, view }: AgentState): Set<string> {

@@ -164,7 +164,10 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     operator,
     metrics,
     controllerAddress: config.controller,
-    told: () => uplink.told(),
+    told: () => {
+      engine.dispatch({ event: 'asked-around' });
+      return uplink.told();
+    },
     resolveNamespace,
     inspectBridge,
     portHolders,

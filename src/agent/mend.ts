@@ -22,7 +22,8 @@ export function hearKernel(state: AgentState, changes: readonly KernelEvent[]): 
     changes.flatMap((change) => (change.dirty === 'row' ? [[kernelKey(change.row), change]] : [])),
   );
   if (changes.some(({ dirty }) => dirty === 'all') || rows.size > MANY_ROWS) return markDirty(state);
-  if (rows.size < changes.length) markStirred(state);
+  // The end of one row may be told twice.
+  if (changes.some(({ dirty }) => dirty === 'namespace')) markStirred(state);
   // What a look makes of it is known when it has ended.
   if (isLooking(state.turn)) return keepForLater(state, [...rows.values()]);
   const grounds = new Map<NamespaceName, RowGround | undefined>();

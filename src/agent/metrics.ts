@@ -3,7 +3,7 @@ import { PROGRAM_VERSION } from '#api/version.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
-import type { OpResult } from '#model/kernel-op.ts';
+import { type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { currentStatus } from './report.ts';
 import type { AgentState } from './state.ts';
 
@@ -52,7 +52,7 @@ export class AgentMetrics {
 
   countOps(results: readonly OpResult[]): void {
     for (const { op, ok } of results)
-      this.#ops.inc({ verb: op.verb, kind: op.object.kind, outcome: ok ? 'done' : 'refused' });
+      this.#ops.inc({ verb: op.verb, kind: op.object.kind, outcome: ok ? 'done' : 'refused' }, sizeOf(op));
   }
 
   async timeAttach<T extends object>(attach: () => Promise<T | Rejection>): Promise<T | Rejection> {

@@ -18,6 +18,8 @@ export interface NamesState {
   resolver: 'absent' | 'called' | 'listening';
   /** It has names of before, and is to be told all anew when there is time. */
   owesAll: boolean;
+  /** It knows nobody yet, and so is to answer nobody. */
+  isEmpty: boolean;
   /** Of the attachments, when they were looked at last. */
   attachmentChanges: number;
   /** What it was told last. */
@@ -30,6 +32,7 @@ export interface NamesState {
 export const createNamesState = (): NamesState => ({
   resolver: 'absent',
   owesAll: false,
+  isEmpty: false,
   attachmentChanges: -1,
   sandboxes: '',
   isCurrent: undefined,
@@ -55,7 +58,8 @@ export function greetResolver(state: AgentState, revision: number): AgentEffect[
   view.noteTouched();
   if (confirmed || view.revision >= revision) {
     names.owesAll = true;
-    return revision > 0 ? [] : tellAll(state);
+    names.isEmpty = revision === 0;
+    return [];
   }
   const own = [...attachments.values()].filter(
     ({ endpoint: { id }, state: is }) => is === 'detaching' || view.endpoints.has(id),
@@ -74,14 +78,17 @@ export function hearTroubles({ names }: AgentState, troubles: readonly Trouble[]
   return [];
 }
 
-/** It answers with what it has of before; a look at a large table, whose rows carry the frames, goes first. */
+/** A look at a large table, whose rows carry the frames, goes first; till then it answers with what it has of before. */
 function tellRecords(state: AgentState): AgentEffect[] {
   if (!state.names.owesAll) return [...tellTouched(state), ...tellCurrent(state)];
-  return isLooking(state.turn) ? [] : [...tellAll(state), ...tellCurrent(state)];
+  // One that is empty waits for the first look of all alone.
+  const goesFirst = isLooking(state.turn) && !(state.names.isEmpty && state.turn.applied > 0);
+  return goesFirst ? [] : [...tellAll(state), ...tellCurrent(state)];
 }
 
 function tellAll({ names }: AgentState): AgentEffect[] {
   names.owesAll = false;
+  names.isEmpty = false;
   return [{ effect: 'tell-names', ids: 'all' }];
 }
 
@@ -98,7 +105,7 @@ function tellCurrent({ names, session, confirmed }: AgentState): AgentEffect[] {
 }
 
 function tellSandboxes(state: AgentState): AgentEffect[] {
-  if (isRuntimeAtWork(state) || !haveAttachmentsChanged(state)) return [];
+  if (state.names.isEmpty || isRuntimeAtWork(state) || !haveAttachmentsChanged(state)) return [];
   const sandboxes = sandboxesOf(state);
   const text = JSON.stringify(sandboxes);
   if (text === state.names.sandboxes) return [];

@@ -1,3 +1,4 @@
+import type { Id } from '#model/id.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState, Turn } from './state.ts';
 
@@ -17,8 +18,13 @@ const LONGEST_COURTESY_MS = 500;
 /** From the answer to one call of a runtime for a container to the next one, and to its moving the interface. */
 export const NEXT_CALL_MS = 50;
 export const MOVE_MS = 5;
+/** From one answer to the next request of somebody who asks for one thing after the other. */
+const BURST_MS = 5;
 /** There may always be another container. */
 const LONGEST_WORK_MS = 100;
+/** By then what it is at is done; what nobody waits for is put off for the time, however many containers come and go. */
+const RUNTIME_QUIET_MS = 100;
+const LONGEST_REST_DELAY_MS = 500;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
@@ -46,7 +52,7 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, (nowMs - turn.lastLookMs) / share);
   if (turn.reach === 'look') turn.nextLookMs = nowMs + distance(LOOK_SHARE);
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
-  turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
+  if (!turn.scope?.trustsSilence) turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
   if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
 }
 
@@ -56,11 +62,11 @@ export function noteAsked({ turn, nowMs }: AgentState): void {
 }
 
 /** Somebody asks for something, or was answered: turns wait a little. */
-export function letGoFirst(state: AgentState): void {
+export function letGoFirst(state: AgentState, quietMs = QUIET_MS): void {
   const { turn, nowMs } = state;
   noteAsked(state);
   const sinceMs = Math.max(turn.askedMs, turn.lastLookMs);
-  const untilMs = Math.min(nowMs + QUIET_MS, sinceMs + LONGEST_COURTESY_MS);
+  const untilMs = Math.min(nowMs + quietMs, sinceMs + LONGEST_COURTESY_MS);
   turn.nextLookMs = Math.max(turn.nextLookMs, untilMs);
   turn.nextGlanceMs = Math.max(turn.nextGlanceMs, untilMs);
 }
@@ -89,18 +95,68 @@ export function isRetryDue({ turn, nowMs }: AgentState): boolean {
 }
 
 /**
- * A runtime is at work with an interface, and waits for each of its calls. What others are told of it waits for so long:
- * until the runtime is in the kernel's hands, which take some 15 ms to move an interface.
+ * A runtime is at work with an interface, and waits for each of its calls. What others are told of it waits for `forMs`:
+ * until the runtime is in the kernel's hands, which take some 15 ms to move an interface. What nobody waits for, and what
+ * would have the kernel's lock meanwhile, waits until the runtime has been quiet.
  */
 export function letRuntimeFirst(state: AgentState, forMs: number): AgentEffect[] {
+  holdBack(state, forMs);
+  return awaitQuiet(state, RUNTIME_QUIET_MS);
+}
+
+function holdBack(state: AgentState, forMs: number): void {
   const { runtime, nowMs } = state;
   if (!isRuntimeAtWork(state)) runtime.sinceMs = nowMs;
   runtime.untilMs = Math.min(nowMs + forMs, runtime.sinceMs + LONGEST_WORK_MS);
+}
+
+/**
+ * One request upon the other, of somebody who waits for each or for all: what others are told of them can wait, and goes
+ * together. To be called before a request counts.
+ */
+export function letBurstPass(state: AgentState): void {
+  const { attaching, detaching, runtime, nowMs } = state;
+  if (attaching.size + detaching.size > 0 || nowMs - runtime.answeredMs < BURST_MS)
+    holdBack(state, NEXT_CALL_MS);
+}
+
+/** A runtime has asked for something, and may soon ask for more: after a detach at once, or not for long. */
+export function awaitQuiet(state: AgentState, quietMs = QUIET_MS): AgentEffect[] {
+  const { runtime, nowMs } = state;
+  if (isRuntimeQuiet(state)) runtime.stirredMs = nowMs;
+  const atMs = Math.max(runtime.quietAtMs, nowMs + quietMs);
+  runtime.quietAtMs = Math.min(atMs, runtime.stirredMs + LONGEST_REST_DELAY_MS);
+  letGoFirst(state, quietMs);
   return comeBackToRest(state);
+}
+
+/** A program that asks for one thing after the other asks for the next one soon, or is done. */
+export function noteAnswered(state: AgentState): AgentEffect[] {
+  const { runtime, nowMs } = state;
+  runtime.answeredMs = nowMs;
+  runtime.untilMs = Math.min(runtime.untilMs, nowMs + BURST_MS);
+  return comeBackToRest(state);
+}
+
+/** Somebody waits for what is held back. */
+export function endWork({ runtime, nowMs }: AgentState): void {
+  runtime.untilMs = nowMs;
+  runtime.quietAtMs = nowMs;
 }
 
 export const isRuntimeAtWork = ({ runtime, nowMs }: AgentState): boolean => nowMs < runtime.untilMs;
 
-/** Clocks and timers do not quite agree. */
-export const comeBackToRest = (state: AgentState): AgentEffect[] =>
-  isRuntimeAtWork(state) ? [{ effect: 'wake', afterMs: state.runtime.untilMs - state.nowMs }] : [];
+export const isRuntimeQuiet = ({ runtime, nowMs }: AgentState): boolean => nowMs >= runtime.quietAtMs;
+
+/** Whether the port of a detached endpoint waits: what a runtime gave back is set down, in the host's own namespace. */
+export const isPutOff = (state: AgentState, id: Id): boolean =>
+  state.attachments.get(id)?.handle !== undefined && !isRuntimeQuiet(state);
+
+/** Wakes for the next of these times that is to come, once. */
+export function comeBackToRest({ runtime, nowMs }: AgentState): AgentEffect[] {
+  const { untilMs, quietAtMs, wakeAtMs } = runtime;
+  const atMs = untilMs > nowMs ? untilMs : quietAtMs;
+  if (atMs <= nowMs || (wakeAtMs > nowMs && wakeAtMs <= atMs)) return [];
+  runtime.wakeAtMs = atMs;
+  return [{ effect: 'wake', afterMs: atMs - nowMs }];
+}

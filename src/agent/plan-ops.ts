@@ -1,5 +1,6 @@
 import type { Observed } from '#kernel/kernel.ts';
-import type { NamespaceName } from '#model/kernel-state.ts';
+import type { Id } from '#model/id.ts';
+import type { KernelObject, NamespaceName } from '#model/kernel-state.ts';
 import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
 import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
@@ -11,6 +12,7 @@ import { hostView } from '#plan/host-view.ts';
 import type { PlanContext } from '#plan/kind.ts';
 import { linkKey } from '#plan/link.ts';
 import { order, type RankedOp } from '#plan/order.ts';
+import { isPutOff } from './pace.ts';
 import { placeOf } from './place-of.ts';
 import { runtimeFacts } from './scope.ts';
 import type { AgentState } from './state.ts';
@@ -40,7 +42,17 @@ export function planOps(
       )
     : emptyKernelState();
   const ops = order(diff(wished, observed, context));
-  return state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops);
+  if (nothing) return ops;
+  const due = withoutPutOff(state, ops);
+  return state.confirmed ? due : withoutDoubtfulDeletes(state, due);
+}
+
+/** Ports that go when their runtime is quiet go then (see unplug.ts). */
+function withoutPutOff(state: AgentState, ops: RankedOp[]): RankedOp[] {
+  const putOff = [...state.unplugging.keys()].filter((id) => isPutOff(state, id));
+  if (putOff.length === 0) return ops;
+  const concerns = aboutPorts(state, putOff);
+  return ops.filter(({ op }) => !concerns(op.object));
 }
 
 /** Those that their runtime dresses too. */
@@ -74,17 +86,26 @@ function allowedIn(state: AgentState): PlanContext['allowed'] {
 function withoutDoubtfulDeletes(state: AgentState, ops: readonly RankedOp[]): RankedOp[] {
   if (!ops.some(({ op }) => op.verb === 'delete')) return [...ops];
   const added = new Set(ops.filter(({ op }) => op.verb === 'add').map(({ op }) => keyOf(op.object)));
-  const detached = new Set(
-    [...state.attachments.values()]
-      .filter((attachment) => attachment.state === 'detaching')
-      .map(({ endpoint }) => `${overlayOf(state, endpoint.network)} ${portName(endpoint.id)}`),
+  const detached = [...state.attachments].filter(([, attachment]) => attachment.state === 'detaching');
+  const isDetached = aboutPorts(
+    state,
+    detached.map(([id]) => id),
   );
-  return ops.filter(({ op: { verb, object } }) => {
-    if (verb !== 'delete' || added.has(keyOf(object))) return true;
-    if (object.kind === 'element') return detached.has(`${object.ns} ${object.key[0]}`);
-    if (object.kind === 'link') return detached.has(`${object.ns} ${object.name}`);
-    return 'dev' in object && detached.has(`${object.ns} ${object.dev}`);
-  });
+  return ops.filter(
+    ({ op: { verb, object } }) => verb !== 'delete' || added.has(keyOf(object)) || isDetached(object),
+  );
+}
+
+/** Whether something is, or belongs to, the port of one of these. */
+function aboutPorts(state: AgentState, ids: readonly Id[]): (object: KernelObject) => boolean {
+  const ports = new Set(
+    ids.map((id) => `${overlayOf(state, state.attachments.get(id)!.endpoint.network)} ${portName(id)}`),
+  );
+  return (object) => {
+    if (object.kind === 'element') return ports.has(`${object.ns} ${object.key[0]}`);
+    if (object.kind === 'link') return ports.has(`${object.ns} ${object.name}`);
+    return 'dev' in object && ports.has(`${object.ns} ${object.dev}`);
+  };
 }
 
 const keyOf = (object: RankedOp['op']['object']): string => `${object.kind} ${kernelKey(object)}`;

@@ -12,6 +12,7 @@ import { forwardingNotices, noteForwarded } from './forwarding.ts';
 import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
+import { isRuntimeQuiet } from './pace.ts';
 import type { AgentState } from './state.ts';
 import { takenPortNotices } from './taken-ports.ts';
 
@@ -107,7 +108,7 @@ export function currentStatus({ status, session, turn, view }: AgentState): Host
 /** Tells the controller, now and then, and soon after something changed. */
 export function reportStatus(state: AgentState): AgentEffect[] {
   const { session } = state;
-  if (!session.connected || !state.status) return [];
+  if (!session.connected || !state.status || !isRuntimeQuiet(state)) return [];
   noteSettled(state);
   const status = currentStatus(state)!;
   const news = JSON.stringify(status) !== session.lastReport;

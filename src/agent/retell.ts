@@ -37,6 +37,7 @@ export function retell(
     : old.endpoint;
   const attachment = { ...old, ...more, endpoint, published: old.published && !isNews };
   state.attachments.set(id, attachment);
+  if (old.published && isNews) state.retold.add(id);
   // An attach of the same that is not answered yet is answered with this.
   for (const [request, attaching] of state.attaching)
     if (attaching.phase === 'settling' && attaching.endpoint?.id === id)

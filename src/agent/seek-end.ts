@@ -4,7 +4,7 @@ import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts'
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
-import { letGoFirst, letRuntimeFirst, MOVE_MS } from './pace.ts';
+import { isRuntimeQuiet, letRuntimeFirst, MOVE_MS } from './pace.ts';
 import { retell } from './retell.ts';
 import type { AgentState } from './state.ts';
 import { markStirred } from './turn.ts';
@@ -45,7 +45,6 @@ export function beginSeek(
   state.attachments.set(id, { ...attachment, sandboxPath, namespace: undefined });
   const { nowMs } = state;
   state.seeking.set(id, { sinceMs: nowMs, nextMs: nowMs + FIRST_DELAY_MS });
-  letGoFirst(state);
   return [
     ...keepJournal(state, id, 'this-boot'),
     ...letRuntimeFirst(state, MOVE_MS),
@@ -77,6 +76,7 @@ export function answerNoted({ noting, unwritten }: AgentState): AgentEffect[] {
 /** Looks for those whose time has come. */
 export function seekEnds(state: AgentState): AgentEffect[] {
   const { seeking, attachments, nowMs } = state;
+  if (!isRuntimeQuiet(state)) return [];
   const effects: AgentEffect[] = [];
   for (const [id, seek] of seeking) {
     if (seek.nextMs > nowMs) continue;

@@ -1,12 +1,11 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { Id } from '#model/id.ts';
 import { type Change, put, type Revision, remove } from '#model/records.ts';
-import { askAgainToDetach } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { dropHidden } from './keep-exposed.ts';
 import { releaseOrphans } from './orphans.ts';
 import { dropRevoked, keepOwnWords, subjectsOf } from './own-word.ts';
-import { publishAll } from './publish.ts';
+import { tellAtOnce } from './publish.ts';
 import { rest } from './rest.ts';
 import { endpointsBefore, followDelta } from './shortcut.ts';
 import type { AgentState } from './state.ts';
@@ -43,10 +42,9 @@ function hearSnapshot(
     { effect: 'keep-view' },
     ...dropRevoked(state),
     ...dropHidden(state),
-    ...askAgainToDetach(state),
     // At once: who asks for an endpoint must not be given one that an earlier process is about to give back.
     ...releaseOrphans(state),
-    ...publishAll(state),
+    ...tellAtOnce(state),
   ];
 }
 

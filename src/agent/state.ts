@@ -45,6 +45,8 @@ export interface AgentState {
   readonly attaching: Map<number, Attaching>;
   /** Endpoints whose publication is under way. */
   readonly publishing: Set<Id>;
+  /** Endpoints of which the controller knows, but for what was told of them last (see retell.ts). */
+  readonly retold: Set<Id>;
   /** The controller may have granted what nobody here remembers: an answer was lost, or a process. */
   orphansPossible: boolean;
   /** Such endpoints, being given back. */
@@ -68,8 +70,7 @@ export interface AgentState {
   readonly seeking: Map<Id, Seeking>;
   /** Who waits until the journal says where a runtime moves an interface, and of which endpoint. */
   readonly noting: Map<number, Id>;
-  /** When a runtime's work with interfaces began, and until when it is let do it (see pace.ts). */
-  readonly runtime: { sinceMs: number; untilMs: number };
+  readonly runtime: RuntimePace;
   /** What a door wants people to know. */
   doorNotices: readonly Notice[];
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
@@ -181,6 +182,20 @@ export interface Hold {
   readonly untilMs: number;
   /** The controller granted it with one that is nobody's yet. */
   readonly endpoint?: Endpoint;
+}
+
+/** What runtimes are let do first (see pace.ts). */
+export interface RuntimePace {
+  /** When a runtime's work with an interface began, or one request upon the other, and until when that is let pass. */
+  sinceMs: number;
+  untilMs: number;
+  /** When a plain request was answered last. */
+  answeredMs: number;
+  /** Since when runtimes have not been quiet, and when they count as quiet again. */
+  stirredMs: number;
+  quietAtMs: number;
+  /** When the agent wakes for it. */
+  wakeAtMs: number;
 }
 
 /** An interface that its runtime moves, and when to look for it next; Infinity while one looks. */
@@ -296,6 +311,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   untoldOnDisk: new Set([...start.attachments].filter(isUntold).map(({ endpoint }) => endpoint.id)),
   attaching: new Map(),
   publishing: new Set(),
+  retold: new Set(),
   orphansPossible: true,
   releasing: new Map(),
   telling: new Set(),
@@ -316,7 +332,14 @@ const emptyState = (start: AgentStart): AgentState => ({
     ),
   ),
   noting: new Map(),
-  runtime: { sinceMs: 0, untilMs: 0 },
+  runtime: {
+    sinceMs: 0,
+    untilMs: 0,
+    answeredMs: Number.NEGATIVE_INFINITY,
+    stirredMs: 0,
+    quietAtMs: 0,
+    wakeAtMs: 0,
+  },
   doorNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),

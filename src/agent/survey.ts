@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FAMILIES, type Family, type Ip, parseIp } from '#model/ip.ts';
 import { type Mac, parseMac } from '#model/mac.ts';
 import type { FilterRules, Survey, SurveyAsk } from '#model/survey.ts';

@@ -81,8 +81,13 @@ function beginLook(state: AgentState): AgentEffect[] {
   return observe(state, 'look', scopeOf(state));
 }
 
-const beginGlance = (state: AgentState): AgentEffect[] =>
-  observe(state, 'glance', { ...scopeOf(state), rows: isSweepDue(state) ? 'sums' : 'none' });
+function beginGlance(state: AgentState): AgentEffect[] {
+  // What comes without an event is sought in its time.
+  const scope = { ...scopeOf(state), trustsSilence: !isGlanceDue(state) };
+  if (!isSweepDue(state)) return observe(state, 'glance', { ...scope, rows: 'none' });
+  // Without sums of before, to compare with, a look would follow.
+  return state.turn.rowSums ? observe(state, 'glance', { ...scope, rows: 'sums' }) : beginLook(state);
+}
 
 function observe(state: AgentState, reach: Turn['reach'], scope: NonNullable<Turn['scope']>): AgentEffect[] {
   const { turn, nowMs } = state;

@@ -4,6 +4,7 @@ import { localObjects } from '#plan/endpoint-objects.ts';
 import type { Attachment } from './attachment.ts';
 import { forgetDetached } from './detach.ts';
 import type { AgentEffect } from './event.ts';
+import { isPutOff } from './pace.ts';
 import { thisHost } from './place-of.ts';
 import { scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
@@ -11,14 +12,17 @@ import { markDirty, markUrgent } from './turn.ts';
 
 /*
  * The kernel takes some 16 ms to delete a port, and hardly more for many of one network. Nobody waits for it: those
- * that are to go gather while others go. Until they are gone the journal says `detaching`: a killed agent begins again.
+ * that are to go gather while others go, and while a runtime is at work with the next interface, which would wait for
+ * the kernel's lock and for RCU; turns leave them alone. Until they are gone the journal says `detaching`: a killed agent
+ * begins again.
  */
 
 /** Deletes all ports that are to go, one list at a time; each takes its container's interface along. */
 export function unplugWaiting(state: AgentState): AgentEffect[] {
   const { unplugging, attachments } = state;
   if (unplugging.size === 0 || [...unplugging.values()].includes('going')) return [];
-  const endpoints = [...unplugging.keys()];
+  const endpoints = [...unplugging.keys()].filter((id) => !isPutOff(state, id));
+  if (endpoints.length === 0) return [];
   for (const id of endpoints) unplugging.set(id, 'going');
   const ops = endpoints.flatMap((id) => deletePort(state, attachments.get(id)));
   return [{ effect: 'unplug', endpoints, ops, scope: scopeOf(state) }];

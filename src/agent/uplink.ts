@@ -1,22 +1,24 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { FollowMessage } from '#api/follow-message.ts';
-import type { FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
-import { rejectionFromError } from '#api/rejection.ts';
+import type { EndpointsResponse, FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import { rejectionFromError, rejectionFromWire } from '#api/rejection.ts';
 import { changeFromWire, endpointToWire, recordFromWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
 import type { Underlay } from '#kernel/underlay.ts';
-import { fault, type Rejection, reject } from '#model/fault.ts';
+import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
 import type { Endpoint, Host, Revision, Station, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant } from './event.ts';
+import { gather } from './gather.ts';
 
 /** A connection can die without a word (its other end lost power): then nobody answers, and nobody says so. */
 export const CALL_LIMIT_MS = 15_000;
 const PATIENCE = { timeoutMs: CALL_LIMIT_MS };
+/** Endpoints in one call: some hundred bytes each. */
+const MOST_TOLD = 500;
 
 /** What registration says of this host. */
 export type HostWords = Pick<Host, 'name' | 'underlay' | 'labels' | 'facts'>;
@@ -41,6 +43,22 @@ export class Uplink {
   private readonly log: Logger;
   private session: AbortController | undefined;
   private readonly telling = new Set<Promise<unknown>>();
+  private readonly publishSome = gather(MOST_TOLD, (endpoints: readonly Endpoint[]) =>
+    this.tell(
+      endpoints.map(({ name }) => name),
+      () => this.clients.controller.publishEndpoints({ endpoints: endpoints.map(endpointToWire) }, PATIENCE),
+    ),
+  );
+  private readonly detachSome = gather(MOST_TOLD, (wishes: readonly DetachEndpoint[]) =>
+    this.tell(
+      wishes.map(({ endpoint }) => endpoint),
+      () =>
+        this.clients.controller.detachEndpoints(
+          { endpoints: wishes.map(({ endpoint, generation }) => ({ endpoint, generation })) },
+          PATIENCE,
+        ),
+    ),
+  );
 
   constructor(clients: Clients, address: string, log: Logger) {
     this.clients = clients;
@@ -111,23 +129,27 @@ export class Uplink {
   }
 
   /** The revision at which the controller has it. */
-  async publish(endpoint: Endpoint): Promise<Revision | Rejection> {
-    return this.tell('endpoint', endpoint.name, async () => {
-      // Whoever waits for the endpoint has the kernel first.
-      await nextTurn();
-      const { revision } = await this.clients.controller.publishEndpoint(
-        { endpoint: endpointToWire(endpoint) },
-        PATIENCE,
-      );
-      return Number(revision);
-    });
+  publish(endpoint: Endpoint): Promise<Revision | Rejection> {
+    return this.noteTelling(this.publishSome(endpoint));
   }
 
   /** Undefined is success. */
-  async detach({ endpoint, generation }: DetachEndpoint): Promise<Rejection | undefined> {
-    return this.tell('endpoint', endpoint, async () => {
-      await this.clients.controller.detachEndpoint({ endpoint, generation }, PATIENCE);
-      return undefined;
+  async detach(wish: DetachEndpoint): Promise<Rejection | undefined> {
+    const outcome = await this.noteTelling(this.detachSome(wish));
+    return isRejection(outcome) ? outcome : undefined;
+  }
+
+  /** One answer for each, also when the controller cannot be reached. */
+  private async tell(
+    names: readonly string[],
+    call: () => Promise<EndpointsResponse>,
+  ): Promise<readonly (Revision | Rejection)[]> {
+    const answer = await this.ask('endpoint', names.join(', '), call);
+    if (isRejection(answer)) return names.map(() => answer);
+    return names.map((name, place) => {
+      const { revision, refused } = answer.outcomes[place] ?? {};
+      if (refused) return rejectionFromWire(refused) ?? unanswered(name);
+      return revision ? Number(revision) : unanswered(name);
     });
   }
 
@@ -167,9 +189,8 @@ export class Uplink {
     await Promise.all(this.telling);
   }
 
-  /** As {@link ask}, of what {@link told} waits for. */
-  private tell<T>(...words: Parameters<typeof this.ask<T>>): Promise<T | Rejection> {
-    const telling = this.ask(...words);
+  /** What {@link told} waits for. */
+  private noteTelling<T>(telling: Promise<T>): Promise<T> {
     this.telling.add(telling);
     void telling.then(() => this.telling.delete(telling));
     return telling;
@@ -190,6 +211,13 @@ export class Uplink {
     }
   }
 }
+
+/** Of what is said this program understands nothing. */
+const unanswered = (name: string): Rejection =>
+  reject(
+    'unavailable',
+    fault('endpoint', name, 'is not answered for by the controller', 'upgrade this program'),
+  );
 
 function heardFromWire({ message }: FollowResponse): FollowMessage | undefined {
   if (message.case === 'beat') return { message: 'beat', revision: Number(message.value.revision) };

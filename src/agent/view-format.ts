@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
 import type { PackedEndpoints } from '#model/endpoint-table.ts';
 import { type Host, RECORD_SCHEMA, type StoredRecord } from '#model/records.ts';

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseCidr } from '#model/cidr.ts';
 import { type Fault, fault } from '#model/fault.ts';
 import { type Id, isId } from '#model/id.ts';

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { z } from 'zod';
+import * as z from 'zod';
 import { fault } from '#model/fault.ts';
 import { FORGERIES } from '#model/forgery.ts';
 import type { HostStatus } from '#model/host-status.ts';

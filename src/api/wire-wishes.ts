@@ -13,7 +13,6 @@ import type {
   EvictHostRequest,
   ExposeNetworkRequest,
   HideNetworkRequest,
-  PublishEndpointRequest,
   PublishPortRequest,
   PublishStationsRequest,
   RegisterHostRequest,
@@ -23,6 +22,7 @@ import type {
   ReturnBlocksRequest,
   UnpublishPortRequest,
 } from './gen/weft/v1/controller_pb.ts';
+import type { Endpoint as EndpointMessage } from './gen/weft/v1/records_pb.ts';
 import { parseRecord, parseStations, WireError } from './wire-records.ts';
 
 type WishNamed<W extends Wish['wish']> = Extract<Wish, { wish: W }>;
@@ -125,7 +125,7 @@ export const wishFromWire = {
     ...words
   }: AttachEndpointRequest): WishNamed<'attach-endpoint'> => ({ wish: 'attach-endpoint', ...words }),
 
-  publishEndpoint: ({ endpoint }: PublishEndpointRequest): WishNamed<'publish-endpoint'> => ({
+  publishEndpoint: (endpoint: EndpointMessage): WishNamed<'publish-endpoint'> => ({
     wish: 'publish-endpoint',
     endpoint: parseRecord('endpoint', endpoint) as Endpoint,
   }),

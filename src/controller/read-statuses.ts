@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hostStatusSchema } from '#api/wire-status.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Store } from '#store/store.ts';

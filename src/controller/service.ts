@@ -4,6 +4,8 @@ import {
   type AuditAddressesResponse,
   AuditAddressesResponseSchema,
   ControllerService,
+  type EndpointsResponse,
+  EndpointsResponseSchema,
   type HelloResponse,
   HelloResponseSchema,
   type ListHostStatusResponse,
@@ -13,14 +15,14 @@ import {
   WishResponseSchema,
 } from '#api/gen/weft/v1/controller_pb.ts';
 import { type Principal, principalKey } from '#api/principal.ts';
-import { rejectionToError } from '#api/rejection.ts';
+import { rejectionToError, rejectionToWire } from '#api/rejection.ts';
 import { API_VERSION, PROGRAM_VERSION } from '#api/version.ts';
-import { changeToWire, recordToWire } from '#api/wire-records.ts';
+import { changeToWire, recordToWire, WireError } from '#api/wire-records.ts';
 import { statusFromWire, statusToWire } from '#api/wire-status.ts';
 import { wishFromWire } from '#api/wire-wishes.ts';
 import { auditAddresses } from '#intent/audit-addresses.ts';
 import { allExhaustionNotices } from '#intent/exhaustion.ts';
-import { isRejection } from '#model/fault.ts';
+import { isRejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
@@ -48,6 +50,27 @@ export function controllerRoutes(engine: Engine, store: Store) {
     });
   };
 
+  /** One that is refused, or not understood, keeps no other back. */
+  const answerEach = async <T>(
+    requests: readonly T[],
+    wishOf: (request: T) => Wish,
+    context: HandlerContext,
+  ): Promise<EndpointsResponse> => {
+    const principal = principalOf(context);
+    const asking = requests.map((request) => {
+      try {
+        return engine.ask(principal, wishOf(request));
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        return reject('unavailable', ...error.faults);
+      }
+    });
+    const outcomes = (await Promise.all(asking)).map((granted) =>
+      isRejection(granted) ? { refused: rejectionToWire(granted) } : { revision: BigInt(granted.revision) },
+    );
+    return create(EndpointsResponseSchema, { outcomes });
+  };
+
   return (router: ConnectRouter) =>
     router.service(ControllerService, {
       hello: () => hello(engine),
@@ -64,9 +87,12 @@ export function controllerRoutes(engine: Engine, store: Store) {
       registerHost: (request, context) => answer(wishFromWire.registerHost(request), false, context),
       attachEndpoint: (request, context) =>
         answer(wishFromWire.attachEndpoint(request), request.dryRun, context),
-      publishEndpoint: (request, context) => answer(wishFromWire.publishEndpoint(request), false, context),
+      publishEndpoints: ({ endpoints }, context) =>
+        answerEach(endpoints, wishFromWire.publishEndpoint, context),
       detachEndpoint: (request, context) =>
         answer(wishFromWire.detachEndpoint(request), request.dryRun, context),
+      detachEndpoints: ({ endpoints }, context) =>
+        answerEach(endpoints, wishFromWire.detachEndpoint, context),
       adoptBridge: (request, context) => answer(wishFromWire.adoptBridge(request), request.dryRun, context),
       disownBridge: (request, context) => answer(wishFromWire.disownBridge(request), request.dryRun, context),
       publishPort: (request, context) => answer(wishFromWire.publishPort(request), request.dryRun, context),

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The engine answers within milliseconds, unless it is starting, or busy with that very container. */
 const LIMIT_MS = 5_000;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DoorNotes } from '#api/door.ts';
 import { type Cidr, parseCidr } from '#model/cidr.ts';
 import { type Id, isId } from '#model/id.ts';

@@ -10,6 +10,7 @@ import {
 import { type Fault, fault, isRejection, take } from '#model/fault.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import { parseMac } from '#model/mac.ts';
+import type { Network } from '#model/records.ts';
 import { createNetwork } from './create-network.ts';
 import { type DriverParts, heardOf, networkOf, RUNTIME } from './driver-parts.ts';
 import { PluginError, refuse, refuseAsDocker } from './plugin-error.ts';
@@ -18,8 +19,10 @@ import {
   createEndpointRequest,
   createNetworkRequest,
   endpointRequest,
+  externalRequest,
   joinRequest,
   networkRequest,
+  type PortMapping,
 } from './requests.ts';
 
 export interface NetworkDriverParts extends DriverParts {
@@ -96,7 +99,7 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     return {
       InterfaceName: { SrcName: attached.hostInterface, DstPrefix: 'eth' },
       // Otherwise Docker adds its docker_gwbridge, unless the network is internal.
-      ...(network?.gateway === 'anycast' && !network.internal && gatewaysOf(network.subnets)),
+      ...(network && isLeftByWeft(network) && gatewaysOf(network.subnets)),
     };
   }),
 
@@ -110,13 +113,35 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     return {};
   }),
 
-  // Ports are published and masqueraded by Docker, on its docker_gwbridge.
-  'NetworkDriver.ProgramExternalConnectivity': plainMethod({}),
+  // Ports are published and masqueraded by Docker, on its docker_gwbridge. Where Weft's gateway is the way out there is
+  // none, and they would lead nowhere.
+  'NetworkDriver.ProgramExternalConnectivity': method(externalRequest, async ({ EndpointID, Options }) => {
+    const attached = find(parts, EndpointID);
+    const network = attached && heardOf(parts.door, attached.endpoint.network);
+    const ports = Options?.['com.docker.network.portmap'] ?? [];
+    if (network && isLeftByWeft(network) && ports.length > 0)
+      throw refuse(...ports.map(unpublished(network)));
+    return {};
+  }),
   'NetworkDriver.RevokeExternalConnectivity': plainMethod({}),
   // Who else is there, the controller tells.
   'NetworkDriver.DiscoverNew': plainMethod({}),
   'NetworkDriver.DiscoverDelete': plainMethod({}),
 });
+
+const isLeftByWeft = ({ gateway, internal }: Network): boolean => gateway === 'anycast' && !internal;
+
+const unpublished =
+  ({ name }: Network) =>
+  ({ Proto, Port, HostPort }: PortMapping): Fault => {
+    const mapping = `${HostPort || Port}:${Port}${Proto === 17 ? '/udp' : ''}`;
+    return fault(
+      '-p',
+      mapping,
+      `leads nowhere in network ${name}, whose way out is Weft's gateway`,
+      `leave it out, and publish it when the container runs: weft publish CONTAINER ${mapping}`,
+    );
+  };
 
 const find = ({ door }: DriverParts, handle: string): DoorAttached | undefined =>
   door.attached(RUNTIME).find((attached) => attached.handle === handle);

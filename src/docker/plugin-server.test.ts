@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PluginError } from './plugin-error.ts';
 import { method, type PluginMethods, plainMethod } from './plugin-method.ts';
 import { type PluginServer, servePlugin } from './plugin-server.ts';

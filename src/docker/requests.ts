@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What dockerd says. Keys that Weft has no use for pass unread: each engine version adds some. Go writes `null` for
@@ -37,6 +37,21 @@ export const createEndpointRequest = z.object({
     .nullish(),
 });
 export const joinRequest = z.object({ ...endpointIds, SandboxKey: text.min(1) });
+
+const portMapping = z.object({
+  /** netinet/in.h: 6 is TCP, 17 UDP. */
+  Proto: z.number().default(6),
+  Port: z.number(),
+  HostPort: z.number().default(0),
+});
+export type PortMapping = z.output<typeof portMapping>;
+/** What is not understood is no reason that a container cannot start. */
+export const externalRequest = z.object({
+  ...endpointIds,
+  Options: z
+    .object({ 'com.docker.network.portmap': z.array(portMapping).nullish().catch(undefined) })
+    .nullish(),
+});
 
 export const requestPoolRequest = z.object({
   AddressSpace: text.default(''),

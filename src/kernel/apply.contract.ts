@@ -1,8 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Ip } from '#model/ip.ts';
-import type { OpResult } from '#model/kernel-op.ts';
-import { type KernelObject, kernelKey, type Link, type VxlanDetail } from '#model/kernel-state.ts';
+import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import {
+  emptyKernelState,
+  type Fdb,
+  type KernelObject,
+  kernelKey,
+  kernelStateOf,
+  type Link,
+  type Neighbour,
+  type VxlanDetail,
+} from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
+import type { RowTable } from '#model/row-table.ts';
+import type { Rows } from '#model/rows.ts';
 import { add, del, expectEventually, type Stage } from './contract-stage.ts';
 import { CONTAINER_PORT, exampleNetwork } from './example-network.ts';
 
@@ -24,6 +35,34 @@ export function applyContract(at: () => Stage): void {
     it('answers each op, in the order of the ops', async () => {
       const ops = stage.net.objects.map(add);
       expect((await stage.apply(...ops)).map(({ op }) => op)).toEqual(ops);
+    });
+
+    it('writes many rows of a device by one op', async () => {
+      await stage.build();
+      const { flood, neighbour } = stage.net;
+      const more = ['192.0.2.3', '192.0.2.4'].map((dst) => ({ ...flood, dst: dst as Ip }));
+      const fdb = [...manyRows(stage), ...more];
+      const neighbours = fdb.flatMap(({ mac }, i) =>
+        [`10.1.${i >> 8}.${i & 255}`, `fd00::${i + 1}`].map((ip) => ({ ...neighbour, ip: ip as Ip, mac })),
+      );
+      expect(await stage.apply(inOne(fdb), inOne(neighbours))).not.toContainEqual(
+        expect.objectContaining({ ok: false }),
+      );
+      await stage.expectAll([...fdb, ...neighbours]);
+    });
+
+    it('answers for each of many rows when some are refused', async () => {
+      await stage.build();
+      const rows = manyRows(stage);
+      // Only a bridge has such.
+      rows[7] = { ...rows[7]!, state: 'static' };
+      const lost = rows.slice(0, 70).map((row) => ({ ...row, dev: 'vxlan9' }));
+      const results = await stage.apply(inOne(rows), inOne(lost), add(stage.net.flood));
+      expect(results.map(({ op }) => op)).toEqual([...rows, ...lost, stage.net.flood].map(add));
+      const refused = results.flatMap((result) => (result.ok ? [] : [result.error]));
+      expect(refused.map(({ errno }) => errno)).toEqual(['EINVAL', ...lost.map(() => 'ENODEV')]);
+      expect(refused[0]!.command).toContain('02:00:00:00:fe:07');
+      await stage.expectAll(rows.filter((_, i) => i !== 7));
     });
 
     it('does nothing for no ops', async () => {
@@ -232,4 +271,26 @@ export function applyContract(at: () => Stage): void {
       ]);
     });
   });
+}
+
+/** More than a send takes. */
+const manyRows = ({ net }: Stage): Fdb[] =>
+  Array.from({ length: 250 }, (_, i) => ({
+    ...net.remote,
+    mac: `02:00:00:00:fe:${i.toString(16).padStart(2, '0')}` as Mac,
+    dst: `192.0.2.${i}` as Ip,
+  }));
+
+/** As `diff` has it for rows that are all missing. */
+function inOne(objects: readonly (Fdb | Neighbour)[]): KernelOp {
+  const ops: KernelOp[] = [];
+  const table: RowTable<Fdb | Neighbour> = kernelStateOf(objects)[objects[0]!.kind];
+  const onMissing = (rows: Rows) => ops.push({ verb: 'add', object: rows.at(0), rows });
+  table.compare(
+    emptyKernelState()[objects[0]!.kind],
+    () => true,
+    onMissing,
+    () => {},
+  );
+  return ops[0]!;
 }

@@ -1,8 +1,9 @@
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isFilter } from '#model/filter.ts';
-import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { Link, NamespaceName } from '#model/kernel-state.ts';
+import { type KernelOp, type OpError, type OpResult, singleOps } from '#model/kernel-op.ts';
+import type { Fdb, Link, NamespaceName, Neighbour } from '#model/kernel-state.ts';
+import type { Rows } from '#model/rows.ts';
 import { BATCH_SIZE } from '#netlink/conversation.ts';
 import type { Request } from '#netlink/message.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
@@ -21,6 +22,7 @@ import { peerDresses } from './peer-dress.ts';
 import type { PermitOp } from './permit.ts';
 import { RefusedInterfaces } from './refused-interfaces.ts';
 import { writeRoute } from './route.ts';
+import { RowWriter } from './row-writer.ts';
 import { writeSetting } from './setting.ts';
 import { catchUp, isLate } from './settle.ts';
 import type { Visit, Visits } from './visit.ts';
@@ -64,6 +66,8 @@ export class Application implements Outbox {
   #filters: FilterBatch | undefined;
   /** All that are no rows, of which there are too many to be gone through once more. */
   readonly #others: number[] = [];
+  /** Of ops with many rows: by op and row. */
+  readonly #refusedRows = new Map<KernelOp, Map<number, OpError>>();
   /** The op that is being written. */
   #index = 0;
   #written = 0;
@@ -77,8 +81,10 @@ export class Application implements Outbox {
 
   async run(): Promise<OpResult[]> {
     while (this.#index < this.#ops.length) {
-      const { verb, object } = this.#ops[this.#index]!;
-      if (object.kind === 'namespace') await this.#writeNamespace(verb, object.ns);
+      const op = this.#ops[this.#index]!;
+      const { verb, object } = op;
+      if (op.verb === 'add' && op.rows) await this.#writeRows(op, op.rows);
+      else if (object.kind === 'namespace') await this.#writeNamespace(verb, object.ns);
       else if (object.kind === 'link' && verb === 'delete') await this.#deleteLinks();
       else this.#write();
       this.#index++;
@@ -86,7 +92,19 @@ export class Application implements Outbox {
     }
     this.flush();
     this.#noteLate();
-    return this.#results;
+    return this.#refusedRows.size === 0
+      ? this.#results
+      : this.#results.flatMap((result) => this.#each(result));
+  }
+
+  /** One for each row, when some were refused. */
+  #each(result: OpResult): OpResult | OpResult[] {
+    const refused = this.#refusedRows.get(result.op);
+    if (!refused) return result;
+    return singleOps([result.op]).map((op, row) => {
+      const error = refused.get(row);
+      return error ? { ok: false, op, error } : { ok: true, op };
+    });
   }
 
   visit(ns: NamespaceName): Visit {
@@ -221,6 +239,32 @@ export class Application implements Outbox {
     const result = opError(op, error.code, error.text);
     this.#refused.note(op, result);
     this.#results[index] = { ok: false, op, error: result };
+  }
+
+  async #writeRows(op: KernelOp & { readonly verb: 'add' }, rows: Rows): Promise<void> {
+    this.flush();
+    const refused = new Map<number, OpError>();
+    const refuse = (row: number, code: string, text?: string): void => {
+      refused.set(row, opError({ verb: 'add', object: rows.at(row) }, code, text));
+      this.#refusedRows.set(op, refused);
+    };
+    const refuseAll = (code: string, text?: string): void => {
+      for (let row = 0; row < rows.length; row++) refuse(row, code, text);
+    };
+    const first = op.object as Fdb | Neighbour;
+    const error = this.#refused.refusalOf({ verb: 'add', object: first });
+    if (error) return refuseAll(error.errno, error.text);
+    try {
+      const visit = this.visit(first.ns);
+      const writer = new RowWriter(visit, this.index(visit, first.dev), first, rows);
+      while (!writer.isDone) {
+        this.#written += writer.write(this.#batchSize, (row, { code, text }) => refuse(row, code, text));
+        if (this.#written >= MESSAGES_PER_TURN) await this.#breathe();
+      }
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      refuseAll(error.code, error.text);
+    }
   }
 
   async #writeNamespace(verb: KernelOp['verb'], ns: NamespaceName): Promise<void> {

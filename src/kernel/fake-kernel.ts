@@ -1,6 +1,6 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { ipOf } from '#model/cidr.ts';
-import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import { type KernelOp, type OpResult, singleOps } from '#model/kernel-op.ts';
 import {
   type Address,
   addKernelObject,
@@ -188,7 +188,7 @@ export class FakeKernel implements Kernel {
     );
     const touched = new Set<NamespaceName>();
     emptyDoomedChains(this.#host, ops);
-    const results = ops.map((op): OpResult => {
+    const results = singleOps(ops).map((op): OpResult => {
       const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
       if (error) refused.note(op, error);
       else if (isRow(op.object)) this.#tell({ dirty: 'row', row: op.object, gone: op.verb === 'delete' });

@@ -3,10 +3,12 @@ import type { KernelOp } from '#model/kernel-op.ts';
 import type { Fdb, FdbState, NamespaceName } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
+import { FDB_STATES } from '#model/row-kind.ts';
 import type { RowTable } from '#model/row-table.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { encodeDeleteNeighbour, type NeighbourRow, NTF, NUD } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
+import type { RowsHead } from './row-writer.ts';
 
 /**
  * Keeps a row such as `02:… dev vxlan0 dst 192.0.2.2 self permanent`, as `bridge fdb show` has it. Not the copies that
@@ -37,6 +39,18 @@ function stateOf({ hasDetour, state }: NeighbourRow): FdbState {
 
 const STATES = { permanent: NUD.PERMANENT, static: NUD.NOARP, learned: NUD.REACHABLE, other: 0 } as const;
 
+/** A bridge has rows of its own in its own table: to the kernel they are its `self`. */
+const flagsOf = ({ table, dev }: Fdb): number =>
+  table === 'self' || dev === BRIDGE_NAME ? NTF.SELF : NTF.MASTER;
+
+/** What all rows have in common that are of this one's device. */
+export const fdbHead = (row: Fdb): RowsHead => ({
+  family: AF_BRIDGE,
+  flags: flagsOf(row),
+  states: FDB_STATES.map((state) => STATES[state]),
+  protocol: undefined,
+});
+
 /** `bridge fdb replace 02:… dev vxlan0 dst 192.0.2.2 self permanent`; the all-zero MAC has many: `append`. */
 export function writeFdb(out: Outbox, verb: KernelOp['verb'], wished: Fdb): void {
   const visit = out.visit(wished.ns);
@@ -47,8 +61,7 @@ export function writeFdb(out: Outbox, verb: KernelOp['verb'], wished: Fdb): void
     mac,
     dst,
     state: STATES[wished.state],
-    // A bridge has rows of its own in its own table: to the kernel they are its `self`.
-    flags: wished.table === 'self' || wished.dev === BRIDGE_NAME ? NTF.SELF : NTF.MASTER,
+    flags: flagsOf(wished),
   };
   if (verb !== 'delete') out.sendRow(visit, entry, mac === ZERO_MAC ? 'append' : 'replace');
   // A device that has left its bridge has no rows in it: EOPNOTSUPP.

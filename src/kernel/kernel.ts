@@ -17,6 +17,8 @@ export interface Scope {
   readonly bridges?: readonly string[];
   /** Of the rows of tables, of which there can be many, only their sums, or nothing at all. */
   readonly rows?: 'sums' | 'none';
+  /** Of a container from which nothing was heard since it was read last, what was seen then will do. */
+  readonly trustsSilence?: boolean;
 }
 
 /** What was seen. */
@@ -113,7 +115,8 @@ export interface Kernel {
 
   /**
    * Applies in the given order, batched by namespace. Idempotent: adding what is there (and equal) and deleting
-   * what is absent succeed. One failure does not stop the others. Results are in the order of the ops.
+   * what is absent succeed. One failure does not stop the others. Results are in the order of the ops; of one with many
+   * rows there is one, or, as when some were refused, one for each row.
    */
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]>;
 

@@ -1,8 +1,8 @@
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
+import type { BridgeDetail, BridgePort, Link, LinkDetail, VxlanDetail } from '#model/kernel-state.ts';
 import { BR_STATE, type BridgePort as NetlinkPort } from '#netlink/route/bridge-port.ts';
 import type { LinkRequest } from '#netlink/route/link.ts';
-import type { Vxlan } from '#netlink/route/link-kind.ts';
+import type { Bridge, Vxlan } from '#netlink/route/link-kind.ts';
 
 /** What of a wished link differs from what is there: the changes to send, in order. */
 export function linkChanges(
@@ -66,7 +66,7 @@ const isSamePort = (wished: Partial<BridgePort>, was: Partial<BridgePort> | unde
 function detailChange(wished: LinkDetail, was: LinkDetail | undefined): Partial<LinkRequest> {
   if (wished.type === 'bridge' && was?.type === 'bridge') {
     if (wished.stp === was.stp && wished.multicastSnooping === was.multicastSnooping) return {};
-    return kindOf(wished);
+    return { kind: 'bridge', bridge: bridgeRequest(wished) };
   }
   if (wished.type !== 'vxlan' || was?.type !== 'vxlan') return {};
   const all = vxlanRequest(wished);
@@ -78,10 +78,16 @@ function detailChange(wished: LinkDetail, was: LinkDetail | undefined): Partial<
 /** The kind of a new device and its own attributes. */
 export function kindOf(detail: LinkDetail): Pick<LinkRequest, 'kind' | 'vxlan' | 'bridge'> {
   if (detail.type === 'vxlan') return { kind: 'vxlan', vxlan: vxlanRequest(detail) };
+  // With a delay, though without STP, each port is told of once more when that is over: an event about nothing.
   if (detail.type === 'bridge')
-    return { kind: 'bridge', bridge: { stp: detail.stp ? 1 : 0, mcastSnooping: detail.multicastSnooping } };
+    return { kind: 'bridge', bridge: { ...bridgeRequest(detail), forwardDelay: 0 } };
   return { kind: detail.type };
 }
+
+const bridgeRequest = ({ stp, multicastSnooping }: BridgeDetail): Bridge => ({
+  stp: stp ? 1 : 0,
+  mcastSnooping: multicastSnooping,
+});
 
 const vxlanRequest = ({ vni, port, local, ttl, learning, proxy, l2miss, l3miss }: VxlanDetail): Vxlan => ({
   id: vni,

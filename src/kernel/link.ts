@@ -11,6 +11,9 @@ export type LinkNames = ReadonlyMap<number, string>;
 /** The devices of a namespace by index. */
 export type LinkRows = ReadonlyMap<number, NetlinkLink>;
 
+export const rowsByIndex = (rows: readonly NetlinkLink[]): LinkRows =>
+  new Map(rows.map((row) => [row.index, row]));
+
 /**
  * A device as `ip -d link show` has it. Which pair a veth belongs to cannot be told from one namespace alone: its
  * detail is handed in.

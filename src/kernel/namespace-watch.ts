@@ -29,6 +29,8 @@ export class NamespaceWatch {
   readonly #reader = new EventReader();
   readonly misses = new MissWatch();
   onClaims: (claims: readonly Claim[]) => void = () => {};
+  /** Called before anybody else is. */
+  onEvent: (event: KernelEvent) => void = () => {};
   /** Whether what others do to their tables in the host's own namespace has to do with what it forwards. */
   isForwarding: (message: Message) => boolean = () => false;
   #overlays: Post | undefined;
@@ -89,8 +91,14 @@ export class NamespaceWatch {
     }
   }
 
+  /** Whether nothing that changes in a container escapes. */
+  hears(ns: NamespaceName, cookie: string): boolean {
+    return this.#containers?.hears(ns, cookie) ?? false;
+  }
+
   close(): void {
     this.#listeners.clear();
+    this.onEvent({ dirty: 'all' });
     this.misses.close();
     this.#directory?.close();
     this.#overlays?.close();
@@ -152,6 +160,7 @@ export class NamespaceWatch {
   }
 
   #tell(event: KernelEvent): void {
+    this.onEvent(event);
     for (const listener of [...this.#listeners]) listener(event);
   }
 }

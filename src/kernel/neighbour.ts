@@ -1,10 +1,12 @@
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { NamespaceName, Neighbour, NeighbourState } from '#model/kernel-state.ts';
 import { PROTOCOL } from '#model/own.ts';
+import { NEIGHBOUR_STATES } from '#model/row-kind.ts';
 import type { RowTable } from '#model/row-table.ts';
 import { unencodable } from '#netlink/netlink-error.ts';
 import { encodeDeleteNeighbour, type NeighbourRow, NUD } from '#netlink/route/neighbour.ts';
 import type { Outbox } from './outbox.ts';
+import type { RowsHead } from './row-writer.ts';
 
 const STATES = new Map<number, NeighbourState>([
   [NUD.PERMANENT, 'permanent'],
@@ -27,6 +29,14 @@ export function keepNeighbour(
   if (macAt < 0 || dstBytes === 0) return;
   neighbours.addBytes({ ns, dev }, STATES.get(state) ?? 'other', bytes, macAt, dstAt, dstBytes);
 }
+
+/** What all rows have in common. One that cannot be made so is told so by the kernel. */
+export const NEIGHBOUR_HEAD: RowsHead = {
+  family: undefined,
+  flags: 0,
+  states: NEIGHBOUR_STATES.map((state) => NUMBERS.get(state) ?? 0),
+  protocol: PROTOCOL,
+};
 
 /** `ip neigh replace 10.1.0.3 lladdr 02:… dev vxlan0 nud permanent protocol 119` */
 export function writeNeighbour(out: Outbox, verb: KernelOp['verb'], wished: Neighbour): void {

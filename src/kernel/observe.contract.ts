@@ -3,7 +3,7 @@ import type { InterfaceAddress } from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import { type KernelObject, kernelKey, kernelObjects } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
-import { add, del, type Stage } from './contract-stage.ts';
+import { add, del, expectEventually, type Stage } from './contract-stage.ts';
 import { exampleNetwork } from './example-network.ts';
 import type { Scope } from './kernel.ts';
 
@@ -123,6 +123,25 @@ export function observeContract(at: () => Stage): void {
       expect(state.link.has(kernelKey(stage.net.port))).toBe(false);
       expect(state.fdb.has(kernelKey(stage.net.local))).toBe(false);
       expect(state.link.has(kernelKey(stage.net.vxlan))).toBe(true);
+    });
+
+    it('where silence is trusted, sees what was changed in a container, and that its port or itself is gone', async () => {
+      await stage.build();
+      const stop = stage.world.kernel.watch(() => {});
+      const look = () => stage.world.kernel.observe({ ...stage.scope, trustsSilence: true });
+      const { address4, peer, port } = stage.net;
+      await stage.observe();
+      expect((await look()).address.has(kernelKey(address4))).toBe(true);
+      await stage.applyAll(del(address4));
+      await expectEventually(async () => expect((await look()).address.has(kernelKey(address4))).toBe(false));
+      await stage.applyAll(del(port));
+      expect((await look()).link.has(kernelKey(peer))).toBe(false);
+      await stage.build();
+      await expectEventually(async () => expect((await look()).link.has(kernelKey(peer))).toBe(true));
+      await stage.world.removeContainer(stage.container);
+      const inContainer = [...(await look()).link.values()].filter(({ ns }) => ns === stage.container.path);
+      expect(inContainer).toEqual([]);
+      stop();
     });
 
     it('leaves out a container whose path leads to another namespace by now', async () => {

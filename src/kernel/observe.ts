@@ -1,7 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
-import type { Cidr } from '#model/cidr.ts';
 import {
   addKernelObject,
   emptyKernelState,
@@ -20,20 +19,32 @@ import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
+import type { ContainerMemory } from './container-memory.ts';
 import type { FilterMemory } from './filter-read.ts';
 import type { Observed, Scope } from './kernel.ts';
-import { type LinkNames, type LinkRows, linkFrom, withDevice } from './link.ts';
+import { type LinkNames, type LinkRows, linkFrom, rowsByIndex, withDevice } from './link.ts';
+import { observeContainer, observeExposed, tellPort } from './observe-container.ts';
 import { findLink, readHost } from './observe-host.ts';
+import { readLayer3 } from './read-layer3.ts';
 import { readTables } from './read-tables.ts';
-import { destinationOf, dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
 import { readOverlaySettings, readSettings } from './setting.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
 
 type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
 
+/** What need not be read at each look. */
+export interface Memory {
+  readonly filters: FilterMemory;
+  readonly containers: ContainerMemory;
+}
+
 /** Reads all objects in scope; see `Kernel.observe`. */
-export async function observe(scope: Scope, visits: Visits, filters: FilterMemory): Promise<Observed> {
+export async function observe(
+  scope: Scope,
+  visits: Visits,
+  { filters, containers }: Memory,
+): Promise<Observed> {
   const state = {
     ...emptyKernelState(),
     rowSums: new Map<NamespaceName, string>(),
@@ -45,31 +56,33 @@ export async function observe(scope: Scope, visits: Visits, filters: FilterMemor
   const host = visits.to(HOST_NAMESPACE);
   for (const ns of overlayNamespaces(scope)) {
     readGatewayEnd(state, host, ns, ports);
-    const isThere = lookInto(visits, ns, (visit) =>
-      readOverlay(state, visit, ports, filters, scope.rows, host),
-    );
+    const isThere = unlessAbsent(() => {
+      readOverlay(state, visits.to(ns), ports, filters, scope.rows, host);
+      return true;
+    });
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
-  for (const { namespace, interfaces } of scope.containers) {
-    if (namespace.path === HOST_NAMESPACE) readExposed(state, host, interfaces, ports);
-    else {
-      lookInto(visits, namespace.path, (visit) => readContainer(state, visit, interfaces, ports));
-      visits.leave(namespace.path);
+  const trust = { memory: containers, isTrusted: scope.trustsSilence ?? false };
+  for (const container of scope.containers) {
+    const { path } = container.namespace;
+    if (path === HOST_NAMESPACE) observeExposed(state, host, container.interfaces, ports);
+    else if (unlessAbsent(() => observeContainer(state, visits, container, ports, trust)) !== false) {
+      visits.leave(path);
+      await nextTurn();
     }
-    await nextTurn();
   }
+  containers.keepOnly(scope.containers);
   return state;
 }
 
-/** False when it is not there. */
-function lookInto(visits: Visits, ns: NamespaceName, look: (visit: Visit) => void): boolean {
+/** Undefined when the namespace is not there. */
+function unlessAbsent<T>(look: () => T): T | undefined {
   try {
-    look(visits.to(ns));
-    return true;
+    return look();
   } catch (error) {
     if (!isAbsent(error)) throw error;
-    return false;
+    return undefined;
   }
 }
 
@@ -83,7 +96,7 @@ function readOverlay(
 ): void {
   const { ns, conversation } = visit;
   const rows = conversation.dump(encodeDumpLinks(), decodeLink);
-  const [names, byIndex] = [namesOf(rows), byIndexOf(rows)];
+  const [names, byIndex] = [namesOf(rows), rowsByIndex(rows)];
   addKernelObject(state, { kind: 'namespace', ns });
   for (const row of rows) {
     const detail: LinkDetail = { type: 'veth', peer: peerInHost(visit, row, host) };
@@ -96,12 +109,7 @@ function readOverlay(
     if (outer) tellUplink(state, outer, ns, row, byIndex);
     else ports.add({ visit, row });
   }
-  const routes = dumpMainRoutes(conversation);
-  readAddresses(state, visit, names, routedBy(routes, byIndex));
-  for (const row of routes) {
-    const dev = names.get(row.oif ?? 0);
-    if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
-  }
+  for (const object of readLayer3(visit, names, byIndex)) addKernelObject(state, object);
   filters.read(state, visit);
   readOverlaySettings(state, visit);
   if (reach === 'none') return;
@@ -123,7 +131,7 @@ function peerInHost(visit: Visit, port: NetlinkLink, host: Visit): VethDetail['p
 function readGatewayEnd(state: MutableKernelTables, host: Visit, overlay: NamespaceName, ports: Ports): void {
   const row = findLink(host, gatewayNameOf(overlay));
   if (!row || !isOwnHostLink({ name: row.name ?? '', group: row.group })) return;
-  const byIndex = byIndexOf([row]);
+  const byIndex = rowsByIndex([row]);
   addKernelObject(state, linkFrom(HOST_NAMESPACE, row, byIndex, { type: 'veth' }));
   if (row.kind === 'veth') ports.add({ visit: host, row });
   const own = host.conversation.dump(encodeDumpAddresses({ ifindex: row.index }), decodeAddress);
@@ -140,7 +148,7 @@ function tellUplink(
   row: NetlinkLink,
   byIndex: LinkRows,
 ): void {
-  tellPort(state, outer, ns, row);
+  tellPort(state, outer, { ns, name: row.name ?? '' });
   const port = { ns: outer.visit.ns, name: outer.row.name ?? '' };
   addKernelObject(state, linkFrom(ns, row, byIndex, { type: 'veth-peer', port }));
 }
@@ -157,95 +165,6 @@ function noteLostDefaults(
     state.link.set(key, { ...link, detail: { ...link.detail, remote: '' } });
   }
 }
-
-/** Those of the named devices. */
-function readAddresses(
-  state: MutableKernelTables,
-  { ns, conversation }: Visit,
-  names: LinkNames,
-  isRouted: (index: number, subnet: Cidr) => boolean = () => true,
-): void {
-  for (const row of conversation.dump(encodeDumpAddresses(), decodeAddress)) {
-    const dev = names.get(row.ifindex);
-    if (dev === undefined) continue;
-    addKernelObject(
-      state,
-      addressFrom(ns, dev, row, (subnet) => isRouted(row.ifindex, subnet)),
-    );
-  }
-}
-
-function readContainer(
-  state: MutableKernelTables,
-  visit: Visit,
-  interfaces: readonly string[],
-  ports: Ports,
-): void {
-  const rows = visit.conversation.dump(encodeDumpLinks(), decodeLink);
-  readInterfaces(state, visit, rows, interfaces, ports);
-}
-
-/** The host's own interfaces in networks: one by one, since all around are others'. */
-function readExposed(
-  state: MutableKernelTables,
-  host: Visit,
-  interfaces: readonly string[],
-  ports: Ports,
-): void {
-  const rows = interfaces.flatMap((name) => findLink(host, name) ?? []);
-  readInterfaces(state, host, rows, interfaces, ports);
-  readSettings(state, host, Object.values(FORWARDING));
-}
-
-function readInterfaces(
-  state: MutableKernelTables,
-  visit: Visit,
-  rows: readonly NetlinkLink[],
-  interfaces: readonly string[],
-  ports: Ports,
-): void {
-  const { ns, conversation } = visit;
-  const byIndex = byIndexOf(rows);
-  const looked = new Map<number, string>();
-  for (const row of rows) {
-    const port = ports.otherEndOf(visit, row);
-    if (port) tellPort(state, port, ns, row);
-    const { index, name = '' } = row;
-    if (name !== 'lo' && !interfaces.includes(name)) continue;
-    const detail: LinkDetail = port
-      ? { type: 'veth-peer', port: { ns: port.visit.ns, name: port.row.name ?? '' } }
-      : { type: 'other', linkKind: 'veth' };
-    addKernelObject(state, linkFrom(ns, row, byIndex, detail));
-    if (name !== 'lo') looked.set(index, name);
-  }
-  const routes = dumpMainRoutes(conversation);
-  readAddresses(state, visit, looked, routedBy(routes, byIndex));
-  for (const row of routes) {
-    const dev = looked.get(row.oif ?? 0);
-    if (dev && !isKernelsRoute(row)) addKernelObject(state, routeFrom(ns, dev, row));
-  }
-}
-
-/** Whether the kernel's route to an address's subnet is there; one that is down has none. */
-function routedBy(
-  routes: ReturnType<typeof dumpMainRoutes>,
-  byIndex: LinkRows,
-): (index: number, subnet: Cidr) => boolean {
-  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
-  return (index, subnet) => !byIndex.get(index)!.up || subnets.has(`${index} ${subnet}`);
-}
-
-/** The port was read before its other end was found. */
-function tellPort(state: MutableKernelTables, port: Port, ns: NamespaceName, end: NetlinkLink): void {
-  const key = linkKey(port.visit.ns, port.row.name ?? '');
-  const link = state.link.get(key)!;
-  state.link.set(key, { ...link, detail: { type: 'veth', peer: { ns, name: end.name ?? '' } } });
-}
-
-/** As `kernelKey` has it, for a link of which only the name is at hand. */
-const linkKey = (ns: NamespaceName, name: string): string => `${ns} ${name}`;
-
-const byIndexOf = (rows: readonly NetlinkLink[]): LinkRows => new Map(rows.map((row) => [row.index, row]));
 
 const namesOf = (rows: readonly NetlinkLink[]): LinkNames =>
   new Map(rows.map(({ index, name = '' }) => [index, name]));

@@ -1,7 +1,8 @@
-import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import { type KernelOp, type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { type Fdb, HOST_NAMESPACE, type KernelObject, type NamespaceName } from '#model/kernel-state.ts';
 import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
+import { ContainerMemory } from './container-memory.ts';
 import { FilterMemory } from './filter-read.ts';
 import { findEnd } from './find-end.ts';
 import { concernsForwarding } from './forward-chains.ts';
@@ -40,32 +41,34 @@ export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
   readonly #filters = new FilterMemory();
+  readonly #containers = new ContainerMemory((ns, cookie) => this.#watch.hears(ns, cookie));
   /** There are links in the host's own namespace, as far as is known. */
   #hasOwn = false;
 
   constructor({ batchSize }: RealKernelOptions = {}) {
     this.#batchSize = batchSize;
+    this.#watch.onEvent = (event) => this.#containers.hear(event);
     this.#watch.isForwarding = (message) => concernsForwarding(message, this.#filters.forwarding.chains);
   }
 
   /** Throws NetlinkError, for instance EINTR when a table changed during each of several dumps. */
   async observe(scope: Scope): Promise<Observed> {
     this.#watch.watchHost(new Set(scope.bridges), this.#hasOwn);
-    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, this.#filters));
+    const memory = { filters: this.#filters, containers: this.#containers };
+    const observed = await this.#visiting(scope, (visits) => observe(scope, visits, memory));
     if (!scope.overlays) this.#filters.keepOnly(observed.namespace);
     this.#hasOwn = [...observed.link.values()].some(isInHost);
     return observed;
   }
 
   apply(ops: readonly KernelOp[], scope: Scope): Promise<OpResult[]> {
-    // There can be hundreds of thousands of rows: to go through them takes longer than one would think.
-    const others = ops.filter((op) => !isRow(op));
-    if (!this.#hasOwn && others.some(({ verb, object }) => verb === 'add' && isInHost(object))) {
+    if (!this.#hasOwn && ops.some(({ verb, object }) => verb === 'add' && isInHost(object))) {
       this.#hasOwn = true;
       this.#watch.watchHost(new Set(scope.bridges), true);
     }
     const run = () => this.#visiting(scope, (visits) => new Application(ops, visits, this.#batchSize).run());
-    return ops.length - others.length >= MANY_ROWS ? this.#watch.withoutRows(run) : run();
+    const rows = ops.reduce((count, op) => (isRow(op) ? count + sizeOf(op) : count), 0);
+    return rows >= MANY_ROWS ? this.#watch.withoutRows(run) : run();
   }
 
   settle(late: readonly KernelOp[], scope: Scope): Promise<void> {

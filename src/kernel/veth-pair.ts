@@ -1,3 +1,4 @@
+import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Link as NetlinkLink } from '#netlink/route/link.ts';
 import type { Visit } from './visit.ts';
 
@@ -20,10 +21,16 @@ export interface Port {
 /** All our ends, to find the one that belongs to an interface of a container. */
 export class Ports {
   readonly #byIndexes = new Map<string, Port[]>();
+  readonly #byName = new Map<string, Port>();
 
   add(port: Port): void {
+    this.#byName.set(`${port.visit.ns} ${port.row.name}`, port);
     const key = `${port.row.index} ${port.row.link}`;
     this.#byIndexes.set(key, [...(this.#byIndexes.get(key) ?? []), port]);
+  }
+
+  named(ns: NamespaceName, name: string): Port | undefined {
+    return this.#byName.get(`${ns} ${name}`);
   }
 
   otherEndOf(container: Visit, end: NetlinkLink): Port | undefined {

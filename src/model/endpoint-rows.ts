@@ -3,7 +3,7 @@ import { idFromWords, idToWords } from './id-words.ts';
 import type { Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Endpoint } from './records.ts';
-import { ipFromWords, ipToWords, macFromWords, macToWords } from './words.ts';
+import { ipFromWords, ipToWords, macFromWords, macToWords, NO_IP } from './words.ts';
 
 /** The endpoints of one host in one network: a chain of rows, in the order in which they came. */
 export interface Member {
@@ -166,6 +166,20 @@ export class EndpointRows {
   /** How it stands in its words. */
   addressForm(row: number, slot: number): number {
     return (this.words[row * WORDS + FORMS]! >>> (slot * 8)) & 255;
+  }
+
+  copyMac(row: number, words: Uint32Array, at: number): void {
+    const from = macAt(row);
+    words[at] = this.words[from]!;
+    words[at + 1] = this.words[from + 1]!;
+  }
+
+  /** Fills all four words; gives how it stands in them, which is not at all if it has not so many. */
+  copyAddress(row: number, slot: number, words: Uint32Array, at: number): number {
+    if (slot >= ADDRESSES) return NO_IP;
+    const from = ipAt(row, slot);
+    for (let i = 0; i < IP_WORDS; i++) words[at + i] = this.words[from + i]!;
+    return this.addressForm(row, slot);
   }
 
   /** False if it is none. */

@@ -208,7 +208,7 @@ export interface Fdb {
 export type FdbState = 'permanent' | 'static' | 'learned' | 'other';
 
 /** Rows are many, and packed. */
-interface RowTables {
+export interface RowTables {
   readonly neighbour: RowTable<Neighbour>;
   readonly fdb: RowTable<Fdb>;
 }

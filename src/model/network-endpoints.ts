@@ -161,7 +161,7 @@ export class NetworkEndpoints {
 }
 
 /** Not every mode asks for the addresses. */
-class PackedTunnelEnd implements TunnelEnd {
+export class PackedTunnelEnd implements TunnelEnd {
   readonly host: Id;
   private readonly row: number;
   private readonly rows: EndpointRows;
@@ -178,5 +178,14 @@ class PackedTunnelEnd implements TunnelEnd {
 
   get addresses(): Ip[] {
     return this.rows.addresses(this.row);
+  }
+
+  copyMac(words: Uint32Array, at: number): void {
+    this.rows.copyMac(this.row, words, at);
+  }
+
+  /** Gives how it stands there. */
+  copyAddress(slot: number, words: Uint32Array, at: number): number {
+    return this.rows.copyAddress(this.row, slot, words, at);
   }
 }

@@ -1,7 +1,7 @@
 import { cidrOf, ipOf, prefixLengthOf } from './cidr.ts';
 import { commandLine } from './command-line.ts';
 import { familyOf } from './ip.ts';
-import type { KernelOp } from './kernel-op.ts';
+import { type KernelOp, singleOps } from './kernel-op.ts';
 import type { Address, Fdb, KernelObject, Link, Namespace, Neighbour, Route } from './kernel-state.ts';
 import { ZERO_MAC } from './mac.ts';
 import { BRIDGE_NAME } from './own.ts';
@@ -13,6 +13,7 @@ import { renderLinkAdd, renderLinkChange, renderLinkDelete } from './render-link
  * namespace. None for an op that needs none, such as a change without a difference.
  */
 export function renderOp(op: KernelOp): string[] {
+  if (op.verb === 'add' && op.rows) return singleOps([op]).flatMap(renderOp);
   const { verb, object } = op;
   switch (object.kind) {
     case 'namespace':

@@ -34,7 +34,7 @@ function create({ ns, name, group, detail }: Link): string[] {
   const add = (...words: Words) => [commandLine('ip', ns, 'link', 'add', name, ...mark, ...words)];
   switch (detail.type) {
     case 'bridge':
-      return add('type', 'bridge', ...bridgeWords(detail));
+      return add('type', 'bridge', ...bridgeWords(detail), 'forward_delay', 0);
     case 'vxlan': {
       // Typed in the host's namespace: the device is born inside, its UDP socket stays with the host.
       const born: Words = ns === HOST_NAMESPACE ? [] : ['netns', namespaceWord(ns)];

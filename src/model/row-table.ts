@@ -1,31 +1,21 @@
-import type { Ip } from './ip.ts';
-import type { Fdb, NamespaceName, Neighbour } from './kernel-state.ts';
-import { type Mac, ZERO_MAC } from './mac.ts';
-import { IPV4, IPV6, ipFromWords, ipToWords, macFromWords, macToWords, NO_IP } from './words.ts';
+import type { Fdb, Neighbour } from './kernel-state.ts';
+import { ZERO_MAC } from './mac.ts';
+import type { RowDraft } from './row-draft.ts';
+import {
+  deviceOfHead,
+  FDB_ROWS,
+  ROW_IP as IP,
+  ROW_MAC as MAC,
+  NEIGHBOUR_ROWS,
+  type RowDevice,
+  type RowKind,
+  readRow,
+  rowHead,
+  ROW_WORDS as WORDS,
+} from './row-kind.ts';
+import { Rows } from './rows.ts';
+import { IPV4, IPV6, ipToWords, macToWords, NO_IP } from './words.ts';
 
-/** A row's table: which device's, and for an FDB whether the device's own or its bridge's. */
-export interface RowDevice {
-  readonly ns: NamespaceName;
-  readonly dev: string;
-  readonly table?: Fdb['table'];
-}
-
-/** What FDB rows and neighbours differ in. */
-interface RowKind<R> {
-  readonly states: readonly string[];
-  /** Whether the MAC identifies a row on its device; else the IP does. */
-  readonly hasMacInKey: boolean;
-  read(device: RowDevice, mac: Mac, ip: Ip | undefined, state: string): R;
-  /** A `kernelKey`. */
-  parseKey(key: string): { device: RowDevice; mac?: Mac; ip?: Ip };
-}
-
-/*
- * A row is seven words: its device (bits 16 to 31), how its IP stands (8 to 15) and its state (0 to 7); the IP; the MAC.
- */
-const WORDS = 7;
-const IP = 1;
-const MAC = 5;
 const FIRST_ROOM = 16;
 
 /** The row that is being put or looked for; whoever fills it uses it at once. */
@@ -56,6 +46,12 @@ export class RowTable<R extends Fdb | Neighbour> {
     this.putDraft();
   }
 
+  addDraft(device: RowDevice, state: R['state'], { words, ipForm }: RowDraft): void {
+    draft.set(words);
+    draft[0] = rowHead(this.deviceNumber(device), ipForm, this.kind.states.indexOf(state));
+    this.putDraft();
+  }
+
   /** A row as the kernel tells it, in network byte order; an IP of 4 or 16 bytes, or 0. */
   addBytes(
     device: RowDevice,
@@ -66,7 +62,7 @@ export class RowTable<R extends Fdb | Neighbour> {
     ipBytes: number,
   ): void {
     const ipForm = ipBytes === 4 ? IPV4 : ipBytes === 16 ? IPV6 : NO_IP;
-    draft[0] = head(this.deviceNumber(device), ipForm, this.kind.states.indexOf(state));
+    draft[0] = rowHead(this.deviceNumber(device), ipForm, this.kind.states.indexOf(state));
     for (let i = 0; i < 4; i++) draft[IP + i] = i * 4 < ipBytes ? wordOf(bytes, ipAt + i * 4) : 0;
     draft[MAC] = (bytes[macAt]! << 8) | bytes[macAt + 1]!;
     draft[MAC + 1] = wordOf(bytes, macAt + 2);
@@ -104,23 +100,29 @@ export class RowTable<R extends Fdb | Neighbour> {
   }
 
   /**
-   * Calls back with every row that `seen` has not, or has otherwise (`was`). What `seen` has on a device that does not
-   * count is as good as missing. Gives how many of these rows `seen` has in some form.
+   * Calls back with the rows that `seen` has not, device by device, and with each that it has otherwise. What `seen` has
+   * on a device that does not count is as good as missing. Gives how many of these rows `seen` has in some form.
    */
   compare(
     seen: RowTable<R>,
     counts: (device: RowDevice) => boolean,
-    onDifference: (row: R, was?: R) => void,
+    onMissing: (rows: Rows<R>) => void,
+    onDifferent: (row: R, was: R) => void,
   ): number {
     const numbers = seen.numbersOf(this);
     const counted = this.devices.map(counts);
+    const missing = this.devices.map((): number[] => []);
     let known = 0;
     for (let row = 0; row < this.size; row++) {
       const there = seen.find(this, row, numbers);
       if (there >= 0) known++;
-      if (there < 0 || !counted[this.deviceOf(row)]) onDifference(this.at(row));
-      else if (!this.isSame(row, seen, there)) onDifference(this.at(row), seen.at(there));
+      const device = this.deviceOf(row);
+      if (there < 0 || !counted[device]) missing[device]!.push(row);
+      else if (!this.isSame(row, seen, there)) onDifferent(this.at(row), seen.at(there));
     }
+    missing.forEach((rows, device) => {
+      if (rows.length > 0) onMissing(this.pick(device, rows));
+    });
     return known;
   }
 
@@ -131,12 +133,15 @@ export class RowTable<R extends Fdb | Neighbour> {
   }
 
   private at(row: number): R {
-    const { words } = this;
-    const at = row * WORDS;
-    const form = (words[at]! >>> 8) & 255;
-    const state = this.kind.states[words[at]! & 255]!;
-    const mac = macFromWords(words, at + MAC);
-    return this.kind.read(this.devices[this.deviceOf(row)]!, mac, ipFromWords(form, words, at + IP), state);
+    return readRow(this.kind, this.devices[this.deviceOf(row)]!, this.words, row * WORDS);
+  }
+
+  private pick(device: number, rows: readonly number[]): Rows<R> {
+    const words = new Uint32Array(rows.length * WORDS);
+    rows.forEach((row, i) => {
+      for (let word = 0; word < WORDS; word++) words[i * WORDS + word] = this.words[row * WORDS + word]!;
+    });
+    return new Rows(this.kind, this.devices[device]!, words);
   }
 
   /** Its number; a table is mostly filled device by device. */
@@ -156,7 +161,7 @@ export class RowTable<R extends Fdb | Neighbour> {
   }
 
   private deviceOf(row: number): number {
-    return this.words[row * WORDS]! >>> 16;
+    return deviceOfHead(this.words[row * WORDS]!);
   }
 
   private draftRow(row: Fdb | Neighbour): void {
@@ -164,7 +169,7 @@ export class RowTable<R extends Fdb | Neighbour> {
     const ip = row.kind === 'fdb' ? row.dst : row.ip;
     const ipForm = ipToWords(ip, draft, IP);
     macToWords(row.mac, draft, MAC);
-    draft[0] = head(this.deviceNumber(row), ipForm, kind.states.indexOf(row.state));
+    draft[0] = rowHead(this.deviceNumber(row), ipForm, kind.states.indexOf(row.state));
   }
 
   /** -1 if there is none. */
@@ -174,7 +179,7 @@ export class RowTable<R extends Fdb | Neighbour> {
     if (number === undefined) return -1;
     const ipForm = ipToWords(ip, draft, IP);
     macToWords(mac ?? ZERO_MAC, draft, MAC);
-    draft[0] = head(number, ipForm, 0);
+    draft[0] = rowHead(number, ipForm, 0);
     return this.findDraft();
   }
 
@@ -263,9 +268,6 @@ export class RowTable<R extends Fdb | Neighbour> {
   }
 }
 
-const head = (device: number, ipForm: number, state: number): number =>
-  (device << 16) | (ipForm << 8) | state;
-
 /** A step of MurmurHash3: neighbouring addresses must not land next to each other. */
 function mix(hash: number, word: number): number {
   const k = Math.imul(word, 0xcc9e2d51);
@@ -278,36 +280,5 @@ const wordOf = (bytes: Uint8Array, at: number): number =>
 
 const nameOf = ({ ns, dev, table }: RowDevice): string => `${ns} ${dev} ${table}`;
 
-export const FDB_STATES = ['permanent', 'static', 'learned', 'other'] as const satisfies Fdb['state'][];
-export const NEIGHBOUR_STATES = [
-  'permanent',
-  'noarp',
-  'reachable',
-  'stale',
-  'other',
-] as const satisfies Neighbour['state'][];
-
-const FDB: RowKind<Fdb> = {
-  states: FDB_STATES,
-  hasMacInKey: true,
-  read: ({ ns, dev, table }, mac, dst, state) => ({ kind: 'fdb', ns, dev, table, mac, dst, state }) as Fdb,
-  parseKey(key) {
-    const [ns, dev, table, mac, ip] = key.split(' ');
-    // The key of a row without a destination says so in this word.
-    const dst = ip === 'undefined' ? undefined : (ip as Ip);
-    return { device: { ns, dev, table } as RowDevice, mac: mac as Mac, ip: dst };
-  },
-};
-
-const NEIGHBOUR: RowKind<Neighbour> = {
-  states: NEIGHBOUR_STATES,
-  hasMacInKey: false,
-  read: ({ ns, dev }, mac, ip, state) => ({ kind: 'neighbour', ns, dev, ip, mac, state }) as Neighbour,
-  parseKey(key) {
-    const [ns, dev, ip] = key.split(' ');
-    return { device: { ns, dev } as RowDevice, ip: ip as Ip };
-  },
-};
-
-export const fdbTable = (): RowTable<Fdb> => new RowTable(FDB);
-export const neighbourTable = (): RowTable<Neighbour> => new RowTable(NEIGHBOUR);
+export const fdbTable = (): RowTable<Fdb> => new RowTable(FDB_ROWS);
+export const neighbourTable = (): RowTable<Neighbour> => new RowTable(NEIGHBOUR_ROWS);

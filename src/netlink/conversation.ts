@@ -24,7 +24,8 @@ export interface Conversation {
    */
   request(request: Request): Message | undefined;
   /**
-   * Reads a whole table, in the kernel's order. `decode` is called within; the message's body is valid only then.
+   * Reads a whole table, in the kernel's order. `decode` is called within; the message's body is valid only then. What
+   * it gives undefined for is in no list: that of a table of 400,000 rows would be rubbish of megabytes.
    * An interrupted dump (the table changed meanwhile) is thrown away and asked again, at most `DUMP_ATTEMPTS` times,
    * then it is a retryable EINTR. Before each time `begin` is called: for who keeps more than the result.
    */
@@ -146,7 +147,8 @@ export function converse(transport: Transport): Conversation {
       // Read to the end in any case: the kernel refuses another dump (EBUSY) while one is under way.
       if (interrupted || outcome) return false;
       try {
-        rows.push(decode(message));
+        const row = decode(message);
+        if (row !== undefined) rows.push(row);
       } catch (error) {
         outcome = error;
       }

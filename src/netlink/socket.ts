@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import {
   close,
+  closeAsync,
   connect,
   MSG,
   orThrow,
@@ -38,6 +39,7 @@ const { EAGAIN, EINTR, EMSGSIZE } = constants.errno;
 
 /** How long the kernel may think about a request; it answers within the call, so this only bounds the unthinkable. */
 const ANSWER_TIMEOUT_SECONDS = 10;
+const FILTER_CLOSE_DELAY_MS = 100;
 /** A batch of 128 refusals with texts needs about 200 KiB. */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 
@@ -78,8 +80,16 @@ export function openSocket(
     send: (bytes, length) => void orThrow('send', send(fd, bytes, length, 0)),
     sendInBackground: async (bytes, length) => void orThrow('send', await sendAsync(fd, bytes, length, 0)),
     receive: (into) => receive(fd, into),
-    close: () => void close(fd),
+    close: protocol === 'netfilter' ? () => closeFilter(fd) : () => void close(fd),
   };
+}
+
+/**
+ * The kernel lets go of such a socket behind what the last transaction left to be freed, which waits for RCU, some 12 ms,
+ * and who writes next waits with it (nft_rcv_nl_event() in net/netfilter/nf_tables_api.c): later there is nothing left.
+ */
+function closeFilter(fd: number): void {
+  setTimeout(() => void closeAsync(fd), FILTER_CLOSE_DELAY_MS).unref();
 }
 
 export function create(protocol: Protocol = 'route'): number {

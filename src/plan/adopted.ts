@@ -1,10 +1,16 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
-import { type BridgePort, HOST_NAMESPACE, type KernelObject, type Link } from '#model/kernel-state.ts';
+import {
+  type BridgePort,
+  HOST_NAMESPACE,
+  type KernelObject,
+  type Link,
+  type RowTables,
+} from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
 import { adoptedTunnelName, LINK_GROUP } from '#model/own.ts';
 import type { Host } from '#model/records.ts';
 import type { NetworkView } from './host-view.ts';
-import { tunnelLinks, tunnelRows } from './tunnel.ts';
+import { addTunnelRows, tunnelLinks } from './tunnel.ts';
 import { tunnelGuard } from './tunnel-guard.ts';
 
 /** What a bridge without ports has, and containers in it will have. */
@@ -19,7 +25,7 @@ export function* adoptedObjects(
   network: NetworkView,
   host: Host,
   bridges: ReadonlyMap<string, BridgeFacts> = new Map(),
-  withRows = true,
+  rows?: RowTables,
 ): Generator<Iterable<KernelObject>> {
   const bridge = network.adopted?.bridge;
   const facts = bridge === undefined ? undefined : bridges.get(bridge);
@@ -30,7 +36,7 @@ export function* adoptedObjects(
     yield tunnelGuard(HOST_NAMESPACE, link.name, facts.addresses);
     yield [adoptedLink(link, bridge, facts)];
   }
-  if (withRows) yield* tunnelRows(place);
+  if (rows) addTunnelRows(place, rows);
 }
 
 /**

@@ -49,7 +49,7 @@ const linesOf = (state: KernelState): string[] =>
 
 const BRIDGE = [
   'ip netns add NS',
-  'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0',
+  'ip -n NS link add br0 type bridge stp_state 0 mcast_snooping 0 forward_delay 0',
   'ip -n NS link set dev br0 address 76:08:00:00:00:01 mtu 1450 addrgenmode none',
   'ip -n NS link set dev br0 up',
   'nsenter --net=/run/netns/NS sysctl -qw net/ipv6/conf/br0/accept_ra=0',

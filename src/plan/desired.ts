@@ -22,7 +22,7 @@ import { gatewayAddresses, gatewayGuard } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { forwarded, permits } from './permit.ts';
 import { portSecurity } from './port-security.ts';
-import { tunnelLinks, tunnelRows } from './tunnel.ts';
+import { addTunnelRows, tunnelLinks } from './tunnel.ts';
 import type { PlaceView } from './tunnel-rules.ts';
 import { tunnelElements, vtepFilter } from './vtep-filter.ts';
 import { hasWayOut, wayOut } from './way-out.ts';
@@ -60,7 +60,8 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   for (const network of view.networks) {
     addAll(state, tunnelElements(network.network, network.vteps, view.host.id));
     if (network.network.adopts) {
-      for (const objects of adoptedObjects(network, view.host, facts.bridges, rows)) addAll(state, objects);
+      for (const objects of adoptedObjects(network, view.host, facts.bridges, rows ? state : undefined))
+        addAll(state, objects);
       continue;
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
@@ -87,7 +88,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
 function addTunnel(state: MutableKernelTables, place: PlaceView, withRows: boolean): void {
   for (const link of tunnelLinks(place))
     addAll(state, [...gatewayGuard(place.network, place.ns, link.name), link]);
-  if (withRows) for (const rows of tunnelRows(place)) addAll(state, rows);
+  if (withRows) addTunnelRows(place, state);
 }
 
 function addAll(state: MutableKernelTables, objects: Iterable<KernelObject>): void {

@@ -29,6 +29,8 @@ const SMALL_KINDS = [
 ] as const;
 type SmallKind = (typeof SMALL_KINDS)[number];
 const ROW_KINDS = ['neighbour', 'fdb'] as const;
+/** From so many of a device on they are one op: there can be a hundred thousand. */
+const MANY_ROWS = 64;
 
 /** What is missing or different. Gives how many of the wished are there in some form. */
 function addWishes(ops: KernelOp[], kind: SmallKind, { desired, observed }: Sight, fate: Fate): number {
@@ -71,10 +73,22 @@ function addRows(ops: KernelOp[], kind: 'neighbour' | 'fdb', sight: Sight, fate:
   const rules = rulesOf(kind);
   const wished: RowTable<Row> = sight.desired[kind];
   const observed: RowTable<Row> = sight.observed[kind];
-  const known = wished.compare(observed, fate.keepsRows, (object, was) => {
-    if (!fate.isPossible(object)) return;
-    ops.push(was ? { verb: 'change', object, was } : { verb: 'add', object });
-  });
+  // What is missing comes first.
+  const changes: KernelOp[] = [];
+  const known = wished.compare(
+    observed,
+    fate.keepsRows,
+    (rows) => {
+      const object = rows.at(0);
+      if (!fate.isPossible(object)) return;
+      if (rows.length >= MANY_ROWS) ops.push({ verb: 'add', object, rows });
+      else for (const row of rows) ops.push({ verb: 'add', object: row });
+    },
+    (object, was) => {
+      if (fate.isPossible(object)) changes.push({ verb: 'change', object, was });
+    },
+  );
+  for (const change of changes) ops.push(change);
   if (known === observed.size) return;
   for (const seen of observed.without(wished)) {
     if (!fate.keepsRows(seen) || !rules.isDrift(seen, sight)) continue;

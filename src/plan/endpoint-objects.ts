@@ -1,9 +1,10 @@
 import type { Fdb, KernelObject, NamespaceName, Neighbour } from '#model/kernel-state.ts';
 import { overlayNamespace, tunnelName } from '#model/own.ts';
 import type { Endpoint, Host, Network } from '#model/records.ts';
+import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { containerObjects, pairForRuntime } from './container.ts';
 import { vtepOf } from './host-view.ts';
-import { tunnelRows } from './tunnel.ts';
+import { addTunnelRows } from './tunnel.ts';
 
 /** Whose kernel it is. */
 export interface ThisHost {
@@ -21,7 +22,7 @@ export function rowsTowards(
   network: Network,
   peer: Host,
   endpoints: readonly Endpoint[],
-  when?: Parameters<typeof tunnelRows>[1],
+  when?: Parameters<typeof addTunnelRows>[2],
 ): (Fdb | Neighbour)[] {
   const [own, remote] = [vtepOf(host, network.underlay), vtepOf(peer, network.underlay)];
   if (!own || !remote) return [];
@@ -37,8 +38,9 @@ export function rowsTowards(
       [peer.id, remote],
     ]),
   };
-  const rows = tunnelRows(place, when);
-  return [...rows].flatMap((each) => [...each]);
+  const rows = { fdb: fdbTable(), neighbour: neighbourTable() };
+  addTunnelRows(place, rows, when);
+  return [...rows.fdb.values(), ...rows.neighbour.values()];
 }
 
 /**

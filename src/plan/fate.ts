@@ -6,7 +6,7 @@ import {
   type NamespaceName,
   type VethDetail,
 } from '#model/kernel-state.ts';
-import type { RowDevice } from '#model/row-table.ts';
+import type { RowDevice } from '#model/row-kind.ts';
 import type { Sight } from './kind.ts';
 import { linkKey, linkRules, mustGoDown, needsRebuild } from './link.ts';
 import { namespaceRules } from './namespace.ts';

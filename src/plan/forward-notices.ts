@@ -27,7 +27,8 @@ export function forwardNotices(
     ...drops.flatMap((drop): Notice[] => {
       const ways = drop.into ? [] : WAYS.filter((way) => isNeeded(needs, way, drop) && !isKnown(way, drop));
       const where = `chain ${drop.chain} of table ${drop.family} ${drop.table} (${drop.by})`;
-      return ways.length === 0 ? [] : [notice(host, where, ways, commandsFor(drop, ways))];
+      const losses = drop.table === 'firewalld' ? FIREWALLD_LOSSES : LOSSES;
+      return ways.length === 0 ? [] : [notice(host, where, ways, commandsFor(drop, ways), losses)];
     }),
     ...legacy.flatMap(({ family, rules }): Notice[] => {
       const command = `${iptablesOf(family === 4 ? 'ip' : 'ip6')}-legacy`;
@@ -51,10 +52,19 @@ const isNeeded = (needs: Forwarded, way: Way, { family }: ForwardDrop): boolean 
 const isKnown = (way: Way, { knows }: ForwardDrop): boolean =>
   knows.some((name) => name.startsWith(way) || way.startsWith(name));
 
-const notice = (host: Host, where: string, ways: readonly Way[], commands: readonly string[]): Notice => ({
+/** It lets pass by itself what is translated on the way in. */
+const FIREWALLD_LOSSES = { ...LOSSES, wfg: 'containers here do not get out' };
+
+const notice = (
+  host: Host,
+  where: string,
+  ways: readonly Way[],
+  commands: readonly string[],
+  losses = LOSSES,
+): Notice => ({
   code: 'forward-dropped',
   title: 'The host’s firewall drops what Weft forwards',
-  sentence: `On ${host.name}, ${where} drops it, and Weft writes no rules there: ${ways.map((way) => LOSSES[way]).join('; ')}.`,
+  sentence: `On ${host.name}, ${where} drops it, and Weft writes no rules there: ${ways.map((way) => losses[way]).join('; ')}.`,
   next: `${commands.join('; ')}; and the same where that firewall is kept.`,
 });
 
@@ -76,14 +86,14 @@ const iptablesLines = (command: readonly string[], ways: readonly Way[]): string
 /** Its zones know interfaces; what goes from one zone to another needs a policy. */
 function firewalldLines(ways: readonly Way[]): string[] {
   const interfaces = ways.map((way) => ` --add-interface=${way}+`).join('');
-  const policy = 'firewall-cmd --permanent';
+  // One thing at a time: it takes no two of these at once.
+  const policy = ['--add-ingress-zone=ANY', '--add-egress-zone=trusted', '--set-target=ACCEPT'];
   return [
     `firewall-cmd --permanent --zone=trusted${interfaces}`,
     ...(ways.includes('wfh')
-      ? [
-          `${policy} --new-policy=weft`,
-          `${policy} --policy=weft --add-ingress-zone=ANY --add-egress-zone=trusted --set-target=ACCEPT`,
-        ]
+      ? ['--new-policy=weft', ...policy.map((words) => `--policy=weft ${words}`)].map(
+          (words) => `firewall-cmd --permanent ${words}`,
+        )
       : []),
     'firewall-cmd --reload',
   ];

@@ -1,6 +1,6 @@
 import { isFilter } from '#model/filter.ts';
 import type { Drift, HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
-import type { KernelOp, OpResult } from '#model/kernel-op.ts';
+import { type KernelOp, type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
@@ -54,13 +54,14 @@ export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
 export function driftOf(ops: readonly KernelOp[]): Drift[] {
   const counts = new Map<KernelKind, { missing: number; extra: number; changed: number }>();
   const rebuilt = rebuiltLinks(ops);
-  for (const { verb, object } of ops) {
+  for (const op of ops) {
+    const { verb, object } = op;
     const isRebuilt = object.kind === 'link' && rebuilt.has(linkKey(object.ns, object.name));
     if (hangsOn(object, rebuilt) || (isRebuilt && verb === 'delete')) continue;
     const count = counts.get(object.kind) ?? { missing: 0, extra: 0, changed: 0 };
     counts.set(object.kind, count);
     if (verb === 'change' || isRebuilt) count.changed++;
-    else if (verb === 'add') count.missing++;
+    else if (verb === 'add') count.missing += sizeOf(op);
     else count.extra++;
   }
   return KERNEL_KINDS.flatMap((kind) => (counts.has(kind) ? [{ kind, ...counts.get(kind)! }] : []));

@@ -1,4 +1,4 @@
-import type { Fdb, NamespaceName, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { NamespaceName, RowTables, VxlanDetail } from '#model/kernel-state.ts';
 import type { Tunnel } from '#model/records.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 
@@ -12,7 +12,8 @@ export interface TunnelRules {
   readonly asked?: readonly RowMaker[];
 }
 
-export type RowMaker = (tunnel: TunnelView) => Iterable<Fdb | Neighbour>;
+/** Puts its rows into the tables, without an object or a text for each: there can be a hundred thousand. */
+export type RowMaker = (tunnel: TunnelView, tables: RowTables) => void;
 
 /** One network as seen from one VXLAN device of one host. */
 export interface TunnelView extends PlaceView {

@@ -1,5 +1,5 @@
 import type { Ip } from '#model/ip.ts';
-import type { BridgePort, Fdb, KernelObject, Link, Neighbour, VxlanDetail } from '#model/kernel-state.ts';
+import type { BridgePort, KernelObject, Link, RowTables, VxlanDetail } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, tunnelName } from '#model/own.ts';
 import type { Host, Network, Tunnel } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
@@ -98,16 +98,17 @@ function groupOf(
   return { remote: group, device: host.facts.underlayInterfaces[host.underlay.indexOf(local)] ?? '' };
 }
 
-/** What is written into them beforehand, or else for somebody who asks. */
-export function* tunnelRows(
+/** Puts in what is written into them beforehand, or else for somebody who asks. */
+export function addTunnelRows(
   place: PlaceView,
+  into: RowTables,
   when: 'beforehand' | 'asked' = 'beforehand',
-): Generator<Iterable<Fdb | Neighbour>> {
+): void {
   const { network, vteps, host } = place;
   if (!vteps.has(host.id)) return;
   for (const { tunnel } of tunnelsOf(network))
-    for (const rows of when === 'asked' ? askedOf(network) : beforehandOf(network, tunnel))
-      yield rows({ ...place, tunnel, dev: place.nameOf(tunnel.device) });
+    for (const addRows of when === 'asked' ? askedOf(network) : beforehandOf(network, tunnel))
+      addRows({ ...place, tunnel, dev: place.nameOf(tunnel.device) }, into);
 }
 
 const beforehandOf = (network: Network, { mode }: Tunnel): readonly RowMaker[] =>

@@ -4,7 +4,7 @@ import { type CapturedFrame, captureFrames } from '#kernel/capture.ts';
 import { add, type KernelWorld } from '#kernel/contract-stage.ts';
 import { type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
 import { enterHostNamespace, realWorld } from './kernel-lab.ts';
-import { openDescriptors } from './netlink-lab.ts';
+import { descriptorsAtRest, openDescriptors } from './netlink-lab.ts';
 
 let leave: () => void;
 beforeAll(() => {
@@ -73,7 +73,7 @@ describe('a capture', () => {
   });
 
   it('ends when its reader leaves, and leaves nothing open', async () => {
-    const before = openDescriptors();
+    const before = await descriptorsAtRest();
     const capture = captureFrames({ ns: net.ns, dev: net.port.name });
     ping('10.0.0.3');
     for await (const _ of capture) break;

@@ -7,7 +7,7 @@ import type { Claim } from '#kernel/kernel.ts';
 import { openFrameSender } from '#netlink/packet-socket.ts';
 import { encodeArpRequest } from '#packet/encode-frame.ts';
 import { enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
-import { openDescriptors } from './netlink-lab.ts';
+import { descriptorsAtRest, openDescriptors } from './netlink-lab.ts';
 
 /** What those behind somebody else's bridge are heard saying of their addresses, at its ports. */
 
@@ -96,7 +96,7 @@ it('of one who floods some, of the others all', async () => {
 });
 
 it('nothing of a port that has left the bridge, or of a bridge that is let go; and nothing stays open', async () => {
-  const open = openDescriptors().length;
+  const open = (await descriptorsAtRest()).length;
   ip('link', 'set', 'v2', 'nomaster');
   await expectEventually(() => expect(openDescriptors().length).toBe(open - 1));
   ip('link', 'del', 'v3');

@@ -8,7 +8,7 @@ import type { Miss, Scope } from '#kernel/kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Link } from '#model/kernel-state.ts';
 import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
-import { openDescriptors } from './netlink-lab.ts';
+import { descriptorsAtRest, openDescriptors } from './netlink-lab.ts';
 
 /** What the kernel tells of containers' questions in a network whose VXLAN device tells its misses. */
 
@@ -115,7 +115,7 @@ it('nothing of a muted port for a while, and of others all the same', async () =
 });
 
 it('nothing where the device tells no misses, nor once it is gone; and no namespace is kept in being', async () => {
-  const open = openDescriptors().length;
+  const open = (await descriptorsAtRest()).length;
   await build(net.vxlan);
   ping('10.0.0.77');
   await sleep(200);

@@ -97,11 +97,11 @@ describe('links made by us are what ip(8) sees', () => {
 
   test('bridge', () =>
     withNamespaces(1, ({ conversation, ip, link }) => {
-      const bridge = { stp: 0, mcastSnooping: false, ageingTime: 12300 };
+      const bridge = { stp: 0, mcastSnooping: false, ageingTime: 12300, forwardDelay: 0 };
       conversation.request(encodeNewLink({ name: 'br0', kind: 'bridge', bridge }));
       expect(ip('link', 'show', 'br0')[0].linkinfo).toMatchObject({
         info_kind: 'bridge',
-        info_data: { stp_state: 0, mcast_snooping: 0, ageing_time: 12300 },
+        info_data: { stp_state: 0, mcast_snooping: 0, ageing_time: 12300, forward_delay: 0 },
       });
       expect(link('br0').bridge).toEqual({ ...bridge, vlanFiltering: false });
     }));

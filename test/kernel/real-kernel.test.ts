@@ -10,7 +10,7 @@ import { kernelKey } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { DOOMED_LINK_GROUP } from '#model/own.ts';
 import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
-import { openDescriptors } from './netlink-lab.ts';
+import { descriptorsAtRest, openedSince } from './netlink-lab.ts';
 
 let leave: () => void;
 beforeAll(() => {
@@ -53,7 +53,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     const quiet = { mtu: 1400, inet6_addr_gen_mode: 'none' };
     expect(bridge).toMatchObject({
       ...quiet,
-      linkinfo: { info_data: { stp_state: 0, mcast_snooping: 0 } },
+      linkinfo: { info_data: { stp_state: 0, mcast_snooping: 0, forward_delay: 0 } },
     });
     expect(vxlan).toMatchObject({
       ...quiet,
@@ -161,7 +161,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
 
   it('leaves nothing open', async () => {
     await build();
-    const before = openDescriptors();
+    const before = await descriptorsAtRest();
     const stop = world.kernel.watch(() => {});
     await build();
     await world.kernel.observe(scope);
@@ -172,7 +172,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
         .map(del)
         .reverse(),
     );
-    expect(openDescriptors()).toEqual(before);
+    await expect.poll(() => openedSince(before)).toEqual([]);
   });
 
   it('writes and reads many rows, and tells of them once', async () => {

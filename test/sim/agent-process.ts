@@ -5,7 +5,7 @@ import type { HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { KernelEvent } from '#kernel/kernel.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
-import type { OpResult } from '#model/kernel-op.ts';
+import { type OpResult, singleOps } from '#model/kernel-op.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import { checkHeard, checkOps } from './agent-checks.ts';
@@ -171,7 +171,10 @@ export class AgentProcess {
         this.#after(effect.afterMs, effect.afterMs + 3, () => this.dispatch({ event: 'tick' }));
         break;
       case 'apply':
-        this.#write(effect, (results) => this.dispatch({ event: 'applied', results }));
+        // Killed or disturbed between any two rows.
+        this.#write({ ...effect, ops: singleOps(effect.ops) }, (results) =>
+          this.dispatch({ event: 'applied', results }),
+        );
         break;
       case 'shortcut': {
         const { purpose } = effect;

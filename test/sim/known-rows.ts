@@ -7,7 +7,7 @@ import { hostTag, overlayNamespace, tunnelName } from '#model/own.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
 import { hostView } from '#plan/host-view.ts';
-import { tunnelRows } from '#plan/tunnel.ts';
+import { addTunnelRows } from '#plan/tunnel.ts';
 import { BRIDGES } from './bridges.ts';
 
 /** Tunnel rows, and VTEPs that are let in, as some view of a host asked for: any other is where no view ever said. */
@@ -23,14 +23,14 @@ export class KnownRows {
     const view = hostView(snapshot, this.#host);
     if (!view) return;
     const facts = { hostTag: hostTag(this.#host), containers: new Map(), bridges: ALL_BRIDGES };
-    const { fdb, neighbour, element } = desired(view, facts);
-    for (const rows of [fdb, neighbour]) for (const row of rows.values()) this.#rows.add(textOf(row));
-    for (const each of element.values()) if (each.ns === HOST_NAMESPACE) this.#rows.add(textOf(each));
+    const tables = desired(view, facts);
+    for (const each of tables.element.values()) if (each.ns === HOST_NAMESPACE) this.#rows.add(textOf(each));
     for (const network of view.networks) {
       const ns = overlayNamespace(hostTag(this.#host), network.network.vni);
-      for (const rows of tunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName }, 'asked'))
-        for (const row of rows) this.#rows.add(textOf(row));
+      addTunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName }, tables, 'asked');
     }
+    for (const rows of [tables.fdb, tables.neighbour])
+      for (const row of rows.values()) this.#rows.add(textOf(row));
   }
 
   has(row: Fdb | Neighbour | Element): boolean {

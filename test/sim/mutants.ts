@@ -17,14 +17,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a neighbour is forgotten',
     file: 'plan/tunnel-proxy.ts',
-    find: 'for (const ip of addresses) yield neighbour(ns, dev, ip, mac);',
+    find: "for (let slot = 0; row.setAddress(end, slot); slot++) neighbour.addDraft(device, 'permanent', row);",
     become: '',
   },
   {
     name: 'a row that leads elsewhere passes for right on resync',
     file: 'plan/diff.ts',
-    find: "ops.push(was ? { verb: 'change', object, was } : { verb: 'add', object });",
-    become: "if (!was) ops.push({ verb: 'add', object });",
+    find: 'for (const change of changes) ops.push(change);',
+    become: '',
   },
   {
     name: 'a host sends to its own VTEP too',
@@ -119,8 +119,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an old view deletes what it does not know',
     file: 'agent/plan-ops.ts',
-    find: 'state.confirmed || nothing ? ops : withoutDoubtfulDeletes(state, ops)',
-    become: 'ops',
+    find: 'state.confirmed ? due : withoutDoubtfulDeletes(state, due)',
+    become: 'due',
   },
   {
     name: 'a snapshot is taken for a delta',
@@ -191,8 +191,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'an address that is set aside is given to somebody else',
     file: 'agent/held.ts',
-    find: 'isSetAside(state, network, ip) || asked',
-    become: 'asked',
+    find: 'holds.size > 0 && isSetAside(state, network, ip)',
+    become: 'false',
   },
   {
     name: 'what an engine tells counts as published',

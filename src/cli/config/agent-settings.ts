@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AgentConfig } from '#agent/config.ts';
 import { type Fault, fault } from '#model/fault.ts';
 import { parseHostName } from '#model/name.ts';

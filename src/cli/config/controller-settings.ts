@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ControllerConfig } from '#controller/config.ts';
 import type { Cidr } from '#model/cidr.ts';
 import { type Fault, fault } from '#model/fault.ts';

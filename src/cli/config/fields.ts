@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Cidr, cidrFamily, parseCidr } from '#model/cidr.ts';
 import type { Family } from '#model/ip.ts';
 import { type Parsed, parsed, unparsed } from '#model/parsed.ts';

@@ -47,7 +47,8 @@ export class DockerHost {
     this.socket = dockerSocket(options);
     this.directory = path.dirname(this.socket);
     this.machine = new Machine({ namespace, directory: this.directory });
-    this.daemon = this.machine.daemon('dockerd', () => this.dockerd(), programs.environment);
+    const here = ['-H', 'unix:///run/docker.sock'];
+    this.daemon = this.machine.daemon('dockerd', () => this.command(...here), programs.environment);
   }
 
   /** Boots the machine, unless it is on, and starts the engine. */
@@ -119,12 +120,12 @@ export class DockerHost {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  private dockerd(): string[] {
+  /** `dockerd`, with more of its flags. */
+  command(...more: readonly string[]): string[] {
     return [
       ...[this.programs.dockerd, '--data-root', path.join(this.directory, 'data')],
-      ...['--exec-root', '/run/docker', '--pidfile', '/run/docker.pid'],
-      ...['-H', 'unix:///run/docker.sock', '-H', `unix://${this.socket}`],
-      ...['--storage-driver', 'overlay2', '--cgroup-parent', `/${this.name}`, ...this.flags],
+      ...['--exec-root', '/run/docker', '--pidfile', '/run/docker.pid', '-H', `unix://${this.socket}`],
+      ...['--storage-driver', 'overlay2', '--cgroup-parent', `/${this.name}`, ...this.flags, ...more],
     ];
   }
 }

@@ -42,6 +42,7 @@ export const vxlanFields = defineFields({
 
 /** IFLA_BR_*: `ip link add br0 type bridge stp_state 0 mcast_snooping 0`. Times in 1/100 s (USER_HZ). */
 export const bridgeFields = defineFields({
+  forwardDelay: field(1, u32),
   ageingTime: field(4, u32),
   stp: field(5, u32),
   vlanFiltering: field(7, bool),

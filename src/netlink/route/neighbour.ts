@@ -14,7 +14,7 @@ import {
   type ValuesOf,
   writeFields,
 } from '../attributes.ts';
-import { familyOf, writeIp } from '../ip-text.ts';
+import { AF_INET, AF_INET6, familyOf, writeIp } from '../ip-text.ts';
 import { writeMac } from '../mac-text.ts';
 import {
   type Message,
@@ -163,13 +163,8 @@ export function packNewNeighbour(
   const { bytes, words } = packed;
   const { mac, dst, protocol } = entry;
   const start = packed.length;
-  let word = start >> 2;
-  words[word + 1] = RTM.NEWNEIGH | (MODE_FLAGS[mode] << 16);
-  words[word + 3] = 0;
-  words[word + 4] = familyOfEntry(entry);
-  words[word + 5] = entry.ifindex;
-  words[word + 6] = (entry.state ?? NUD.PERMANENT) | ((entry.flags ?? 0) << 16);
-  word += 7;
+  const { ifindex, state = NUD.PERMANENT, flags = 0 } = entry;
+  let word = packHead(words, start >> 2, familyOfEntry(entry), ifindex, state | (flags << 16), mode);
   if (mac !== undefined) {
     words[word] = 10 | (NDA_LLADDR << 16);
     words[word + 2] = 0;
@@ -189,6 +184,71 @@ export function packNewNeighbour(
   packed.end(word * 4 - start);
   return true;
 }
+
+/** The message's header, but for its length and number, and struct ndmsg; gives where the attributes begin. */
+function packHead(
+  words: Uint32Array,
+  at: number,
+  family: number,
+  ifindex: number,
+  stateAndFlags: number,
+  mode: Exclude<NeighbourMode, 'add'>,
+): number {
+  words[at + 1] = RTM.NEWNEIGH | (MODE_FLAGS[mode] << 16);
+  words[at + 3] = 0;
+  words[at + 4] = family;
+  words[at + 5] = ifindex;
+  words[at + 6] = stateAndFlags;
+  return at + 7;
+}
+
+/** A row whose addresses are words: the most significant first, each in the machine's order. */
+export interface NeighbourWords {
+  /** AF_BRIDGE of an FDB entry; without, the family is that of the address. */
+  readonly family?: number;
+  readonly ifindex: number;
+  readonly state: number;
+  readonly flags: number;
+  readonly protocol?: number;
+  readonly words: Uint32Array;
+  /** The upper two bytes of the MAC, then the others. */
+  readonly macAt: number;
+  readonly ipAt: number;
+  /** 1 or 4; 0 is no address. */
+  readonly ipWords: number;
+}
+
+/** The same as {@link packNewNeighbour} for tables of a hundred thousand: there are no texts to be read. */
+export function packNeighbourWords(
+  packed: PackedRequests,
+  row: NeighbourWords,
+  mode: Exclude<NeighbourMode, 'add'>,
+): boolean {
+  if (!packed.hasRoom(MOST_PLAIN_BYTES)) return false;
+  const into = packed.words;
+  const { words, macAt, ipAt, ipWords } = row;
+  const start = packed.length >> 2;
+  const family = row.family ?? (ipWords === 1 ? AF_INET : AF_INET6);
+  let word = packHead(into, start, family, row.ifindex, row.state | (row.flags << 16), mode);
+  const [high, low] = [words[macAt]!, words[macAt + 1]!];
+  into[word++] = 10 | (NDA_LLADDR << 16);
+  into[word++] = swapped((high << 16) | (low >>> 16));
+  into[word++] = swapped(low << 16);
+  if (ipWords > 0) {
+    into[word++] = (4 + ipWords * 4) | (NDA_DST << 16);
+    for (let i = 0; i < ipWords; i++) into[word++] = swapped(words[ipAt + i]!);
+  }
+  if (row.protocol !== undefined) {
+    into[word++] = 5 | (NDA_PROTOCOL << 16);
+    into[word++] = row.protocol;
+  }
+  packed.end((word - start) * 4);
+  return true;
+}
+
+/** In network byte order. */
+const swapped = (word: number): number =>
+  (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 
 const familyOfEntry = ({ family, dst }: PlainNeighbour): number =>
   family ?? (dst === undefined ? AF_BRIDGE : familyOf(dst));

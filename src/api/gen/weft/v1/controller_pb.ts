@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Change, Endpoint, HostFacts, HostStatus, Notice, PeerEndpoint, Record, Station } from "./records_pb.ts";
+import type { Change, Endpoint, HostFacts, HostStatus, Notice, PeerEndpoint, Record, Rejection, Station } from "./records_pb.ts";
 import { file_weft_v1_records } from "./records_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0Iq8BCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIEh0KBXBvb2xzGAggASgLMg4ud2VmdC52MS5Qb29scyI/CgVQb29scxIMCgRpcHY0GAEgASgJEhoKEmlwdjRfcHJlZml4X2xlbmd0aBgCIAEoDRIMCgRpcHY2GAMgASgJIoMEChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5EhoKDXBvcnRfc2VjdXJpdHkYECABKAlICIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCCgoIX2dhdGV3YXlCEAoOX3BvcnRfc2VjdXJpdHki/wEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQESGgoNcG9ydF9zZWN1cml0eRgJIAEoCUgFiAEBQgcKBV9tb2RlQgcKBV9wb3J0QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCEAoOX3BvcnRfc2VjdXJpdHkiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAgoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCBIUCgxuZXdfYmxvY2tfaW4YCyADKAkSDAoEaGVsZBgMIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPQoWUHVibGlzaEVuZHBvaW50UmVxdWVzdBIjCghlbmRwb2ludBgBIAEoCzIRLndlZnQudjEuRW5kcG9pbnQiTgoVRGV0YWNoRW5kcG9pbnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhIKCmdlbmVyYXRpb24YAiABKA0SDwoHZHJ5X3J1bhgDIAEoCCI0ChNSZXR1cm5CbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCSLkAQoSQWRvcHRCcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB25ldHdvcmsYAyABKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA3R0bBgIIAEoAUgEiAEBEg8KB2RyeV9ydW4YCSABKAhCBwoFX21vZGVCBgoEX3ZuaUIHCgVfcG9ydEILCglfdW5kZXJsYXlCBgoEX3R0bCJEChNEaXNvd25CcmlkZ2VSZXF1ZXN0EgwKBGhvc3QYASABKAkSDgoGYnJpZGdlGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiTgoWUHVibGlzaFN0YXRpb25zUmVxdWVzdBIQCghhZG9wdGlvbhgBIAEoCRIiCghzdGF0aW9ucxgCIAMoCzIQLndlZnQudjEuU3RhdGlvbiJ4Cg5BZGRQZWVyUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEdnRlcBgDIAEoCRIoCgllbmRwb2ludHMYBCADKAsyFS53ZWZ0LnYxLlBlZXJFbmRwb2ludBIPCgdkcnlfcnVuGAUgASgIIkMKEVJlbW92ZVBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEcGVlchgCIAEoCRIPCgdkcnlfcnVuGAMgASgIImoKElB1Ymxpc2hQb3J0UmVxdWVzdBIQCghlbmRwb2ludBgBIAEoCRIUCgduZXR3b3JrGAIgASgJSACIAQESDwoHbWFwcGluZxgDIAEoCRIPCgdkcnlfcnVuGAQgASgIQgoKCF9uZXR3b3JrImwKFFVucHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsicAoURXhwb3NlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEhUKDWFsbG93X292ZXJsYXAYAyABKAgSDwoHZHJ5X3J1bhgEIAEoCBIRCglhZGRyZXNzZXMYBSADKAkiRAoSSGlkZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIqgBCgxXaXNoUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHc3ViamVjdBgCIAEoCzIPLndlZnQudjEuUmVjb3JkEiAKB25vdGljZXMYAyADKAsyDy53ZWZ0LnYxLk5vdGljZRIgCgdjaGFuZ2VzGAQgAygLMg8ud2VmdC52MS5DaGFuZ2USIAoFcGxhbnMYBSADKAsyES53ZWZ0LnYxLkhvc3RQbGFuIkgKCEhvc3RQbGFuEgwKBGhvc3QYASABKAkSIAoFc3RlcHMYAiADKAsyES53ZWZ0LnYxLlBsYW5TdGVwEgwKBGxvc3MYAyABKAkiLAoIUGxhblN0ZXASEAoIY29tbWFuZHMYASADKAkSDgoGcmVhc29uGAIgASgJIiMKEkxpc3RSZWNvcmRzUmVxdWVzdBINCgVraW5kcxgBIAMoCSJJChNMaXN0UmVjb3Jkc1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiAKB3JlY29yZHMYAiADKAsyDy53ZWZ0LnYxLlJlY29yZCIXChVMaXN0SG9zdFN0YXR1c1JlcXVlc3QidAoWTGlzdEhvc3RTdGF0dXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBImCgVob3N0cxgCIAMoCzIXLndlZnQudjEuUmVwb3J0ZWRTdGF0dXMSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlImAKDlJlcG9ydGVkU3RhdHVzEiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cxIWCg5yZXBvcnRlZF9hdF9tcxgCIAEoBBIRCgljb25uZWN0ZWQYAyABKAgiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UiXwoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEIlcKBURlbHRhEhAKCHJldmlzaW9uGAEgASgEEiAKB2NoYW5nZXMYAiADKAsyDy53ZWZ0LnYxLkNoYW5nZRIaChJmb3Jnb3R0ZW5fbmV0d29ya3MYAyADKAkiGAoEQmVhdBIQCghyZXZpc2lvbhgBIAEoBDKvDgoRQ29udHJvbGxlclNlcnZpY2USNgoFSGVsbG8SFS53ZWZ0LnYxLkhlbGxvUmVxdWVzdBoWLndlZnQudjEuSGVsbG9SZXNwb25zZRJFCg1DcmVhdGVOZXR3b3JrEh0ud2VmdC52MS5DcmVhdGVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDUNoYW5nZU5ldHdvcmsSHS53ZWZ0LnYxLkNoYW5nZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNUmVtb3ZlTmV0d29yaxIdLndlZnQudjEuUmVtb3ZlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVIb3N0Ehoud2VmdC52MS5SZW1vdmVIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj0KCUV2aWN0SG9zdBIZLndlZnQudjEuRXZpY3RIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElEKDkF1ZGl0QWRkcmVzc2VzEh4ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1JlcXVlc3QaHy53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVzcG9uc2USSQoPUmVwYWlyQWRkcmVzc2VzEh8ud2VmdC52MS5SZXBhaXJBZGRyZXNzZXNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSAoLTGlzdFJlY29yZHMSGy53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVxdWVzdBocLndlZnQudjEuTGlzdFJlY29yZHNSZXNwb25zZRJRCg5MaXN0SG9zdFN0YXR1cxIeLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXF1ZXN0Gh8ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEjkKB0FkZFBlZXISFy53ZWZ0LnYxLkFkZFBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlUGVlchIaLndlZnQudjEuUmVtb3ZlUGVlclJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtQdWJsaXNoUG9ydBIbLndlZnQudjEuUHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNVW5wdWJsaXNoUG9ydBIdLndlZnQudjEuVW5wdWJsaXNoUG9ydFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1FeHBvc2VOZXR3b3JrEh0ud2VmdC52MS5FeHBvc2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0hpZGVOZXR3b3JrEhsud2VmdC52MS5IaWRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxSZWdpc3Rlckhvc3QSHC53ZWZ0LnYxLlJlZ2lzdGVySG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJHCg5BdHRhY2hFbmRwb2ludBIeLndlZnQudjEuQXR0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaEVuZHBvaW50Eh8ud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJldHVybkJsb2NrcxIcLndlZnQudjEuUmV0dXJuQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0Fkb3B0QnJpZGdlEhsud2VmdC52MS5BZG9wdEJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxEaXNvd25CcmlkZ2USHC53ZWZ0LnYxLkRpc293bkJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoU3RhdGlvbnMSHy53ZWZ0LnYxLlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJLCgxSZXBvcnRTdGF0dXMSHC53ZWZ0LnYxLlJlcG9ydFN0YXR1c1JlcXVlc3QaHS53ZWZ0LnYxLlJlcG9ydFN0YXR1c1Jlc3BvbnNlEjsKBkZvbGxvdxIWLndlZnQudjEuRm9sbG93UmVxdWVzdBoXLndlZnQudjEuRm9sbG93UmVzcG9uc2UwAWIGcHJvdG8z", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0Iq8BCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIEh0KBXBvb2xzGAggASgLMg4ud2VmdC52MS5Qb29scyI/CgVQb29scxIMCgRpcHY0GAEgASgJEhoKEmlwdjRfcHJlZml4X2xlbmd0aBgCIAEoDRIMCgRpcHY2GAMgASgJIoMEChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5EhoKDXBvcnRfc2VjdXJpdHkYECABKAlICIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCCgoIX2dhdGV3YXlCEAoOX3BvcnRfc2VjdXJpdHki/wEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQESGgoNcG9ydF9zZWN1cml0eRgJIAEoCUgFiAEBQgcKBV9tb2RlQgcKBV9wb3J0QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCEAoOX3BvcnRfc2VjdXJpdHkiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAgoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCBIUCgxuZXdfYmxvY2tfaW4YCyADKAkSDAoEaGVsZBgMIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPwoXUHVibGlzaEVuZHBvaW50c1JlcXVlc3QSJAoJZW5kcG9pbnRzGAEgAygLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIksKFkRldGFjaEVuZHBvaW50c1JlcXVlc3QSMQoJZW5kcG9pbnRzGAEgAygLMh4ud2VmdC52MS5EZXRhY2hFbmRwb2ludFJlcXVlc3QiPwoRRW5kcG9pbnRzUmVzcG9uc2USKgoIb3V0Y29tZXMYASADKAsyGC53ZWZ0LnYxLkVuZHBvaW50T3V0Y29tZSJICg9FbmRwb2ludE91dGNvbWUSEAoIcmV2aXNpb24YASABKAQSIwoHcmVmdXNlZBgCIAEoCzISLndlZnQudjEuUmVqZWN0aW9uIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiagoSUHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsibAoUVW5wdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJwChRFeHBvc2VOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSFQoNYWxsb3dfb3ZlcmxhcBgDIAEoCBIPCgdkcnlfcnVuGAQgASgIEhEKCWFkZHJlc3NlcxgFIAMoCSJEChJIaWRlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgiqAEKDFdpc2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdzdWJqZWN0GAIgASgLMg8ud2VmdC52MS5SZWNvcmQSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlEiAKB2NoYW5nZXMYBCADKAsyDy53ZWZ0LnYxLkNoYW5nZRIgCgVwbGFucxgFIAMoCzIRLndlZnQudjEuSG9zdFBsYW4iSAoISG9zdFBsYW4SDAoEaG9zdBgBIAEoCRIgCgVzdGVwcxgCIAMoCzIRLndlZnQudjEuUGxhblN0ZXASDAoEbG9zcxgDIAEoCSIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UiYAoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCCI6ChNSZXBvcnRTdGF0dXNSZXF1ZXN0EiMKBnN0YXR1cxgBIAEoCzITLndlZnQudjEuSG9zdFN0YXR1cyIWChRSZXBvcnRTdGF0dXNSZXNwb25zZSIdCg1Gb2xsb3dSZXF1ZXN0EgwKBGhvc3QYASABKAkihgEKDkZvbGxvd1Jlc3BvbnNlEikKCHNuYXBzaG90GAEgASgLMhUud2VmdC52MS5TbmFwc2hvdFBhcnRIABIfCgVkZWx0YRgCIAEoCzIOLndlZnQudjEuRGVsdGFIABIdCgRiZWF0GAMgASgLMg0ud2VmdC52MS5CZWF0SABCCQoHbWVzc2FnZSJfCgxTbmFwc2hvdFBhcnQSIAoHcmVjb3JkcxgBIAMoCzIPLndlZnQudjEuUmVjb3JkEg0KBWZpcnN0GAIgASgIEgwKBGxhc3QYAyABKAgSEAoIcmV2aXNpb24YBCABKAQiVwoFRGVsdGESEAoIcmV2aXNpb24YASABKAQSIAoHY2hhbmdlcxgCIAMoCzIPLndlZnQudjEuQ2hhbmdlEhoKEmZvcmdvdHRlbl9uZXR3b3JrcxgDIAMoCSIYCgRCZWF0EhAKCHJldmlzaW9uGAEgASgEMoYPChFDb250cm9sbGVyU2VydmljZRI2CgVIZWxsbxIVLndlZnQudjEuSGVsbG9SZXF1ZXN0GhYud2VmdC52MS5IZWxsb1Jlc3BvbnNlEkUKDUNyZWF0ZU5ldHdvcmsSHS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNQ2hhbmdlTmV0d29yaxIdLndlZnQudjEuQ2hhbmdlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1SZW1vdmVOZXR3b3JrEh0ud2VmdC52MS5SZW1vdmVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZUhvc3QSGi53ZWZ0LnYxLlJlbW92ZUhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPQoJRXZpY3RIb3N0Ehkud2VmdC52MS5FdmljdEhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USUQoOQXVkaXRBZGRyZXNzZXMSHi53ZWZ0LnYxLkF1ZGl0QWRkcmVzc2VzUmVxdWVzdBofLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXNwb25zZRJJCg9SZXBhaXJBZGRyZXNzZXMSHy53ZWZ0LnYxLlJlcGFpckFkZHJlc3Nlc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJICgtMaXN0UmVjb3JkcxIbLndlZnQudjEuTGlzdFJlY29yZHNSZXF1ZXN0Ghwud2VmdC52MS5MaXN0UmVjb3Jkc1Jlc3BvbnNlElEKDkxpc3RIb3N0U3RhdHVzEh4ud2VmdC52MS5MaXN0SG9zdFN0YXR1c1JlcXVlc3QaHy53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVzcG9uc2USOQoHQWRkUGVlchIXLndlZnQudjEuQWRkUGVlclJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI/CgpSZW1vdmVQZWVyEhoud2VmdC52MS5SZW1vdmVQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC1B1Ymxpc2hQb3J0Ehsud2VmdC52MS5QdWJsaXNoUG9ydFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1VbnB1Ymxpc2hQb3J0Eh0ud2VmdC52MS5VbnB1Ymxpc2hQb3J0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDUV4cG9zZU5ldHdvcmsSHS53ZWZ0LnYxLkV4cG9zZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLSGlkZU5ldHdvcmsSGy53ZWZ0LnYxLkhpZGVOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJlZ2lzdGVySG9zdBIcLndlZnQudjEuUmVnaXN0ZXJIb3N0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkcKDkF0dGFjaEVuZHBvaW50Eh4ud2VmdC52MS5BdHRhY2hFbmRwb2ludFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJQChBQdWJsaXNoRW5kcG9pbnRzEiAud2VmdC52MS5QdWJsaXNoRW5kcG9pbnRzUmVxdWVzdBoaLndlZnQudjEuRW5kcG9pbnRzUmVzcG9uc2USRwoORGV0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkRldGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEk4KD0RldGFjaEVuZHBvaW50cxIfLndlZnQudjEuRGV0YWNoRW5kcG9pbnRzUmVxdWVzdBoaLndlZnQudjEuRW5kcG9pbnRzUmVzcG9uc2USQwoMUmV0dXJuQmxvY2tzEhwud2VmdC52MS5SZXR1cm5CbG9ja3NSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLQWRvcHRCcmlkZ2USGy53ZWZ0LnYxLkFkb3B0QnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDERpc293bkJyaWRnZRIcLndlZnQudjEuRGlzb3duQnJpZGdlUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkkKD1B1Ymxpc2hTdGF0aW9ucxIfLndlZnQudjEuUHVibGlzaFN0YXRpb25zUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEksKDFJlcG9ydFN0YXR1cxIcLndlZnQudjEuUmVwb3J0U3RhdHVzUmVxdWVzdBodLndlZnQudjEuUmVwb3J0U3RhdHVzUmVzcG9uc2USOwoGRm9sbG93EhYud2VmdC52MS5Gb2xsb3dSZXF1ZXN0Ghcud2VmdC52MS5Gb2xsb3dSZXNwb25zZTABYgZwcm90bzM", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -551,20 +551,20 @@ export const AttachEndpointRequestSchema: GenMessage<AttachEndpointRequest> = /*
 /**
  * An endpoint that the host admitted from its own blocks.
  *
- * @generated from message weft.v1.PublishEndpointRequest
+ * @generated from message weft.v1.PublishEndpointsRequest
  */
-export type PublishEndpointRequest = Message<"weft.v1.PublishEndpointRequest"> & {
+export type PublishEndpointsRequest = Message<"weft.v1.PublishEndpointsRequest"> & {
   /**
-   * @generated from field: weft.v1.Endpoint endpoint = 1;
+   * @generated from field: repeated weft.v1.Endpoint endpoints = 1;
    */
-  endpoint?: Endpoint | undefined;
+  endpoints: Endpoint[];
 };
 
 /**
- * Describes the message weft.v1.PublishEndpointRequest.
- * Use `create(PublishEndpointRequestSchema)` to create a new message.
+ * Describes the message weft.v1.PublishEndpointsRequest.
+ * Use `create(PublishEndpointsRequestSchema)` to create a new message.
  */
-export const PublishEndpointRequestSchema: GenMessage<PublishEndpointRequest> = /*@__PURE__*/
+export const PublishEndpointsRequestSchema: GenMessage<PublishEndpointsRequest> = /*@__PURE__*/
   messageDesc(file_weft_v1_controller, 14);
 
 /**
@@ -595,6 +595,66 @@ export const DetachEndpointRequestSchema: GenMessage<DetachEndpointRequest> = /*
   messageDesc(file_weft_v1_controller, 15);
 
 /**
+ * @generated from message weft.v1.DetachEndpointsRequest
+ */
+export type DetachEndpointsRequest = Message<"weft.v1.DetachEndpointsRequest"> & {
+  /**
+   * @generated from field: repeated weft.v1.DetachEndpointRequest endpoints = 1;
+   */
+  endpoints: DetachEndpointRequest[];
+};
+
+/**
+ * Describes the message weft.v1.DetachEndpointsRequest.
+ * Use `create(DetachEndpointsRequestSchema)` to create a new message.
+ */
+export const DetachEndpointsRequestSchema: GenMessage<DetachEndpointsRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 16);
+
+/**
+ * What came of each, in the order of the request: one that is refused keeps no other back.
+ *
+ * @generated from message weft.v1.EndpointsResponse
+ */
+export type EndpointsResponse = Message<"weft.v1.EndpointsResponse"> & {
+  /**
+   * @generated from field: repeated weft.v1.EndpointOutcome outcomes = 1;
+   */
+  outcomes: EndpointOutcome[];
+};
+
+/**
+ * Describes the message weft.v1.EndpointsResponse.
+ * Use `create(EndpointsResponseSchema)` to create a new message.
+ */
+export const EndpointsResponseSchema: GenMessage<EndpointsResponse> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 17);
+
+/**
+ * @generated from message weft.v1.EndpointOutcome
+ */
+export type EndpointOutcome = Message<"weft.v1.EndpointOutcome"> & {
+  /**
+   * At which it holds.
+   *
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: weft.v1.Rejection refused = 2;
+   */
+  refused?: Rejection | undefined;
+};
+
+/**
+ * Describes the message weft.v1.EndpointOutcome.
+ * Use `create(EndpointOutcomeSchema)` to create a new message.
+ */
+export const EndpointOutcomeSchema: GenMessage<EndpointOutcome> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 18);
+
+/**
  * @generated from message weft.v1.ReturnBlocksRequest
  */
 export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
@@ -614,7 +674,7 @@ export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
  * Use `create(ReturnBlocksRequestSchema)` to create a new message.
  */
 export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 16);
+  messageDesc(file_weft_v1_controller, 19);
 
 /**
  * @generated from message weft.v1.AdoptBridgeRequest
@@ -671,7 +731,7 @@ export type AdoptBridgeRequest = Message<"weft.v1.AdoptBridgeRequest"> & {
  * Use `create(AdoptBridgeRequestSchema)` to create a new message.
  */
 export const AdoptBridgeRequestSchema: GenMessage<AdoptBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 17);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.DisownBridgeRequest
@@ -698,7 +758,7 @@ export type DisownBridgeRequest = Message<"weft.v1.DisownBridgeRequest"> & {
  * Use `create(DisownBridgeRequestSchema)` to create a new message.
  */
 export const DisownBridgeRequestSchema: GenMessage<DisownBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 18);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.PublishStationsRequest
@@ -720,7 +780,7 @@ export type PublishStationsRequest = Message<"weft.v1.PublishStationsRequest"> &
  * Use `create(PublishStationsRequestSchema)` to create a new message.
  */
 export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.AddPeerRequest
@@ -757,7 +817,7 @@ export type AddPeerRequest = Message<"weft.v1.AddPeerRequest"> & {
  * Use `create(AddPeerRequestSchema)` to create a new message.
  */
 export const AddPeerRequestSchema: GenMessage<AddPeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.RemovePeerRequest
@@ -784,7 +844,7 @@ export type RemovePeerRequest = Message<"weft.v1.RemovePeerRequest"> & {
  * Use `create(RemovePeerRequestSchema)` to create a new message.
  */
 export const RemovePeerRequestSchema: GenMessage<RemovePeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.PublishPortRequest
@@ -822,7 +882,7 @@ export type PublishPortRequest = Message<"weft.v1.PublishPortRequest"> & {
  * Use `create(PublishPortRequestSchema)` to create a new message.
  */
 export const PublishPortRequestSchema: GenMessage<PublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.UnpublishPortRequest
@@ -856,7 +916,7 @@ export type UnpublishPortRequest = Message<"weft.v1.UnpublishPortRequest"> & {
  * Use `create(UnpublishPortRequestSchema)` to create a new message.
  */
 export const UnpublishPortRequestSchema: GenMessage<UnpublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.ExposeNetworkRequest
@@ -897,7 +957,7 @@ export type ExposeNetworkRequest = Message<"weft.v1.ExposeNetworkRequest"> & {
  * Use `create(ExposeNetworkRequestSchema)` to create a new message.
  */
 export const ExposeNetworkRequestSchema: GenMessage<ExposeNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.HideNetworkRequest
@@ -924,7 +984,7 @@ export type HideNetworkRequest = Message<"weft.v1.HideNetworkRequest"> & {
  * Use `create(HideNetworkRequestSchema)` to create a new message.
  */
 export const HideNetworkRequestSchema: GenMessage<HideNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
@@ -969,7 +1029,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -998,7 +1058,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -1022,7 +1082,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -1041,7 +1101,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -1063,7 +1123,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -1076,7 +1136,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 34);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -1105,7 +1165,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 35);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -1136,7 +1196,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 33);
+  messageDesc(file_weft_v1_controller, 36);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -1153,7 +1213,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 34);
+  messageDesc(file_weft_v1_controller, 37);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -1166,7 +1226,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 35);
+  messageDesc(file_weft_v1_controller, 38);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -1183,7 +1243,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 36);
+  messageDesc(file_weft_v1_controller, 39);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -1220,7 +1280,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 37);
+  messageDesc(file_weft_v1_controller, 40);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -1254,7 +1314,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 38);
+  messageDesc(file_weft_v1_controller, 41);
 
 /**
  * @generated from message weft.v1.Delta
@@ -1283,7 +1343,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 39);
+  messageDesc(file_weft_v1_controller, 42);
 
 /**
  * @generated from message weft.v1.Beat
@@ -1300,7 +1360,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 40);
+  messageDesc(file_weft_v1_controller, 43);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -1471,12 +1531,14 @@ export const ControllerService: GenService<{
     output: typeof WishResponseSchema;
   },
   /**
-   * @generated from rpc weft.v1.ControllerService.PublishEndpoint
+   * Those that the host admitted itself.
+   *
+   * @generated from rpc weft.v1.ControllerService.PublishEndpoints
    */
-  publishEndpoint: {
+  publishEndpoints: {
     methodKind: "unary";
-    input: typeof PublishEndpointRequestSchema;
-    output: typeof WishResponseSchema;
+    input: typeof PublishEndpointsRequestSchema;
+    output: typeof EndpointsResponseSchema;
   },
   /**
    * @generated from rpc weft.v1.ControllerService.DetachEndpoint
@@ -1485,6 +1547,14 @@ export const ControllerService: GenService<{
     methodKind: "unary";
     input: typeof DetachEndpointRequestSchema;
     output: typeof WishResponseSchema;
+  },
+  /**
+   * @generated from rpc weft.v1.ControllerService.DetachEndpoints
+   */
+  detachEndpoints: {
+    methodKind: "unary";
+    input: typeof DetachEndpointsRequestSchema;
+    output: typeof EndpointsResponseSchema;
   },
   /**
    * The host gives its blocks in a network back.

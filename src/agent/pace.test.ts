@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createNetwork } from '#intent/test-world.ts';
+import { hostTag, overlayNamespace, portName } from '#model/own.ts';
+import type { Endpoint, Network } from '#model/records.ts';
+import type { DoorHandle } from './event.ts';
+import { attachedBy, type TestAgent, TestCluster } from './test-cluster.ts';
+import { markUrgent } from './turn.ts';
+
+describe('while a runtime is at work', () => {
+  let cluster: TestCluster;
+  let h1: TestAgent;
+  let app: Network;
+  let endpoint: Endpoint;
+  const door: DoorHandle = { runtime: 'docker', handle: 'e1' };
+
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    h1 = cluster.agent('h1');
+    await cluster.settle();
+    app = cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'] })) as Network;
+    await cluster.settle();
+    const [first] = [h1.attachThroughDoor(app.id, 'e1'), h1.attachThroughDoor(app.id, 'e2')];
+    await cluster.settle(2_000);
+    endpoint = attachedBy(h1, first);
+  });
+
+  const hasPort = async (): Promise<boolean> => {
+    const [ns, name] = [overlayNamespace(hostTag(h1.state.host), app.vni), portName(endpoint.id)];
+    return (await h1.objects()).some(
+      (object) => object.kind === 'link' && object.ns === ns && object.name === name,
+    );
+  };
+
+  test('ports of before stay, and no turn takes them; they go once it is quiet', async () => {
+    const request = h1.detach({ door });
+    h1.attachThroughDoor(app.id, 'e3');
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ answer: 'detached' });
+    markUrgent(h1.state);
+    await cluster.settle();
+    expect(h1.state.turn.lastLookMs).toBe(cluster.nowMs);
+    expect(await hasPort()).toBe(true);
+    cluster.nowMs += 100;
+    await cluster.settle();
+    expect(await hasPort()).toBe(false);
+    expect(h1.journal.get(endpoint.id)).toBeUndefined();
+  });
+
+  test('ports of before go half a second later, however much it asks', async () => {
+    h1.detach({ door });
+    await cluster.settle();
+    for (let i = 0; i < 10; i++) {
+      expect(await hasPort()).toBe(true);
+      h1.attachThroughDoor(app.id, `more-${i}`);
+      cluster.nowMs += 50;
+      await cluster.settle();
+    }
+    expect(await hasPort()).toBe(false);
+  });
+
+  test('ports of before go when the agent is killed meanwhile', async () => {
+    h1.detach({ door });
+    await cluster.settle();
+    h1.restart();
+    await cluster.settle(1_000);
+    expect(await hasPort()).toBe(false);
+    expect(await h1.pendingOps()).toEqual([]);
+  });
+
+  test('what is told of an endpoint later waits', async () => {
+    const told = () => cluster.controller.state.snapshot.endpoints.get(endpoint.id)?.name;
+    const moving = { event: 'moving', door, sandboxPath: '/run/docker/netns/s1' } as const;
+    h1.ask((request) => ({ ...moving, request }));
+    cluster.nowMs += 10;
+    const words = { name: 'web-1', aliases: [], containerId: 'c1' };
+    h1.dispatch({ event: 'described', door, words });
+    await cluster.settle();
+    expect(told()).toBe('e1');
+    cluster.nowMs += 90;
+    await cluster.settle();
+    expect(told()).toBe('web-1');
+  });
+});

@@ -1,0 +1,35 @@
+import type { Cidr } from '#model/cidr.ts';
+import type { Address, Route } from '#model/kernel-state.ts';
+import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
+import { addressFrom } from './address.ts';
+import type { LinkNames, LinkRows } from './link.ts';
+import { destinationOf, dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
+import type { Visit } from './visit.ts';
+
+/** Addresses and routes of the named devices. */
+export function readLayer3(
+  { ns, conversation }: Visit,
+  names: LinkNames,
+  rows: LinkRows,
+): (Address | Route)[] {
+  const routes = dumpMainRoutes(conversation);
+  const isRouted = routedBy(routes, rows);
+  const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress).flatMap((row) => {
+    const dev = names.get(row.ifindex);
+    return dev === undefined ? [] : addressFrom(ns, dev, row, (subnet) => isRouted(row.ifindex, subnet));
+  });
+  const own = routes.flatMap((row) => {
+    const dev = names.get(row.oif ?? 0);
+    return dev && !isKernelsRoute(row) ? routeFrom(ns, dev, row) : [];
+  });
+  return [...addresses, ...own];
+}
+
+/** Whether the kernel's route to an address's subnet is there; one that is down has none. */
+function routedBy(
+  routes: ReturnType<typeof dumpMainRoutes>,
+  rows: LinkRows,
+): (index: number, subnet: Cidr) => boolean {
+  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
+  return (index, subnet) => !rows.get(index)!.up || subnets.has(`${index} ${subnet}`);
+}
