@@ -3,7 +3,10 @@
 #
 #   DIRECTORY/20.10  bookworm's engine         DIRECTORY/common   runc and a static busybox, for all of them
 #   DIRECTORY/26.1   trixie's                  DIRECTORY/compose  docker-compose, a program of its own
-#   DIRECTORY/sid    the newest that there is; else DIRECTORY/sid.absent says why not
+#   DIRECTORY/sid    the newest that there is  DIRECTORY/registry  docker-registry, for plugins
+#   DIRECTORY/firewalld  a root directory with it and a D-Bus
+#
+# Of sid and firewalld, NAME.absent says why if they are not there.
 #
 # Nothing is installed: no service starts, a Docker that this machine has is not touched, and neither is its apt.
 # Idempotent; each appears as a whole.
@@ -35,7 +38,15 @@ prepare_apt() {
   APT_CONFIG=$apt/apt.conf apt-get update -o APT::Update::Error-Mode=any
 }
 
-# fetch NAME SUITE PACKAGE... ; what apt says is in $work/log when it fails.
+# download [--whole] PACKAGE... ; whole with all that they depend on.
+download() (
+  export APT_CONFIG="$work/apt-$suite/apt.conf"
+  [ "$1" = --whole ] || exec apt-get download "$@"
+  shift
+  exec apt-get install -y --download-only --no-install-recommends -o Dir::Cache::archives="$PWD" "$@"
+)
+
+# fetch NAME SUITE [--whole] PACKAGE... ; what apt says is in $work/log when it fails.
 fetch() {
   name=$1 suite=$2
   shift 2
@@ -44,10 +55,9 @@ fetch() {
     echo "Docker for tests is taken from Debian's packages: it needs apt-get and $keyring." >"$work/log"
     return 1
   fi
-  echo "Fetching $* of Debian $suite …"
+  echo "Fetching $name of Debian $suite …"
   mkdir -p "$work/$name" "$work/packages-$name"
-  { prepare_apt "$suite" && cd "$work/packages-$name" &&
-    APT_CONFIG=$work/apt-$suite/apt.conf apt-get download "$@" &&
+  { prepare_apt "$suite" && cd "$work/packages-$name" && download "$@" &&
     for package in *.deb; do dpkg -x "$package" "$work/$name" || return 1; done
   } >"$work/log" 2>&1 </dev/null || return 1
   # Another run of this may have been quicker.
@@ -58,14 +68,20 @@ must() {
   fetch "$@" || { cat "$work/log" >&2; exit 1; }
 }
 
+# Where it is not to be had, NAME.absent says why, and it is asked again after an hour.
+may() {
+  [ -z "$(find "$root" -maxdepth 1 -name "$1.absent" -mmin -60)" ] || return 0
+  rm -f "$root/$1.absent"
+  fetch "$@" || {
+    { echo "Debian $2 does not give it now:"; grep '^E:' "$work/log" || tail -n 3 "$work/log"; } >"$root/$1.absent"
+  }
+}
+
 must common bookworm runc busybox-static libdevmapper1.02.1
 must 20.10 bookworm docker.io containerd
 must 26.1 trixie docker.io docker-cli containerd
 must compose trixie docker-compose
-# Sid moves, and is between two versions now and then. Asked again after an hour.
-if [ -z "$(find "$root" -maxdepth 1 -name sid.absent -mmin -60)" ]; then
-  rm -f "$root/sid.absent"
-  fetch sid sid docker.io docker-cli containerd || {
-    { echo "Debian sid gives no Docker engine now:"; grep '^E:' "$work/log" || tail -n 3 "$work/log"; } >"$root/sid.absent"
-  }
-fi
+must registry bookworm docker-registry
+# Sid moves, and is between two versions now and then; firewalld is more than a hundred packages.
+may sid sid docker.io docker-cli containerd
+may firewalld bookworm --whole firewalld iptables netbase

@@ -61,8 +61,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const host of ['h1', 'h2']) for (const name of CONTAINERS) await world.detachAll(host, name);
-  const { networks } = await world.records();
-  for (const { name } of networks)
+  await world.untilAllDetached();
+  for (const { name } of (await world.records()).networks)
     await callOk(world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
 });
 

@@ -187,7 +187,7 @@ describe('a container of an engine', () => {
     expect(linksIn(world.containerOf('d1')).map(({ ifname }) => ifname)).toEqual(['lo']);
     expect(linksIn(world.containerOf('h1')).map((link) => link.address)).toContain(address);
     await engine.deleteEndpoint('d1');
-    expect(waitingEnds()).toEqual([]);
+    await until('it is gone', async () => waitingEnds().length === 0);
   });
 
   test('whose sandbox is gone without a word leaves nothing once its engine says so', async () => {

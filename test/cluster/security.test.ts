@@ -2,13 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { TUNNEL_MODES } from '#model/tunnel-mode.ts';
-import { interfaceIndex } from '#netlink/interface-index.ts';
-import { close } from '#netlink/libc.ts';
-import { openNamespace } from '#netlink/open-namespace.ts';
-import { type Capture, capture, openFrameSender } from '#netlink/packet-socket.ts';
-import { openSocket } from '#netlink/socket.ts';
+import { openFrameSender } from '#netlink/packet-socket.ts';
 import { callOk, type EndpointJson } from '../world/api.ts';
 import { type ForgedFrame, forgedFrames, type Party } from '../world/forged-frames.ts';
+import { type Ears, eth0Of, listenAt } from '../world/frame-ears.ts';
 import { overlaysOf } from '../world/leftovers.ts';
 import { ip, namespacesWith } from '../world/namespaces.ts';
 import { nft } from '../world/strange-bridge.ts';
@@ -20,8 +17,7 @@ import { buildIfStale } from './lab-cli.ts';
 /** Who has no right to speak in a network is not heard there: containers with raw sockets, and hosts that are not in it. */
 
 const net = new ThreeHosts();
-let ears: Capture | undefined;
-let heard: Buffer[] = [];
+let ears: Ears | undefined;
 beforeAll(async () => {
   buildIfStale();
   await net.start();
@@ -38,26 +34,7 @@ const partyOf = ({ mac, addresses }: EndpointJson): Party => ({
   ipv6: addresses.find((address) => address.includes(':'))!,
 });
 
-/** Its number, and the namespace that it is in. */
-function eth0Of(container: string): [ifindex: number, netnsFd: number] {
-  const opened = openNamespace(`/run/netns/${container}`);
-  if (typeof opened === 'string') throw new Error(opened);
-  const socket = openSocket(opened.fd);
-  const index = interfaceIndex(socket.fd, 'eth0');
-  close(socket.fd);
-  return [index, opened.fd];
-}
-
-function listenAt(container: string): void {
-  const [ifindex, netnsFd] = eth0Of(container);
-  heard = [];
-  ears = capture({ ifindex, netnsFd }, ({ bytes, outgoing }) => {
-    if (!outgoing) heard.push(Buffer.from(bytes));
-  });
-}
-
-/** Whether a frame with these bytes in it has come. */
-const hasHeard = (bytes: Buffer): boolean => heard.some((frame) => frame.includes(bytes));
+const hasHeard = (bytes: Buffer): boolean => ears!.hasHeard(bytes);
 
 /** Network `red` on these hosts; a dry word to all first, so that its rows are there. */
 async function build(mode: string, hosts: readonly string[] = HOSTS): Promise<Party[]> {
@@ -75,15 +52,13 @@ test.each(TUNNEL_MODES)('in mode %s no forged frame reaches another host', async
   const hosts = mode === 'p2p' ? HOSTS.slice(0, 2) : HOSTS;
   const [me, victim] = await build(mode, hosts);
   const other = { mac: '02:de:ad:00:00:01', ipv4: '10.1.77.77', ipv6: 'fd00:1::77' };
-  listenAt(net.containerOn('h2'));
+  ears = listenAt(net.containerOn('h2'));
   const sender = openFrameSender(...eth0Of(net.containerOn('h1')));
   const frames = forgedFrames(me!, victim!, other);
   for (const { frame } of frames) sender.send(frame);
   sender.close();
   expect(await talkTo(net.containerOn('h1'), [victim!.ipv4, victim!.ipv6])).toEqual([]);
-  const came = frames.filter(({ frame }: ForgedFrame) =>
-    heard.some((bytes) => bytes.includes(frame.subarray(6, 42))),
-  );
+  const came = frames.filter(({ frame }: ForgedFrame) => hasHeard(frame.subarray(6, 42)));
   expect(came.map(({ name }) => name)).toEqual([]);
   const { endpoints } = await net.world.records();
   const endpoint = endpoints.find(({ name }) => name === 'c-h1')!.id;
@@ -120,7 +95,7 @@ test('VXLAN from a host that is not in the network is dropped, also after its ru
   const { networks } = await net.world.records();
   const vni = networks[0]!.vni;
   const [h1, h2, h3] = HOSTS.map((host) => net.hostNamespace(host)) as [string, string, string];
-  listenAt(net.containerOn('h2'));
+  ears = listenAt(net.containerOn('h2'));
   const to = await vtepOf('h2');
   await until('a member is heard', async () => {
     sendVxlan(h1, to, vni, 'from a member');
@@ -175,7 +150,7 @@ test('VXLAN that a container sends by its host is dropped there', async () => {
   nft(h1, 'add', 'table', 'ip', 'masq');
   nft(h1, 'add', 'chain', 'ip', 'masq', 'post', '{ type nat hook postrouting priority 100; }');
   nft(h1, 'add', 'rule', 'ip', 'masq', 'post', 'ip', 'saddr', '172.31.0.0/24', 'masquerade');
-  listenAt(net.containerOn('h2'));
+  ears = listenAt(net.containerOn('h2'));
   for (const host of ['h1', 'h2'])
     sendVxlan(inside, await vtepOf(host), networks[0]!.vni, 'from a container');
   await sleep(300);

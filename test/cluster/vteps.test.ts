@@ -5,6 +5,7 @@ import { ip, kernelJson } from '../world/namespaces.ts';
 import { ping, pingAll } from '../world/talk.ts';
 import { ThreeHosts } from '../world/three-hosts.ts';
 import { tunnelledWhile } from '../world/tunnelled.ts';
+import { until } from '../world/world.ts';
 import { buildIfStale } from './lab-cli.ts';
 
 /** Where tunnels end on hosts with several interfaces and addresses, and with many networks. */
@@ -78,8 +79,9 @@ test('twelve networks share a VTEP and a UDP port, each by its VNI', async () =>
     networks.push(await net.network(`n${i}`, { mode: 'proxy', subnets: [`10.${100 + i}.0.0/24`] }));
   expect(networks.map(({ vni }) => vni)).toEqual(networks.map((_, i) => FIRST_AUTOMATIC_VNI + i));
   for (const { name } of networks) await net.attachAll(name, HOSTS);
-  const { endpoints } = await net.world.records();
-  const far = endpoints.filter(({ name }) => name === 'c-h2');
+  const endpointsOf = async () => (await net.world.records()).endpoints;
+  await until('all are known', async () => (await endpointsOf()).length === count * HOSTS.length);
+  const far = (await endpointsOf()).filter(({ name }) => name === 'c-h2');
   expect(far).toHaveLength(count);
   const frames = await tunnelledWhile(
     net.hostNamespace('h1'),
@@ -101,6 +103,7 @@ test('twelve networks share a VTEP and a UDP port, each by its VNI', async () =>
     expect(device!.linkinfo.info_data, name).toMatchObject({ id: vni, local: '10.99.0.1', port: 4789 });
   }
   for (const host of HOSTS) await net.world.detachAll(host, `c-${host}`);
+  await net.world.untilAllDetached();
   for (const { name } of networks)
     await callOk(net.world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
 });

@@ -1,4 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
+import { openFrameSender } from '#netlink/packet-socket.ts';
+import { SERVE } from '../world/docker-engine.ts';
+import { type ForgedFrame, forgedFrames, type Party } from '../world/forged-frames.ts';
+import { eth0Of, listenAt } from '../world/frame-ears.ts';
 import { until } from '../world/world.ts';
 import { onEngines, refusalOf } from './on-engines.ts';
 
@@ -187,7 +191,112 @@ onEngines('containers', (world) => {
     await run('h2', 'c2', '--network', 'app');
     await run('h1', 'guest', '--network', 'container:c1');
     expect(await inside('h1', 'guest', 'ip', '-4', 'addr', 'show', 'eth0')).toContain('10.1.8.8');
-    expect(await reaches('h1', 'guest', (await inspect('h2', 'c2')).IPAddress)).toBe(true);
+    const there = (await inspect('h2', 'c2')).IPAddress;
+    expect(await reaches('h1', 'guest', there)).toBe(true);
+    // As in every network of Docker's: the guest is where the container was, until it is started again, too.
+    await docker('h1', 'restart', '-t', '0', 'c1');
+    expect(await reaches('h2', 'c2', '10.1.8.8')).toBe(true);
+    expect(await inside('h1', 'guest', 'ip', '-o', 'link')).not.toContain('eth0');
+    await docker('h1', 'restart', '-t', '0', 'guest');
+    expect(await inside('h1', 'guest', 'ip', '-4', 'addr', 'show', 'eth0')).toContain('10.1.8.8');
+    expect(await reaches('h1', 'guest', there)).toBe(true);
+    expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+  });
+
+  test('that forge MACs, addresses, ARP, neighbours, routers and DHCP are not heard, and it is counted', async () => {
+    await Promise.all([run('h1', 'c1', '--network', 'app'), run('h2', 'c2', '--network', 'app')]);
+    const partyOf = async (host: string, name: string): Promise<Party> => {
+      const { MacAddress, IPAddress, GlobalIPv6Address } = await inspect(host, name);
+      return { mac: MacAddress, ipv4: IPAddress, ipv6: GlobalIPv6Address };
+    };
+    const sandboxOf = async (host: string, name: string) => {
+      const key = await docker(host, 'inspect', '-f', '{{.NetworkSettings.SandboxKey}}', name);
+      // Docker names it below /var/run, which here leads to this machine's own.
+      return world()
+        .engine(host)
+        .machine.inside(key.replace(/^\/var/, ''));
+    };
+    const victim = await partyOf('h2', 'c2');
+    const other = { mac: '02:de:ad:00:00:01', ipv4: '10.1.77.77', ipv6: 'fd00:1::77' };
+    const frames = forgedFrames(await partyOf('h1', 'c1'), victim, other);
+    const ears = listenAt(await sandboxOf('h2', 'c2'));
+    const sender = openFrameSender(...eth0Of(await sandboxOf('h1', 'c1')));
+    for (const { frame } of frames) sender.send(frame);
+    sender.close();
+    for (const address of [victim.ipv4, victim.ipv6]) expect(await reaches('h1', 'c1', address)).toBe(true);
+    const came = frames.filter(({ frame }: ForgedFrame) => ears.hasHeard(frame.subarray(6, 42)));
+    ears.close();
+    expect(came.map(({ name }) => name)).toEqual([]);
+    await untilNamed('c1');
+    const expected: Record<string, number> = {};
+    for (const { kind } of frames) expected[kind] = (expected[kind] ?? 0) + 1;
+    await until('they are counted', async () => {
+      const [{ refused }] = JSON.parse(await world().weft('h1', 'endpoint', 'inspect', 'c1', '--json'));
+      const counted = refused.map(({ kind, count }: Record<string, string>) => [kind, Number(count)]);
+      expect(Object.fromEntries(counted)).toEqual(expected);
+      return true;
+    });
+  });
+
+  test('reach a host that is exposed in their network, and through it others reach them, until it is hidden', async () => {
+    await Promise.all([run('h1', 'c1', '--network', 'app'), run('h2', 'c2', '--network', 'app')]);
+    const inApp = await Promise.all([inspect('h1', 'c1'), inspect('h2', 'c2')]);
+    const addresses = inApp.flatMap(({ IPAddress, GlobalIPv6Address }) => [IPAddress, GlobalIPv6Address]);
+    const hostPings = (host: string, address: string) =>
+      world()
+        .engine(host)
+        .machine.exec('ping', '-c1', '-W1', address)
+        .then(
+          () => true,
+          () => false,
+        );
+    // h2 knows the network as its engine's only: as a machine it goes by h1.
+    const h2 = world().engine('h2').machine;
+    const route = (verb: string) =>
+      Promise.all([
+        h2.exec('ip', 'route', verb, '10.1.0.0/16', 'via', world().underlayOf('h1')),
+        h2.exec('ip', '-6', 'route', verb, 'fd00:1::/64', 'via', 'fd99::1'),
+      ]);
+    await route('add');
+    expect(await world().weft('h1', 'expose', 'app')).toContain('network app is exposed on host h1');
+    for (const host of ['h1', 'h2'])
+      for (const address of addresses)
+        await until(`${host} reaches ${address}`, () => hostPings(host, address));
+    const [own] = (await endpoints()).filter(({ runtime }) => runtime === 'host');
+    for (const address of own!.addresses) {
+      expect(await reaches('h1', 'c1', address)).toBe(true);
+      expect(await reaches('h2', 'c2', address)).toBe(true);
+    }
+    await until('it has a name', () => reaches('h2', 'c2', 'h1'));
+    await world().weft('h1', 'hide', 'app');
+    for (const host of ['h1', 'h2'])
+      for (const address of addresses) expect(await hostPings(host, address)).toBe(false);
+    expect(await world().engine('h1').machine.exec('ip', '-br', 'link')).not.toContain('wfh');
+    expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+    await route('del');
+  });
+
+  test('leave by Weft’s gateway where the network says so, and are published by Weft', async () => {
+    const driver = ['-d', 'weft', '--ipam-driver', 'weft', '--subnet', '10.8.0.0/24'];
+    await docker('h1', 'network', 'create', ...driver, '-o', 'weft.gateway=anycast', 'out');
+    const asking = ['run', '-d', '--name', 'asks', '--network', 'out', '-p', '8082:80', ...SERVE];
+    expect(await refusalOf(docker('h1', ...asking))).toMatch(/-p "8082:80".*weft publish CONTAINER 8082:80/);
+    await untilNone();
+    await docker('h1', 'rm', '-f', 'asks');
+    await docker('h1', 'run', '-d', '--name', 'served', '--network', 'out', ...SERVE);
+    expect(await reaches('h1', 'served', world().underlayOf('h2'))).toBe(true);
+    expect(await inside('h1', 'served', 'ip', '-o', 'link')).not.toContain('eth1');
+    await untilNamed('served');
+    await world().weft('h1', 'publish', 'served', '8082:80');
+    await run('h2', 'client');
+    const get = () =>
+      inside('h2', 'client', 'timeout', '2', '/bin/busybox', 'nc', world().underlayOf('h1'), '8082');
+    await until('it is served', async () => (await get()) === 'served');
+    await world().weft('h1', 'unpublish', 'served', '8082:80');
+    await until('it is no more', async () => (await get().catch(() => '')) === '');
+    await remove('h1', 'served');
+    await untilNone();
+    await world().weft('h1', 'network', 'rm', 'out');
   });
 
   test('come back by their restart policy', async () => {
@@ -238,20 +347,8 @@ onEngines('containers', (world) => {
   test('publish ports and get out, but not where the network is internal', async () => {
     await world().weft('h1', 'network', 'create', 'closed', '--subnet', '10.3.0.0/16', '--internal');
     await until('it is there', async () => (await docker('h1', 'network', 'ls')).includes('closed'));
-    const serve = [
-      'busybox',
-      '/bin/busybox',
-      'nc',
-      '-ll',
-      '-p',
-      '80',
-      '-e',
-      '/bin/busybox',
-      'echo',
-      'served',
-    ];
-    await docker('h1', 'run', '-d', '--name', 'open', '--network', 'app', '-p', '8080:80', ...serve);
-    await docker('h1', 'run', '-d', '--name', 'shut', '--network', 'closed', '-p', '8081:80', ...serve);
+    await docker('h1', 'run', '-d', '--name', 'open', '--network', 'app', '-p', '8080:80', ...SERVE);
+    await docker('h1', 'run', '-d', '--name', 'shut', '--network', 'closed', '-p', '8081:80', ...SERVE);
     const [here, there] = [world().underlayOf('h1'), world().underlayOf('h2')];
     expect(await reaches('h1', 'open', there)).toBe(true);
     expect(await reaches('h1', 'shut', there)).toBe(false);

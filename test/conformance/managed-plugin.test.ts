@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buildIfStale, PROGRAM, ROOT } from '../cluster/lab-cli.ts';
-import { type EngineVersion, fetchDocker } from '../world/docker-engine.ts';
+import { type EngineVersion, fetchDocker, registryProgram } from '../world/docker-engine.ts';
 import { DockerWorld } from '../world/docker-world.ts';
 import { until } from '../world/world.ts';
 
@@ -24,9 +25,35 @@ describe.sequential(`Weft as a managed plugin, Docker ${VERSION}`, () => {
       return until(`${own} reaches ${other} by name`, () => pings(host, own!, other!));
     });
 
+  /** In a shell of that host, for each process of the plugin: `$at` is where /proc has it. */
+  const ofPlugin = (host: string, command: string) => {
+    const isIt = 'grep -q [d]ist/plugin.js $at/cmdline 2>/dev/null';
+    const script = `for at in /proc/[0-9]*; do if ${isIt}; then ${command}; fi; done`;
+    return world.engine(host).machine.exec('sh', '-c', script);
+  };
+
+  const REGISTRY = '10.99.0.1:5000';
+  /** A registry on h1, as Docker's users have one. */
+  const startRegistry = async () => {
+    const storage = { filesystem: { rootdirectory: path.join(world.directory, 'registry') } };
+    const config = path.join(world.directory, 'registry.yml');
+    // JSON is YAML.
+    writeFileSync(config, JSON.stringify({ version: 0.1, storage, http: { addr: REGISTRY } }));
+    const registry = world.engine('h1').machine.daemon('registry', () => [registryProgram, 'serve', config]);
+    registry.start();
+    await until('the registry listens', async () => registry.said().includes('listening on'));
+  };
+  const PUBLISHED = `${REGISTRY}/weft`;
+  const push = async () => {
+    await docker('h1', 'plugin', 'create', PUBLISHED, plugin());
+    await docker('h1', 'plugin', 'push', PUBLISHED);
+    await docker('h1', 'plugin', 'rm', PUBLISHED);
+  };
+
   beforeAll(async () => {
     buildIfStale();
-    world = new DockerWorld({ program: PROGRAM, version: VERSION });
+    const flags = ['--insecure-registry', REGISTRY];
+    world = new DockerWorld({ program: PROGRAM, version: VERSION, flags });
     world.controller.start();
     execFileSync(path.join(ROOT, 'tools/build-plugin.sh'), [plugin()]);
     await onBoth(async (host) => {
@@ -35,21 +62,27 @@ describe.sequential(`Weft as a managed plugin, Docker ${VERSION}`, () => {
       // The controller's socket, where a container sees it.
       await machine.exec('mkdir', '/run/controller');
       await machine.exec('mount', '--bind', world.directory, '/run/controller');
-      await docker(host, 'plugin', 'create', 'weft', plugin());
     });
+    await startRegistry();
+    await push();
+    await docker('h1', 'plugin', 'create', 'weft', plugin());
   });
   afterAll(() => world?.remove());
   afterEach(({ task }) => {
     if (task.result?.state === 'fail') console.error(world.logs());
   });
 
-  test('is set and enabled, and has every network', async () => {
-    await onBoth(async (host) => {
-      const controller = `WEFT_CONTROLLER=unix:///host/run/controller/${host}.sock`;
-      await docker(host, 'plugin', 'set', 'weft', controller, `WEFT_NAME=${host}`, 'WEFT_UNDERLAY=eth0');
-      await docker(host, 'plugin', 'enable', 'weft');
-      await world.untilConnected(host);
-    });
+  test('is made, set and enabled, or installed from a registry, and has every network', async () => {
+    const settings = (host: string) => [
+      `WEFT_CONTROLLER=unix:///host/run/controller/${host}.sock`,
+      `WEFT_NAME=${host}`,
+      'WEFT_UNDERLAY=eth0',
+    ];
+    await docker('h1', 'plugin', 'set', 'weft', ...settings('h1'));
+    await docker('h1', 'plugin', 'enable', 'weft');
+    const install = ['plugin', 'install', '--grant-all-permissions', '--alias', 'weft'];
+    await docker('h2', ...install, PUBLISHED, ...settings('h2'));
+    await onBoth((host) => world.untilConnected(host));
     await docker('h1', 'network', 'create', '-d', 'weft:latest', '--ipam-driver', 'weft:latest', 'app');
     await until('h2 has it', () => docker('h2', 'network', 'inspect', 'app'));
     expect(await docker('h2', 'network', 'inspect', '-f', '{{.Driver}} {{.IPAM.Driver}}', 'app')).toBe(
@@ -78,11 +111,25 @@ describe.sequential(`Weft as a managed plugin, Docker ${VERSION}`, () => {
     await docker('h1', 'rm', '-f', 'c3');
   });
 
+  test('upgraded from the registry, it has its settings and its containers', async () => {
+    const c2 = async () => (await world.records()).endpoints.find(({ name }) => name === 'c2')!;
+    const inside = () => docker('h2', 'exec', 'c2', '/bin/busybox', 'ip', '-o', 'address', 'show', 'eth0');
+    const before = [await c2(), await inside()];
+    const [address] = (await c2()).addresses;
+    writeFileSync(path.join(plugin(), 'rootfs/opt/weft/newer'), '');
+    await push();
+    await docker('h2', 'plugin', 'disable', '-f', 'weft');
+    await docker('h2', 'plugin', 'upgrade', '--grant-all-permissions', 'weft');
+    expect(await pings('h1', 'c1', address!)).toBe(true);
+    await docker('h2', 'plugin', 'enable', 'weft');
+    await world.untilConnected('h2');
+    expect(await ofPlugin('h2', 'ls $at/root/opt/weft')).toContain('newer');
+    await untilBothPing();
+    expect([await c2(), await inside()]).toEqual(before);
+  });
+
   test('killed, it is started again by Docker', async () => {
-    const { machine } = world.engine('h1');
-    const isIt = 'grep -q [d]ist/plugin.js $at/cmdline 2>/dev/null';
-    const script = `for at in /proc/[0-9]*; do if ${isIt}; then kill -9 \${at#/proc/}; fi; done`;
-    await machine.exec('sh', '-c', script);
+    await ofPlugin('h1', 'kill -9 $(basename $at)');
     await until('c1 finds c2 by a name of Weft', () => pings('h1', 'c1', 'c2.app'));
     await world.untilConnected('h1');
   });
@@ -106,6 +153,6 @@ describe.sequential(`Weft as a managed plugin, Docker ${VERSION}`, () => {
       ),
     );
     await until('no copy is left', async () => !(await docker('h1', 'network', 'ls')).includes('weft'));
-    await docker('h1', 'plugin', 'rm', '-f', 'weft');
+    await onBoth((host) => docker(host, 'plugin', 'rm', '-f', 'weft'));
   });
 });

@@ -147,9 +147,9 @@ const published = async (world: CrashWorld) => {
 };
 
 /** Of the records the host's status tells; of what packets meet, the kernel's rules alone. */
-const leadsIn = (world: CrashWorld, isMeant: boolean): Promise<void> =>
-  until(`8080 ${isMeant ? 'leads' : 'does not lead'} to a3`, async () => {
-    const rules = ip('netns', 'exec', world.containerOf('h1'), 'nft', 'list', 'ruleset');
+const leadsIn = (world: CrashWorld, isMeant: boolean, host = 'h1'): Promise<void> =>
+  until(`8080 of ${host} ${isMeant ? 'leads' : 'does not lead'} to a3`, async () => {
+    const rules = ip('netns', 'exec', world.containerOf(host), 'nft', 'list', 'ruleset');
     return rules.includes('dport 8080 dnat') === isMeant;
   });
 
@@ -173,6 +173,68 @@ const unpublishing: Omit<Scenario, 'victim' | 'name'> = {
     await leadsIn(world, false);
   },
 };
+const unpublishA3 = (world: CrashWorld) =>
+  call(world.controllerSocket, 'ControllerService/UnpublishPort', { endpoint: 'a3', mapping: '8080:80' });
+const takingBack: Omit<Scenario, 'victim' | 'name'> = {
+  most: 3,
+  prepare: published,
+  act: async (world) => {
+    await unpublishA3(world);
+    await leadsIn(world, false);
+  },
+  repeat: async (world) => {
+    mustBeOkOr(await unpublishA3(world), 'not_found');
+    await leadsIn(world, false);
+  },
+  undo: must(detachA3),
+};
+/** It has its address on the other host by then, and its port is of that one. */
+const moving: Omit<Scenario, 'victim' | 'name'> = {
+  most: 4,
+  prepare: published,
+  act: async (world) => {
+    await detachA3(world);
+    return world.attachTo('h2', 'a3', 'red');
+  },
+  repeat: async (world) => {
+    mustBeOk(await detachA3(world));
+    await leadsIn(world, false);
+    mustBeOk(await world.attachTo('h2', 'a3', 'red'));
+    await until('a3 is published', async () => (await publishA3(world)).ok);
+    await leadsIn(world, true, 'h2');
+    await leadsIn(world, false);
+  },
+  undo: async (world) => {
+    mustBeOk(await world.detachAll('h2', 'a3'));
+    await leadsIn(world, false, 'h2');
+  },
+};
+
+/** Another firewall of h1's comes or goes: `red` has its way out by h1 all the while. */
+const forwardPolicy = (world: CrashWorld, policy: 'DROP' | 'ACCEPT'): void => {
+  for (const command of ['iptables', 'ip6tables'])
+    ip('netns', 'exec', world.containerOf('h1'), command, '-P', 'FORWARD', policy);
+};
+const isPermitted = (world: CrashWorld, isMeant: boolean): Promise<void> =>
+  until(`h1 has ${isMeant ? '' : 'none of '}our rules in FORWARD`, async () =>
+    ['iptables', 'ip6tables'].every((command) => {
+      const rules = ip('netns', 'exec', world.containerOf('h1'), command, '-S', 'FORWARD');
+      return (rules.match(/"weft: /g) ?? []).length === (isMeant ? 2 : 0);
+    }),
+  );
+const firewall = (before: 'DROP' | 'ACCEPT', after: 'DROP' | 'ACCEPT'): Omit<Scenario, 'victim' | 'name'> => {
+  const become = (policy: 'DROP' | 'ACCEPT') => (world: CrashWorld) => {
+    forwardPolicy(world, policy);
+    return isPermitted(world, policy === 'DROP');
+  };
+  return {
+    most: 4,
+    prepare: become(before),
+    act: become(after),
+    repeat: become(after),
+    undo: become('ACCEPT'),
+  };
+};
 
 const exposure = (verb: 'Expose' | 'Hide') => (world: CrashWorld) =>
   call(world.controllerSocket, `ControllerService/${verb}Network`, { network: 'red', host: 'h1' });
@@ -195,6 +257,19 @@ const joining: Omit<Scenario, 'victim' | 'name'> = {
   },
   undo: async (world) => {
     mustBeOk(await exposure('Hide')(world));
+    await isExposed(world, false);
+  },
+};
+
+const leaving: Omit<Scenario, 'victim' | 'name'> = {
+  most: 3,
+  prepare: joining.repeat,
+  act: async (world) => {
+    await exposure('Hide')(world);
+    await isExposed(world, false);
+  },
+  repeat: async (world) => {
+    mustBeOkOr(await exposure('Hide')(world), 'not_found');
     await isExposed(world, false);
   },
 };
@@ -273,7 +348,12 @@ export const SCENARIOS: readonly Scenario[] = [
   { victim: 'h1', name: 'an engine’s container stops', ...stopThroughDoor },
   { victim: 'h1', name: 'publishing a port', ...publishing },
   { victim: 'h1', name: 'an endpoint goes with its published port', ...unpublishing },
+  { victim: 'h1', name: 'a published port is taken back', ...takingBack },
+  { victim: 'h1', name: 'a container moves that holds a published port', ...moving },
+  { victim: 'h1', name: 'a firewall drops what its host forwards', ...firewall('ACCEPT', 'DROP') },
+  { victim: 'h1', name: 'a firewall drops no more', ...firewall('DROP', 'ACCEPT') },
   { victim: 'h1', name: 'a host joins a network itself', ...joining },
+  { victim: 'h1', name: 'a host leaves a network itself', ...leaving },
   { victim: 'h1', name: 'a bridge of its host’s is adopted', ...adopting },
   { victim: 'h1', name: 'a bridge that was adopted is let go', ...disowning },
   { victim: 'h1', name: 'a container asks on demand', ...asking },

@@ -62,7 +62,11 @@ export interface StatusJson {
   readonly status?: {
     readonly drift?: readonly object[];
     readonly failing?: readonly object[];
-    readonly notices?: readonly { readonly code: string; readonly sentence: string }[];
+    readonly notices?: readonly {
+      readonly code: string;
+      readonly sentence: string;
+      readonly next: string;
+    }[];
     readonly outages?: readonly { readonly network: string; readonly durationMs: number }[];
     readonly appliedRevision?: string;
     readonly headRevision?: string;

@@ -15,11 +15,20 @@ export type EngineVersion = (typeof ENGINES)[number];
 export const fetchDocker = (): void =>
   void execFileSync(path.join(ROOT, 'tools/fetch-docker.sh'), [DOCKER], { stdio: 'inherit' });
 
-/** Why an engine cannot be had now; only `sid` may be missing. After {@link fetchDocker}. */
-export function absenceOf(version: EngineVersion): string | undefined {
+/** Why it cannot be had now; only `sid` and `firewalld` may be missing. After {@link fetchDocker}. */
+export function absenceOf(version: EngineVersion | 'firewalld'): string | undefined {
   if (existsSync(path.join(DOCKER, version))) return undefined;
   return readFileSync(path.join(DOCKER, `${version}.absent`), 'utf8').trim();
 }
 
+/** Of its package. */
+export const unitsOf = (version: EngineVersion): string =>
+  path.join(DOCKER, version, 'usr/lib/systemd/system');
 export const composeProgram = path.join(DOCKER, 'compose/usr/bin/docker-compose');
+export const registryProgram = path.join(DOCKER, 'registry/usr/bin/docker-registry');
+/** A root directory that firewalld runs in. */
+export const firewalldRoot = path.join(DOCKER, 'firewalld');
 export const programsOf = (version: EngineVersion): EnginePrograms => unpackedEngine(DOCKER, version);
+
+/** An image and its command: whoever connects to port 80 is told `served`. */
+export const SERVE = 'busybox /bin/busybox nc -ll -p 80 -e /bin/busybox echo served'.split(' ');

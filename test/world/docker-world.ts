@@ -46,14 +46,14 @@ export class DockerWorld extends DockerStage {
   }
 
   /** A power cut, and up again: nothing of the kernel's state is left, and the boot id is another. */
-  async reboot(host: string): Promise<void> {
+  async reboot(host: string, start = () => this.startHost(host)): Promise<void> {
     await this.engine(host).machine.cutPower();
     const port = this.names.indexOf(host);
     ip('-n', this.wire, 'link', 'del', `p${port}`);
     ip('netns', 'del', this.namespaceOf(host));
     ip('netns', 'add', this.namespaceOf(host));
     plugIn(this.wire, this.namespaceOf(host), port);
-    await this.startHost(host);
+    await start();
   }
 
   /** Nothing comes through from that host or to it: not from the others, and not from the controller. */

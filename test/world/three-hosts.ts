@@ -3,7 +3,7 @@ import type { UnderlayFamily } from '#model/records.ts';
 import { PROGRAM } from '../cluster/lab-cli.ts';
 import { callOk, type EndpointJson, type NetworkJson } from './api.ts';
 import { startEcho } from './talk.ts';
-import { until, World } from './world.ts';
+import { World } from './world.ts';
 
 export const HOSTS = ['h1', 'h2', 'h3'];
 
@@ -49,10 +49,7 @@ export class ThreeHosts {
 
   async removeNetwork(network: string): Promise<void> {
     for (const host of HOSTS) await this.world.detachAll(host, `c-${host}`);
-    await until('the controller knows of the detaches', async () => {
-      const { endpoints } = await this.world.records();
-      return endpoints.length === 0;
-    });
+    await this.world.untilAllDetached();
     await callOk(this.world.controllerSocket, 'ControllerService/RemoveNetwork', { network });
   }
 

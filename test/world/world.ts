@@ -116,6 +116,11 @@ export class World {
     return this.detach(host, { namespace: this.containerOf(container) });
   }
 
+  /** A detach is answered before the controller is told: it has heard of those of all endpoints. */
+  untilAllDetached(): Promise<void> {
+    return until('all are detached', async () => (await this.records()).endpoints.length === 0);
+  }
+
   attach(host: string, request: object): Promise<Reply> {
     return call(this.agentSocket(host), 'AgentService/Attach', request);
   }
