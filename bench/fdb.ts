@@ -2,7 +2,6 @@ import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import type { Ip } from '#model/ip.ts';
-import type { KernelOp } from '#model/kernel-op.ts';
 import {
   type Fdb,
   type KernelState,
@@ -43,7 +42,6 @@ export const fdb: Bench = (options) => {
     const floor = new Floor(await compileFloor('rows'), [count, 0, BATCH]);
     const kernel = new RealKernel();
     const rows = Array.from({ length: count }, (_, i) => rowOf(NS, i));
-    const ops = rows.map((object): KernelOp => ({ verb: 'add', object }));
     const times = { floor: [], floorDump: [], netlink: [], apply: [], dump: [], compare: [] } as Record<
       string,
       number[]
@@ -56,6 +54,7 @@ export const fdb: Bench = (options) => {
       await onDevice(kernel, async () => times.netlink!.push(writeBare(rows)));
       await onDevice(kernel, async (bare) => {
         const desired = kernelStateOf([...kernelObjects(bare), ...rows]);
+        const ops = diff(desired, bare, SCOPE);
         const startMs = performance.now();
         const results = await kernel.apply(ops, SCOPE);
         times.apply!.push(performance.now() - startMs);

@@ -8,9 +8,10 @@ import { countChanges, overlayOf } from './kernel-writes.ts';
 import { startPaperCluster } from './paper-cluster.ts';
 import { cpuMs } from './process.ts';
 
-/** Links that came up late, garbage, the view on its way to the disk. */
-const REST_MS = 5_000;
-const WINDOW_MS = 5_000;
+/** Links that came up late, the look after a bulk of rows, what it leaves given back, the view on its way to the disk. */
+const REST_MS = 30_000;
+/** In each there is one sum of all rows. */
+const WINDOW_MS = 26_000;
 
 interface Idle {
   readonly percent: number[];
@@ -46,7 +47,7 @@ function measure(options: BenchOptions, endpoints: number): Promise<Idle> {
     await sleep(REST_MS);
     const result: Idle = { percent: [], changes: [] };
     const changes = countChanges(overlayOf(agent.hostId));
-    for (let i = 0; i < (options.repeat ?? 3); i++) {
+    for (let i = 0; i < (options.repeat ?? 1); i++) {
       const [before, startMs, heard] = [cpuMs(agent.child.pid!), performance.now(), changes.count()];
       await sleep(WINDOW_MS);
       result.percent.push((100 * (cpuMs(agent.child.pid!) - before)) / (performance.now() - startMs));

@@ -36,7 +36,10 @@ export function paperCluster(endpoints: number, mode: TunnelMode): StoredRecord[
 
 function paperEndpoint(number: number): Endpoint {
   const host = FIRST_HOST + Math.floor((number - FIRST_NUMBER) / PER_HOST);
-  return testEndpoint(number, 1, host, { interface: 'eth0', containerId: `paper-${number}` });
+  const { addresses, ...endpoint } = testEndpoint(number, 1, host, { interface: 'eth0' });
+  // Of its host's own block, as a controller would have given it: not in the way of those that are real.
+  const ipv6 = `fd00:1::${host.toString(16)}:${(number % PER_HOST) + 1}` as Ip;
+  return { ...endpoint, containerId: `paper-${number}`, addresses: [addresses[0]!, ipv6] };
 }
 
 /** Puts records into the store of a controller that does not run. */
