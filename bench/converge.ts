@@ -12,9 +12,10 @@ import { REFERENCE_MS } from './attach.ts';
 import type { Bench } from './bench.ts';
 import { type Attached, attachTo, detachFrom, type Member, startCluster } from './cluster.ts';
 import { stop } from './daemon.ts';
-import { atMost, figureOfRounds, median, percentile, ratio, slowness } from './figure.ts';
+import { atMost, figure, figureOfRounds, median, percentile, ratio, slowness } from './figure.ts';
 import { compileFloor, Floor } from './floor.ts';
 import { onGround } from './ground.ts';
+import { cpuMs } from './process.ts';
 
 const REST_MS = 100;
 const LIMIT_MS = 10_000;
@@ -36,10 +37,12 @@ export const converge: Bench = (options) => {
     const fromAnswer: number[][] = [];
     const floorMs: number[][] = [];
     const referenceMs: number[][] = [];
+    const spent = ground.daemons.map(({ child }) => new Spent(child.pid!, count));
     for (let round = 0; round < (options.repeat ?? 5); round++) {
       referenceMs.push(await floor.ask(`reference ${count}`));
       floorMs.push(await floor.ask(`whole ${count}`));
       await sleep(REST_MS);
+      for (const each of spent) each.begin();
       const times: [number, number][] = [];
       const attached: Attached[] = [];
       for (const container of here.containers.slice(0, count)) {
@@ -55,10 +58,12 @@ export const converge: Bench = (options) => {
       fromAnswer.push(times.map(([, ms]) => ms));
       await Promise.all(attached.map(({ id }) => detachFrom(here, id)));
       await sleep(REST_MS);
+      for (const each of spent) each.end();
     }
     watch.close();
     await floor.close();
     await Promise.all([here, there].map(({ daemon }) => stop(daemon)));
+    const [controllerCpuMs, hereCpuMs, thereCpuMs] = spent.map(({ rounds }) => figure(rounds));
     const slow = slowness(median(referenceMs.flat()), REFERENCE_MS);
     const p50 = (rounds: readonly number[][]) => rounds.map((samples) => percentile(samples, 50));
     return {
@@ -68,6 +73,9 @@ export const converge: Bench = (options) => {
         fromRequestP99Ms: atMost(20 * slow, figureOfRounds(fromRequest, 99)),
         fromAnswerP50Ms: figureOfRounds(fromAnswer, 50),
         fromAnswerP99Ms: figureOfRounds(fromAnswer, 99),
+        controllerCpuMs: controllerCpuMs!,
+        hereCpuMs: hereCpuMs!,
+        thereCpuMs: thereCpuMs!,
       },
       floor: {
         bareAttachP50Ms: figureOfRounds(referenceMs, 50),
@@ -77,6 +85,27 @@ export const converge: Bench = (options) => {
     };
   });
 };
+
+/** Processor time of a daemon for an endpoint that comes and goes. */
+class Spent {
+  readonly rounds: number[] = [];
+  private readonly pid: number;
+  private readonly count: number;
+  private beganMs = 0;
+
+  constructor(pid: number, count: number) {
+    this.pid = pid;
+    this.count = count;
+  }
+
+  begin(): void {
+    this.beganMs = cpuMs(this.pid);
+  }
+
+  end(): void {
+    this.rounds.push((cpuMs(this.pid) - this.beganMs) / this.count);
+  }
+}
 
 /** The one overlay namespace of a member. */
 function overlayOf({ daemon }: Member): string {

@@ -73,8 +73,9 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 export class Ground {
   readonly layout: LabLayout;
   readonly signal: AbortSignal;
+  /** In the order in which they were started. */
+  readonly daemons: Daemon[] = [];
   private readonly options: BenchOptions;
-  private readonly daemons: Daemon[] = [];
   private state: LabState;
 
   constructor(layout: LabLayout, options: BenchOptions, signal: AbortSignal) {

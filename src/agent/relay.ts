@@ -1,9 +1,10 @@
-import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import {
   ControllerService,
   type HelloResponse,
   type PublishPortRequest,
 } from '#api/gen/weft/v1/controller_pb.ts';
+import type { Router } from '#transport/answer-calls.ts';
 import type { Clients } from '#transport/client.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { Clients } from '#transport/client.ts';
  * say of themselves is not relayed.
  */
 export function relayRoutes(
-  router: ConnectRouter,
+  router: Router,
   { controller }: Clients,
   hello: () => HelloResponse,
   checkPort: (request: PublishPortRequest) => Promise<void>,

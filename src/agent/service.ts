@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf';
-import type { ConnectRouter } from '@connectrpc/connect';
 import {
   AgentService,
   type AttachRequest,
@@ -24,6 +23,7 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import type { RankedOp } from '#plan/order.ts';
+import type { Router } from '#transport/answer-calls.ts';
 import { type AdoptionParts, adoptBridge, disownAll, disownBridge } from './adopt.ts';
 import { checkPort, type PortParts } from './check-port.ts';
 import type { Engine } from './engine.ts';
@@ -49,7 +49,7 @@ export interface ServiceParts extends AdoptionParts, PortParts {
 }
 
 export function agentRoutes(parts: ServiceParts) {
-  return (router: ConnectRouter) => {
+  return (router: Router) => {
     router.service(AgentService, {
       hello: () => hello(parts),
       attach: (request) => attach(parts, request),

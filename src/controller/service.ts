@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
+import type { HandlerContext } from '@connectrpc/connect';
 import {
   type AuditAddressesResponse,
   AuditAddressesResponseSchema,
@@ -28,6 +28,7 @@ import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import { unansweredNotices } from '#plan/unanswered-notices.ts';
 import type { Store } from '#store/store.ts';
+import type { Router } from '#transport/answer-calls.ts';
 import { authorizeHost, refuseHost } from './authorize.ts';
 import type { Engine } from './engine.ts';
 import type { Granted } from './event.ts';
@@ -71,7 +72,7 @@ export function controllerRoutes(engine: Engine, store: Store) {
     return create(EndpointsResponseSchema, { outcomes });
   };
 
-  return (router: ConnectRouter) =>
+  return (router: Router) =>
     router.service(ControllerService, {
       hello: () => hello(engine),
       createNetwork: (request, context) =>

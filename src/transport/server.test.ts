@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
 import { principalKey } from '#api/principal.ts';
 import { API_VERSION_HEADER } from '#api/version.ts';
 import type { Address } from './address.ts';
+import type { Router } from './answer-calls.ts';
 import { createClients } from './client.ts';
 import { ListenError, type ServeOptions, type Server, serve } from './server.ts';
 import { readTlsFiles } from './tls.ts';
@@ -28,7 +29,7 @@ afterEach(async () => {
 const METRICS = { contentType: 'text/plain; version=0.0.4', metrics: async () => 'weft_test 1\n' };
 
 /** Says who asked, as its version. */
-const whoAmI = (router: ConnectRouter): void => {
+const whoAmI = (router: Router): void => {
   router.service(ControllerService, {
     hello: (_request, { values }) => ({ version: JSON.stringify(values.get(principalKey)) }),
   });

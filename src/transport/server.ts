@@ -4,24 +4,12 @@ import https from 'node:https';
 import net from 'node:net';
 import path from 'node:path';
 import { TLSSocket } from 'node:tls';
-import {
-  Code,
-  ConnectError,
-  type ConnectRouter,
-  createContextValues,
-  type Interceptor,
-} from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { Code, ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
 import { HOST_HEADER, type Principal, principalKey } from '#api/principal.ts';
-import { rejectionToError } from '#api/rejection.ts';
 import { API_VERSION_HEADER, refuseVersion } from '#api/version.ts';
-import { WireError } from '#api/wire-records.ts';
-import { reject } from '#model/fault.ts';
 import { type Address, formatAddress, isLoopback } from './address.ts';
+import { answerCalls, type Router } from './answer-calls.ts';
 import { peerPrincipal, type TlsFiles } from './tls.ts';
-
-/** Larger requests are refused before they are read whole. */
-const MAX_REQUEST_BYTES = 1 << 20;
 
 export interface Server {
   close(): Promise<void>;
@@ -55,7 +43,7 @@ export class ListenError extends Error {
  */
 export async function serve(
   address: Address,
-  routes: (router: ConnectRouter) => void,
+  routes: (router: Router) => void,
   { tls, metrics }: ServeOptions = {},
 ): Promise<Server> {
   if (address.kind === 'tcp' && !address.tls && !isLoopback(address.host))
@@ -68,13 +56,7 @@ export async function serve(
       `${formatAddress(address)} needs certificates`,
       'give --tls-cert, --tls-key and --tls-ca',
     );
-  const answer = connectNodeAdapter({
-    routes,
-    readMaxBytes: MAX_REQUEST_BYTES,
-    interceptors: [admitRequest],
-    contextValues: (request) =>
-      createContextValues().set(principalKey, principalOf(request.socket, request.headers)),
-  });
+  const answer = answerCalls(routes, admitRequest);
   const handler: http.RequestListener = (request, response) =>
     metrics && request.method === 'GET' && request.url === '/metrics'
       ? void answerMetrics(metrics, request, response)
@@ -106,20 +88,17 @@ async function answerMetrics(
   }
 }
 
-const admitRequest: Interceptor = (next) => async (request) => {
-  const refusal = refuseVersion(request.header.get(API_VERSION_HEADER));
+function admitRequest({ headers, socket }: http.IncomingMessage): ContextValues {
+  const version = headers[API_VERSION_HEADER];
+  const refusal = refuseVersion(version === undefined ? null : String(version));
   if (refusal) throw new ConnectError(refusal, Code.FailedPrecondition);
-  if (!request.contextValues.get(principalKey))
-    throw new ConnectError(
-      'the certificate names nobody (URI weft:host:NAME or weft:operator:NAME)',
-      Code.Unauthenticated,
-    );
-  try {
-    return await next(request);
-  } catch (error) {
-    throw error instanceof WireError ? rejectionToError(reject('invalid', ...error.faults)) : error;
-  }
-};
+  const principal = principalOf(socket, headers);
+  if (principal) return createContextValues().set(principalKey, principal);
+  throw new ConnectError(
+    'the certificate names nobody (URI weft:host:NAME or weft:operator:NAME)',
+    Code.Unauthenticated,
+  );
+}
 
 /** A plain socket is only reachable by this machine's root (0600) or on loopback: there the header is believed. */
 function principalOf(socket: net.Socket, headers: http.IncomingHttpHeaders): Principal | undefined {
