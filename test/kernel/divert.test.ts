@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import net from 'node:net';
 import { expect, test } from 'vitest';
 import { NAMESERVER } from '#model/nameserver.ts';
-import { openBound, openConnected } from '#netlink/inet-socket.ts';
+import { connectStream, openBound, openConnected } from '#netlink/inet-socket.ts';
 import { close, MSG, recv, send } from '#netlink/libc.ts';
 import { ASKS_FROM } from '#resolver/asks-from.ts';
 import { divert, readDiversion, undivert } from '#resolver/divert.ts';
@@ -24,10 +25,18 @@ test('the rule is what nft shows, changes in one step, and is taken away twice',
     expect(lines).toEqual([
       'table ip weft {',
       'chain names {',
-      'type nat hook output priority -110; policy accept;',
+      'type filter hook output priority raw; policy accept;',
+      'ip daddr != 127.0.0.11 accept comment "for others"',
       'ip saddr 127.87.69.70 accept comment "asked on by weft"',
-      'ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:40003 comment "names, udp 40003"',
-      'ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:40004 comment "names, tcp 40004"',
+      'udp dport 53 udp dport set 40003 comment "names, udp 40003"',
+      'tcp dport 53 tcp dport set 40004 comment "names, tcp 40004"',
+      '}',
+      '}',
+      'table netdev weft {',
+      'chain names {',
+      'type filter hook ingress device "lo" priority filter; policy accept;',
+      'ip saddr 127.0.0.11 udp sport 40003 udp sport set 53 comment "answers, udp 40003"',
+      'ip saddr 127.0.0.11 tcp sport 40004 tcp sport set 53 comment "answers, tcp 40004"',
       '}',
       '}',
       '',
@@ -54,6 +63,70 @@ test('one that asks from the same socket again and again follows the rule as it 
     } finally {
       for (const each of [asker, marked]) close(each);
       await Promise.all([ours, runtimes].map((socket) => new Promise<void>((done) => socket.close(done))));
+    }
+  }));
+
+test('by TCP, too, and the answers come from where was asked', () =>
+  withNamespaces(1, async ({ fd, ip }) => {
+    ip('link', 'set', 'lo', 'up');
+    const server = net.createServer((socket) => socket.end('ours'));
+    server.listen({ fd: openBound(fd, 'stream', { address: NAMESERVER, port: 0 }) });
+    await once(server, 'listening');
+    try {
+      divert(fd, { udp: 1, tcp: (server.address() as net.AddressInfo).port });
+      const socket = new net.Socket({ fd: await connectStream(fd, { address: NAMESERVER, port: 53 }, 1000) });
+      const [data] = await once(socket, 'data');
+      expect(String(data)).toBe('ours');
+      socket.destroy();
+    } finally {
+      server.close();
+    }
+  }));
+
+test('no packet of the namespace is tracked for it', () =>
+  withNamespaces(1, async ({ fd, ip, name }) => {
+    ip('link', 'set', 'lo', 'up');
+    const ours = await listen(fd, 'ours', 0);
+    const asker = openConnected(fd, { address: NAMESERVER, port: 53 });
+    try {
+      divert(fd, { udp: ours.address().port, tcp: 1 });
+      expect(await ask(asker)).toBe('ours');
+      const count = ['netns', 'exec', name, 'cat', '/proc/sys/net/netfilter/nf_conntrack_count'];
+      expect(execFileSync('ip', count, { encoding: 'utf8' }).trim()).toBe('0');
+    } finally {
+      close(asker);
+      await new Promise<void>((done) => ours.close(done));
+    }
+  }));
+
+test('the table of an earlier Weft, which had flows translated, is replaced with its flows', () =>
+  withNamespaces(1, async ({ fd, ip, name }) => {
+    ip('link', 'set', 'lo', 'up');
+    const ours = await listen(fd, 'ours', 0);
+    const { port } = ours.address();
+    const asker = openConnected(fd, { address: NAMESERVER, port: 53 });
+    try {
+      const former = `table ip weft {
+        chain names {
+          type nat hook output priority -110
+          ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:${port} comment "names, udp ${port}"
+        }
+      }
+      table ip other {
+        chain tracks {
+          type nat hook output priority 0
+        }
+      }
+      `;
+      execFileSync('ip', ['netns', 'exec', name, 'nft', '-f', '-'], { input: former });
+      expect(await ask(asker)).toBe('ours');
+      expect(readDiversion(fd)).toBeUndefined();
+      divert(fd, { udp: port, tcp: 1 });
+      expect(readDiversion(fd)).toEqual({ udp: port, tcp: 1 });
+      expect(await ask(asker)).toBe('ours');
+    } finally {
+      close(asker);
+      await new Promise<void>((done) => ours.close(done));
     }
   }));
 

@@ -45,11 +45,13 @@ const MSS = { kind: 2, at: 2, bytes: 2 } as const;
 /** The flags of a TCP header (RFC 9293, 3.1). */
 const TCP_FLAGS = { at: 13, fin: 1, syn: 2, rst: 4 } as const;
 
+/** enum nft_payload_csum_types */
+const NFT_PAYLOAD_CSUM_INET = 1;
 /** enum nft_payload_bases */
 const BASES = { link: 0, network: 1, transport: 2 } as const;
 /** enum nft_meta_keys */
-export const META = { mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
-const META_BYTES = { mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
+export const META = { protocol: 1, mark: 3, iifname: 6, oifname: 7, nfproto: 15, l4proto: 16 } as const;
+const META_BYTES = { protocol: 2, mark: 4, iifname: 16, oifname: 16, nfproto: 1, l4proto: 1 } as const;
 
 export const meta = defineFields({ register: field(1, be32), key: field(2, be32), from: field(3, be32) });
 const payload = defineFields({
@@ -57,6 +59,9 @@ const payload = defineFields({
   base: field(2, be32),
   offset: field(3, be32),
   length: field(4, be32),
+  from: field(5, be32),
+  checksum: field(6, be32),
+  checksumAt: field(7, be32),
 });
 const verdict = defineFields({ code: field(1, be32), chain: field(2, string) });
 /** NFTA_DATA_*: a value or a verdict. */
@@ -138,14 +143,52 @@ const metaIs = (key: keyof typeof META, bytes: Uint8Array): Expression[] => [
 /** `meta l4proto PROTOCOL` */
 export const speaks = (protocol: number): Expression[] => metaIs('l4proto', Uint8Array.of(protocol));
 
+/** `meta protocol ip` */
+export const isIpv4: Expression[] = metaIs('protocol', Uint8Array.of(0x08, 0x00));
+
 /** `@lh,96,16 0x0806`, `@nh,192,32 10.0.0.1`: those bytes, counted from the start of that header. */
-export const bytesAre = (base: keyof typeof BASES, offset: number, bytes: Uint8Array): Expression[] => [
+export const bytesAre = (base: keyof typeof BASES, offset: number, bytes: Uint8Array): Expression[] =>
+  bytesCompare(base, offset, bytes, '==');
+export const bytesAreNot = (base: keyof typeof BASES, offset: number, bytes: Uint8Array): Expression[] =>
+  bytesCompare(base, offset, bytes, '!=');
+
+const bytesCompare = (
+  base: keyof typeof BASES,
+  offset: number,
+  bytes: Uint8Array,
+  how: keyof typeof COMPARISONS,
+): Expression[] => [
   {
     name: 'payload',
     values: { register: NFT_REG_1, base: BASES[base], offset, length: bytes.length },
   },
-  { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS['=='], data: { value: bytes } } },
+  { name: 'cmp', values: { register: NFT_REG_1, how: COMPARISONS[how], data: { value: bytes } } },
 ];
+
+/** Where ports and checksums are in the headers of UDP and TCP (RFC 768, RFC 9293). */
+const PORTS_AT = { source: 0, target: 2 } as const;
+const CHECKSUM_AT: Readonly<Record<number, number>> = { 17: 6, 6: 16 };
+
+/** `udp dport 53 udp dport set PORT`: translated packet by packet, without a memory of flows. */
+export const portBecomes = (
+  protocol: number,
+  which: keyof typeof PORTS_AT,
+  from: number,
+  to: number,
+): Expression[] => [
+  ...speaks(protocol),
+  ...bytesAre('transport', PORTS_AT[which], portBytes(from)),
+  { name: 'immediate', values: { register: NFT_REG_1, data: { value: portBytes(to) } } },
+  {
+    name: 'payload',
+    values: {
+      ...{ from: NFT_REG_1, base: BASES.transport, offset: PORTS_AT[which], length: 2 },
+      ...{ checksum: NFT_PAYLOAD_CSUM_INET, checksumAt: CHECKSUM_AT[protocol] },
+    },
+  },
+];
+
+const portBytes = (port: number): Uint8Array => Uint8Array.of(port >> 8, port & 255);
 
 /** `drop`, `goto CHAIN` */
 export const ending = (code: keyof typeof VERDICTS, chain?: string): Expression => ({

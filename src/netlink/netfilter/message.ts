@@ -10,9 +10,12 @@ const NFNL_SUBSYS_NFTABLES = 10;
 
 /** linux/netfilter.h: NFPROTO_*, the address family of a table. */
 const FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
-export type TableFamily = keyof typeof FAMILIES;
+const NFPROTO_NETDEV = 5;
+/** Those whose tables are read back. */
+export type SeenFamily = keyof typeof FAMILIES;
+export type TableFamily = SeenFamily | 'netdev';
 const FAMILY_NAMES = new Map(
-  Object.entries(FAMILIES).map(([name, number]) => [number as number, name as TableFamily]),
+  Object.entries(FAMILIES).map(([name, number]) => [number as number, name as SeenFamily]),
 );
 
 export const encodeTransactionBegin = (): Request => encodeFrame(NFNL_MSG_BATCH.BEGIN);
@@ -46,8 +49,8 @@ export const NFT_MSG = {
 /** Begins a message of nf_tables; attributes follow. Without a family all of them are meant. */
 export function startTables(type: number, flags: number, family?: TableFamily): void {
   const body = writer.start((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F.REQUEST | flags, NFGENMSG_BYTES);
-  writer.bytes[body] = family === undefined ? 0 : FAMILIES[family];
+  writer.bytes[body] = family === undefined ? 0 : family === 'netdev' ? NFPROTO_NETDEV : FAMILIES[family];
 }
 
 /** Undefined for one that is not among ours (`arp`, `netdev`). */
-export const familyOfBody = (body: Buffer): TableFamily | undefined => FAMILY_NAMES.get(body[0]!);
+export const familyOfBody = (body: Buffer): SeenFamily | undefined => FAMILY_NAMES.get(body[0]!);

@@ -12,7 +12,14 @@ import {
 import { type Message, NLM_F, type Request, requireBody } from '../message.ts';
 import { writer } from '../message-writer.ts';
 import { COUNTER } from './expression.ts';
-import { familyOfBody, NFGENMSG_BYTES, NFT_MSG, startTables, type TableFamily } from './message.ts';
+import {
+  familyOfBody,
+  NFGENMSG_BYTES,
+  NFT_MSG,
+  type SeenFamily,
+  startTables,
+  type TableFamily,
+} from './message.ts';
 import type { Table } from './tables.ts';
 
 /** Sets and maps. Numbers: NFTA_SET_* of linux/netfilter/nf_tables.h. */
@@ -85,7 +92,7 @@ export function encodeDumpSets(family?: TableFamily): Request {
 }
 
 export interface SeenSet extends SetShape {
-  readonly family: TableFamily | undefined;
+  readonly family: SeenFamily | undefined;
   readonly table: string;
 }
 

@@ -13,7 +13,14 @@ import {
 import { type Message, NLM_F, type Request, requireBody } from '../message.ts';
 import { writer } from '../message-writer.ts';
 import { type Expression, expressions } from './expression.ts';
-import { familyOfBody, NFGENMSG_BYTES, NFT_MSG, startTables, type TableFamily } from './message.ts';
+import {
+  familyOfBody,
+  NFGENMSG_BYTES,
+  NFT_MSG,
+  type SeenFamily,
+  startTables,
+  type TableFamily,
+} from './message.ts';
 
 /** Tables, base chains and rules. Numbers: NFTA_* of linux/netfilter/nf_tables.h. */
 
@@ -42,7 +49,13 @@ export interface BaseChain {
   readonly policy?: (typeof POLICIES)[number];
 }
 
-const hookFields = defineFields({ number: field(1, be32), priority: field(2, be32) });
+const hookFields = defineFields({
+  number: field(1, be32),
+  priority: field(2, be32),
+  device: field(3, string),
+});
+/** linux/netfilter.h */
+const NF_NETDEV_INGRESS = 0;
 const chainFields = defineFields({
   table: field(1, string),
   chain: field(3, string),
@@ -101,6 +114,16 @@ export function encodeAddChain({ family, name }: Table, chain: string, base?: Ba
   return writer.finish();
 }
 
+/** `nft add chain netdev TABLE CHAIN { type filter hook ingress device DEVICE priority 0; }` */
+export function encodeAddIngressChain(table: string, chain: string, device: string): Request {
+  startTables(NFT_MSG.NEWCHAIN, NLM_F.CREATE, 'netdev');
+  writeFields(writer, chainFields, {
+    ...{ table, chain, type: 'filter', policy: POLICIES.indexOf('accept') },
+    hook: { number: NF_NETDEV_INGRESS, priority: 0, device },
+  });
+  return writer.finish();
+}
+
 /** `nft delete chain …`, which must have no rules and be nobody's target. ENOENT when absent. */
 export function encodeDeleteChain({ family, name }: Table, chain: string): Request {
   startTables(NFT_MSG.DELCHAIN, 0, family);
@@ -155,7 +178,7 @@ export function encodeDumpRules({ family, name }: Table, chain?: string): Reques
 }
 
 export interface SeenChain {
-  readonly family: TableFamily | undefined;
+  readonly family: SeenFamily | undefined;
   readonly table: string;
   readonly chain: string;
   readonly base?: Required<BaseChain>;
@@ -181,7 +204,7 @@ export function decodeChain(message: Message): SeenChain {
 }
 
 export interface SeenRule {
-  readonly family: TableFamily | undefined;
+  readonly family: SeenFamily | undefined;
   readonly table: string;
   readonly chain: string;
   readonly comment?: string;
