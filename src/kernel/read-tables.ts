@@ -54,16 +54,17 @@ function readTable<T extends Pick<RowTable<Fdb>, 'size' | 'truncate'>>(
   keep: (row: NeighbourRow, table: T) => void,
 ): string {
   const before = table?.size ?? 0;
-  let sum = new RowSum();
+  let sum = new RowSum(family);
   conversation.dump(
     encodeDumpNeighbours(family, { ifindex }),
     (message) => {
+      sum.add(message);
+      if (!table) return;
       readNeighbourRow(message, ROW);
-      sum.add(family, ROW);
-      if (table) keep(ROW, table);
+      keep(ROW, table);
     },
     () => {
-      sum = new RowSum();
+      sum = new RowSum(family);
       table?.truncate(before);
     },
   );

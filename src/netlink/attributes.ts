@@ -1,5 +1,6 @@
 import { AF_INET, familyOf, readIp, writeIp } from './ip-text.ts';
 import { readMac, writeMac } from './mac-text.ts';
+import { u16At } from './message.ts';
 import type { MessageWriter } from './message-writer.ts';
 import { malformed, unencodable } from './netlink-error.ts';
 
@@ -104,10 +105,10 @@ export function forEachAttribute(
   visit: (type: number, start: number, end: number) => void,
 ): void {
   for (let at = start; end - at >= 4; ) {
-    const length = bytes.readUInt16LE(at);
+    const length = u16At(bytes, at);
     if (length < 4 || at + length > end)
       throw malformed(`an attribute of ${length} bytes where ${end - at} are left`);
-    visit(bytes.readUInt16LE(at + 2) & NLA_TYPE_MASK, at + 4, at + length);
+    visit(u16At(bytes, at + 2) & NLA_TYPE_MASK, at + 4, at + length);
     at += (length + 3) & ~3;
   }
 }

@@ -1,14 +1,6 @@
 import { constants } from 'node:os';
 import { readAcknowledgement } from './acknowledgement.ts';
-import {
-  type Message,
-  messageTypeName,
-  NLM_F,
-  NLMSG,
-  type ReceivedMessage,
-  type Request,
-  readMessages,
-} from './message.ts';
+import { type Message, messageTypeName, NLM_F, NLMSG, ReceivedMessage, type Request } from './message.ts';
 import { encodeTransactionBegin, encodeTransactionEnd } from './netfilter/message.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { PackedRequests, SEND_BYTES } from './packed-requests.ts';
@@ -61,6 +53,7 @@ const { EINTR } = constants.errno;
 
 /** One for all of this thread's conversations: what is in it lasts only until the call ends. */
 const received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+const message = new ReceivedMessage(received);
 const sending = Buffer.allocUnsafeSlow(SEND_BYTES);
 
 /** Speaks rtnetlink, or another part's, in the namespace behind `netnsFd` (default: this thread's). Synchronous; close it. */
@@ -93,9 +86,10 @@ export function converse(transport: Transport): Conversation {
   /** Hands every message that answers `from`..`to` to `visit` until that says it was the last. */
   function listen(from: number, to: number, visit: (message: ReceivedMessage) => boolean): void {
     for (;;) {
-      const datagram = received.subarray(0, transport.receive(received));
+      const length = transport.receive(received);
       let done = false;
-      for (const message of readMessages(datagram)) {
+      for (let at = 0; at < length; ) {
+        at = message.read(at, length);
         // Leftovers of a question that was given up are not ours to read.
         if (!done && message.sequence >= from && message.sequence <= to) done = visit(message);
       }
