@@ -8,10 +8,12 @@ import { countChanges, overlayOf } from './kernel-writes.ts';
 import { startPaperCluster } from './paper-cluster.ts';
 import { cpuMs } from './process.ts';
 
-/** Links that came up late, the look after a bulk of rows, what it leaves given back, the view on its way to the disk. */
-const REST_MS = 30_000;
-/** In each there is one sum of all rows. */
-const WINDOW_MS = 26_000;
+/**
+ * How long it rests before it is measured: links that came up late, the look after a bulk of rows, what it leaves given
+ * back, the view on its way to the disk. In what is measured there is a sum of all rows.
+ */
+const FEW = { endpoints: 1_000, restMs: 20_000, windowMs: 26_000 };
+const MANY = { endpoints: 100_000, restMs: 30_000, windowMs: 60_000 };
 
 interface Idle {
   readonly percent: number[];
@@ -20,9 +22,10 @@ interface Idle {
 
 /** What an agent costs while nothing happens: time of one core, and changes in its overlay namespace. Mode proxy. */
 export const idle: Bench = async (options) => {
-  const few = await measure(options, 1_000);
-  const many = await measure(options, options.endpoints ?? 100_000);
-  const floor = new Floor(await compileFloor('rows'), [options.endpoints ?? 100_000, 0, 100]);
+  const few = await measure(options, FEW);
+  const { endpoints = MANY.endpoints } = options;
+  const many = await measure(options, { ...MANY, endpoints });
+  const floor = new Floor(await compileFloor('rows'), [endpoints, 0, 100]);
   const dumpsMs = [(await floor.ask(''))[1]!, (await floor.ask(''))[1]!];
   await floor.close();
   return {
@@ -41,15 +44,15 @@ export const idle: Bench = async (options) => {
   };
 };
 
-function measure(options: BenchOptions, endpoints: number): Promise<Idle> {
+function measure(options: BenchOptions, { endpoints, restMs, windowMs }: typeof FEW): Promise<Idle> {
   return onGround(options, [1], async (ground) => {
     const { controller, agent } = await startPaperCluster(ground, endpoints, 'proxy');
-    await sleep(REST_MS);
+    await sleep(restMs);
     const result: Idle = { percent: [], changes: [] };
     const changes = countChanges(overlayOf(agent.hostId));
     for (let i = 0; i < (options.repeat ?? 1); i++) {
       const [before, startMs, heard] = [cpuMs(agent.child.pid!), performance.now(), changes.count()];
-      await sleep(WINDOW_MS);
+      await sleep(windowMs);
       result.percent.push((100 * (cpuMs(agent.child.pid!) - before)) / (performance.now() - startMs));
       result.changes.push(changes.count() - heard);
     }

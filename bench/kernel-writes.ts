@@ -3,8 +3,10 @@ import { overlayNamespaces } from '#kernel/observe.ts';
 import type { Id } from '#model/id.ts';
 import { hostTag } from '#model/own.ts';
 import { subscribe } from '#netlink/events.ts';
-import { RTM } from '#netlink/message.ts';
+import { type Message, RTM } from '#netlink/message.ts';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
+import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
+import { decodeNeighbour, NUD } from '#netlink/route/neighbour.ts';
 
 /** The one overlay namespace of a host. */
 export const overlayOf = (host: string): string =>
@@ -17,9 +19,15 @@ export function countChanges(namespace: string): { count(): number; close(): voi
   const groups = ['LINK', 'NEIGH', 'IPV4_IFADDR', 'IPV6_IFADDR', 'IPV4_ROUTE', 'IPV6_ROUTE'] as const;
   const subscription = subscribe({ groups, netnsFd }, (event) => {
     if (event.kind === 'overrun') count = Number.POSITIVE_INFINITY;
-    // Misses are asked, not told.
-    else if (event.message.type !== RTM.GETNEIGH) count++;
+    else if (!isKernelsOwn(event.message)) count++;
   });
   closeSync(netnsFd);
   return { count: () => count, close: () => subscription.close() };
 }
+
+/** Misses are asked, not told; and what a device needed to tell its multicast groups, the kernel forgets a minute later. */
+const isKernelsOwn = (message: Message): boolean => {
+  if (message.type !== RTM.NEWNEIGH && message.type !== RTM.DELNEIGH) return message.type === RTM.GETNEIGH;
+  const { family, state } = decodeNeighbour(message);
+  return family !== AF_BRIDGE && state === NUD.NOARP;
+};

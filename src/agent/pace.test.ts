@@ -81,3 +81,31 @@ describe('while a runtime is at work', () => {
     expect(told()).toBe('web-1');
   });
 });
+
+test.each([
+  [400, 24],
+  [800, 40],
+  [5_000, 60],
+])('sums that take %d ms are made every %d s, and a glance', async (tookMs, seconds) => {
+  const cluster = new TestCluster();
+  const h1 = cluster.agent('h1');
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'] }));
+  await cluster.settle();
+  await cluster.attached(h1, 'app', '/c1');
+  const [observe, beganMs] = [h1.kernel.observe.bind(h1.kernel), [] as number[]];
+  h1.kernel.observe = (scope) => {
+    if (scope.rows === 'sums') {
+      beganMs.push(cluster.nowMs);
+      cluster.nowMs += tookMs;
+    }
+    return observe(scope);
+  };
+  await cluster.settle(200_000);
+  const distances = beganMs.slice(1).map((atMs, i) => atMs - beganMs[i]! - tookMs);
+  expect(distances.length).toBeGreaterThan(1);
+  for (const distance of distances) {
+    expect(distance).toBeGreaterThanOrEqual(seconds * 1_000);
+    expect(distance).toBeLessThan(seconds * 1_000 + 6_000);
+  }
+});

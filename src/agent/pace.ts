@@ -4,8 +4,14 @@ import type { AgentState, Turn } from './state.ts';
 
 /** What changes without an event, or with one that was lost, is found within five seconds … */
 const GLANCE_INTERVAL_MS = 4_000;
-/** … and within thirty what is in tables. */
+/**
+ * … and within thirty what is in tables. But the kernel tells of every row that somebody writes or deletes, or that it
+ * could not tell: where to sum them up takes long (the time for its dump of an FDB grows with the square), it is done
+ * less often.
+ */
 const SWEEP_INTERVAL_MS = 24_000;
+const LONGEST_SWEEP_INTERVAL_MS = 60_000;
+const SWEEP_SHARE = 1 / 50;
 /** Events can come in any number: turns that they cause take no more than a share of the time. */
 const LOOK_SHARE = 1 / 10;
 const GLANCE_SHARE = 1 / 4;
@@ -49,11 +55,15 @@ export function wakeInTime({ turn, nowMs }: AgentState): AgentEffect[] {
 
 /** A turn has ended: when are the next ones? */
 export function noteEnd({ turn, nowMs }: AgentState): void {
-  const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, (nowMs - turn.lastLookMs) / share);
+  const tookMs = nowMs - turn.lastLookMs;
+  const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, tookMs / share);
   if (turn.reach === 'look') turn.nextLookMs = nowMs + distance(LOOK_SHARE);
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
   if (!turn.scope?.trustsSilence) turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
-  if (turn.scope?.rows !== 'none') turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
+  if (turn.scope?.rows === undefined) turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
+  if (turn.scope?.rows === 'sums')
+    turn.sweepMs =
+      nowMs + Math.min(Math.max(SWEEP_INTERVAL_MS, distance(SWEEP_SHARE)), LONGEST_SWEEP_INTERVAL_MS);
 }
 
 /** To be called before something asks for a turn. */
