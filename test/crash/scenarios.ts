@@ -61,6 +61,14 @@ const mustBeOkOr = ({ ok, body }: Reply, code: string): void => {
   if (body.code !== code) mustBeOk({ ok, body });
 };
 
+/** A detach is answered before the controller is told, and a network that has endpoints is not removed. */
+const untilEmpty = (world: CrashWorld, name: string): Promise<void> =>
+  until(`nobody is in ${name}`, async () => {
+    const { networks, endpoints } = await world.records();
+    const id = networks.find((network) => network.name === name)?.id;
+    return endpoints.every(({ network }) => network !== id);
+  });
+
 const leaveGreen: Pick<Scenario, 'prepare' | 'act' | 'repeat'> = {
   prepare: async (world) => {
     mustBeOk(await createNetwork(world));
@@ -68,12 +76,14 @@ const leaveGreen: Pick<Scenario, 'prepare' | 'act' | 'repeat'> = {
     mustBeOk(await world.attachTo('h2', 'b4', 'green'));
   },
   act: async (world) => {
-    await Promise.all([detachA3(world), world.detachAll('h2', 'b4')]);
+    const answers = await Promise.all([detachA3(world), world.detachAll('h2', 'b4')]);
+    if (answers.every(({ ok }) => ok)) await untilEmpty(world, 'green');
     return removeNetwork('green')(world);
   },
   repeat: async (world) => {
     mustBeOk(await detachA3(world));
     mustBeOk(await world.detachAll('h2', 'b4'));
+    await untilEmpty(world, 'green');
     mustBeOkOr(await removeNetwork('green')(world), 'not_found');
   },
 };
