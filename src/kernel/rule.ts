@@ -13,6 +13,7 @@ import {
   masquerade,
   toThisHost,
   tracked,
+  turnedTo,
 } from '#netlink/netfilter/expression.ts';
 import { bytesIn, encodeValue } from './filter-bytes.ts';
 
@@ -43,6 +44,8 @@ function expressionsFor(statement: Statement): Expression[] {
         encodeValue('u16', port),
       );
     }
+    case 'turn':
+      return turnedTo(encodeValue('mac', statement.to));
     case 'clamp':
       return clampMss;
     case 'goto':

@@ -5,6 +5,8 @@ import type { Field } from './filter.ts';
 export const iifname: Field = { text: 'iifname', type: 'ifname', from: { meta: 'iifname' } };
 export const oifname: Field = { text: 'oifname', type: 'ifname', from: { meta: 'oifname' } };
 export const nfproto: Field = { text: 'meta nfproto', type: 'u8', from: { meta: 'nfproto' } };
+/** As {@link etherType}, and cheaper; behind a tag what is tagged. */
+export const protocol: Field = { text: 'meta protocol', type: 'u16', from: { meta: 'protocol' } };
 /** Behind extension headers; without a value in what is no first fragment. */
 export const l4proto: Field = { text: 'meta l4proto', type: 'u8', from: { meta: 'l4proto' } };
 

@@ -1,5 +1,6 @@
 import { familyOf, type Ip } from './ip.ts';
 import type { KernelObject, NamespaceName } from './kernel-state.ts';
+import type { Mac } from './mac.ts';
 import type { Permit } from './permit.ts';
 import { addressBytes } from './words.ts';
 
@@ -54,6 +55,8 @@ export type Statement =
   /** The host's own address instead of the sender's, of the device that it leaves by. */
   | { readonly does: 'masquerade' }
   | { readonly does: 'translate'; readonly address: Ip; readonly port: number }
+  /** A frame's target becomes this one. */
+  | { readonly does: 'turn'; readonly to: Mac }
   /** TCP segments no larger than the way out takes. */
   | { readonly does: 'clamp' }
   | { readonly does: 'accept' | 'drop' | 'return' }
@@ -67,7 +70,7 @@ export interface Field {
   readonly text: string;
   readonly type: ValueType;
   readonly from:
-    | { readonly meta: 'iifname' | 'oifname' | 'nfproto' | 'l4proto' | 'mark' }
+    | { readonly meta: 'protocol' | 'iifname' | 'oifname' | 'nfproto' | 'l4proto' | 'mark' }
     /** So many bytes behind the start of that header. */
     | { readonly base: 'link' | 'network' | 'transport'; readonly at: number };
 }
@@ -166,6 +169,7 @@ export const isTranslated: Statement = { does: 'track', key: 'status', any: ['dn
 export const isLocal: Statement = { does: 'local' };
 export const masquerade: Statement = { does: 'masquerade' };
 export const translateTo = (address: Ip, port: number): Statement => ({ does: 'translate', address, port });
+export const turnTo = (to: Mac): Statement => ({ does: 'turn', to });
 export const clampSegments: Statement = { does: 'clamp' };
 export const goTo = (chain: string): Statement => ({ does: 'goto', chain });
 
@@ -190,6 +194,8 @@ function textOf(statement: Statement): string {
       return familyOf(statement.address) === 4
         ? `dnat ip to ${statement.address}:${statement.port}`
         : `dnat ip6 to [${statement.address}]:${statement.port}`;
+    case 'turn':
+      return `ether daddr set ${statement.to}`;
     case 'clamp':
       return 'meta l4proto tcp tcp flags syn / fin,syn,rst tcp option maxseg size set rt mtu';
     default:

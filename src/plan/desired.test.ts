@@ -129,14 +129,17 @@ describe('the desired state', () => {
       { ns: NS, name: 'vxlan0-in' },
       { ns: NS, name: 'vxlan0-out' },
     ]);
-    const lines = renderObject(guards[1]!);
-    expect(lines[2]).toMatch(/vxlan0-out oifname '!=' vxlan0 accept$/);
+    expect(guards.map(({ hook }) => hook!.hook)).toEqual(['prerouting', 'output']);
+    const [inward, outward] = guards.map((chain) => renderObject(chain).join('\n').replaceAll("'", ''));
     // What is about others passes at once.
-    expect(lines[3]!.replaceAll("'", '')).toMatch(
-      /0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 ether saddr != 76:08:00:00:00:01 accept$/,
+    expect(inward!.split('\n')[2]).toMatch(
+      /vxlan0-in meta protocol 0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 accept$/,
+    );
+    expect(inward).toContain(
+      'iifname != vxlan0 ether type 0x0806 arp daddr ip 10.1.0.1 ether daddr set 76:08:00:00:00:01 accept',
     );
     for (const address of ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'])
-      expect(lines.some((line) => line.endsWith(`saddr ${address} drop`))).toBe(true);
+      for (const lines of [inward, outward]) expect(lines).toMatch(new RegExp(`saddr ${address} drop$`, 'm'));
   });
 
   it('has no way out for a container in an internal network', () => {

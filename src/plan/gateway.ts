@@ -6,7 +6,7 @@ import type { Address, NamespaceName, Route } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, PROTOCOL } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { linkLocalOf } from './link-local.ts';
-import { tunnelGuard } from './tunnel-guard.ts';
+import { ownBridgeGuard } from './tunnel-guard.ts';
 
 /**
  * Every host is the gateway to its own containers: `br0` has the network's gateway address and MAC everywhere. It
@@ -55,8 +55,9 @@ const addressOn = (ns: NamespaceName, ip: Ip, prefixLength: number): Address => 
 
 /** No frame from, to or about the gateway crosses a tunnel, so that nobody hears another host's. */
 export const gatewayGuard = ({ id, subnets }: Network, ns: NamespaceName, dev: string): Chain[] =>
-  tunnelGuard(ns, dev, [
-    ...subnets.map(({ gateway }) => gateway),
-    linkLocalOf(gatewayMac(id)),
+  ownBridgeGuard(
+    ns,
+    dev,
+    [...subnets.map(({ gateway }) => gateway), linkLocalOf(gatewayMac(id))],
     gatewayMac(id),
-  ]);
+  );

@@ -52,6 +52,8 @@ import {
   ndOptionMac,
   ndTarget,
   PROTOCOL,
+  portTarget,
+  protocol,
   SECOND_FRAGMENT,
   udpTarget,
 } from '#model/filter-fields.ts';
@@ -127,6 +129,14 @@ const notOurs = (shape: SetShape, ...fields: Field[]) => isNotIn(shape, iifname,
 const BASE: readonly Rule[] = [
   // What comes through a tunnel was checked where it was sent.
   rule(is(iifname, 'vxlan*'), accept),
+  // Nearly all that comes from a container.
+  rule(
+    is(protocol, ETHER_TYPE.ip),
+    ours(IPV4, etherSource, ipSource),
+    isNot(l4proto, PROTOCOL.icmp),
+    isNot(portTarget, DHCP_CLIENT_PORT),
+    accept,
+  ),
   rule(is(etherType, ETHER_TYPE.ip), goTo('ports-ipv4')),
   rule(is(etherType, ETHER_TYPE.ip6), goTo('ports-ipv6')),
   rule(is(etherType, ETHER_TYPE.arp), goTo('ports-arp')),

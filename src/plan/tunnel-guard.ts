@@ -8,6 +8,7 @@ import {
   type Rule,
   rule,
   type Statement,
+  turnTo,
   type Value,
 } from '#model/filter.ts';
 import {
@@ -27,6 +28,7 @@ import {
   ndTarget,
   oifname,
   PROTOCOL,
+  protocol,
 } from '#model/filter-fields.ts';
 import { type Family, familyOf, type Ip } from '#model/ip.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
@@ -36,29 +38,62 @@ import { type Mac, parseMac } from '#model/mac.ts';
 const FIRST = { type: 'filter', priority: -300, policy: 'accept' } as const;
 
 /**
- * What keeps a host's own addresses in an adopted bridge, or a network's gateway, on their host: no frame from, to or
- * about them crosses the tunnel's port, in either direction. The rules name the device and need none, so they stand
- * before it does.
+ * What keeps a host's own addresses in an adopted bridge on their host: no frame from, to or about them crosses the
+ * tunnel's port, in either direction. The rules name the device and need none, so they stand before it does.
  */
 export const tunnelGuard = (ns: NamespaceName, dev: string, addresses: readonly (Ip | Mac)[]): Chain[] => [
   guardChain(ns, `${dev}-in`, 'prerouting', iifname, dev, addresses),
   guardChain(ns, `${dev}-out`, 'postrouting', oifname, dev, addresses),
 ];
 
+/**
+ * The same for the addresses and the MAC of a bridge of ours, a network's gateway. What a container says to or about it
+ * is turned to the bridge itself, where the guard hears it anyway, and what the bridge sends is heard where nothing else
+ * passes: a chain behind the bridge would hear every frame a second time. Nearly all are about others, and pass before
+ * they are asked where they come from.
+ */
+export const ownBridgeGuard = (
+  ns: NamespaceName,
+  dev: string,
+  addresses: readonly Ip[],
+  mac: Mac,
+): Chain[] => {
+  const all = [...addresses, mac];
+  const inward = [
+    ...rulesBeside(protocol, addresses),
+    ...all.flatMap(signsOf).map((signs) => rule(isNot(iifname, dev), ...signs, turnTo(mac), accept)),
+    rule(isNot(iifname, dev), accept),
+    ...all.flatMap(rulesAbout),
+  ];
+  return [
+    chainAt(ns, `${dev}-in`, 'prerouting', inward),
+    guardChain(ns, `${dev}-out`, 'output', oifname, dev, all),
+  ];
+};
+
+type Hook = 'prerouting' | 'output' | 'postrouting';
+
 const guardChain = (
   ns: NamespaceName,
   name: string,
-  hook: 'prerouting' | 'postrouting',
+  hook: Hook,
   way: Field,
   dev: string,
   addresses: readonly (Ip | Mac)[],
-): Chain => ({
+): Chain =>
+  chainAt(ns, name, hook, [
+    rule(isNot(way, dev), accept),
+    ...rulesBeside(etherType, addresses),
+    ...addresses.flatMap(rulesAbout),
+  ]);
+
+const chainAt = (ns: NamespaceName, name: string, hook: Hook, rules: readonly Rule[]): Chain => ({
   kind: 'chain',
   ns,
   family: 'bridge',
   name,
   hook: { ...FIRST, hook },
-  rules: [rule(isNot(way, dev), accept), ...rulesBeside(addresses), ...addresses.flatMap(rulesAbout)],
+  rules,
 });
 
 /** A rule has at most 128 expressions (NFT_RULE_MAXEXPRS, linux/netfilter/nf_tables.h), of which an address takes four. */
@@ -68,7 +103,7 @@ const MOST_BESIDE = 16;
  * Nearly all frames are about other addresses, and one rule a family says so: asking every one of those below takes a
  * frame as long as the bridge does.
  */
-function rulesBeside(addresses: readonly (Ip | Mac)[]): Rule[] {
+function rulesBeside(type: Field, addresses: readonly (Ip | Mac)[]): Rule[] {
   const strangers = addresses.filter(isMac).map((mac) => isNot(etherSource, mac));
   const beside = (
     ether: Value,
@@ -80,7 +115,7 @@ function rulesBeside(addresses: readonly (Ip | Mac)[]): Rule[] {
     const own = addresses.filter((address) => !isMac(address) && familyOf(address) === family);
     if (own.length + strangers.length > MOST_BESIDE) return [];
     const others = own.flatMap((address) => [isNot(source, address), isNot(target, address)]);
-    return [rule(is(etherType, ether), ...first, ...others, ...strangers, accept)];
+    return [rule(is(type, ether), ...first, ...others, ...strangers, accept)];
   };
   return [
     ...beside(ETHER_TYPE.ip, ipSource, ipTarget, 4),
@@ -92,9 +127,12 @@ function rulesBeside(addresses: readonly (Ip | Mac)[]): Rule[] {
  * What must not cross because of one address of the host's own: who asks for it or says to have it, and what is sent
  * from it (a DHCP or router advertisement of this host is not for the others' containers) or to it.
  */
-function rulesAbout(address: Ip | Mac): Rule[] {
-  if (isMac(address)) return [rule(is(etherSource, address), drop)];
-  const about = (ether: Value, field: Field): Rule => rule(is(etherType, ether), is(field, address), drop);
+const rulesAbout = (address: Ip | Mac): Rule[] => signsOf(address).map((signs) => rule(...signs, drop));
+
+/** What a frame has that is from, to or about that address. */
+function signsOf(address: Ip | Mac): (readonly Statement[])[] {
+  if (isMac(address)) return [[is(etherSource, address)]];
+  const about = (ether: Value, field: Field) => [is(etherType, ether), is(field, address)];
   if (familyOf(address) === 4)
     return [
       about(ETHER_TYPE.arp, arpSource),
@@ -110,13 +148,11 @@ function rulesAbout(address: Ip | Mac): Rule[] {
   ];
 }
 
-const discovery = (type: number, target: Ip): Rule =>
-  rule(
-    is(etherType, ETHER_TYPE.ip6),
-    is(l4proto, PROTOCOL.icmpv6),
-    is(icmpv6Type, type),
-    is(ndTarget, target),
-    drop,
-  );
+const discovery = (type: number, target: Ip): readonly Statement[] => [
+  is(etherType, ETHER_TYPE.ip6),
+  is(l4proto, PROTOCOL.icmpv6),
+  is(icmpv6Type, type),
+  is(ndTarget, target),
+];
 
 const isMac = (address: Ip | Mac): address is Mac => parseMac(address).ok;

@@ -313,6 +313,12 @@ export const compared = (
   { name: 'cmp', values: { register: NFT_REG32_00, how: COMPARISONS[how], data: { value } } },
 ];
 
+/** `ether daddr set MAC` */
+export const turnedTo = (mac: Uint8Array): Expression[] => [
+  { name: 'immediate', values: { register: NFT_REG_1, data: { value: mac } } },
+  { name: 'payload', values: { from: NFT_REG_1, base: BASES.link, offset: 0, length: mac.length } },
+];
+
 /** `meta mark set MARK` */
 export const marked = (mark: Uint8Array): Expression[] => [
   { name: 'immediate', values: { register: NFT_REG_1, data: { value: mark } } },
