@@ -169,6 +169,20 @@ describe('a block that was given up', () => {
 });
 
 describe('following', () => {
+  test('of a host’s own wish the others are told first', () => {
+    const controller = threeHosts();
+    for (const [session, name] of ['h1', 'h2', 'h3'].entries()) {
+      controller.grant(attachEndpoint('app', name, 'first'), host(name));
+      controller.follow(session, name);
+    }
+    for (const [session, name] of ['h1', 'h2', 'h3'].entries()) {
+      controller.sent.clear();
+      controller.grant(attachEndpoint('app', name, 'second'), host(name));
+      expect(controller.sent.size).toBe(3);
+      expect([...controller.sent.keys()].at(-1)).toBe(session);
+    }
+  });
+
   test('gives a host its own record, and of a network it is not in no more than that it is', () => {
     const controller = threeHosts();
     controller.grant(attachEndpoint('app', 'h1', 'c1'));

@@ -7,7 +7,7 @@ import { askOthers, askOwners, barUnheard, giveUpAsking, noteSettled, refuseUnhe
 import { authorize, authorizeHost } from './authorize.ts';
 import { driveChanges, isOvertaken, refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted, Petition } from './event.ts';
-import { beginFollow, continueFollow, touchedBy } from './follow.ts';
+import { beginFollow, continueFollow, type Session, touchedBy } from './follow.ts';
 import { freeBlocks } from './free-blocks.ts';
 import type { ControllerState } from './state.ts';
 
@@ -144,10 +144,19 @@ function applyCommit(
 ): ControllerEffect[] {
   const touched = touchedBy(changes, state.snapshot);
   state.snapshot.apply(changes, revision);
-  return [...state.sessions].flatMap(([session, follower]) => {
+  return askerLast(state).flatMap(([session, follower]) => {
     const message = continueFollow(follower, touched, state.snapshot);
     return message ? [{ effect: 'send' as const, session, message }] : [];
   });
+}
+
+/** Whose wish it was has done already what the others are still to do. */
+function askerLast({ sessions, snapshot, underWay }: ControllerState): [number, Session][] {
+  const { role, name } = underWay?.petition.principal ?? {};
+  const asker = role === 'host' ? snapshot.hostNamed(name!)?.id : undefined;
+  const isAsker = ([, { host }]: [number, Session]) => host === asker;
+  const all = [...sessions];
+  return [...all.filter((each) => !isAsker(each)), ...all.filter(isAsker)];
 }
 
 function beginSession(

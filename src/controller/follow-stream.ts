@@ -32,17 +32,21 @@ export class FollowStream implements Follower {
     this.wake();
   }
 
-  /** Ends when the signal does; throws why the session was ended otherwise. */
-  async *messages(signal: AbortSignal): AsyncGenerator<FollowResponse> {
+  /** Ends when the signal does, with `onEnd`; throws why the session was ended otherwise. */
+  async *messages(signal: AbortSignal, onEnd: () => void): AsyncGenerator<FollowResponse> {
     signal.addEventListener('abort', () => this.wake());
-    while (!signal.aborted) {
-      if (this.failure) throw this.failure;
-      const next = this.waiting.shift();
-      if (next) yield next;
-      else
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
+    try {
+      while (!signal.aborted) {
+        if (this.failure) throw this.failure;
+        const next = this.waiting.shift();
+        if (next) yield next;
+        else
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+      }
+    } finally {
+      onEnd();
     }
   }
 }

@@ -122,14 +122,10 @@ export function controllerRoutes(engine: Engine, store: Store) {
         engine.reportStatus(status);
         return {};
       },
-      async *follow({ host }, context) {
+      follow({ host }, context) {
         const stream = new FollowStream();
         const end = engine.follow(principalOf(context), host, stream);
-        try {
-          yield* stream.messages(context.signal);
-        } finally {
-          end();
-        }
+        return stream.messages(context.signal, end);
       },
     });
 }

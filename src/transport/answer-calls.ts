@@ -144,7 +144,7 @@ async function answerStream(
     const messages = answer(parse(method, read, asked.bytes), context) as AsyncIterable<Message>;
     for await (const message of messages) {
       const bytes = enveloped(0, write(method.output, create(method.output, message)));
-      if (!response.write(bytes)) await drained(response);
+      if (!writeNow(response, bytes)) await drained(response);
     }
   } catch (error) {
     failure = asConnectError(error);
@@ -193,6 +193,15 @@ function asConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof WireError) return rejectionToError(reject('invalid', ...error.faults));
   return new ConnectError('internal error', Code.Internal, undefined, undefined, error);
+}
+
+/** Not behind what else this turn of the event loop has to do, as Node would. */
+function writeNow(response: http.ServerResponse, bytes: Uint8Array): boolean {
+  const { socket } = response;
+  socket?.cork();
+  const hasRoom = response.write(bytes);
+  socket?.uncork();
+  return hasRoom;
 }
 
 /** Or gone. */
