@@ -231,9 +231,11 @@ export class Engine {
         return;
       case 'shortcut': {
         const { ops, scope, purpose } = effect;
-        void this.apply(ops, scope).then((results) =>
-          this.dispatch({ event: 'shortcut-ended', purpose, results }),
-        );
+        void this.apply(ops, scope).then((results) => {
+          this.dispatch({ event: 'shortcut-ended', purpose, results });
+          // One that waits for the disk alone; of many, others can go on meanwhile.
+          if (purpose.request !== undefined && this.asked.size === 1) this.parts.journal.hurry();
+        });
         return;
       }
       case 'send-frames':

@@ -25,7 +25,7 @@ const LONGEST_COURTESY_MS = 500;
 export const NEXT_CALL_MS = 50;
 export const MOVE_MS = 5;
 /** From one answer to the next request of somebody who asks for one thing after the other. */
-const BURST_MS = 5;
+const BURST_MS = 15;
 /** There may always be another container. */
 const LONGEST_WORK_MS = 100;
 /** By then what it is at is done; what nobody waits for is put off for the time, however many containers come and go. */

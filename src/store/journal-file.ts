@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileError, unreadableError } from './file-error.ts';
@@ -12,18 +12,28 @@ interface OpenedFile {
   readonly droppedBytes: number;
 }
 
+/** Longer flushes than this are not waited for with the event loop standing still, but for this share of the time. */
+const QUICK_MS = 1;
+const HURRY_SHARE = 1 / 50;
+
 /** A journal's bytes: what was appended is on the disk, what could not be appended has left no trace. */
 export class JournalFile {
   private readonly path: string;
   private handle: FileHandle;
+  /** The same file opened once more: the kernel tells of a failed flush once to each. */
+  private hurriedFd: number | undefined;
   private end: number;
   /** The file's name may not be on the disk yet; nothing is acknowledged before it is. */
   private nameIsLoose = true;
+  /** Ends the flush under way. */
+  private endFlush: (() => void) | undefined;
+  private noHurryBeforeMs = 0;
 
   private constructor(path: string, handle: FileHandle, end: number) {
     this.path = path;
     this.handle = handle;
     this.end = end;
+    this.openHurried();
   }
 
   /** Opens it, or makes it, and cuts off a last line that was never finished. */
@@ -54,7 +64,7 @@ export class JournalFile {
       if (this.nameIsLoose) await syncDirectory(dirname(this.path));
       this.nameIsLoose = false;
       writeAllNow(this.handle.fd, line, this.end);
-      const flushing = unflushed ? undefined : this.handle.datasync();
+      const flushing = unflushed ? undefined : this.flush();
       // Not from here: what it throws is no error of the file's.
       queueMicrotask(onWritten);
       await flushing;
@@ -67,15 +77,54 @@ export class JournalFile {
     if (!unflushed) this.markAcknowledged();
   }
 
+  private async flush(): Promise<void> {
+    const hurried = new Promise<void>((resolve) => {
+      this.endFlush = resolve;
+    });
+    await Promise.race([this.handle.datasync(), hurried]).finally(() => {
+      this.endFlush = undefined;
+    });
+  }
+
+  /** Ends the flush under way from here: mostly the other thread has done it by now. What fails is left to that. */
+  hurry(): void {
+    const beganMs = performance.now();
+    if (!this.endFlush || this.hurriedFd === undefined || beganMs < this.noHurryBeforeMs) return;
+    try {
+      fdatasyncSync(this.hurriedFd);
+      this.endFlush();
+    } catch {
+      // It is heard of when that flush ends.
+    }
+    const tookMs = performance.now() - beganMs;
+    if (tookMs > QUICK_MS) this.noHurryBeforeMs = beganMs + tookMs / HURRY_SHARE;
+  }
+
+  private openHurried(): void {
+    this.closeHurried();
+    try {
+      this.hurriedFd = openSync(this.path, 'r+');
+    } catch {
+      // Without it flushes take their time.
+    }
+  }
+
+  private closeHurried(): void {
+    if (this.hurriedFd !== undefined) closeSync(this.hurriedFd);
+    this.hurriedFd = undefined;
+  }
+
   /** Puts a file with these lines alone in its place; after a crash at any point it is the old one or the new one. */
   async replace(lines: Iterable<Buffer>): Promise<void> {
     const { handle, end } = await writeWhole(this.path, lines);
     const old = this.handle;
     [this.handle, this.end, this.nameIsLoose] = [handle, end, true];
+    this.openHurried();
     await old.close();
   }
 
   close(): Promise<void> {
+    this.closeHurried();
     return this.handle.close();
   }
 

@@ -55,6 +55,20 @@ describe('a journal', () => {
     expect(await contents()).toEqual({ entries: expected, droppedBytes: 0 });
   });
 
+  test('a flush can be waited for at once', async () => {
+    const journal = await open();
+    await journal.put('first', 0);
+    const order: string[] = [];
+    const turn = new Promise<void>((resolve) => setImmediate(() => resolve(void order.push('turn'))));
+    const written = () => queueMicrotask(() => journal.hurry());
+    const put = journal.put('a', 1, undefined, written).then(() => order.push('flushed'));
+    await Promise.all([put, turn]);
+    expect(order).toEqual(['flushed', 'turn']);
+    journal.hurry();
+    await journal.close();
+    expect((await contents()).entries).toEqual({ first: 0, a: 1 });
+  });
+
   test('patient changes share the next flush, in order, or one of their own when none comes', async () => {
     const journal = await open();
     await Promise.all([journal.put('a', 1, 'patient'), journal.put('b', 1, 'patient')]);
