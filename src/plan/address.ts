@@ -1,5 +1,4 @@
 import { ipOf } from '#model/cidr.ts';
-import { familyOf } from '#model/ip.ts';
 import type { Address } from '#model/kernel-state.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
 import { agrees, type KindRules } from './kind.ts';
@@ -18,10 +17,7 @@ export const addressRules: KindRules<Address> = {
   isOurs: ({ ns, dev }, sight) => isOnOurLink(ns, dev, sight),
   isDrift: (seen, sight) =>
     addressRules.isOurs(seen, sight) && !sight.shared?.has(linkKey(seen.ns, seen.dev)),
-  step: ({ verb }, { dev, address }) => {
-    if (verb === 'delete') return 'stale address';
-    if (dev === BRIDGE_NAME) return 'gateway';
-    return familyOf(ipOf(address)) === 4 ? 'address' : 'IPv6 address';
-  },
+  step: ({ verb }, { dev }) =>
+    verb === 'delete' ? 'stale address' : dev === BRIDGE_NAME ? 'gateway' : 'address',
   holds: ({ ns, dev, address }) => [`${ns} ${dev} ${ipOf(address)}`],
 };

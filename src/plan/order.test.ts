@@ -59,12 +59,6 @@ describe('the order of ops', () => {
       'add address up0',
       'add route eth1',
       'add route up0',
-      // IPv6
-      'add address wfg100',
-      'add address eth1',
-      'add address up0',
-      'add route eth1',
-      'add route up0',
     ]);
   });
 

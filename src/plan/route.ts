@@ -1,4 +1,3 @@
-import { cidrFamily } from '#model/cidr.ts';
 import type { Route } from '#model/kernel-state.ts';
 import { isOverlayNamespaceOf, PROTOCOL } from '#model/own.ts';
 import { agrees, type KindRules } from './kind.ts';
@@ -21,8 +20,5 @@ export const routeRules: KindRules<Route> = {
     protocol === PROTOCOL || (isOverlayNamespaceOf(sight.hostTag, ns) && isOnOurLink(ns, dev, sight)),
   // The subnet's, link-local and multicast routes come and go with addresses and devices.
   isDrift: (seen, sight) => seen.protocol !== KERNEL_PROTOCOL && routeRules.isOurs(seen, sight),
-  step: ({ verb }, { destination }) => {
-    if (verb === 'delete') return 'stale route';
-    return cidrFamily(destination) === 4 ? 'route' : 'IPv6 route';
-  },
+  step: ({ verb }) => (verb === 'delete' ? 'stale route' : 'route'),
 };

@@ -22,8 +22,6 @@ const STEPS = {
   interface: 'opens the container’s end when all that its first frame needs is there',
   address: 'the container speaks once it has one',
   route: 'needs the address of its subnet',
-  'IPv6 address': 'the kernel goes on working at it, with the lock that IPv4 would wait for',
-  'IPv6 route': 'needs the address of its subnet',
   'stale route': 'what replaces it is in place',
   'stale address': 'what replaces it is in place',
   'stale neighbour': 'nobody should ask for a MAC whose row goes next',
