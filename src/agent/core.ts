@@ -44,8 +44,9 @@ import { forgetVain } from './vain-questions.ts';
  * out. Events only mark things dirty; the turn (turn.ts) settles them from the latest view and a fresh look, so that
  * what results depends on the state and never on the order in which events came.
  */
-export function step(state: AgentState, event: AgentEvent, { nowMs, chance }: Moment): AgentEffect[] {
+export function step(state: AgentState, event: AgentEvent, { nowMs, idleMs, chance }: Moment): AgentEffect[] {
   state.nowMs = nowMs;
+  state.idleMs = idleMs;
   return [
     ...react(state, event),
     ...takeHolds(state, chance),

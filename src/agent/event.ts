@@ -69,6 +69,8 @@ export interface DetachAsk {
 export interface Moment {
   /** Never goes back. */
   readonly nowMs: number;
+  /** How much of it there was nothing to do. */
+  readonly idleMs: number;
   readonly chance: Chance;
 }
 

@@ -40,7 +40,20 @@ describe('granting alone', () => {
     for (const name of ['c2', 'c3']) h1.detach({ endpoint: name });
     await cluster.settle();
     expect(told()).toBe(4);
-    cluster.nowMs += 15;
+    cluster.nowMs += 2;
+    await cluster.settle();
+    expect(told()).toBe(3);
+  });
+
+  test('tells of several attaches together also where the agent itself was slow to hear of the next one', async () => {
+    await attached(h1, 'app', '/c1');
+    await attached(h1, 'app', '/c2');
+    const told = () => cluster.controller.state.snapshot.endpoints.size;
+    cluster.nowMs += 30;
+    cluster.busyMs += 30;
+    await attached(h1, 'app', '/c3');
+    expect(told()).toBe(1);
+    cluster.nowMs += 2;
     await cluster.settle();
     expect(told()).toBe(3);
   });

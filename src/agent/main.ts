@@ -156,7 +156,11 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
       return new Map(publications.map(({ id }, i) => [id, holders[i]]));
     },
     resolver: { socket: paths.names, command: resolverCommand() },
-    moment: () => ({ nowMs: Math.floor(performance.now()), chance: { now: Date.now(), entropy } }),
+    moment: () => ({
+      nowMs: Math.floor(performance.now()),
+      idleMs: performance.eventLoopUtilization().idle,
+      chance: { now: Date.now(), entropy },
+    }),
     log,
   });
   const routes = agentRoutes({

@@ -24,8 +24,8 @@ const LONGEST_COURTESY_MS = 500;
 /** From the answer to one call of a runtime for a container to the next one, and to its moving the interface. */
 export const NEXT_CALL_MS = 50;
 export const MOVE_MS = 5;
-/** From one answer to the next request of somebody who asks for one thing after the other. */
-const BURST_MS = 15;
+/** So long the agent has nothing to do between one answer and the next request of somebody who asks for one after the other. */
+const BURST_IDLE_MS = 2;
 /** There may always be another container. */
 const LONGEST_WORK_MS = 100;
 /** By then what it is at is done; what nobody waits for is put off for the time, however many containers come and go. */
@@ -118,6 +118,7 @@ function holdBack(state: AgentState, forMs: number): void {
   const { runtime, nowMs } = state;
   if (!isRuntimeAtWork(state)) runtime.sinceMs = nowMs;
   runtime.untilMs = Math.min(nowMs + forMs, runtime.sinceMs + LONGEST_WORK_MS);
+  runtime.untilIdleMs = Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -125,8 +126,8 @@ function holdBack(state: AgentState, forMs: number): void {
  * together. To be called before a request counts.
  */
 export function letBurstPass(state: AgentState): void {
-  const { attaching, detaching, runtime, nowMs } = state;
-  if (attaching.size + detaching.size > 0 || nowMs - runtime.answeredMs < BURST_MS)
+  const { attaching, detaching, runtime, idleMs } = state;
+  if (attaching.size + detaching.size > 0 || idleMs - runtime.answeredIdleMs < BURST_IDLE_MS)
     holdBack(state, NEXT_CALL_MS);
 }
 
@@ -142,9 +143,9 @@ export function awaitQuiet(state: AgentState, quietMs = QUIET_MS): AgentEffect[]
 
 /** A program that asks for one thing after the other asks for the next one soon, or is done. */
 export function noteAnswered(state: AgentState): AgentEffect[] {
-  const { runtime, nowMs } = state;
-  runtime.answeredMs = nowMs;
-  runtime.untilMs = Math.min(runtime.untilMs, nowMs + BURST_MS);
+  const { runtime, idleMs } = state;
+  runtime.answeredIdleMs = idleMs;
+  runtime.untilIdleMs = idleMs + BURST_IDLE_MS;
   return comeBackToRest(state);
 }
 
@@ -154,7 +155,8 @@ export function endWork({ runtime, nowMs }: AgentState): void {
   runtime.quietAtMs = nowMs;
 }
 
-export const isRuntimeAtWork = ({ runtime, nowMs }: AgentState): boolean => nowMs < runtime.untilMs;
+export const isRuntimeAtWork = ({ runtime, nowMs, idleMs }: AgentState): boolean =>
+  nowMs < runtime.untilMs && idleMs < runtime.untilIdleMs;
 
 export const isRuntimeQuiet = ({ runtime, nowMs }: AgentState): boolean => nowMs >= runtime.quietAtMs;
 
@@ -163,9 +165,12 @@ export const isPutOff = (state: AgentState, id: Id): boolean =>
   state.attachments.get(id)?.handle !== undefined && !isRuntimeQuiet(state);
 
 /** Wakes for the next of these times that is to come, once. */
-export function comeBackToRest({ runtime, nowMs }: AgentState): AgentEffect[] {
-  const { untilMs, quietAtMs, wakeAtMs } = runtime;
-  const atMs = untilMs > nowMs ? untilMs : quietAtMs;
+export function comeBackToRest(state: AgentState): AgentEffect[] {
+  const { runtime, nowMs, idleMs } = state;
+  const { untilMs, untilIdleMs, quietAtMs, wakeAtMs } = runtime;
+  const atMs = isRuntimeAtWork(state)
+    ? Math.min(untilMs, nowMs + Math.ceil(untilIdleMs - idleMs))
+    : quietAtMs;
   if (atMs <= nowMs || (wakeAtMs > nowMs && wakeAtMs <= atMs)) return [];
   runtime.wakeAtMs = atMs;
   return [{ effect: 'wake', afterMs: atMs - nowMs }];

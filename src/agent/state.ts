@@ -27,6 +27,8 @@ export interface AgentState {
   /** This boot of the machine. */
   /** When the present event came; never goes back. */
   nowMs: number;
+  /** How much time until then there was nothing to do. */
+  idleMs: number;
   readonly bootId: string;
   readonly name: string;
   /** Made up at the first start and kept ever since. */
@@ -189,8 +191,10 @@ export interface RuntimePace {
   /** When a runtime's work with an interface began, or one request upon the other, and until when that is let pass. */
   sinceMs: number;
   untilMs: number;
+  /** … or until there was nothing to do for so long. */
+  untilIdleMs: number;
   /** When a plain request was answered last. */
-  answeredMs: number;
+  answeredIdleMs: number;
   /** Since when runtimes have not been quiet, and when they count as quiet again. */
   stirredMs: number;
   quietAtMs: number;
@@ -288,6 +292,7 @@ export interface AgentStart {
 
 const emptyState = (start: AgentStart): AgentState => ({
   nowMs: 0,
+  idleMs: 0,
   bootId: start.bootId,
   name: start.name,
   host: start.host,
@@ -335,7 +340,8 @@ const emptyState = (start: AgentStart): AgentState => ({
   runtime: {
     sinceMs: 0,
     untilMs: 0,
-    answeredMs: Number.NEGATIVE_INFINITY,
+    untilIdleMs: Number.POSITIVE_INFINITY,
+    answeredIdleMs: Number.NEGATIVE_INFINITY,
     stirredMs: 0,
     quietAtMs: 0,
     wakeAtMs: 0,

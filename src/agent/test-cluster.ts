@@ -27,6 +27,8 @@ export class TestCluster {
   readonly controller = new TestController();
   readonly agents = new Map<string, TestAgent>();
   nowMs = 1_000_000;
+  /** How much of it the agents had something to do. */
+  busyMs = 0;
 
   agent(name: string): TestAgent {
     const known = this.agents.get(name);
@@ -163,7 +165,11 @@ export class TestAgent {
 
   dispatch(event: AgentEvent): void {
     this.effects.push(
-      ...step(this.state, event, { nowMs: this.cluster.nowMs, chance: this.cluster.controller.chance }),
+      ...step(this.state, event, {
+        nowMs: this.cluster.nowMs,
+        idleMs: this.cluster.nowMs - this.cluster.busyMs,
+        chance: this.cluster.controller.chance,
+      }),
     );
   }
 

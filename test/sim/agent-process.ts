@@ -116,7 +116,7 @@ export class AgentProcess {
     try {
       const nowMs = Math.floor(timeline.nowMs);
       const chance = { now: EPOCH_MS + nowMs, entropy: (count: number) => random.bytes(count) };
-      return cores.stepAgent(this.state, event, { nowMs, chance });
+      return cores.stepAgent(this.state, event, { nowMs, idleMs: nowMs, chance });
     } catch (error) {
       throw new Violation('the core never throws', `agent ${this.#machine.name}: ${(error as Error).stack}`);
     }
