@@ -34,6 +34,32 @@ const LONGEST_REST_DELAY_MS = 500;
 const FIRST_RETRY_DELAY_MS = 200;
 const LONGEST_RETRY_DELAY_MS = 30_000;
 
+/** What runtimes are let do first. */
+export interface RuntimePace {
+  /** When a runtime's work with an interface began, or one request upon the other, and until when that is let pass. */
+  sinceMs: number;
+  untilMs: number;
+  /** … or until there was nothing to do for so long. */
+  untilIdleMs: number;
+  /** When a plain request was answered last. */
+  answeredIdleMs: number;
+  /** Since when runtimes have not been quiet, and when they count as quiet again. */
+  stirredMs: number;
+  quietAtMs: number;
+  /** When the agent wakes for it. */
+  wakeAtMs: number;
+}
+
+export const restingPace = (): RuntimePace => ({
+  sinceMs: 0,
+  untilMs: 0,
+  untilIdleMs: Number.POSITIVE_INFINITY,
+  answeredIdleMs: Number.NEGATIVE_INFINITY,
+  stirredMs: 0,
+  quietAtMs: 0,
+  wakeAtMs: 0,
+});
+
 /** Which turn is to begin now, if any. */
 export function chooseReach({ turn, nowMs }: AgentState): Turn['reach'] | undefined {
   if (turn.urgent || (turn.dirty && nowMs >= turn.nextLookMs)) return 'look';

@@ -20,6 +20,7 @@ import { type HandBack, UNTOLD } from './hand-back.ts';
 import { createMissState, type MissState } from './misses.ts';
 import { createNamesState, type NamesState } from './names.ts';
 import { keepOwnWord } from './own-word.ts';
+import { type RuntimePace, restingPace } from './pace.ts';
 import type { KnownStations } from './stations.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
@@ -186,22 +187,6 @@ export interface Hold {
   readonly endpoint?: Endpoint;
 }
 
-/** What runtimes are let do first (see pace.ts). */
-export interface RuntimePace {
-  /** When a runtime's work with an interface began, or one request upon the other, and until when that is let pass. */
-  sinceMs: number;
-  untilMs: number;
-  /** … or until there was nothing to do for so long. */
-  untilIdleMs: number;
-  /** When a plain request was answered last. */
-  answeredIdleMs: number;
-  /** Since when runtimes have not been quiet, and when they count as quiet again. */
-  stirredMs: number;
-  quietAtMs: number;
-  /** When the agent wakes for it. */
-  wakeAtMs: number;
-}
-
 /** An interface that its runtime moves, and when to look for it next; Infinity while one looks. */
 export interface Seeking {
   readonly sinceMs: number;
@@ -337,15 +322,7 @@ const emptyState = (start: AgentStart): AgentState => ({
     ),
   ),
   noting: new Map(),
-  runtime: {
-    sinceMs: 0,
-    untilMs: 0,
-    untilIdleMs: Number.POSITIVE_INFINITY,
-    answeredIdleMs: Number.NEGATIVE_INFINITY,
-    stirredMs: 0,
-    quietAtMs: 0,
-    wakeAtMs: 0,
-  },
+  runtime: restingPace(),
   doorNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
