@@ -66,7 +66,7 @@ system-bench: system-lab
 	@tools/install-packages.sh 'gcc=gcc libc6-dev' iperf3=iperf3 ethtool=ethtool
 
 system-test: system-lab
-	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl nft=nftables iptables=iptables
+	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl nft=nftables iptables=iptables zsh=zsh fish=fish
 	@tools/fetch-docker.sh .cache/docker
 
 root:
