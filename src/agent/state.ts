@@ -25,11 +25,11 @@ import type { KnownStations } from './stations.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
 export interface AgentState {
-  /** This boot of the machine. */
   /** When the present event came; never goes back. */
   nowMs: number;
   /** How much time until then there was nothing to do. */
   idleMs: number;
+  /** This boot of the machine. */
   readonly bootId: string;
   readonly name: string;
   /** Made up at the first start and kept ever since. */

@@ -81,9 +81,11 @@ export class JournalFile {
     const hurried = new Promise<void>((resolve) => {
       this.endFlush = resolve;
     });
-    await Promise.race([this.handle.datasync(), hurried]).finally(() => {
+    try {
+      await Promise.race([this.handle.datasync(), hurried]);
+    } finally {
       this.endFlush = undefined;
-    });
+    }
   }
 
   /** Ends the flush under way from here: mostly the other thread has done it by now. What fails is left to that. */

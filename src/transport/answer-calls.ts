@@ -15,6 +15,7 @@ import { rejectionToError } from '#api/rejection.ts';
 import { WireError } from '#api/wire-records.ts';
 import { reject } from '#model/fault.ts';
 import { END_OF_STREAM, EnvelopeReader, enveloped } from './envelope.ts';
+import { readWhole } from './read-whole.ts';
 
 /*
  * The Connect protocol over HTTP/1.1, as far as we speak it: calls and streams of answers, in binary and in JSON,
@@ -39,6 +40,14 @@ interface Format {
   readonly read: (schema: DescMethod['input'], bytes: Buffer) => Message;
   readonly write: (schema: DescMethod['output'], message: Message) => Uint8Array;
 }
+
+type Answering = (
+  call: Call,
+  format: Format,
+  admit: Admit,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+) => Promise<void>;
 
 /** Larger requests are refused before they are read whole. */
 const MAX_REQUEST_BYTES = 1 << 20;
@@ -109,13 +118,7 @@ class Context {
   }
 }
 
-async function answerOnce(
-  { method, answer }: Call,
-  { type, read, write }: Format,
-  admit: Admit,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-): Promise<void> {
+const answerOnce: Answering = async ({ method, answer }, { type, read, write }, admit, request, response) => {
   let bytes: Uint8Array;
   try {
     const context = new Context(admit(request), response);
@@ -126,15 +129,15 @@ async function answerOnce(
     return;
   }
   response.writeHead(200, { 'content-type': type, 'content-length': bytes.length }).end(bytes);
-}
+};
 
-async function answerStream(
-  { method, answer }: Call,
-  { type, read, write }: Format,
-  admit: Admit,
-  request: http.IncomingMessage,
-  response: http.ServerResponse,
-): Promise<void> {
+const answerStream: Answering = async (
+  { method, answer },
+  { type, read, write },
+  admit,
+  request,
+  response,
+) => {
   response.writeHead(200, { 'content-type': type });
   let failure: ConnectError | undefined;
   try {
@@ -151,7 +154,7 @@ async function answerStream(
   }
   const end = JSON.stringify(endStreamToJson(new Headers(), failure, undefined));
   response.end(enveloped(END_OF_STREAM, Buffer.from(end)));
-}
+};
 
 function parse(method: DescMethod, read: Format['read'], bytes: Buffer): Message {
   try {
@@ -164,17 +167,7 @@ function parse(method: DescMethod, read: Format['read'], bytes: Buffer): Message
 function readBody(request: http.IncomingMessage): Promise<Buffer> {
   if ((request.headers['content-encoding'] ?? 'identity') !== 'identity')
     throw new ConnectError('send it uncompressed', Code.Unimplemented);
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let size = 0;
-    request.on('data', (part: Buffer) => {
-      size += part.length;
-      if (size <= MAX_REQUEST_BYTES) parts.push(part);
-      else reject(new ConnectError(`is larger than ${MAX_REQUEST_BYTES} bytes`, Code.ResourceExhausted));
-    });
-    request.on('end', () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
-    request.on('error', reject);
-  });
+  return readWhole(request, MAX_REQUEST_BYTES);
 }
 
 function sendError(error: ConnectError, request: http.IncomingMessage, response: http.ServerResponse): void {

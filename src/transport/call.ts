@@ -16,6 +16,7 @@ import {
   errorFromJsonBytes,
 } from '@connectrpc/connect/protocol-connect';
 import { END_OF_STREAM, EnvelopeReader, enveloped } from './envelope.ts';
+import { readWhole } from './read-whole.ts';
 
 /** Where to, by which agent, and what every request says of us. */
 export interface Way {
@@ -124,15 +125,6 @@ class Post {
     clearTimeout(this.timer);
     this.signal?.removeEventListener('abort', this.onAbort);
   }
-}
-
-function readWhole(response: http.IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    response.on('data', (part: Buffer) => parts.push(part));
-    response.on('end', () => resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts)));
-    response.on('error', reject);
-  });
 }
 
 function refusal({ statusCode = 0 }: http.IncomingMessage, bytes: Buffer): ConnectError {

@@ -9,13 +9,13 @@ const NFNL_MSG_BATCH = { BEGIN: 0x10, END: 0x11 } as const;
 const NFNL_SUBSYS_NFTABLES = 10;
 
 /** linux/netfilter.h: NFPROTO_*, the address family of a table. */
-const FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
-const NFPROTO_NETDEV = 5;
-/** Those whose tables are read back. */
-export type SeenFamily = keyof typeof FAMILIES;
-export type TableFamily = SeenFamily | 'netdev';
+const SEEN_FAMILIES = { inet: 1, ip: 2, bridge: 7, ip6: 10 } as const;
+const FAMILIES = { ...SEEN_FAMILIES, netdev: 5 } as const;
+/** Those that are told apart when they are read back. */
+export type SeenFamily = keyof typeof SEEN_FAMILIES;
+export type TableFamily = keyof typeof FAMILIES;
 const FAMILY_NAMES = new Map(
-  Object.entries(FAMILIES).map(([name, number]) => [number as number, name as SeenFamily]),
+  Object.entries(SEEN_FAMILIES).map(([name, number]) => [number as number, name as SeenFamily]),
 );
 
 export const encodeTransactionBegin = (): Request => encodeFrame(NFNL_MSG_BATCH.BEGIN);
@@ -49,8 +49,8 @@ export const NFT_MSG = {
 /** Begins a message of nf_tables; attributes follow. Without a family all of them are meant. */
 export function startTables(type: number, flags: number, family?: TableFamily): void {
   const body = writer.start((NFNL_SUBSYS_NFTABLES << 8) | type, NLM_F.REQUEST | flags, NFGENMSG_BYTES);
-  writer.bytes[body] = family === undefined ? 0 : family === 'netdev' ? NFPROTO_NETDEV : FAMILIES[family];
+  writer.bytes[body] = family === undefined ? 0 : FAMILIES[family];
 }
 
-/** Undefined for one that is not among ours (`arp`, `netdev`). */
+/** Undefined for the others (`arp`, `netdev`). */
 export const familyOfBody = (body: Buffer): SeenFamily | undefined => FAMILY_NAMES.get(body[0]!);
