@@ -27,7 +27,7 @@ export interface CaptureOptions {
   filter?: readonly FilterInstruction[];
   /** Longest time that a frame waits for others before it is handed over; default 10. */
   latencyMs?: number;
-  /** Size of the ring, a multiple of 1 MiB; default 4 MiB. Frames that do not fit are dropped and counted. */
+  /** Size of the ring, a multiple of 128 KiB; default 4 MiB. Frames that do not fit are dropped and counted. */
   ringBytes?: number;
 }
 
@@ -55,7 +55,11 @@ const TPACKET_V3 = 2;
 /** asm-generic/socket.h */
 const SO_ERROR = 4;
 
-const BLOCK_BYTES = 1 << 20;
+/**
+ * A block is handed over after `latencyMs` however little is in it: the ring bridges a pause of our event loop as long
+ * as all its blocks together. So they are many, and each takes just more than the longest frame that offload makes.
+ */
+const BLOCK_BYTES = 1 << 17;
 /** Only for the kernel's arithmetic: version 3 packs frames of any size. */
 const FRAME_BYTES = 1 << 11;
 
@@ -69,7 +73,7 @@ export function capture(
   onFrame: (frame: CapturedFrame) => void,
   onError: (error: NetlinkError) => void = () => {},
 ): Capture {
-  const { ringBytes = 4 * BLOCK_BYTES } = options;
+  const { ringBytes = 32 * BLOCK_BYTES } = options;
   const fd = openPacketSocket(options.netnsFd);
   let ring: ReturnType<typeof mapShared> | undefined;
   try {

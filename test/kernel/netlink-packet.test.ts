@@ -95,6 +95,25 @@ describe('capture', () => {
       }
     }));
 
+  test('few frames over a pause much longer than the latency: none is lost', () =>
+    withNamespaces(2, async (one, two) => {
+      const [near, far] = wire(one, two);
+      const { frames, capturing } = record({ ifindex: far, netnsFd: two.fd });
+      const sender = openFrameSender(near, one.fd);
+      try {
+        // 240 ms in which the event loop has no turn and a block is retired with each frame.
+        for (let n = 0; n < 20; n++) {
+          sender.send(frame(n));
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 12);
+        }
+        await until(() => frames.length >= 20);
+        expect(capturing.statistics()).toEqual({ frames: 20, dropped: 0 });
+      } finally {
+        capturing.close();
+        sender.close();
+      }
+    }));
+
   test('a filter from tcpdump -ddd, and frames cut to a length', () =>
     withNamespaces(2, async (one, two) => {
       const [near, far] = wire(one, two);

@@ -8,8 +8,10 @@ import { decodeFrame } from '#packet/decode.ts';
 import type { Layer } from '#packet/layer.ts';
 import type { DemoContainer, DemoHost, Topology } from './report.ts';
 
-/** Longer than a captured frame waits in the ring. */
-const SETTLE_MS = 50;
+/** How long a frame may wait in the ring for others: with its 32 blocks, pauses of nearly a second lose none. */
+const LATENCY_MS = 30;
+/** Longer than that. */
+const SETTLE_MS = 100;
 
 export interface SeenFrame {
   readonly timeNs: bigint;
@@ -64,7 +66,7 @@ function captureAt(
 ): Capture {
   const netnsFd = fs.openSync(namedNamespacePath(namespace), 'r');
   try {
-    return capture({ netnsFd, ifindex }, onFrame);
+    return capture({ netnsFd, ifindex, latencyMs: LATENCY_MS }, onFrame);
   } finally {
     fs.closeSync(netnsFd);
   }
