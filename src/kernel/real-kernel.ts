@@ -1,6 +1,6 @@
 import { type KernelOp, type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { type Fdb, HOST_NAMESPACE, type KernelObject, type NamespaceName } from '#model/kernel-state.ts';
-import { announce } from './announce.ts';
+import { Announcer } from './announce.ts';
 import { Application, isRow } from './apply.ts';
 import { ContainerMemory } from './container-memory.ts';
 import { FilterMemory } from './filter-read.ts';
@@ -40,6 +40,7 @@ const MANY_ROWS = 256;
 export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
+  readonly #announcer = new Announcer();
   readonly #filters = new FilterMemory();
   readonly #containers = new ContainerMemory((ns, cookie) => this.#watch.hears(ns, cookie));
   /** There are links in the host's own namespace, as far as is known. */
@@ -97,7 +98,7 @@ export class RealKernel implements Kernel {
   }
 
   announce(frames: PortFrames): void {
-    announce(frames);
+    this.#announcer.announce(frames);
   }
 
   /** Throws NetlinkError. */
@@ -113,6 +114,7 @@ export class RealKernel implements Kernel {
 
   async close(): Promise<void> {
     this.#watch.close();
+    this.#announcer.close();
   }
 
   async #visiting<T>(scope: Scope, work: (visits: Visits) => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import {
   bindSocket,
   close,
-  closeAsync,
+  closeLater,
   MSG,
   orThrow,
   recvfrom,
@@ -82,7 +82,7 @@ export function openFrameSocket(
       open = false;
       stop();
       // Waits for RCU readers, some 10 ms: not on this thread.
-      void closeAsync(fd);
+      closeLater(fd);
     },
   };
 }

@@ -69,7 +69,9 @@ export const getsockopt = bind<[fd: number, level: number, option: number, value
   'int getsockopt(int, int, int, void*, void*)',
 );
 export const close = bind<[fd: number]>('int close(int)');
-export const closeAsync = bindAsync<[fd: number]>('int close(int)');
+const closeAsync = bindAsync<[fd: number]>('int close(int)');
+/** Of a descriptor that the kernel lets go of slowly. Where too many are closed so already, koffi takes no more. */
+export const closeLater = (fd: number): void => void closeAsync(fd).catch(() => close(fd));
 export const setns = bind<[fd: number, type: number]>('int setns(int, int)');
 export const unshare = bind<[flags: number]>('int unshare(int)');
 export const mount = bind<[source: string, target: string, type: string, flags: number, data: null]>(

@@ -1,24 +1,28 @@
 import { interfaceIndex } from './interface-index.ts';
-import { closeAsync, sendto } from './libc.ts';
+import { closeLater, sendto } from './libc.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { linkLayerAddress, openPacketSocket } from './packet-socket.ts';
 
-/**
- * Puts each frame on each of these interfaces of the namespace behind `netnsFd`, which may be closed afterwards. What an
- * interface does not take that is gone, down or full is lost.
- */
-export function sendFrames(
-  netnsFd: number,
-  interfaces: readonly string[],
-  frames: readonly Uint8Array[],
-): void {
+/** Puts frames on interfaces of one namespace. */
+export interface FramesSender {
+  /** Each frame on each of them. What an interface does not take that is gone, down or full is lost. */
+  send(interfaces: readonly string[], frames: readonly Uint8Array[]): void;
+  close(): void;
+}
+
+/** In the namespace behind `netnsFd`, which may be closed afterwards. Throws NetlinkError. Close it. */
+export function openFramesSender(netnsFd: number): FramesSender {
   const fd = openPacketSocket(netnsFd);
-  for (const name of interfaces) {
-    const address = addressOf(fd, name);
-    if (address) for (const frame of frames) sendto(fd, frame, frame.length, 0, address, address.length);
-  }
-  // Waits for RCU readers, some 10 ms: not on this thread.
-  void closeAsync(fd);
+  return {
+    send(interfaces, frames) {
+      for (const name of interfaces) {
+        const address = addressOf(fd, name);
+        if (address) for (const frame of frames) sendto(fd, frame, frame.length, 0, address, address.length);
+      }
+    },
+    // Waits for RCU readers, some 10 ms: not on this thread.
+    close: () => closeLater(fd),
+  };
 }
 
 function addressOf(fd: number, name: string): Buffer | undefined {

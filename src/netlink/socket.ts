@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import {
   close,
-  closeAsync,
+  closeLater,
   connect,
   MSG,
   orThrow,
@@ -89,7 +89,7 @@ export function openSocket(
  * and who writes next waits with it (nft_rcv_nl_event() in net/netfilter/nf_tables_api.c): later there is nothing left.
  */
 function closeFilter(fd: number): void {
-  setTimeout(() => void closeAsync(fd), FILTER_CLOSE_DELAY_MS).unref();
+  setTimeout(() => closeLater(fd), FILTER_CLOSE_DELAY_MS).unref();
 }
 
 export function create(protocol: Protocol = 'route'): number {
