@@ -89,7 +89,7 @@ function openCapture(
   snapLength: number | undefined,
   onFrame: Parameters<typeof capture>[1],
 ): PacketCapture {
-  const visits = new Visits({ hostTag: '', containers: [] }, () => {});
+  const visits = new Visits({ hostTag: '', containers: [] });
   try {
     const visit = visits.to(ns);
     return capture({ ifindex: visit.indexOf(dev), netnsFd: visit.netnsFd, snapLength }, onFrame);

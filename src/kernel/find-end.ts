@@ -18,7 +18,7 @@ export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | LostE
   close(opened.fd);
   const { dev, inode, cookie } = opened;
   const namespace = { path, dev, inode, cookie };
-  const visits = new Visits({ hostTag: '', containers: [{ namespace, interfaces: [] }] }, () => {});
+  const visits = new Visits({ hostTag: '', containers: [{ namespace, interfaces: [] }] });
   try {
     const sandbox = visits.to(path);
     const overlay = visits.to(ns);

@@ -12,6 +12,7 @@ import { HostWatch } from './host-watch.ts';
 import type { Claim, KernelEvent } from './kernel.ts';
 import { MissWatch } from './miss-watch.ts';
 import { Post } from './post.ts';
+import { isContainer } from './visit.ts';
 
 /** Misses are asked, not told; nothing has changed by them. */
 const MISSES = [RTM.GETNEIGH];
@@ -167,4 +168,3 @@ export class NamespaceWatch {
 
 const HOST_CHANGED: KernelEvent = { dirty: 'namespace', ns: HOST_NAMESPACE };
 const isAboutLink = ({ type }: Message): boolean => type === RTM.NEWLINK || type === RTM.DELLINK;
-const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');

@@ -7,6 +7,7 @@ import { FilterMemory } from './filter-read.ts';
 import { findEnd } from './find-end.ts';
 import { concernsForwarding } from './forward-chains.ts';
 import { idleRows } from './idle-rows.ts';
+import { KeptVisits } from './kept-visits.ts';
 import type {
   Claim,
   FoundEnd,
@@ -41,6 +42,7 @@ export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
   readonly #announcer = new Announcer();
+  readonly #kept = new KeptVisits();
   readonly #filters = new FilterMemory();
   readonly #containers = new ContainerMemory((ns, cookie) => this.#watch.hears(ns, cookie));
   /** There are links in the host's own namespace, as far as is known. */
@@ -115,10 +117,11 @@ export class RealKernel implements Kernel {
   async close(): Promise<void> {
     this.#watch.close();
     this.#announcer.close();
+    this.#kept.close();
   }
 
   async #visiting<T>(scope: Scope, work: (visits: Visits) => Promise<T>): Promise<T> {
-    const visits = new Visits(scope, (ns, opened) => this.#watch.see(ns, opened));
+    const visits = new Visits(scope, (ns, opened) => this.#watch.see(ns, opened), this.#kept);
     try {
       return await work(visits);
     } finally {

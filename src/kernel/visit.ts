@@ -11,6 +11,7 @@ import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
 import { decodeNamespaceId, encodeGetNamespaceId } from '#netlink/route/namespace-id.ts';
 import { openSocket } from '#netlink/socket.ts';
+import type { KeptVisits } from './kept-visits.ts';
 import type { Scope } from './kernel.ts';
 
 const { ENOENT, ENODEV } = constants.errno;
@@ -19,23 +20,30 @@ const { ENOENT, ENODEV } = constants.errno;
 export class Visit {
   readonly ns: NamespaceName;
   /** Of the host's own namespace there is none. */
-  readonly netnsFd: number | undefined;
+  readonly opened: OpenNamespace | undefined;
   readonly conversation: Conversation;
   readonly #socket: number;
-  /** Which namespace that is; '' is the host's own. */
-  readonly cookie: string;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
   #hostFd: number | undefined;
   readonly #ids = new Map<Visit, number>();
 
-  constructor(ns: NamespaceName, { fd: netnsFd, cookie = '' }: Partial<OpenNamespace> = {}) {
+  constructor(ns: NamespaceName, opened?: OpenNamespace) {
     this.ns = ns;
-    this.cookie = cookie;
-    this.netnsFd = netnsFd;
-    const socket = openSocket(netnsFd);
+    this.opened = opened;
+    const socket = openSocket(opened?.fd);
     this.#socket = socket.fd;
     this.conversation = converse(socket);
+  }
+
+  /** Of the host's own namespace there is none. */
+  get netnsFd(): number | undefined {
+    return this.opened?.fd;
+  }
+
+  /** Which namespace that is; '' is the host's own. */
+  get cookie(): string {
+    return this.opened?.cookie ?? '';
   }
 
   /** Also of the host's own namespace. */
@@ -88,6 +96,12 @@ export class Visit {
     this.#indexes.clear();
   }
 
+  /** What others may change before the next call. */
+  forget(): void {
+    this.forgetIndexes();
+    this.#ids.clear();
+  }
+
   close(): void {
     this.conversation.close();
     this.#filter?.close();
@@ -96,33 +110,36 @@ export class Visit {
   }
 }
 
-/**
- * The namespaces that one call of observe or apply goes into, each opened at most once and let go at its end: an open
- * socket would keep alive what its owner has removed.
- */
+/** The namespaces that one call of observe or apply goes into, each entered at most once and left at its end. */
 export class Visits {
   readonly #containers: ReadonlyMap<NamespaceName, NamespaceRef>;
   readonly #open = new Map<NamespaceName, Visit>();
   readonly #onEnter: (ns: NamespaceName, opened: OpenNamespace) => void;
+  readonly #kept: KeptVisits | undefined;
 
-  constructor(scope: Scope, onEnter: (ns: NamespaceName, opened: OpenNamespace) => void) {
+  constructor(
+    scope: Scope,
+    onEnter: (ns: NamespaceName, opened: OpenNamespace) => void = () => {},
+    kept?: KeptVisits,
+  ) {
     this.#containers = new Map(scope.containers.map(({ namespace }) => [namespace.path, namespace]));
     this.#onEnter = onEnter;
+    this.#kept = kept;
   }
 
   /** Throws NetlinkError ENOENT when it is not there, or is another one than the scope means. */
   to(ns: NamespaceName): Visit {
     const open = this.#open.get(ns);
     if (open) return open;
-    const visit = new Visit(ns, ns === HOST_NAMESPACE ? undefined : this.#enter(ns));
+    const visit = this.#kept?.take(ns) ?? new Visit(ns, this.#openNamespace(ns));
+    if (visit.opened) this.#onEnter(ns, visit.opened);
     this.#open.set(ns, visit);
     return visit;
   }
 
-  #enter(ns: NamespaceName): OpenNamespace {
-    const opened = ns.startsWith('/') ? this.#openContainer(ns) : open(ns, namedNamespacePath(ns));
-    this.#onEnter(ns, opened);
-    return opened;
+  #openNamespace(ns: NamespaceName): OpenNamespace | undefined {
+    if (ns === HOST_NAMESPACE) return undefined;
+    return isContainer(ns) ? this.#openContainer(ns) : open(ns, namedNamespacePath(ns));
   }
 
   #openContainer(ns: NamespaceName): OpenNamespace {
@@ -145,10 +162,17 @@ export class Visits {
     this.#open.delete(ns);
   }
 
+  /** Leaves all, for who comes soon to find what is kept. */
   close(): void {
-    for (const ns of [...this.#open.keys()]) this.leave(ns);
+    for (const visit of this.#open.values()) {
+      if (this.#kept) this.#kept.keep(visit);
+      else visit.close();
+    }
+    this.#open.clear();
   }
 }
+
+export const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');
 
 function open(ns: NamespaceName, path: string): OpenNamespace {
   let opened: ReturnType<typeof openNamespace>;

@@ -41,6 +41,8 @@ export interface Conversation {
    * of more than a socket takes at once.
    */
   transact(requests: readonly Request[]): void;
+  /** No answer failed to come; one that comes late may be in the way of another dump. */
+  readonly isSound: boolean;
   close(): void;
 }
 
@@ -65,6 +67,7 @@ export function openConversation(netnsFd?: number, protocol?: Protocol): Convers
 export function converse(transport: Transport): Conversation {
   let rows: PackedRequests | undefined;
   let sequence = 0;
+  let isSound = true;
 
   /** Made when there are any: most conversations are short. */
   const packedRows = (): PackedRequests => (rows ??= new PackedRequests());
@@ -85,6 +88,7 @@ export function converse(transport: Transport): Conversation {
 
   /** Hands every message that answers `from`..`to` to `visit` until that says it was the last. */
   function listen(from: number, to: number, visit: (message: ReceivedMessage) => boolean): void {
+    isSound = false;
     for (;;) {
       const length = transport.receive(received);
       let done = false;
@@ -93,7 +97,10 @@ export function converse(transport: Transport): Conversation {
         // Leftovers of a question that was given up are not ours to read.
         if (!done && message.sequence >= from && message.sequence <= to) done = visit(message);
       }
-      if (done) return;
+      if (done) {
+        isSound = true;
+        return;
+      }
     }
   }
 
@@ -268,6 +275,9 @@ export function converse(transport: Transport): Conversation {
     sendPacked,
     batchInBackground,
     transact,
+    get isSound() {
+      return isSound;
+    },
     close: () => transport.close(),
   };
 }
