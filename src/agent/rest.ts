@@ -8,7 +8,12 @@ const REMEMBERED_MS = 120_000;
 
 /** The addresses of a detached endpoint rest on this host before it gives them again. */
 export function rest({ resting, nowMs }: AgentState, { network, addresses }: Endpoint): void {
-  for (const ip of addresses) resting.set(`${network} ${ip}`, nowMs);
+  for (const ip of addresses) {
+    const key = `${network} ${ip}`;
+    // The oldest stay first.
+    resting.delete(key);
+    resting.set(key, nowMs);
+  }
 }
 
 /** Whether an address rests; `rather-not` while it may still be remembered as another's. */
@@ -25,5 +30,8 @@ export const wasAnothers = ({ resting }: AgentState, { network, addresses }: End
 
 /** Forgets those that nobody remembers. */
 export function wake({ resting, nowMs }: AgentState): void {
-  for (const [key, sinceMs] of resting) if (nowMs - sinceMs > REMEMBERED_MS) resting.delete(key);
+  for (const [key, sinceMs] of resting) {
+    if (nowMs - sinceMs <= REMEMBERED_MS) return;
+    resting.delete(key);
+  }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type Cidr, cidrContains, prefixLengthOf } from '#model/cidr.ts';
+import { addressesIn, type Cidr, cidrContains, prefixLengthOf } from '#model/cidr.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Block } from '#model/records.ts';
+import { seededRandom } from '#model/test-random.ts';
 import { blockPrefixLength } from './allocate-block.ts';
 import { attachEndpoint, sentences, World } from './test-world.ts';
 import { usableCount } from './usable-addresses.ts';
@@ -93,6 +94,22 @@ describe('an address comes from', () => {
       '10.1.0.11',
       '10.1.0.32',
     ]);
+  });
+
+  it('the lowest that is free by then, whatever comes and goes in between', () => {
+    const { it, network, attach, blocks } = worldOf('10.1.0.0/26', 1);
+    const random = seededRandom(7);
+    const endpoints = () => [...it.snapshot.inNetwork(network.id).endpoints.values()];
+    for (let step = 0; step < 300; step++) {
+      const taken = new Set(endpoints().flatMap(({ addresses }) => addresses));
+      const own = blocks().flatMap((cidr) => [...addressesIn(cidr)]);
+      const free = own.slice(2).find((ip) => !taken.has(ip));
+      const ip = attach(0);
+      if (free) expect(ip).toBe(free);
+      for (const { id, generation } of endpoints())
+        if (random() < 0.08) it.do({ wish: 'detach-endpoint', endpoint: id, generation });
+    }
+    expect(blocks().length).toBeGreaterThan(2);
   });
 
   it('past fixed addresses, also when they fill a block', () => {

@@ -2,7 +2,7 @@ import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
-import type { SnapshotView } from '#model/snapshot.ts';
+import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { allocateBlocks } from './allocate-block.ts';
 import { isInUse, ownBlocks } from './own-blocks.ts';
@@ -24,7 +24,8 @@ export interface AllocatedAddress {
 /**
  * A free address of the subnet for an endpoint on the host: the lowest in the host's own blocks, else the lowest in
  * a new block, else (all blocks are owned, or the subnet has none) a single one. Undefined: the subnet is full.
- * Costs O(the host's addresses here) from an own block, O(blocks) more for a new one, O(endpoints) for a single one.
+ * Costs O(the host's addresses here) from an own block (O(1) while none is given back), O(blocks) more for a new one,
+ * O(endpoints) for a single one.
  * A host that needs a new block (`newBlockIn`) lets addresses rest that it had: in its own blocks those lie low.
  */
 export function allocateAddress(
@@ -75,15 +76,36 @@ export function addressFromOwnBlocks(
 ): Ip | undefined {
   const records = snapshot.inNetwork(network.id);
   let secondChoice: Ip | undefined;
-  for (const { cidr, except } of ownBlocks(records.blocks.values(), subnet, host)) {
+  for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
+    const { cidr, except } = block;
     const isHeld = (ip: Ip) => {
       if (isTaken(records, ip) || except.includes(ip)) return true;
       const barred = isBarred(network.id, ip, host.id);
       if (barred === 'rather-not') secondChoice ??= ip;
       return barred !== false;
     };
-    const ip = findFreeAddress(subnet, cidr, isHeld, order);
+    const lowest = lowestLeft(block, subnet, records);
+    const ip =
+      lowest && findFreeAddress(subnet, cidr, isHeld, order, order === 'lowest' ? lowest : undefined);
     if (ip) return ip;
   }
   return secondChoice;
+}
+
+/** What `lowestLeft` gave for a block when it was last asked. */
+const left = new WeakMap<Block, { readonly ip?: Ip; readonly endpoints: object; readonly gone: number }>();
+
+/** The lowest of a block that no endpoint has, if there is one: until an endpoint goes, it is not below where it was. */
+function lowestLeft(
+  block: Block,
+  subnet: Subnet,
+  { endpoints, endpointByIp }: NetworkRecords,
+): Ip | undefined {
+  const { gone } = endpoints;
+  const last = left.get(block);
+  const known = last?.endpoints === endpoints && last.gone === gone ? last : undefined;
+  if (known && (!known.ip || !endpointByIp.has(known.ip))) return known.ip;
+  const ip = findFreeAddress(subnet, block.cidr, (each) => endpointByIp.has(each), 'lowest', known?.ip);
+  left.set(block, { ip, endpoints, gone });
+  return ip;
 }

@@ -1,4 +1,4 @@
-import { cidrContains, ipOf } from '#model/cidr.ts';
+import { cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
 import { ipToNumber } from '#model/ip.ts';
 import type { Block, Host, Subnet } from '#model/records.ts';
 
@@ -11,10 +11,25 @@ export const ownsBlock = ({ id, epoch }: Host, block: Block): boolean =>
 
 /** The host's own in a subnet, lowest first. */
 export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {
-  const own: { readonly block: Block; readonly first: bigint }[] = [];
-  for (const block of blocks) {
-    if (ownsBlock(host, block) && cidrContains(subnet.cidr, ipOf(block.cidr)))
-      own.push({ block, first: ipToNumber(ipOf(block.cidr)) });
-  }
-  return own.sort((a, b) => (a.first < b.first ? -1 : 1)).map(({ block }) => block);
+  const own: Block[] = [];
+  const family = cidrFamily(subnet.cidr);
+  const begin = ipToNumber(ipOf(subnet.cidr));
+  const end = begin + cidrSize(subnet.cidr);
+  for (const block of blocks)
+    if (ownsBlock(host, block) && cidrFamily(block.cidr) === family) {
+      const first = firstOf(block);
+      if (first >= begin && first < end) own.push(block);
+    }
+  return own.sort((a, b) => (firstOf(a) < firstOf(b) ? -1 : 1));
+}
+
+/** Asked for with each attach, of each block. */
+const firsts = new WeakMap<Block, bigint>();
+
+function firstOf(block: Block): bigint {
+  const known = firsts.get(block);
+  if (known !== undefined) return known;
+  const first = ipToNumber(ipOf(block.cidr));
+  firsts.set(block, first);
+  return first;
 }

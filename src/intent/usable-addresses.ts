@@ -39,16 +39,17 @@ export const usableCount = ({ cidr }: Subnet): bigint =>
 
 /**
  * The first address of a range within the subnet that an endpoint may have and nobody has, or undefined. Looks at
- * those before it and at no others: O(taken), however large the range.
+ * those before it, or between `from` and it, and at no others: O(taken), however large the range.
  */
 export function findFreeAddress(
   { cidr, gateway }: Subnet,
   range: Cidr,
   isTaken: (ip: Ip) => boolean,
   order: 'lowest' | 'highest' = 'lowest',
+  from?: Ip,
 ): Ip | undefined {
   const reserved = reservedAddresses(cidr);
-  for (const ip of addressesIn(range, order))
+  for (const ip of addressesIn(range, order, from))
     if (ip !== gateway && !reserved.has(ip) && !isTaken(ip)) return ip;
   return undefined;
 }

@@ -20,6 +20,8 @@ export class NetworkEndpoints {
   readonly id: Id;
   readonly number: number;
   size = 0;
+  /** How often one went: until the next does, what is taken stays so. */
+  gone = 0;
   readonly byIp: RowLookup<Ip, Id>;
   readonly byMac: RowLookup<string, Id>;
   private readonly index: EndpointIndex;
@@ -124,6 +126,7 @@ export class NetworkEndpoints {
     this.names?.delete(this.index.rows.read(row));
     this.index.delete(row);
     this.size--;
+    this.gone++;
     if (first === last) this.members.delete(host);
   }
 
