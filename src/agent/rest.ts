@@ -1,3 +1,5 @@
+import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AgentState } from './state.ts';
 
@@ -8,30 +10,36 @@ const REMEMBERED_MS = 120_000;
 
 /** The addresses of a detached endpoint rest on this host before it gives them again. */
 export function rest({ resting, nowMs }: AgentState, { network, addresses }: Endpoint): void {
+  const since = resting.get(network) ?? new Map<Ip, number>();
+  resting.set(network, since);
   for (const ip of addresses) {
-    const key = `${network} ${ip}`;
     // The oldest stay first.
-    resting.delete(key);
-    resting.set(key, nowMs);
+    since.delete(ip);
+    since.set(ip, nowMs);
   }
 }
 
 /** Whether an address rests; `rather-not` while it may still be remembered as another's. */
 export const restOf =
   ({ resting, nowMs }: AgentState) =>
-  (network: string, ip: string): boolean | 'rather-not' => {
-    const sinceMs = resting.get(`${network} ${ip}`);
+  (network: Id, ip: Ip): boolean | 'rather-not' => {
+    const sinceMs = resting.get(network)?.get(ip);
     return sinceMs !== undefined && (nowMs - sinceMs < REST_MS || 'rather-not');
   };
 
 /** Whether somebody had one of its addresses a while ago. */
-export const wasAnothers = ({ resting }: AgentState, { network, addresses }: Endpoint): boolean =>
-  addresses.some((ip) => resting.has(`${network} ${ip}`));
+export function wasAnothers({ resting }: AgentState, { network, addresses }: Endpoint): boolean {
+  const since = resting.get(network);
+  return since !== undefined && addresses.some((ip) => since.has(ip));
+}
 
 /** Forgets those that nobody remembers. */
 export function wake({ resting, nowMs }: AgentState): void {
-  for (const [key, sinceMs] of resting) {
-    if (nowMs - sinceMs <= REMEMBERED_MS) return;
-    resting.delete(key);
+  for (const [network, since] of resting) {
+    for (const [ip, sinceMs] of since) {
+      if (nowMs - sinceMs <= REMEMBERED_MS) break;
+      since.delete(ip);
+    }
+    if (since.size === 0) resting.delete(network);
   }
 }

@@ -5,6 +5,7 @@ import { CountedMap } from '#model/counted-map.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
@@ -62,8 +63,8 @@ export interface AgentState {
   readonly unplugging: Map<Id, 'waiting' | 'going'>;
   /** Endpoints that the controller took away since this process began. */
   readonly revoked: Map<Id, Endpoint>;
-  /** Addresses given back here (`network address`), and when (see rest.ts). */
-  readonly resting: Map<string, number>;
+  /** By network, addresses given back here, and when; oldest first (see rest.ts). */
+  readonly resting: Map<Id, Map<Ip, number>>;
   readonly holding: Map<number, Holding>;
   /** By network and address. */
   readonly holds: Map<string, Hold>;
