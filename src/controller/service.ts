@@ -30,6 +30,7 @@ import { unansweredNotices } from '#plan/unanswered-notices.ts';
 import type { Store } from '#store/store.ts';
 import type { Router } from '#transport/answer-calls.ts';
 import { authorizeHost, refuseHost } from './authorize.ts';
+import { awaitDetaches } from './await-detaches.ts';
 import type { Engine } from './engine.ts';
 import type { Granted } from './event.ts';
 import { FollowStream } from './follow-stream.ts';
@@ -79,8 +80,11 @@ export function controllerRoutes(engine: Engine, store: Store) {
         answer(wishFromWire.createNetwork(request), request.dryRun, context),
       changeNetwork: (request, context) =>
         answer(wishFromWire.changeNetwork(request), request.dryRun, context),
-      removeNetwork: (request, context) =>
-        answer(wishFromWire.removeNetwork(request), request.dryRun, context),
+      removeNetwork: async (request, context) => {
+        const wish = wishFromWire.removeNetwork(request);
+        await awaitDetaches(engine.snapshot, wish);
+        return answer(wish, request.dryRun, context);
+      },
       addPeer: (request, context) => answer(wishFromWire.addPeer(request), request.dryRun, context),
       removePeer: (request, context) => answer(wishFromWire.removePeer(request), request.dryRun, context),
       removeHost: (request, context) => answer(wishFromWire.removeHost(request), request.dryRun, context),
