@@ -5,7 +5,7 @@ import { isContainer, type Visit } from './visit.ts';
 
 /** Long enough from one request of a burst to the next: an open socket keeps alive what its owner has removed. */
 const KEEP_MS = 500;
-/** A look goes into every network's namespace, and each kept one has three descriptors. */
+/** A look goes into every network's namespace, and each kept one has some descriptors. */
 const MOST = 8;
 
 /**
@@ -29,7 +29,7 @@ export class KeptVisits {
   /** The visit is over. */
   keep(visit: Visit): void {
     const { ns } = visit;
-    const isWanted = this.#kept.size < MOST && !this.#kept.has(ns) && visit.conversation.isSound;
+    const isWanted = this.#kept.size < MOST && !this.#kept.has(ns) && visit.isSound;
     if (!isWanted || isContainer(ns) || !isStillThere(visit)) {
       visit.close();
       return;

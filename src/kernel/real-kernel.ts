@@ -1,6 +1,6 @@
 import { type KernelOp, type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { type Fdb, HOST_NAMESPACE, type KernelObject, type NamespaceName } from '#model/kernel-state.ts';
-import { Announcer } from './announce.ts';
+import { announce } from './announce.ts';
 import { Application, isRow } from './apply.ts';
 import { ContainerMemory } from './container-memory.ts';
 import { FilterMemory } from './filter-read.ts';
@@ -41,7 +41,6 @@ const MANY_ROWS = 256;
 export class RealKernel implements Kernel {
   readonly #batchSize: number | undefined;
   readonly #watch = new NamespaceWatch();
-  readonly #announcer = new Announcer();
   readonly #kept = new KeptVisits();
   readonly #filters = new FilterMemory();
   readonly #containers = new ContainerMemory((ns, cookie) => this.#watch.hears(ns, cookie));
@@ -100,7 +99,9 @@ export class RealKernel implements Kernel {
   }
 
   announce(frames: PortFrames): void {
-    this.#announcer.announce(frames);
+    const visits = this.#visits(NO_SCOPE);
+    announce(frames, visits);
+    visits.close();
   }
 
   /** Throws NetlinkError. */
@@ -110,18 +111,20 @@ export class RealKernel implements Kernel {
 
   /** Throws NetlinkError. */
   idleRows(overlays: readonly NamespaceName[], idleMs: number): Promise<Fdb[]> {
-    const scope = { hostTag: '', containers: [] };
-    return this.#visiting(scope, async (visits) => idleRows(overlays, idleMs, visits));
+    return this.#visiting(NO_SCOPE, async (visits) => idleRows(overlays, idleMs, visits));
   }
 
   async close(): Promise<void> {
     this.#watch.close();
-    this.#announcer.close();
     this.#kept.close();
   }
 
+  #visits(scope: Scope): Visits {
+    return new Visits(scope, (ns, opened) => this.#watch.see(ns, opened), this.#kept);
+  }
+
   async #visiting<T>(scope: Scope, work: (visits: Visits) => Promise<T>): Promise<T> {
-    const visits = new Visits(scope, (ns, opened) => this.#watch.see(ns, opened), this.#kept);
+    const visits = this.#visits(scope);
     try {
       return await work(visits);
     } finally {
@@ -129,5 +132,8 @@ export class RealKernel implements Kernel {
     }
   }
 }
+
+/** To overlays alone. */
+const NO_SCOPE: Scope = { hostTag: '', containers: [] };
 
 const isInHost = ({ kind, ns }: KernelObject): boolean => kind === 'link' && ns === HOST_NAMESPACE;

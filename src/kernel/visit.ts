@@ -10,6 +10,7 @@ import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
 import { decodeNamespaceId, encodeGetNamespaceId } from '#netlink/route/namespace-id.ts';
+import { type FramesSender, openFramesSender } from '#netlink/send-frames.ts';
 import { openSocket } from '#netlink/socket.ts';
 import type { KeptVisits } from './kept-visits.ts';
 import type { Scope } from './kernel.ts';
@@ -25,6 +26,7 @@ export class Visit {
   readonly #socket: number;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
+  #frames: FramesSender | undefined;
   #hostFd: number | undefined;
   readonly #ids = new Map<Visit, number>();
 
@@ -68,6 +70,17 @@ export class Visit {
     return this.#filter;
   }
 
+  /** Onto this namespace's devices. */
+  get frames(): FramesSender {
+    this.#frames ??= openFramesSender(this.netnsFd);
+    return this.#frames;
+  }
+
+  /** No answer is owed that may come late. */
+  get isSound(): boolean {
+    return this.conversation.isSound && (this.#filter?.isSound ?? true);
+  }
+
   /** Ifindex of a device. Throws NetlinkError ENODEV without it. */
   indexOf(name: string): number {
     const known = this.#indexes.get(name);
@@ -105,6 +118,7 @@ export class Visit {
   close(): void {
     this.conversation.close();
     this.#filter?.close();
+    this.#frames?.close();
     const fd = this.netnsFd ?? this.#hostFd;
     if (fd !== undefined) close(fd);
   }

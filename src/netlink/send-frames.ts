@@ -10,8 +10,8 @@ export interface FramesSender {
   close(): void;
 }
 
-/** In the namespace behind `netnsFd`, which may be closed afterwards. Throws NetlinkError. Close it. */
-export function openFramesSender(netnsFd: number): FramesSender {
+/** In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards. Throws NetlinkError. Close it. */
+export function openFramesSender(netnsFd?: number): FramesSender {
   const fd = openPacketSocket(netnsFd);
   return {
     send(interfaces, frames) {

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { add, type KernelWorld } from '#kernel/contract-stage.ts';
 import { type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelObject } from '#model/kernel-state.ts';
+import type { Mac } from '#model/mac.ts';
+import { encodeGratuitousArp } from '#packet/encode-frame.ts';
 import { enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
 
 /** An overlay's namespace stays open for a while after a visit: who does what to it meanwhile must not be misled. */
@@ -49,4 +52,12 @@ test('one that was removed goes, though nobody comes to it any more', async () =
   ip('netns', 'del', net.ns);
   for (let i = 0; i < 50 && hasTunnel(); i++) await sleep(100);
   expect(hasTunnel()).toBe(false);
+});
+
+test('hundreds of announcements in a row go by one socket', async () => {
+  await build(isOverlay);
+  const before = readdirSync('/proc/self/fd').length;
+  const frames = [encodeGratuitousArp({ mac: '02:00:00:00:00:01' as Mac, ip: '10.0.0.9' as Ip })];
+  for (let i = 0; i < 300; i++) world.kernel.announce({ ns: net.ns, ports: ['br0', 'gone'], frames });
+  expect(readdirSync('/proc/self/fd').length - before).toBeLessThan(5);
 });
