@@ -6,6 +6,7 @@ import {
   type FilterObject,
   type FilterSet,
   familyOfFilter,
+  type Rule,
   type SetShape,
   targetsOf,
 } from '#model/filter.ts';
@@ -78,13 +79,22 @@ function writeOf({ verb, object, ...op }: FilterOp): Write {
       ...rules.flatMap(targetsOf).map((chain) => encodeAddChain(ref, chain)),
     ],
     // Of one that is there already only the rules count: they are written anew.
-    fill: [
-      ...(was ? [] : [encodeFlushChain(ref, name)]),
-      ...rules.map((rule) =>
-        encodeAddRule(ref, { chain: name, expressions: expressionsOf(rule), comment: commentOf(rule) }),
-      ),
-    ],
+    fill: [...(was ? [] : [encodeFlushChain(ref, name)]), ...rules.map((rule) => addRule(ref, name, rule))],
   };
+}
+
+/** By what they are known by. Networks have nearly the same, and each is some hundred attributes. */
+const addedRules = new Map<string, Request>();
+const MOST_RULES = 500;
+
+function addRule(ref: Table, chain: string, rule: Rule): Request {
+  const key = `${ref.family} ${chain} ${rule.text}`;
+  const known = addedRules.get(key);
+  if (known) return known;
+  const request = encodeAddRule(ref, { chain, expressions: expressionsOf(rule), comment: commentOf(rule) });
+  if (addedRules.size >= MOST_RULES) addedRules.clear();
+  addedRules.set(key, request);
+  return request;
 }
 
 const deleteSet = ({ shape }: FilterSet): Request => encodeDeleteSet(tableOf(shape.family), shape.name);
