@@ -9,6 +9,7 @@ import type { Admitted, Chance } from './admitted.ts';
 import { addressFromOwnBlocks, type IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { complete, noFaults } from './faults.ts';
+import { networkCalled } from './find-record.ts';
 import { ownBlocks } from './own-blocks.ts';
 import { readEndpoint } from './read-endpoint.ts';
 
@@ -71,7 +72,7 @@ export function exhaustedSubnets(
   view: SnapshotView,
   isBarred: IsBarred,
 ): Cidr[] {
-  const network = view.networks.get(text as Id) ?? view.networkNamed(text);
+  const network = networkCalled(view, text);
   const host = view.hosts.get(hostId);
   if (!network || !host) return [];
   const { blocks } = view.inNetwork(network.id);

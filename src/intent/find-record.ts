@@ -5,9 +5,13 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import type { Faults } from './faults.ts';
 import { hintNames } from './hint-names.ts';
 
+/** By id or name. */
+export const networkCalled = (snapshot: SnapshotView, text: string): Network | undefined =>
+  snapshot.networks.get(text as Id) ?? snapshot.networkNamed(text);
+
 /** By id or name; an unknown one adds a fault with the names that come near. */
 export function findNetwork(faults: Faults, snapshot: SnapshotView, text: string): Network | undefined {
-  const network = snapshot.networks.get(text as Id) ?? snapshot.networkNamed(text);
+  const network = networkCalled(snapshot, text);
   if (!network) {
     const hint = hintNames(text, namesOf(snapshot.networks), '`weft network create NAME` makes one');
     faults.absent.push(fault('network', text, 'there is no such network', hint));

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, isContainer, type NamespaceName } from '#model/kernel-state.ts';
 import { namedNamespacePath } from '#netlink/named-namespace.ts';
-import { isContainer, type Visit } from './visit.ts';
+import type { Visit } from './visit.ts';
 
 /** Long enough from one request of a burst to the next: an open socket keeps alive what its owner has removed. */
 const KEEP_MS = 500;
@@ -17,30 +17,34 @@ export class KeptVisits {
 
   /** It is the caller's, who keeps or closes it. */
   take(ns: NamespaceName): Visit | undefined {
-    const kept = this.#kept.get(ns);
-    if (!kept) return undefined;
-    clearTimeout(kept.timer);
-    this.#kept.delete(ns);
-    if (isStillThere(kept.visit)) return kept.visit;
-    kept.visit.close();
+    const visit = this.#remove(ns);
+    if (!visit || isStillThere(visit)) return visit;
+    visit.close();
     return undefined;
   }
 
   /** The visit is over. */
   keep(visit: Visit): void {
     const { ns } = visit;
-    const isWanted = this.#kept.size < MOST && !this.#kept.has(ns) && visit.isSound;
-    if (!isWanted || isContainer(ns) || !isStillThere(visit)) {
+    const hasRoom = this.#kept.size < MOST && !this.#kept.has(ns);
+    if (isContainer(ns) || !hasRoom || !visit.isSound) {
       visit.close();
       return;
     }
     visit.forget();
-    const timer = setTimeout(() => this.take(ns)?.close(), KEEP_MS).unref();
+    const timer = setTimeout(() => this.#remove(ns)?.close(), KEEP_MS).unref();
     this.#kept.set(ns, { visit, timer });
   }
 
   close(): void {
-    for (const ns of [...this.#kept.keys()]) this.take(ns)?.close();
+    for (const ns of [...this.#kept.keys()]) this.#remove(ns)?.close();
+  }
+
+  #remove(ns: NamespaceName): Visit | undefined {
+    const kept = this.#kept.get(ns);
+    clearTimeout(kept?.timer);
+    this.#kept.delete(ns);
+    return kept?.visit;
   }
 }
 

@@ -1,5 +1,5 @@
 import { type FSWatcher, mkdirSync, watch } from 'node:fs';
-import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, isContainer, type NamespaceName } from '#model/kernel-state.ts';
 import { FILTER_TABLE } from '#model/own.ts';
 import { type RouteEvent, type Subscription, subscribe } from '#netlink/events.ts';
 import { close } from '#netlink/libc.ts';
@@ -12,7 +12,6 @@ import { HostWatch } from './host-watch.ts';
 import type { Claim, KernelEvent } from './kernel.ts';
 import { MissWatch } from './miss-watch.ts';
 import { Post } from './post.ts';
-import { isContainer } from './visit.ts';
 
 /** Misses are asked, not told; nothing has changed by them. */
 const MISSES = [RTM.GETNEIGH];

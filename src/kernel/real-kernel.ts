@@ -100,8 +100,11 @@ export class RealKernel implements Kernel {
 
   announce(frames: PortFrames): void {
     const visits = this.#visits(NO_SCOPE);
-    announce(frames, visits);
-    visits.close();
+    try {
+      announce(frames, visits);
+    } finally {
+      visits.close();
+    }
   }
 
   /** Throws NetlinkError. */

@@ -1,6 +1,6 @@
 import { openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
+import { HOST_NAMESPACE, isContainer, type NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { type Conversation, converse, openConversation } from '#netlink/conversation.ts';
 import { interfaceIndex } from '#netlink/interface-index.ts';
@@ -185,8 +185,6 @@ export class Visits {
     this.#open.clear();
   }
 }
-
-export const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');
 
 function open(ns: NamespaceName, path: string): OpenNamespace {
   let opened: ReturnType<typeof openNamespace>;

@@ -1,4 +1,4 @@
-import { HOST_NAMESPACE, type NamespaceName } from './kernel-state.ts';
+import { HOST_NAMESPACE, isContainer, type NamespaceName } from './kernel-state.ts';
 
 /** Shell words of `ip`, `bridge`, `sysctl`, `nft` and `iptables` commands: the form in which people see, and can repeat, what Weft writes. */
 
@@ -18,7 +18,7 @@ const NAMED = /^(?:(?:\/var)?\/run\/netns\/)?([A-Za-z0-9_][\w.@:+-]*)$/;
 function enter(tool: string, ns: NamespaceName): string[] {
   if (ns === HOST_NAMESPACE) return [tool];
   if (NAMED.test(ns) && (tool === 'ip' || tool === 'bridge')) return [tool, '-n', namespaceWord(ns)];
-  return ['nsenter', `--net=${ns.startsWith('/') ? ns : `/run/netns/${ns}`}`, tool];
+  return ['nsenter', `--net=${isContainer(ns) ? ns : `/run/netns/${ns}`}`, tool];
 }
 
 /** A word that a POSIX shell reads back unchanged. */

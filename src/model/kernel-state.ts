@@ -12,6 +12,7 @@ import type { Vni } from './vni.ts';
  */
 export type NamespaceName = string;
 export const HOST_NAMESPACE: NamespaceName = '';
+export const isContainer = (ns: NamespaceName): boolean => ns.startsWith('/');
 
 /** The kernel objects that Weft reads and writes, as values. Optional fields: of no interest when wished for. */
 export type KernelObject =

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { add, type KernelWorld } from '#kernel/contract-stage.ts';
@@ -7,7 +6,8 @@ import type { Ip } from '#model/ip.ts';
 import type { KernelObject } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { encodeGratuitousArp } from '#packet/encode-frame.ts';
-import { enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
+import { enterHostNamespace, ip, ipJson, realWorld, udpPorts } from './kernel-lab.ts';
+import { openDescriptors } from './netlink-lab.ts';
 
 /** An overlay's namespace stays open for a while after a visit: who does what to it meanwhile must not be misled. */
 
@@ -35,7 +35,7 @@ async function build(which: (object: KernelObject) => boolean): Promise<void> {
 }
 
 /** The tunnel's socket is there as long as its namespace. */
-const hasTunnel = () => readFileSync('/proc/thread-self/net/udp', 'utf8').includes(':12B5 ');
+const hasTunnel = () => udpPorts().includes(4789);
 
 test('one that was removed and made anew is written to, not the one of before', async () => {
   await build(isOverlay);
@@ -56,8 +56,8 @@ test('one that was removed goes, though nobody comes to it any more', async () =
 
 test('hundreds of announcements in a row go by one socket', async () => {
   await build(isOverlay);
-  const before = readdirSync('/proc/self/fd').length;
+  const before = openDescriptors().length;
   const frames = [encodeGratuitousArp({ mac: '02:00:00:00:00:01' as Mac, ip: '10.0.0.9' as Ip })];
   for (let i = 0; i < 300; i++) world.kernel.announce({ ns: net.ns, ports: ['br0', 'gone'], frames });
-  expect(readdirSync('/proc/self/fd').length - before).toBeLessThan(5);
+  expect(openDescriptors().length - before).toBeLessThan(5);
 });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import type { KernelWorld } from '#kernel/contract-stage.ts';
 import type { Firewall } from '#kernel/fake-forwarding.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
@@ -32,6 +32,13 @@ export function enterHostNamespace(): () => void {
     closeSync(outside);
   };
 }
+
+/** Local UDP ports of the host's namespace, those of kernel sockets included. */
+export const udpPorts = (): number[] =>
+  readFileSync('/proc/thread-self/net/udp', 'utf8')
+    .split('\n')
+    .slice(1)
+    .flatMap((row) => Number.parseInt(row.trim().split(/\s+/)[1]?.split(':')[1] ?? '', 16) || []);
 
 let made = 0;
 

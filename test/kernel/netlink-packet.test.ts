@@ -1,11 +1,10 @@
-import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { CapturedFrame } from '#netlink/packet-ring.ts';
 import { type CaptureOptions, capture, openFrameSender } from '#netlink/packet-socket.ts';
 import { encodeDeleteLink, encodeNewLink, encodeSetLink } from '#netlink/route/link.ts';
 import { openFramesSender } from '#netlink/send-frames.ts';
-import { run, type TestNamespace, withNamespaces } from './netlink-lab.ts';
+import { openDescriptors, run, type TestNamespace, withNamespaces } from './netlink-lab.ts';
 
 /** "eth0" in the first namespace, wired to "eth0" in the second, both up and silent by themselves. */
 function wire(one: TestNamespace, two: TestNamespace): [number, number] {
@@ -185,11 +184,10 @@ describe('capture', () => {
 
 test('hundreds of senders closed at one moment are all closed, and none ends the process', () =>
   withNamespaces(1, async (one) => {
-    const descriptors = () => fs.readdirSync('/proc/self/fd').length;
-    const before = descriptors();
+    const before = openDescriptors();
     const senders = Array.from({ length: 300 }, () => openFramesSender(one.fd));
-    expect(descriptors()).toBe(before + 300);
+    expect(openDescriptors()).toHaveLength(before.length + 300);
     for (const sender of senders) sender.close();
-    for (let i = 0; i < 100 && descriptors() > before; i++) await sleep(100);
-    expect(descriptors()).toBe(before);
+    for (let i = 0; i < 100 && openDescriptors().length > before.length; i++) await sleep(100);
+    expect(openDescriptors()).toHaveLength(before.length);
   }));

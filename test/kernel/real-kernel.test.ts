@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { add, del, type KernelWorld } from '#kernel/contract-stage.ts';
 import { CONTAINER_PORT, type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
@@ -9,7 +9,7 @@ import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey } from '#model/kernel-state.ts';
 import type { Mac } from '#model/mac.ts';
 import { DOOMED_LINK_GROUP } from '#model/own.ts';
-import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
+import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld, udpPorts } from './kernel-lab.ts';
 import { descriptorsAtRest, openedSince } from './netlink-lab.ts';
 
 let leave: () => void;
@@ -190,10 +190,3 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     for (const row of rows) expect(fdb.get(kernelKey(row))).toEqual(row);
   });
 });
-
-/** Local UDP ports of the host's namespace, those of kernel sockets included. */
-const udpPorts = (): number[] =>
-  readFileSync('/proc/thread-self/net/udp', 'utf8')
-    .split('\n')
-    .slice(1)
-    .flatMap((row) => Number.parseInt(row.trim().split(/\s+/)[1]?.split(':')[1] ?? '', 16) || []);
