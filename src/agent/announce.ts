@@ -1,11 +1,13 @@
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
+import type { Mac } from '#model/mac.ts';
 import { overlayNamespace, portName } from '#model/own.ts';
 import type { Change, Endpoint, Network } from '#model/records.ts';
 import { encodeGratuitousArp, encodeNeighbourAdvertisement } from '#packet/encode-frame.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import type { AgentEffect } from './event.ts';
 import { thisHost } from './place-of.ts';
-import { wasAnothers } from './rest.ts';
+import { formerlyAnothers } from './rest.ts';
 import type { AgentState } from './state.ts';
 
 /*
@@ -41,7 +43,7 @@ export function newcomers(
       continue;
     // A host's first endpoint in a network is told of before it can be reached: what waits for it is better kept waiting.
     const canBeReached = (view.inNetwork(is.network).endpointCount.get(is.host) ?? 0) > 1;
-    if (!was && !canBeReached && !wasAnothers(state, is)) continue;
+    if (!was && !canBeReached && formerlyAnothers(state, is).length === 0) continue;
     const endpoints = byNetwork.get(is.network);
     if (endpoints) endpoints.push(is);
     else byNetwork.set(is.network, [is]);
@@ -54,15 +56,24 @@ export function newcomers(
 
 /** Remote endpoints whose rows are written by now. */
 export const announceAll = (state: AgentState, announcements: readonly Announcement[]): AgentEffect[] =>
-  announcements.flatMap(({ network, endpoints }) => tell(state, network, endpoints));
+  announcements.flatMap(({ network, endpoints }) => tell(state, network, endpoints, allOf));
 
-/** An endpoint of this host has its port: heard by itself, unless somebody knows its addresses as another's. */
+/**
+ * An endpoint of this host is about to have its port, and is heard by itself; but some of its addresses others may
+ * know as another's. They are told while the kernel makes the port. A link-local address is of one MAC alone.
+ */
 export function announceOwn(state: AgentState, endpoint: Endpoint): AgentEffect[] {
   const network = state.view.networks.get(endpoint.network);
-  return network && wasAnothers(state, endpoint) ? tell(state, network, [endpoint]) : [];
+  const formerly = formerlyAnothers(state, endpoint);
+  return network && formerly.length > 0 ? tell(state, network, [endpoint], () => formerly) : [];
 }
 
-function tell(state: AgentState, network: Network, endpoints: readonly Endpoint[]): AgentEffect[] {
+function tell(
+  state: AgentState,
+  network: Network,
+  endpoints: readonly Endpoint[],
+  addressesOf: (endpoint: Endpoint) => readonly Ip[],
+): AgentEffect[] {
   const here = thisHost(state);
   if (!here) return [];
   const own = new Set(endpoints.map(({ id }) => id));
@@ -71,11 +82,13 @@ function tell(state: AgentState, network: Network, endpoints: readonly Endpoint[
     .map(({ id }) => portName(id));
   // A network that is new here comes with all of its endpoints: too many to make frames of.
   if (ports.length === 0 || ports.length * endpoints.length * FRAMES_EACH > MOST_FRAMES) return [];
-  const frames = endpoints.flatMap(framesOf);
+  const frames = endpoints.flatMap((endpoint) =>
+    addressesOf(endpoint).map((ip) => frameOf(endpoint.mac, ip)),
+  );
   return [{ effect: 'announce', frames: { ns: overlayNamespace(here.hostTag, network.vni), ports, frames } }];
 }
 
-const framesOf = ({ mac, addresses }: Endpoint): Uint8Array[] =>
-  [...addresses, linkLocalOf(mac)].map((ip) =>
-    ip.includes(':') ? encodeNeighbourAdvertisement({ mac, ip }) : encodeGratuitousArp({ mac, ip }),
-  );
+const allOf = ({ mac, addresses }: Endpoint): Ip[] => [...addresses, linkLocalOf(mac)];
+
+const frameOf = (mac: Mac, ip: Ip): Uint8Array =>
+  ip.includes(':') ? encodeNeighbourAdvertisement({ mac, ip }) : encodeGratuitousArp({ mac, ip });

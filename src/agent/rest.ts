@@ -27,10 +27,10 @@ export const restOf =
     return sinceMs !== undefined && (nowMs - sinceMs < REST_MS || 'rather-not');
   };
 
-/** Whether somebody had one of its addresses a while ago. */
-export function wasAnothers({ resting }: AgentState, { network, addresses }: Endpoint): boolean {
+/** Those of its addresses that somebody had a while ago. */
+export function formerlyAnothers({ resting }: AgentState, { network, addresses }: Endpoint): Ip[] {
   const since = resting.get(network);
-  return since !== undefined && addresses.some((ip) => since.has(ip));
+  return since ? addresses.filter((ip) => since.has(ip)) : [];
 }
 
 /** Forgets those that nobody remembers. */

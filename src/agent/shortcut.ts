@@ -43,7 +43,7 @@ export function plug(state: AgentState, request: number): AgentEffect[] {
   const ops = addAll(state.canFilter ? objects : objects.filter((object) => !isFilter(object)));
   const containers = namespace ? [{ namespace, interfaces: [endpoint.interface] }] : [];
   const scope = { hostTag: host.hostTag, containers };
-  return [{ effect: 'shortcut', ops, scope, purpose: { request } }];
+  return [{ effect: 'shortcut', ops, scope, purpose: { request } }, ...announceOwn(state, endpoint)];
 }
 
 /** What is known of remote endpoints before a delta is taken into the view, to tell what it changes. */
@@ -201,7 +201,6 @@ export function answerPlugged(state: AgentState, request: number): AgentEffect[]
   if (!endpoint || !network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
-    ...announceOwn(state, endpoint),
     ...markStirred(state),
   ];
 }

@@ -81,6 +81,9 @@ export const umount2 = bind<[target: string, flags: number]>('int umount2(const 
 export const sendAsync = bindAsync<[fd: number, bytes: Bytes, length: number, flags: number]>(
   'ssize_t send(int, const void*, size_t, int)',
 );
+export const sendmmsgAsync = bindAsync<[fd: number, mmsghdrs: Bytes, count: number, flags: number]>(
+  'int sendmmsg(int, void*, uint, int)',
+);
 export const umount2Async = bindAsync<[target: string, flags: number]>('int umount2(const char*, int)');
 export const flock = bind<[fd: number, operation: number]>('int flock(int, int)');
 export const fstatfs = bind<[fd: number, statfs: Bytes]>('int fstatfs(int, void*)');

@@ -7,15 +7,13 @@ import { openFramesSender } from '#netlink/send-frames.ts';
 import { openDescriptors, run, type TestNamespace, withNamespaces } from './netlink-lab.ts';
 
 /** "eth0" in the first namespace, wired to "eth0" in the second, both up and silent by themselves. */
-function wire(one: TestNamespace, two: TestNamespace): [number, number] {
-  one.conversation.request(
-    encodeNewLink({ name: 'eth0', kind: 'veth', peer: { name: 'eth0', netnsFd: two.fd } }),
-  );
+function wire(one: TestNamespace, two: TestNamespace, name = 'eth0'): [number, number] {
+  one.conversation.request(encodeNewLink({ name, kind: 'veth', peer: { name, netnsFd: two.fd } }));
   for (const { conversation } of [one, two]) {
-    conversation.request(encodeSetLink({ name: 'eth0', addrGenMode: 'none' }));
-    conversation.request(encodeSetLink({ name: 'eth0', up: true }));
+    conversation.request(encodeSetLink({ name, addrGenMode: 'none' }));
+    conversation.request(encodeSetLink({ name, up: true }));
   }
-  return [one.link('eth0').index, two.link('eth0').index];
+  return [one.link(name).index, two.link(name).index];
 }
 
 /** Broadcast, EtherType 0x88b5 (local experiments), numbered. */
@@ -181,6 +179,28 @@ describe('capture', () => {
       sender.close();
     }));
 });
+
+test('more frames than one call takes arrive on each interface that takes them, though the sender is closed at once', () =>
+  withNamespaces(2, async (one, two) => {
+    const ends = ['eth0', 'eth1', 'eth2'].map((name) => {
+      const [, ifindex] = wire(one, two, name);
+      return record({ ifindex, netnsFd: two.fd });
+    });
+    const [first, silent, last] = ends as [(typeof ends)[0], (typeof ends)[0], (typeof ends)[0]];
+    one.conversation.request(encodeSetLink({ name: 'eth1', up: false }));
+    const sent = Array.from({ length: 600 }, (_, n) => frame(n));
+    try {
+      const sender = openFramesSender(one.fd);
+      // The second is not there, the third is down.
+      sender.send(['eth0', 'gone0', 'eth1', 'eth2'], sent);
+      sender.close();
+      await until(() => [first, last].every(({ frames }) => frames.length === sent.length));
+      for (const { frames } of [first, last]) expect(frames.map(({ bytes }) => bytes)).toEqual(sent);
+      expect(silent.frames).toEqual([]);
+    } finally {
+      for (const { capturing } of ends) capturing.close();
+    }
+  }));
 
 test('hundreds of senders closed at one moment are all closed, and none ends the process', () =>
   withNamespaces(1, async (one) => {
