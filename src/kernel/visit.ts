@@ -17,7 +17,10 @@ import type { Scope } from './kernel.ts';
 
 const { ENOENT, ENODEV } = constants.errno;
 
-/** One namespace while a call lasts: a socket in it, and the indexes of its devices. */
+/**
+ * One namespace while a call lasts: a socket in it, and the indexes of its devices. What was opened is the visit's to
+ * close, also when there is no socket to be had.
+ */
 export class Visit {
   readonly ns: NamespaceName;
   /** Of the host's own namespace there is none. */
@@ -33,7 +36,7 @@ export class Visit {
   constructor(ns: NamespaceName, opened?: OpenNamespace) {
     this.ns = ns;
     this.opened = opened;
-    const socket = openSocket(opened?.fd);
+    const socket = socketIn(opened);
     this.#socket = socket.fd;
     this.conversation = converse(socket);
   }
@@ -121,6 +124,15 @@ export class Visit {
     this.#frames?.close();
     const fd = this.netnsFd ?? this.#hostFd;
     if (fd !== undefined) close(fd);
+  }
+}
+
+function socketIn(opened?: OpenNamespace): ReturnType<typeof openSocket> {
+  try {
+    return openSocket(opened?.fd);
+  } catch (error) {
+    if (opened) close(opened.fd);
+    throw error;
   }
 }
 
