@@ -5,7 +5,7 @@ import type { Block, Host, Network, Subnet } from '#model/records.ts';
 import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { allocateBlocks } from './allocate-block.ts';
-import { isInUse, ownBlocks } from './own-blocks.ts';
+import { isInUse, ownBlocks, usableAt } from './own-blocks.ts';
 import { isTaken } from './peer-endpoints.ts';
 import { findFreeAddress } from './usable-addresses.ts';
 
@@ -77,35 +77,47 @@ export function addressFromOwnBlocks(
   const records = snapshot.inNetwork(network.id);
   let secondChoice: Ip | undefined;
   for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
-    const { cidr, except } = block;
     const isHeld = (ip: Ip) => {
-      if (isTaken(records, ip) || except.includes(ip)) return true;
       const barred = isBarred(network.id, ip, host.id);
-      if (barred === 'rather-not') secondChoice ??= ip;
-      return barred !== false;
+      // Who is in whose way is asked last: it takes longest, and there can be many that rest.
+      if (barred === true || (barred === 'rather-not' && secondChoice !== undefined)) return true;
+      if (block.except.includes(ip) || isTaken(records, ip)) return true;
+      if (barred === 'rather-not') secondChoice = ip;
+      return barred === 'rather-not';
     };
-    const lowest = lowestLeft(block, subnet, records);
     const ip =
-      lowest && findFreeAddress(subnet, cidr, isHeld, order, order === 'lowest' ? lowest : undefined);
+      order === 'lowest'
+        ? firstFrom(lowestLeft(block, subnet, records), block, subnet, isHeld)
+        : findFreeAddress(subnet, block.cidr, isHeld, order);
     if (ip) return ip;
   }
   return secondChoice;
 }
 
-/** What `lowestLeft` gave for a block when it was last asked. */
-const left = new WeakMap<Block, { readonly ip?: Ip; readonly endpoints: object; readonly gone: number }>();
+/** The first that is not held, from that place of the block on. */
+function firstFrom(place: number, block: Block, subnet: Subnet, isHeld: (ip: Ip) => boolean): Ip | undefined {
+  for (let at = place; ; at++) {
+    const ip = usableAt(at, block, subnet);
+    if (ip === undefined || !isHeld(ip)) return ip;
+  }
+}
 
-/** The lowest of a block that no endpoint has, if there is one: until an endpoint goes, it is not below where it was. */
-function lowestLeft(
-  block: Block,
-  subnet: Subnet,
-  { endpoints, endpointByIp }: NetworkRecords,
-): Ip | undefined {
+/** What `lowestLeft` gave for a block when it was last asked. */
+const left = new WeakMap<
+  Block,
+  { readonly place: number; readonly endpoints: object; readonly gone: number }
+>();
+
+/** Which of a block is the lowest that no endpoint has: until an endpoint goes, it is not below where it was. */
+function lowestLeft(block: Block, subnet: Subnet, { endpoints, endpointByIp }: NetworkRecords): number {
   const { gone } = endpoints;
   const last = left.get(block);
-  const known = last?.endpoints === endpoints && last.gone === gone ? last : undefined;
-  if (known && (!known.ip || !endpointByIp.has(known.ip))) return known.ip;
-  const ip = findFreeAddress(subnet, block.cidr, (each) => endpointByIp.has(each), 'lowest', known?.ip);
-  left.set(block, { ip, endpoints, gone });
-  return ip;
+  let place = last?.endpoints === endpoints && last.gone === gone ? last.place : 0;
+  for (;;) {
+    const ip = usableAt(place, block, subnet);
+    if (ip === undefined || !endpointByIp.has(ip)) break;
+    place++;
+  }
+  left.set(block, { place, endpoints, gone });
+  return place;
 }

@@ -1,6 +1,7 @@
 import { cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
-import { ipToNumber } from '#model/ip.ts';
+import { type Ip, ipToNumber } from '#model/ip.ts';
 import type { Block, Host, Subnet } from '#model/records.ts';
+import { usableIn } from './usable-addresses.ts';
 
 /** Whether it still is somebody's to give from; a retired block rests until all peers have applied that. */
 export const isInUse = ({ retired }: Block): boolean => retired === 0;
@@ -32,4 +33,20 @@ function firstOf(block: Block): bigint {
   const first = ipToNumber(ipOf(block.cidr));
   firsts.set(block, first);
   return first;
+}
+
+/** As far as somebody has asked. */
+const usable = new WeakMap<Block, { readonly known: Ip[]; readonly others: Iterator<Ip> }>();
+
+/** Which address an endpoint may have is at that place of a block, lowest first, whoever has it; undefined past the last. */
+export function usableAt(place: number, block: Block, subnet: Subnet): Ip | undefined {
+  const addresses = usable.get(block) ?? { known: [], others: usableIn(subnet, block.cidr) };
+  const { known, others } = addresses;
+  if (known.length === 0) usable.set(block, addresses);
+  while (known.length <= place) {
+    const { value, done } = others.next();
+    if (done) return undefined;
+    known.push(value);
+  }
+  return known[place];
 }

@@ -39,17 +39,24 @@ export const usableCount = ({ cidr }: Subnet): bigint =>
 
 /**
  * The first address of a range within the subnet that an endpoint may have and nobody has, or undefined. Looks at
- * those before it, or between `from` and it, and at no others: O(taken), however large the range.
+ * those before it, and at no others: O(taken), however large the range.
  */
 export function findFreeAddress(
-  { cidr, gateway }: Subnet,
+  subnet: Subnet,
   range: Cidr,
   isTaken: (ip: Ip) => boolean,
   order: 'lowest' | 'highest' = 'lowest',
-  from?: Ip,
 ): Ip | undefined {
-  const reserved = reservedAddresses(cidr);
-  for (const ip of addressesIn(range, order, from))
-    if (ip !== gateway && !reserved.has(ip) && !isTaken(ip)) return ip;
+  for (const ip of usableIn(subnet, range, order)) if (!isTaken(ip)) return ip;
   return undefined;
+}
+
+/** Addresses of a range within the subnet that an endpoint may have. */
+export function* usableIn(
+  { cidr, gateway }: Subnet,
+  range: Cidr,
+  order: 'lowest' | 'highest' = 'lowest',
+): Generator<Ip> {
+  const reserved = reservedAddresses(cidr);
+  for (const ip of addressesIn(range, order)) if (ip !== gateway && !reserved.has(ip)) yield ip;
 }

@@ -64,17 +64,15 @@ export const addressAt = (cidr: Cidr, offset: bigint): Ip =>
 const LAST_GROUP = { 4: { bits: 8n, radix: 10 }, 6: { bits: 16n, radix: 16 } } as const;
 
 /**
- * All addresses of a subnet in that order, or those from one on, each made when asked for; in a group of text only its
- * end is new.
+ * All addresses of a subnet in that order, each made when asked for; in a group of text only its end is new.
  */
-export function* addressesIn(cidr: Cidr, order: 'lowest' | 'highest' = 'lowest', from?: Ip): Generator<Ip> {
+export function* addressesIn(cidr: Cidr, order: 'lowest' | 'highest' = 'lowest'): Generator<Ip> {
   const family = cidrFamily(cidr);
   const { bits, radix } = LAST_GROUP[family];
   const first = ipToNumber(ipOf(cidr));
   const last = first + cidrSize(cidr) - 1n;
   const step = order === 'lowest' ? 1 : -1;
-  const begin = order === 'lowest' ? first : last;
-  for (let at = from === undefined ? begin : ipToNumber(from); at >= first && at <= last; ) {
+  for (let at = order === 'lowest' ? first : last; at >= first && at <= last; ) {
     const base = (at >> bits) << bits;
     const end = base + (1n << bits) - 1n;
     const low = first > base ? Number(first - base) : 0;
