@@ -63,7 +63,7 @@ system-lab:
 	@tools/install-packages.sh ip=iproute2 ping=iputils-ping unshare=util-linux
 
 system-bench: system-lab
-	@tools/install-packages.sh 'gcc=gcc libc6-dev' iperf3=iperf3 ethtool=ethtool
+	@tools/install-packages.sh 'gcc=gcc libc6-dev' ethtool=ethtool
 
 system-test: system-lab
 	@tools/install-packages.sh tcpdump=tcpdump openssl=openssl nft=nftables iptables=iptables zsh=zsh fish=fish

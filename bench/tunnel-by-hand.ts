@@ -1,6 +1,6 @@
 import { runOrThrow } from '#lab/run.ts';
-import type { Path } from './dataplane.ts';
 import type { Ground } from './ground.ts';
+import type { Path } from './turns.ts';
 
 const VNI = 42;
 const MTU = 1450;

@@ -1,5 +1,5 @@
 import { runOrThrow } from '#lab/run.ts';
-import { type Kind, networkOf, REMOTE, type RemoteKind, type Stage, sandboxOf, sleeper } from './stage.ts';
+import { addressOf, type Kind, networkOf, type RemoteKind, type Stage, sandboxOf, sleeper } from './stage.ts';
 
 /** Milliseconds, in the order in which they were measured. */
 export interface Joins {
@@ -38,25 +38,17 @@ export async function measureRuns({ world }: Stage, kind: Kind, count: number, i
 }
 
 /** The ping is one of this machine's, in the container's namespace: nothing has to start inside first. */
-export async function measureFirstPings(
-  stage: Stage,
-  kind: RemoteKind,
-  count: number,
-  into: Joins,
-): Promise<void> {
-  const { api, world } = stage;
-  const format = `{{(index .NetworkSettings.Networks "${kind}").IPAddress}}`;
-  const address = await world.engine('h2').docker('inspect', '-f', format, REMOTE[kind]);
-  for (let i = 0; i < count; i++) {
-    const { Id } = await api.ask('POST', '/containers/create', sleeper(networkOf(kind)));
-    await api.ask('POST', `/containers/${Id}/start`);
-    const beginMs = performance.now();
-    const { NetworkSettings } = await api.ask('GET', `/containers/${Id}/json`);
-    const file = sandboxOf(stage, 'h1', NetworkSettings.SandboxKey);
-    // With -w it goes on until one is answered.
-    const ping = ['ping', '-n', '-q', '-c', '1', '-i', '0.002', '-w', '10', address];
-    await runOrThrow('nsenter', [`--net=${file}`, ...ping]);
-    into.firstPing.push(performance.now() - beginMs);
-    await api.ask('DELETE', `/containers/${Id}?force=1`);
-  }
+export async function measureFirstPing(stage: Stage, kind: RemoteKind, into: Joins): Promise<void> {
+  const { api } = stage;
+  const address = await addressOf(stage, kind);
+  const { Id } = await api.ask('POST', '/containers/create', sleeper(networkOf(kind)));
+  await api.ask('POST', `/containers/${Id}/start`);
+  const beginMs = performance.now();
+  const { NetworkSettings } = await api.ask('GET', `/containers/${Id}/json`);
+  const file = sandboxOf(stage, 'h1', NetworkSettings.SandboxKey);
+  // With -w it goes on until one is answered.
+  const ping = ['ping', '-n', '-q', '-c', '1', '-i', '0.002', '-w', '10', address];
+  await runOrThrow('nsenter', [`--net=${file}`, ...ping]);
+  into.firstPing.push(performance.now() - beginMs);
+  await api.ask('DELETE', `/containers/${Id}?force=1`);
 }

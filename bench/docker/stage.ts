@@ -87,6 +87,12 @@ export async function nameSandbox(stage: Stage, host: string, container: string)
   return name;
 }
 
+/** Of the container of that network on the other host. */
+export async function addressOf({ world }: Stage, kind: RemoteKind): Promise<string> {
+  const format = `{{(index .NetworkSettings.Networks "${kind}").IPAddress}}`;
+  return world.engine('h2').docker('inspect', '-f', format, REMOTE[kind]);
+}
+
 const hasDoor = (world: DockerWorld): boolean =>
   world.names.every((host) => existsSync(world.engine(host).machine.inside('/run/docker/plugins/weft.sock')));
 
