@@ -39,8 +39,6 @@ export async function onGround<T>(
   work: (ground: Ground) => Promise<T>,
 ): Promise<T> {
   if (!isPrivileged()) throw new LabError('a bench makes network namespaces', 'run it as root');
-  if (!fs.existsSync(options.program))
-    throw new LabError(`there is no ${options.program}`, 'make build, or npm run build');
   const left = readState(DIRECTORY);
   if (left && isBeingStarted(left))
     throw new LabError(`process ${left.owner.pid} runs a bench just now`, 'wait for it, or stop it');

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Interrupted } from '#lab/interrupt.ts';
 import { LabError } from '#lab/lab-error.ts';
@@ -44,6 +45,7 @@ function readArguments(): { names: string[]; json: boolean; options: BenchOption
   if (names.length === 0 || unknown !== undefined)
     throw new LabError(unknown === undefined ? 'which bench?' : `there is no bench "${unknown}"`, USAGE);
   const { json, program, profile } = values;
+  if (!existsSync(program)) throw new LabError(`there is no ${program}`, 'make build, or npm run build');
   const options = {
     endpoints: positive(values.endpoints),
     repeat: positive(values.repeat),
