@@ -39,7 +39,7 @@ export class EndpointIndex {
   /** Rows that were unpacked are not in `macs` and `ips` yet: who only reads a view asks for neither. */
   private owesPlaces = false;
 
-  /** The id must not be there yet. A MAC or an address is the newest holder's. */
+  /** The id must not be there yet. A MAC or an address is the newest holder's, and the one's before again when that goes. */
   add(endpoint: Endpoint, member: Member): void {
     this.placeUnpacked();
     const row = this.rows.add(endpoint, member);

@@ -13,6 +13,8 @@ export class NumberIndex {
   /** At its hash or the next free place after it; 0 is free. Never more than half full. */
   private places = new Uint32Array(16);
   private count = 0;
+  /** Those in whose place another with the same key came; hardly any. */
+  private readonly overtaken: number[] = [];
 
   constructor(keys: NumberedKeys) {
     this.keys = keys;
@@ -28,20 +30,32 @@ export class NumberIndex {
     return this.places[this.placeOf(like)]!;
   }
 
-  /** In the place of one with the same key, if there is one. */
+  /** In the place of one with the same key, if there is one, which has it again when this one is deleted. */
   set(number: number): void {
+    this.forgetOvertaken(number);
     const place = this.placeOf(number);
-    const isNew = this.places[place] === 0;
+    const before = this.places[place]!;
     this.places[place] = number;
-    if (isNew && ++this.count * 2 > this.places.length) this.grow();
+    if (before === 0) {
+      if (++this.count * 2 > this.places.length) this.grow();
+    } else if (before !== number) this.overtaken.push(before);
   }
 
   /** Not another one with the same key. */
   delete(number: number): void {
+    const { overtaken, keys } = this;
+    this.forgetOvertaken(number);
     const place = this.placeOf(number);
     if (this.places[place] !== number) return;
     this.count--;
     this.close(place);
+    const heir = overtaken.findLastIndex((other) => keys.equal(other, number));
+    if (heir >= 0) this.set(overtaken.splice(heir, 1)[0]!);
+  }
+
+  private forgetOvertaken(number: number): void {
+    const at = this.overtaken.indexOf(number);
+    if (at >= 0) this.overtaken.splice(at, 1);
   }
 
   private placeOf(number: number): number {
