@@ -47,7 +47,7 @@ type Sections = Record<'metrics' | 'floor' | 'ratios', Record<string, Figure>>;
 
 const measureEngine = (options: BenchOptions, version: EngineVersion, lookups: string): Promise<Round[]> =>
   onStage(options.program, version, async (stage) => {
-    const remote = stage.kinds.filter((kind) => kind in REMOTE) as RemoteKind[];
+    const remote = remoteKinds(stage);
     const paths: Partial<Record<RemoteKind, Path>> = {};
     for (const kind of remote) {
       await stage.world.engine('h1').run(`${kind}-here`, '--network', networkOf(kind));
@@ -71,6 +71,9 @@ const measureEngine = (options: BenchOptions, version: EngineVersion, lookups: s
     return rounds;
   });
 
+const remoteKinds = ({ kinds }: Stage): RemoteKind[] =>
+  kinds.filter((kind): kind is RemoteKind => kind in REMOTE);
+
 async function measureJoins(stage: Stage, count?: number): Promise<Partial<Record<Kind, Joins>>> {
   const joins: Partial<Record<Kind, Joins>> = {};
   for (const kind of stage.kinds) {
@@ -78,10 +81,9 @@ async function measureJoins(stage: Stage, count?: number): Promise<Partial<Recor
     await measureConnects(stage, kind, count ?? CONNECTS, joins[kind]);
     await measureRuns(stage, kind, count ?? RUNS, joins[kind]);
   }
-  const remote = stage.kinds.filter((kind) => kind in REMOTE) as RemoteKind[];
   // They are short: by turns.
   for (let i = 0; i < (count ?? FIRST_PINGS); i++)
-    for (const kind of remote) await measureFirstPing(stage, kind, joins[kind]!);
+    for (const kind of remoteKinds(stage)) await measureFirstPing(stage, kind, joins[kind]!);
   return joins;
 }
 

@@ -63,9 +63,7 @@ export const addressAt = (cidr: Cidr, offset: bigint): Ip =>
 /** How many low bits of an address its last written group has, and to what base it is written. */
 const LAST_GROUP = { 4: { bits: 8n, radix: 10 }, 6: { bits: 16n, radix: 16 } } as const;
 
-/**
- * All addresses of a subnet in that order, each made when asked for; in a group of text only its end is new.
- */
+/** All addresses of a subnet in that order, each made when asked for; in a group of text only its end is new. */
 export function* addressesIn(cidr: Cidr, order: 'lowest' | 'highest' = 'lowest'): Generator<Ip> {
   const family = cidrFamily(cidr);
   const { bits, radix } = LAST_GROUP[family];
