@@ -13,7 +13,7 @@ import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting
 import { heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
-import { addToView, ownWords } from './own-word.ts';
+import { addToView, learnedSince, ownWords } from './own-word.ts';
 import { letBurstPass, letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
 import { publish, tellAtOnce } from './publish.ts';
 import { takeBack } from './settle-attach.ts';
@@ -231,9 +231,11 @@ export function noteJournaled(state: AgentState, key: string, entry?: JournalEnt
  * What was written is promised, except what was learned since then of an endpoint that was asked for once more. False
  * when something else has been written after it, which is what a process that begins anew would find.
  */
-function keepPromise({ attachments, unwritten }: AgentState, { attachment, stood }: Attaching): boolean {
+function keepPromise(state: AgentState, attaching: Attaching): boolean {
+  const { attachments, unwritten } = state;
+  const { attachment } = attaching;
   const { id } = attachment!.endpoint;
-  const learned = stood ? attachments.get(id) : undefined;
+  const learned = learnedSince(state, attaching);
   // Last in order: of several at one path it is the newest.
   attachments.delete(id);
   attachments.set(id, learned ?? attachment!);

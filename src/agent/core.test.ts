@@ -174,6 +174,19 @@ describe('detach', () => {
     }
   });
 
+  test('holds in the view, too, while the endpoint is written down once more', async () => {
+    await attached(h1, 'app', '/c1');
+    h1.cut();
+    const endpoint = await attached(h1, 'app', '/c2');
+    h1.holding = 'journal-put';
+    h1.attach('app', '/c2');
+    h1.detach({ endpoint: endpoint.id });
+    h1.heal();
+    await cluster.settle(1_000);
+    expect(h1.state.confirmed).toBe(true);
+    expect(h1.state.view.endpoints.has(endpoint.id)).toBe(false);
+  });
+
   test('lets the addresses rest: the controller gives from a new block meanwhile', async () => {
     const given: Endpoint[] = [];
     for (let i = 0; i < 3; i++) {

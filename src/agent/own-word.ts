@@ -4,7 +4,7 @@ import { type Change, type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
-import type { AgentState } from './state.ts';
+import type { AgentState, Attaching } from './state.ts';
 
 /**
  * The view is what the controller said last, and on top of it what this host has done since that the controller does
@@ -42,12 +42,19 @@ function isHeard(view: AgentState['view'], network: Id): boolean {
 }
 
 /** What was promised, and what is being written into the journal to be promised. */
-export function ownWords({ attachments, attaching }: AgentState): Attachment[] {
-  const begun = [...attaching.values()].flatMap(({ phase, attachment }) =>
-    phase === 'journaling' && attachment ? [attachment] : [],
-  );
-  return [...attachments.values(), ...begun];
+export function ownWords(state: AgentState): Attachment[] {
+  const begun = [...state.attaching.values()].flatMap((attaching) => {
+    const { phase, isOvertaken, attachment } = attaching;
+    return phase === 'journaling' && !isOvertaken && !learnedSince(state, attaching) ? [attachment!] : [];
+  });
+  return [...state.attachments.values(), ...begun];
 }
+
+/** Of an endpoint that was asked for once more: it holds, and not what is being written. */
+export const learnedSince = (
+  { attachments }: AgentState,
+  { attachment, stood }: Attaching,
+): Attachment | undefined => (stood ? attachments.get(attachment!.endpoint.id) : undefined);
 
 /** Ids, addresses and MACs that a word of the controller is about. */
 export const subjectsOf = (

@@ -43,6 +43,13 @@ test('when nobody tells any more, what is known stays and what is not is doubted
   expect([finds(names, 'next'), finds(names, 'web')]).toEqual(['endpoints', 'perhaps-ours']);
 });
 
+test('a teller that knows less than is known does not make it older', () => {
+  const names = new Names();
+  names.hear(say(7, ['web']));
+  names.hear(say(6, ['own']));
+  expect([names.revision, finds(names, 'web'), finds(names, 'own')]).toEqual([7, 'endpoints', 'endpoints']);
+});
+
 test('a network that is forgotten takes its names along', () => {
   const names = new Names();
   names.hear(say(1, ['web']));

@@ -37,7 +37,8 @@ export class Names {
         for (const network of message.networks) table.putNetwork(network);
         for (const endpoint of message.endpoints) table.putEndpoint(endpoint);
         if (this.coming) this.coming.revision = message.revision;
-        else this.revision = message.revision;
+        // An agent whose view is older than what is known tells of its own alone.
+        else this.revision = Math.max(this.revision, message.revision);
       }
     }
   }

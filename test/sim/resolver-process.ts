@@ -26,7 +26,7 @@ export class ResolverProcess {
       set(this.networks, id, view.networks.get(id));
       set(this.endpoints, id, view.endpoints.get(id));
     }
-    this.revision = view.revision;
+    this.revision = ids === 'all' ? view.revision : Math.max(this.revision, view.revision);
     const { head } = world.store;
     for (const [id, endpoint] of before) {
       const { network, host } = endpoint;
