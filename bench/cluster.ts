@@ -1,3 +1,4 @@
+import type { LabHost } from '#lab/layout.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import type { Daemon } from './daemon.ts';
 import type { Ground } from './ground.ts';
@@ -19,17 +20,25 @@ export interface Member {
   readonly containers: readonly string[];
 }
 
-/** A controller, an agent on every host, and a dual-stack network over them. */
-export async function startCluster(ground: Ground, mode: TunnelMode = 'proxy'): Promise<Member[]> {
+/** A controller, an agent on each of the hosts, and a dual-stack network over them; `internal` has no way out. */
+export async function startCluster(
+  ground: Ground,
+  {
+    mode = 'proxy',
+    internal = false,
+    hosts = ground.layout.hosts,
+  }: { mode?: TunnelMode; internal?: boolean; hosts?: readonly LabHost[] } = {},
+): Promise<Member[]> {
   const controller = await ground.startController();
   const members: Member[] = [];
-  for (const host of ground.layout.hosts) {
+  for (const host of hosts) {
     const daemon = await ground.startAgent(host);
     const client = new LocalClient(daemon.socket, 'AgentService');
     members.push({ daemon, client, containers: host.containers.map(({ namespace }) => namespace) });
   }
   const operator = new LocalClient(controller.socket, 'ControllerService');
-  await operator.call('CreateNetwork', { name: NETWORK, subnets: ['10.1.0.0/16', 'fd01::/64'], mode });
+  const subnets = ['10.1.0.0/16', 'fd01::/64'];
+  await operator.call('CreateNetwork', { name: NETWORK, subnets, mode, internal });
   operator.close();
   return members;
 }

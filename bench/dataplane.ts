@@ -1,40 +1,46 @@
 import { LabError } from '#lab/lab-error.ts';
+import type { LabHost } from '#lab/layout.ts';
 import { run, runOrThrow } from '#lab/run.ts';
 import type { Bench } from './bench.ts';
 import { attachTo, type Member, startCluster } from './cluster.ts';
 import { stop } from './daemon.ts';
 import { atLeast, type Figures, figure } from './figure.ts';
 import { type Ground, onGround } from './ground.ts';
-import { buildTunnelByHand } from './tunnel-by-hand.ts';
+import { buildTunnelByHand, masquerade } from './tunnel-by-hand.ts';
 import { type Blocks, MEASURES, medianOf, medianRatio, type Path, Turns } from './turns.ts';
 
 /**
- * What containers on two hosts can send each other, next to the same tunnel built with `ip`, in turns: one TCP stream,
- * round trips of a byte, packets of 64 bytes. Without segmentation offload on the underlay each packet costs its full price.
+ * What containers on two hosts can send each other, next to the same tunnel built with `ip` between two other hosts, in
+ * turns: one TCP stream, round trips of a byte, packets of 64 bytes. Without segmentation offload on the underlay each packet
+ * costs its full price. In a network without a way out, and in one with: next to it masquerades who built the tunnel,
+ * so that connections are tracked on both.
  */
 export const dataplane: Bench = async (options) => {
   await run('ethtool', ['--version']).catch(() => {
     throw new LabError('this bench needs ethtool', 'make bench installs it, or apt-get install ethtool');
   });
-  return onGround(options, [3, 3], async (ground) => {
-    const members = (await startCluster(ground)) as [Member, Member];
-    const turns = await Turns.open({ weft: await weftPath(members), hand: await buildTunnelByHand(ground) });
-    const report: { metrics: Figures; floor: Figures; ratios: Figures } = {
-      metrics: {},
-      floor: {},
-      ratios: {},
-    };
-    for (const offload of ['on', 'off'] as const) {
-      await setOffload(ground, offload);
-      const repeats: Blocks<'weft' | 'hand'>[] = [];
-      for (let i = 0; i < (options.repeat ?? 4); i++) repeats.push(await turns.measure());
-      addFigures(report, offload === 'on' ? 'offload' : 'noOffload', repeats);
-    }
-    await turns.close();
-    await Promise.all(members.map(({ daemon }) => stop(daemon)));
-    return { name: 'dataplane', ...report };
-  });
+  const report: DataplaneReport = { metrics: {}, floor: {}, ratios: {} };
+  for (const network of ['closed', 'open'] as const)
+    await onGround(options, [1, 1, 2, 2], async (ground) => {
+      const [first, second, ...others] = ground.layout.hosts as [LabHost, LabHost, LabHost, LabHost];
+      const shape = { hosts: [first, second], internal: network === 'closed' };
+      const members = (await startCluster(ground, shape)) as [Member, Member];
+      const hand = await buildTunnelByHand(ground, others);
+      if (network === 'open') await masquerade(ground, others);
+      const turns = await Turns.open({ weft: await weftPath(members), hand });
+      for (const offload of ['Offload', 'NoOffload'] as const) {
+        await setOffload(ground, offload === 'Offload' ? 'on' : 'off');
+        const repeats: Blocks<'weft' | 'hand'>[] = [];
+        for (let i = 0; i < (options.repeat ?? 4); i++) repeats.push(await turns.measure());
+        addFigures(report, `${network}${offload}`, repeats);
+      }
+      await turns.close();
+      await Promise.all(members.map(({ daemon }) => stop(daemon)));
+    });
+  return { name: 'dataplane', ...report };
 };
+
+type DataplaneReport = Record<'metrics' | 'floor' | 'ratios', Figures>;
 
 async function weftPath([here, there]: [Member, Member]): Promise<Path> {
   await attachTo(here, here.containers[0]!);
@@ -49,7 +55,7 @@ async function setOffload({ layout, signal }: Ground, state: 'on' | 'off'): Prom
 }
 
 function addFigures(
-  report: { metrics: Figures; floor: Figures; ratios: Figures },
+  report: DataplaneReport,
   name: string,
   repeats: readonly Blocks<'weft' | 'hand'>[],
 ): void {

@@ -42,7 +42,7 @@ interface End {
  */
 export const misses: Bench = (options) =>
   onGround(options, [NEIGHBOURS + 2, 1], async (ground) => {
-    const members = (await startCluster(ground, 'on-demand')) as [Member, Member];
+    const members = (await startCluster(ground, { mode: 'on-demand' })) as [Member, Member];
     const ends: End[] = [];
     for (const [i, member] of members.entries()) {
       const container = member.containers[0]!;

@@ -1,30 +1,44 @@
+import type { LabHost } from '#lab/layout.ts';
 import { runOrThrow } from '#lab/run.ts';
 import type { Ground } from './ground.ts';
 import type { Path } from './turns.ts';
 
 const VNI = 42;
 const MTU = 1450;
-const mac = (host: number): string => `02:00:00:00:42:0${host}`;
-const overlayAddress = (host: number): string => `10.42.0.${host}`;
-const underlayAddress = (host: number): string => `10.99.0.${host}`;
+const mac = (end: number): string => `02:00:00:00:42:0${end}`;
+const overlayAddress = (end: number): string => `10.42.0.${end}`;
 
 /**
  * What an administrator would type for two containers on two hosts: a bridge in a namespace, a VXLAN device without
- * learning, a veth pair, and the other host's rows. In the hosts' second and third namespaces.
+ * learning, a veth pair, and the other host's rows. In the two hosts' first and second namespaces.
  */
-export async function buildTunnelByHand(ground: Ground): Promise<Path> {
-  const containers = await Promise.all([1, 2].map((host) => buildEnd(ground, host)));
-  return { from: containers[0]!, to: containers[1]!, address: overlayAddress(2) };
+export async function buildTunnelByHand(ground: Ground, hosts: readonly [LabHost, LabHost]): Promise<Path> {
+  const [here, there] = hosts.map(({ addresses }) => addresses[0]!.split('/')[0]) as [string, string];
+  const from = await buildEnd(ground, hosts[0], { number: 1, local: here, remote: there });
+  const to = await buildEnd(ground, hosts[1], { number: 2, local: there, remote: here });
+  return { from, to, address: overlayAddress(2) };
 }
 
-async function buildEnd({ layout, signal }: Ground, number: number): Promise<string> {
-  const host = layout.hosts[number - 1]!;
-  const [overlay, container] = host.containers.slice(1).map(({ namespace }) => namespace) as [string, string];
-  const other = 3 - number;
+/** And for the way out. */
+export async function masquerade({ signal }: Ground, hosts: readonly LabHost[]): Promise<void> {
+  const input = `
+    add table ip hand
+    add chain ip hand out { type nat hook postrouting priority srcnat; }
+    add rule ip hand out ip saddr 10.42.0.0/24 ip daddr != 10.42.0.0/24 masquerade
+  `;
+  for (const { namespace } of hosts) await runOrThrow('nft', ['-f', '-'], { namespace, signal, input });
+}
+
+async function buildEnd(
+  { signal }: Ground,
+  host: LabHost,
+  { number, local, remote }: { number: number; local: string; remote: string },
+): Promise<string> {
+  const [overlay, container] = host.containers.map(({ namespace }) => namespace) as [string, string];
   const batch = (program: 'ip' | 'bridge', namespace: string, lines: readonly string[]) =>
     runOrThrow(program, ['-batch', '-'], { namespace, signal, input: `${lines.join('\n')}\n` });
   await batch('ip', host.namespace, [
-    `link add vxlan0 netns ${overlay} mtu ${MTU} type vxlan id ${VNI} dstport 4789 local ${underlayAddress(number)} ttl 64 nolearning`,
+    `link add vxlan0 netns ${overlay} mtu ${MTU} type vxlan id ${VNI} dstport 4789 local ${local} ttl 64 nolearning`,
   ]);
   await batch('ip', overlay, [
     `link add br0 mtu ${MTU} type bridge`,
@@ -34,8 +48,8 @@ async function buildEnd({ layout, signal }: Ground, number: number): Promise<str
     'link set p1 master br0 up',
   ]);
   await batch('bridge', overlay, [
-    `fdb append 00:00:00:00:00:00 dev vxlan0 dst ${underlayAddress(other)} self permanent`,
-    `fdb add ${mac(other)} dev vxlan0 dst ${underlayAddress(other)} self permanent`,
+    `fdb append 00:00:00:00:00:00 dev vxlan0 dst ${remote} self permanent`,
+    `fdb add ${mac(3 - number)} dev vxlan0 dst ${remote} self permanent`,
   ]);
   await batch('ip', container, [
     'link set lo up',

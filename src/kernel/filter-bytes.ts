@@ -11,7 +11,7 @@ const TYPES: Record<ValueType, { readonly bytes: number; readonly nft: number }>
   ipv6: { bytes: 16, nft: 8 },
   u8: { bytes: 1, nft: 12 },
   u16: { bytes: 2, nft: 13 },
-  u24: { bytes: 3, nft: 4 },
+  vni: { bytes: 4, nft: 4 },
   mark: { bytes: 4, nft: 19 },
 };
 const BY_NFT = new Map(Object.entries(TYPES).map(([type, { nft }]) => [nft, type as ValueType]));
@@ -27,6 +27,7 @@ export function encodeValue(type: ValueType, value: Value): Buffer {
   if (type === 'mac') writeMac(String(value), bytes, 0);
   else if (type === 'ipv4' || type === 'ipv6') writeIp(String(value), bytes, 0);
   else if (type === 'mark') bytes.writeUInt32LE(Number(value));
+  else if (type === 'vni') bytes.writeUIntBE(Number(value), 0, 3);
   else bytes.writeUIntBE(Number(value), 0, bytes.length);
   return bytes;
 }
@@ -40,7 +41,8 @@ function decodeValue(type: ValueType, bytes: Buffer): Value {
   if (type === 'ifname') return bytes.toString('latin1').replace(/\0.*$/s, '');
   if (type === 'mac') return readMac(bytes, 0);
   if (type === 'ipv4' || type === 'ipv6') return readIp(bytes, 0, bytes.length);
-  return type === 'mark' ? bytes.readUInt32LE(0) : bytes.readUIntBE(0, bytes.length);
+  if (type === 'mark') return bytes.readUInt32LE(0);
+  return bytes.readUIntBE(0, type === 'vni' ? 3 : bytes.length);
 }
 
 /** A value alone is as long as it is; of several, each begins at a multiple of four. */

@@ -148,7 +148,7 @@ interface Filters {
 export function examples(ns: string): Filters {
   const known: SetShape = { family: 'bridge', name: 'known', key: ['ifname', 'mac', 'ipv4'] };
   const counted: SetShape = { family: 'bridge', name: 'counted', key: ['ifname', 'mark'], countsUpTo: 100 };
-  const tunnels: SetShape = { family: 'inet', name: 'tunnels', key: ['u16', 'u24', 'ipv6'] };
+  const tunnels: SetShape = { family: 'inet', name: 'tunnels', key: ['u16', 'vni', 'ipv6'] };
   const chain = (name: string, rules: readonly Rule[]): Chain => ({
     kind: 'chain',
     ns,

@@ -17,7 +17,15 @@ import {
 } from '#netlink/netfilter/expression.ts';
 import { bytesIn, encodeValue } from './filter-bytes.ts';
 
-export const expressionsOf = ({ statements = [] }: Rule): Expression[] => statements.flatMap(expressionsFor);
+export const expressionsOf = ({ statements = [] }: Rule): Expression[] =>
+  statements.flatMap((statement, i) => {
+    const expressions = expressionsFor(statement);
+    // It is where the last one loaded it.
+    return isSameField(statement, statements[i - 1]) ? expressions.slice(-1) : expressions;
+  });
+
+const isSameField = (statement: Statement, before: Statement | undefined): boolean =>
+  statement.does === 'compare' && before?.does === 'compare' && statement.field === before.field;
 
 function expressionsFor(statement: Statement): Expression[] {
   switch (statement.does) {

@@ -11,7 +11,7 @@ const [EXPR_PAYLOAD, EXPR_CONCAT] = [7, 13];
 /** Of a payload: protocol and field; of bytes without a name also header, offset and length in bits. */
 const PAYLOADS: Partial<Record<ValueType, readonly number[]>> = {
   u16: [6, 2],
-  u24: [0, 0, 3, 96, 24],
+  vni: [0, 0, 3, 96, 32],
   ipv4: [12, 11],
   ipv6: [13, 8],
 };
@@ -26,7 +26,7 @@ const expression = (kind: number, data: readonly number[]): number[] => [
 /** Undefined when nft(8) needs none. */
 export function typeofKey(types: readonly ValueType[]): Uint8Array | undefined {
   const payloads = types.map((type) => PAYLOADS[type]);
-  if (!types.includes('u24') || types.length === 1 || payloads.includes(undefined)) return undefined;
+  if (!types.includes('vni') || types.length === 1 || payloads.includes(undefined)) return undefined;
   const parts = payloads.map((payload = []) =>
     expression(
       EXPR_PAYLOAD,

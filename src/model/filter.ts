@@ -75,7 +75,7 @@ export interface Field {
     | { readonly base: 'link' | 'network' | 'transport'; readonly at: number };
 }
 
-export type ValueType = 'ifname' | 'mac' | 'ipv4' | 'ipv6' | 'u8' | 'u16' | 'u24' | 'mark';
+export type ValueType = 'ifname' | 'mac' | 'ipv4' | 'ipv6' | 'u8' | 'u16' | 'vni' | 'mark';
 
 /** What a set is; its elements are objects of their own. */
 export interface SetShape {
@@ -204,7 +204,8 @@ function textOf(statement: Statement): string {
 }
 
 /** Bytes without a name are a number to nft(8), whatever we take them for. */
-export function valueText({ text, type }: Field, value: Value): Value {
+export function valueText({ text, type }: Pick<Field, 'text' | 'type'>, value: Value): Value {
+  if (type === 'vni') return `0x${Number(value).toString(16).padStart(6, '0')}00`;
   if (!text.startsWith('@') || (type !== 'ipv6' && type !== 'mac')) return value;
   const bytes = type === 'mac' ? String(value).split(':') : Array.from(addressBytes(value as Ip), hexOf);
   return `0x${bytes.join('')}`;

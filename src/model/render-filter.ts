@@ -23,7 +23,7 @@ const EXAMPLES: Record<ValueType, string> = {
   ipv6: 'ip6 saddr',
   u8: 'meta l4proto',
   u16: 'udp dport',
-  u24: '@th,96,24',
+  vni: '@th,96,32',
   mark: 'meta mark',
 };
 
@@ -78,7 +78,8 @@ function typeOf({ key, typeof: fields, value, countsUpTo }: SetShape): string {
 
 function renderElement(verb: Verb, { ns, set, key, value }: Element): string {
   const how = verb === 'delete' ? 'delete' : 'add';
-  const parts = key.map((part, i) => (set.typeof ? valueText(set.typeof[i]!, part) : part));
+  const fields = set.typeof ?? set.key.map((type) => ({ text: EXAMPLES[type], type }));
+  const parts = key.map((part, i) => valueText(fields[i]!, part));
   const words = `${parts.join(' . ')}${value && verb !== 'delete' ? ` : ${value.join(' . ')}` : ''}`;
   return commandLine('nft', ns, how, 'element', set.family, FILTER_TABLE, set.name, `{ ${words} }`);
 }

@@ -258,11 +258,11 @@ describe('what differs is changed in place', () => {
   it('a VTEP that moved: the rows in place, the new member before the old one goes', () => {
     const wished = wishedOf(replaced(testHost(2, { underlay: ['10.99.0.7' as Ip] })));
     expect(lines(wished, wishedOf(records))).toEqual([
-      "nft add element inet weft vteps-ipv4 '{ 4789 . 1048577 . 10.99.0.7 }'",
+      "nft add element inet weft vteps-ipv4 '{ 4789 . 0x10000100 . 10.99.0.7 }'",
       'bridge -n NS fdb append 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.7',
       'bridge -n NS fdb replace 02:00:01:00:00:15 dev vxlan0 dst 10.99.0.7',
       'bridge -n NS fdb del 00:00:00:00:00:00 dev vxlan0 dst 10.99.0.2',
-      "nft delete element inet weft vteps-ipv4 '{ 4789 . 1048577 . 10.99.0.2 }'",
+      "nft delete element inet weft vteps-ipv4 '{ 4789 . 0x10000100 . 10.99.0.2 }'",
     ]);
   });
 

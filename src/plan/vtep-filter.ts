@@ -120,9 +120,10 @@ const BEFORE_ALL = -300;
 /** A name behind those that lead there: see port-security.ts. */
 const refusal = (why: VxlanRefusal) => `vxlan-refuse-${why}`;
 /** The interfaces behind which containers are that leave by this host: Docker's own, and Weft's. */
-const INSIDE = ['docker_gwbridge', 'docker0', 'wf*'];
+const INSIDE = ['docker*', 'wf*'];
 const fromInside = (...then: readonly Statement[]): Rule[] =>
   INSIDE.map((name) => rule(is(iifname, name), ...then));
+const fromOutside: readonly Statement[] = INSIDE.map((name) => isNot(iifname, name));
 
 const refuse = (why: VxlanRefusal): Chain =>
   chain(refusal(why), [rule(setMark(vxlanRefusalNumber(why)), countIn(COUNTED, iifname, mark)), rule(drop)]);
@@ -133,13 +134,14 @@ const CHAINS: readonly Chain[] = [
   chain(
     'vxlan-in',
     [
+      // Members first: of a stream without offload each expression takes half a percent.
       rule(isNot(l4proto, PROTOCOL.udp), accept),
+      rule(is(nfproto, NFPROTO.ip), isIn(IPV4, udpTarget, vxlanVni, ipSource), ...fromOutside, accept),
+      rule(is(nfproto, NFPROTO.ip6), isIn(IPV6, udpTarget, vxlanVni, ip6Source), ...fromOutside, accept),
       rule(isNotIn(TUNNELS, udpTarget, vxlanVni), accept),
       // The host's own.
       rule(is(iifname, 'lo'), accept),
       ...fromInside(goTo(refusal('container'))),
-      rule(is(nfproto, NFPROTO.ip), isIn(IPV4, udpTarget, vxlanVni, ipSource), accept),
-      rule(is(nfproto, NFPROTO.ip6), isIn(IPV6, udpTarget, vxlanVni, ip6Source), accept),
       rule(goTo(refusal('stranger'))),
     ],
     'input',

@@ -78,10 +78,11 @@ const untilTold = (host: string, told: object): Promise<void> =>
   });
 
 /** `08 | VNI | frame` to the UDP port, from any socket there. */
-function sendVxlan(namespace: string, to: string, vni: number, mark: string): void {
+function sendVxlan(namespace: string, to: string, vni: number, mark: string, from = '0.0.0.0'): void {
   const header = `08000000${vni.toString(16).padStart(6, '0')}00`;
   const packet = `${header}ffffffffffff02dead00000988b5${Buffer.from(mark).toString('hex')}`;
-  const program = `require('dgram').createSocket('udp4').send(Buffer.from('${packet}','hex'),4789,'${to}',()=>process.exit())`;
+  const send = `socket.send(Buffer.from('${packet}','hex'),4789,'${to}',()=>process.exit())`;
+  const program = `const socket=require('dgram').createSocket('udp4').bind({address:'${from}'},()=>${send})`;
   execFileSync('nsenter', [`--net=/run/netns/${namespace}`, process.execPath, '-e', program]);
 }
 
@@ -153,10 +154,14 @@ test('VXLAN that a container sends by its host is dropped there', async () => {
   ears = listenAt(net.containerOn('h2'));
   for (const host of ['h1', 'h2'])
     sendVxlan(inside, await vtepOf(host), networks[0]!.vni, 'from a container');
+  // As if it were a member.
+  const [here, there] = [await vtepOf('h1'), await vtepOf('h2')];
+  ip('-n', inside, 'addr', 'add', there, 'dev', 'lo');
+  sendVxlan(inside, here, networks[0]!.vni, 'from a container', there);
   await sleep(300);
   expect(hasHeard(Buffer.from('from a container'))).toBe(false);
   expect(nft(h1, 'list', 'set', 'inet', 'weft', 'refused-vxlan')).toMatch(
-    /"docker_gwbridge" .*counter packets 2 /,
+    /"docker_gwbridge" .*counter packets 3 /,
   );
   nft(h1, 'delete', 'table', 'ip', 'masq');
   ip('-n', h1, 'link', 'del', 'docker_gwbridge');
