@@ -127,7 +127,7 @@ export function endAttachGrant(
 /** The promise goes into the journal before the kernel is touched: a killed agent finds what it began. */
 function promise(state: AgentState, request: number, grant: AttachGrant, published: boolean): AgentEffect[] {
   const attaching = state.attaching.get(request)!;
-  const attachment = attachmentOf(state, grant, attaching.ask, published);
+  const attachment = attachmentOf(state, grant, attaching, published);
   const { endpoint } = attachment;
   const { revision, notices } = grant;
   state.attaching.set(request, {
@@ -152,11 +152,14 @@ const isStanding = ({ attachments }: AgentState, { endpoint: { id, generation } 
   return old?.state === 'attached' && old.endpoint.generation === generation;
 };
 
-/** The same endpoint in another place is made anew: its generation rises, and an old delete cannot touch it. */
+/**
+ * The same endpoint in another place, or while it is being deleted, is made anew: its generation rises, and an old delete
+ * cannot touch it.
+ */
 function attachmentOf(
   state: AgentState,
   { endpoint, revision: since }: AttachGrant,
-  { namespace, door }: AttachAsk,
+  { ask: { namespace, door }, gone }: Attaching,
   published: boolean,
 ): Attachment {
   const { bootId } = state;
@@ -171,17 +174,19 @@ function attachmentOf(
     published,
     since,
   } as const;
+  const { generation } = endpoint;
+  const anew = { ...attachment, endpoint: { ...endpoint, generation: generation + 1 }, published: false };
+  if (gone?.includes(endpoint.id)) return anew;
   if (!old) return attachment;
   const isThere = door ? old.handle === door.handle : old.namespace?.cookie === namespace.cookie;
-  if (isThere && old.bootId === bootId)
-    return {
-      ...attachment,
-      published: old.published,
-      // What the controller granted may be newer than the view.
-      since: Math.max(since, old.since),
-      ...(door && { namespace: old.namespace, sandboxPath: old.sandboxPath }),
-    };
-  return { ...attachment, endpoint: { ...endpoint, generation: endpoint.generation + 1 }, published: false };
+  if (!isThere || old.bootId !== bootId) return anew;
+  return {
+    ...attachment,
+    published: old.published,
+    // What the controller granted may be newer than the view.
+    since: Math.max(since, old.since),
+    ...(door && { namespace: old.namespace, sandboxPath: old.sandboxPath }),
+  };
 }
 
 /**

@@ -101,9 +101,7 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   if (!attachment) return release(state, endpoint);
   const entry = { ...attachment, state: 'detaching' } as const;
   state.attachments.set(id, entry);
-  for (const [request, each] of state.attaching)
-    if (each.phase === 'journaling' && each.endpoint?.id === id)
-      state.attaching.set(request, { ...each, isOvertaken: true });
+  noteGone(state, id);
   state.unplugging.set(id, 'waiting');
   keepOwnWord(state, entry);
   rest(state, endpoint);
@@ -111,8 +109,16 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   return [...keepJournal(state, id), ...tell, ...markDirty(state)];
 }
 
+function noteGone({ attaching }: AgentState, id: Id): void {
+  for (const [request, each] of attaching)
+    if (each.phase === 'granting') attaching.set(request, { ...each, gone: [...(each.gone ?? []), id] });
+    else if (each.phase === 'journaling' && each.endpoint?.id === id)
+      attaching.set(request, { ...each, isOvertaken: true });
+}
+
 /** Gives back what the journal knows nothing of. */
 export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
+  noteGone(state, endpoint.id);
   state.releasing.set(endpoint.id, endpoint);
   keepOwnWords(state);
   return [...askToDetach(state, endpoint), ...markUrgent(state)];

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import { fault, isRejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
+import type { KernelOp } from '#model/kernel-op.ts';
+import { portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
 import { type TestAgent, TestCluster } from './test-cluster.ts';
 
@@ -263,6 +265,26 @@ describe('granting alone', () => {
     await cluster.settle(1_000);
     expect(await h1.pendingOps()).toEqual([]);
     expect(cluster.controller.state.snapshot.endpoints.has(first.id)).toBe(true);
+  });
+
+  test('what the controller grants, and is told the end of before that is heard, is made anew', async () => {
+    h1.holding = 'ask-attach';
+    const [refused, late] = [h1.attach('app', '/c1'), h1.attach('app', '/c1')];
+    await cluster.settle();
+    const { controller } = cluster;
+    const wish = attachEndpoint('app', 'h1', '/c1', { name: 'c1' });
+    const endpoint = controller.grant(wish, { role: 'host', name: 'h1' }) as Endpoint;
+    const grant = { endpoint, revision: controller.state.snapshot.revision, notices: [] };
+    const isPort = ({ object }: KernelOp) => object.kind === 'link' && object.name === portName(endpoint.id);
+    h1.kernel.failNext(isPort, 'ENOMEM');
+    h1.dispatch({ event: 'attach-granted', request: refused, grant });
+    await cluster.settle();
+    expect(h1.answers.get(refused)).toMatchObject({ reason: 'unavailable' });
+    h1.dispatch({ event: 'attach-granted', request: late, grant });
+    await cluster.settle(500);
+    const anew = { id: endpoint.id, generation: 2 };
+    expect(h1.answers.get(late)).toMatchObject({ answer: 'attached', endpoint: anew });
+    expect(controller.state.snapshot.endpoints.get(endpoint.id)).toMatchObject(anew);
   });
 
   async function attachNow(agent: TestAgent, path: string): Promise<number> {

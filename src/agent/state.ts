@@ -153,6 +153,8 @@ export interface Attaching {
   readonly pluggedAfterMs?: number;
   /** It was detached while it was being written down once more. */
   readonly isOvertaken?: boolean;
+  /** What was detached while the controller was being asked, and can be what it grants nevertheless. */
+  readonly gone?: readonly Id[];
   /** It settles while the disk flushes what is promised: the answer waits for that, too. */
   readonly isFlushing?: boolean;
   /** While the disk flushes: nothing else is waited for. */

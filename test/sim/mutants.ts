@@ -61,8 +61,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a generation does not rise when an endpoint is made anew',
     file: 'agent/attach.ts',
-    find: 'generation: endpoint.generation + 1',
-    become: 'generation: endpoint.generation',
+    find: 'generation: generation + 1',
+    become: 'generation',
   },
   {
     name: 'asked for once more in vain, what stood is taken away',

@@ -234,7 +234,8 @@ function drawFaults(random: Random, shape: Shape, moments: readonly Moment[]): A
     if (!random.chance(RARE.has(kind) ? share / 2 : share)) return [];
     return Array.from({ length: random.pick([2, 4, 8]) }, () => {
       const moment = random.pick(moments);
-      const atMs = moment.atMs + random.between(-200, 500);
+      // What begins after the calm would never end.
+      const atMs = Math.min(moment.atMs + random.between(-200, 500), shape.calmAtMs - 1);
       return actionOf(atMs, kind, oftenThere(random, moment, draw(random, shape)));
     });
   });
