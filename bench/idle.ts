@@ -13,7 +13,7 @@ import { cpuMs } from './process.ts';
  * back, the view on its way to the disk. In what is measured there is a sum of all rows.
  */
 const FEW = { endpoints: 1_000, restMs: 20_000, windowMs: 26_000 };
-const MANY = { endpoints: 100_000, restMs: 30_000, windowMs: 60_000 };
+const MANY = { endpoints: 100_000, restMs: 30_000, windowMs: 120_000 };
 
 interface Idle {
   readonly percent: number[];

@@ -10,8 +10,8 @@ const GLANCE_INTERVAL_MS = 4_000;
  * less often.
  */
 const SWEEP_INTERVAL_MS = 24_000;
-const LONGEST_SWEEP_INTERVAL_MS = 60_000;
-const SWEEP_SHARE = 1 / 50;
+const LONGEST_SWEEP_INTERVAL_MS = 120_000;
+const SWEEP_SHARE = 1 / 100;
 /** Events can come in any number: turns that they cause take no more than a share of the time. */
 const LOOK_SHARE = 1 / 10;
 const GLANCE_SHARE = 1 / 4;

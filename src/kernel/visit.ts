@@ -10,7 +10,7 @@ import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { decodeLink, encodeGetLink } from '#netlink/route/link.ts';
 import { decodeNamespaceId, encodeGetNamespaceId } from '#netlink/route/namespace-id.ts';
-import { type FramesSender, openFramesSender } from '#netlink/send-frames.ts';
+import { type FrameBatchSender, openFrameBatchSender } from '#netlink/send-frames.ts';
 import { openSocket } from '#netlink/socket.ts';
 import type { KeptVisits } from './kept-visits.ts';
 import type { Scope } from './kernel.ts';
@@ -29,7 +29,7 @@ export class Visit {
   readonly #socket: number;
   readonly #indexes = new Map<string, number>();
   #filter: Conversation | undefined;
-  #frames: FramesSender | undefined;
+  #frames: FrameBatchSender | undefined;
   #hostFd: number | undefined;
   readonly #ids = new Map<Visit, number>();
 
@@ -74,8 +74,8 @@ export class Visit {
   }
 
   /** Onto this namespace's devices. */
-  get frames(): FramesSender {
-    this.#frames ??= openFramesSender(this.netnsFd);
+  get frames(): FrameBatchSender {
+    this.#frames ??= openFrameBatchSender(this.netnsFd);
     return this.#frames;
   }
 

@@ -4,7 +4,7 @@ import { NetlinkError } from './netlink-error.ts';
 import { linkLayerAddress, openPacketSocket } from './packet-socket.ts';
 
 /** Puts frames on interfaces of one namespace. */
-export interface FramesSender {
+export interface FrameBatchSender {
   /**
    * Each frame on each of them, from another thread. What an interface does not take that is gone, down or full is
    * lost.
@@ -15,7 +15,7 @@ export interface FramesSender {
 }
 
 /** In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards. Throws NetlinkError. Close it. */
-export function openFramesSender(netnsFd?: number): FramesSender {
+export function openFrameBatchSender(netnsFd?: number): FrameBatchSender {
   const fd = openPacketSocket(netnsFd);
   let sent: Promise<void> = Promise.resolve();
   return {

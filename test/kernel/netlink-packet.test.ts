@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CapturedFrame } from '#netlink/packet-ring.ts';
 import { type CaptureOptions, capture, openFrameSender } from '#netlink/packet-socket.ts';
 import { encodeDeleteLink, encodeNewLink, encodeSetLink } from '#netlink/route/link.ts';
-import { openFramesSender } from '#netlink/send-frames.ts';
+import { openFrameBatchSender } from '#netlink/send-frames.ts';
 import { openDescriptors, run, type TestNamespace, withNamespaces } from './netlink-lab.ts';
 
 /** "eth0" in the first namespace, wired to "eth0" in the second, both up and silent by themselves. */
@@ -190,7 +190,7 @@ test('more frames than one call takes arrive on each interface that takes them, 
     one.conversation.request(encodeSetLink({ name: 'eth1', up: false }));
     const sent = Array.from({ length: 600 }, (_, n) => frame(n));
     try {
-      const sender = openFramesSender(one.fd);
+      const sender = openFrameBatchSender(one.fd);
       // The second is not there, the third is down.
       sender.send(['eth0', 'gone0', 'eth1', 'eth2'], sent);
       sender.close();
@@ -205,7 +205,7 @@ test('more frames than one call takes arrive on each interface that takes them, 
 test('hundreds of senders closed at one moment are all closed, and none ends the process', () =>
   withNamespaces(1, async (one) => {
     const before = openDescriptors();
-    const senders = Array.from({ length: 300 }, () => openFramesSender(one.fd));
+    const senders = Array.from({ length: 300 }, () => openFrameBatchSender(one.fd));
     expect(openDescriptors()).toHaveLength(before.length + 300);
     for (const sender of senders) sender.close();
     for (let i = 0; i < 100 && openDescriptors().length > before.length; i++) await sleep(100);
