@@ -12,8 +12,8 @@ import { type Blocks, MEASURES, medianOf, medianRatio, type Path, Turns } from '
 /**
  * What containers on two hosts can send each other, next to the same tunnel built with `ip` between two other hosts, in
  * turns: one TCP stream, round trips of a byte, packets of 64 bytes. Without segmentation offload on the underlay each packet
- * costs its full price. In a network without a way out, and in one with: next to it masquerades who built the tunnel,
- * so that connections are tracked on both.
+ * costs its full price. In a network without a way out, and in one with: next to that the other hosts masquerade, so that
+ * connections are tracked on both sides.
  */
 export const dataplane: Bench = async (options) => {
   await run('ethtool', ['--version']).catch(() => {
