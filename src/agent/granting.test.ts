@@ -314,6 +314,17 @@ describe('eviction', () => {
     expect(blocks()).toEqual([]);
   });
 
+  test('what its host gave and had not told goes with the block, not when it is told at last', async () => {
+    await attached(h2, 'app', '/c2');
+    h2.holding = 'publish';
+    const { id } = await attached(h2, 'app', '/c3');
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    await cluster.settle();
+    expect(h2.state.revoked.has(id)).toBe(true);
+    expect([h2.state.view.endpoints.has(id), h2.journal.has(id)]).toEqual([false, false]);
+    expect(await h2.pendingOps()).toEqual([]);
+  });
+
   test('a host that comes back finds its promises void, says so, and can attach anew', async () => {
     const lost = await attached(h2, 'app', '/c2');
     h2.cut();

@@ -1,3 +1,4 @@
+import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import { type Change, type Endpoint, put, remove } from '#model/records.ts';
@@ -5,6 +6,7 @@ import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import type { AgentState, Attaching } from './state.ts';
+import { markUrgent } from './turn.ts';
 
 /**
  * The view is what the controller said last, and on top of it what this host has done since that the controller does
@@ -81,20 +83,29 @@ export function keepOwnWords(state: AgentState, subjects?: ReadonlySet<string>):
 }
 
 /**
- * Endpoints that the controller had and has no more, though nobody here detached them: this host was evicted, or an
- * operator took them away. The promise is void; the turn takes them out of the kernel.
+ * Endpoints that the controller had and has no more, or would not take, though nobody here detached them: this host was
+ * evicted, or an operator took them away. The promise is void; the turn takes them out of the kernel.
  */
 export function dropRevoked(state: AgentState): AgentEffect[] {
   const { attachments, view, revoked } = state;
-  const gone = [...attachments.values()].filter(
-    ({ endpoint, published, since, state: is }) =>
-      published && is === 'attached' && view.revision >= since && !view.endpoints.has(endpoint.id),
-  );
+  const gone = [...attachments.values()].filter((each) => each.state === 'attached' && isVoid(state, each));
   return gone.flatMap(({ endpoint }) => {
     attachments.delete(endpoint.id);
     revoked.set(endpoint.id, endpoint);
-    return keepJournal(state, endpoint.id);
+    view.apply([remove(endpoint)], view.revision);
+    return [...keepJournal(state, endpoint.id), ...markUrgent(state)];
   });
+}
+
+function isVoid({ view, host }: AgentState, { endpoint, published, since }: Attachment): boolean {
+  const { id, network, addresses } = endpoint;
+  if (published) return view.revision >= since && !view.endpoints.has(id);
+  const lost = [...view.inNetwork(network).blocks.values()].filter(
+    ({ host: holder, retired }) => holder === host && retired > 0,
+  );
+  return addresses.some((ip) =>
+    lost.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip)),
+  );
 }
 
 /**
