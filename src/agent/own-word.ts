@@ -1,7 +1,7 @@
 import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
-import { type Change, type Endpoint, put, remove } from '#model/records.ts';
+import { type Block, type Change, type Endpoint, put, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -84,11 +84,15 @@ export function keepOwnWords(state: AgentState, subjects?: ReadonlySet<string>):
 
 /**
  * Endpoints that the controller had and has no more, or would not take, though nobody here detached them: this host was
- * evicted, or an operator took them away. The promise is void; the turn takes them out of the kernel.
+ * evicted, or an operator took them away. The promise is void; the turn takes them out of the kernel. `blocks`: those that
+ * the controller has just spoken of.
  */
-export function dropRevoked(state: AgentState): AgentEffect[] {
-  const { attachments, view, revoked } = state;
-  const gone = [...attachments.values()].filter((each) => each.state === 'attached' && isVoid(state, each));
+export function dropRevoked(state: AgentState, blocks: Iterable<Block>): AgentEffect[] {
+  const { attachments, view, revoked, host } = state;
+  const lost = [...blocks].filter((block) => block.host === host && block.retired > 0);
+  const gone = [...attachments.values()].filter(
+    (each) => each.state === 'attached' && isVoid(state, each, lost),
+  );
   return gone.flatMap(({ endpoint }) => {
     attachments.delete(endpoint.id);
     revoked.set(endpoint.id, endpoint);
@@ -97,15 +101,15 @@ export function dropRevoked(state: AgentState): AgentEffect[] {
   });
 }
 
-function isVoid({ view, host }: AgentState, { endpoint, published, since }: Attachment): boolean {
+function isVoid(
+  { view }: AgentState,
+  { endpoint, published, since }: Attachment,
+  lost: readonly Block[],
+): boolean {
   const { id, network, addresses } = endpoint;
   if (published) return view.revision >= since && !view.endpoints.has(id);
-  const lost = [...view.inNetwork(network).blocks.values()].filter(
-    ({ host: holder, retired }) => holder === host && retired > 0,
-  );
-  return addresses.some((ip) =>
-    lost.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip)),
-  );
+  const isOf = (block: Block) => (ip: Ip) => cidrContains(block.cidr, ip) && !block.except.includes(ip);
+  return lost.some((block) => block.network === network && addresses.some(isOf(block)));
 }
 
 /**

@@ -40,7 +40,7 @@ function hearSnapshot(
   markUrgent(state);
   return [
     { effect: 'keep-view' },
-    ...dropRevoked(state),
+    ...dropRevoked(state, state.view.blocks.values()),
     ...dropHidden(state),
     // At once: who asks for an endpoint must not be given one that an earlier process is about to give back.
     ...releaseOrphans(state),
@@ -61,7 +61,10 @@ function hearDelta(
   view.apply(changes, revision);
   keepOwnWords(state, forgottenNetworks.length > 0 ? undefined : subjectsOf(changes, before));
   if (forgottenNetworks.length > 0) markUrgent(state);
-  const dropped = [...dropRevoked(state), ...dropHidden(state)];
+  const blocks = changes.flatMap((change) =>
+    change.verb === 'put' && change.record.kind === 'block' ? change.record : [],
+  );
+  const dropped = [...dropRevoked(state, blocks), ...dropHidden(state)];
   return [{ effect: 'keep-view' }, ...dropped, ...followDelta(state, changes, before)];
 }
 
