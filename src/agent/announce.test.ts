@@ -8,7 +8,7 @@ import { summarizeFrame } from '#packet/summarize.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import { testEndpoint } from '#plan/test-world.ts';
 import { newcomers } from './announce.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 let h1: TestAgent;
@@ -17,9 +17,7 @@ let h2: TestAgent;
 let told: string[];
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24', 'fd01::/64'] }));
   told = [];
   h1.kernel.onAnnouncement = ({ ports, frames }) => {

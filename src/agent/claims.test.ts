@@ -5,7 +5,7 @@ import type { Ip } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
 import { encodeArpReply, encodeArpRequest, encodeNeighbourAdvertisement } from '#packet/encode-frame.ts';
 import { readClaim } from './claims.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 /** Who has which address behind an adopted bridge, as ARP, neighbour discovery, Docker and the host have it. */
 
@@ -20,9 +20,7 @@ let h1: TestAgent;
 let h2: TestAgent;
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   for (const { kernel } of [h1, h2])
     kernel.addHostBridge('br-1', '02:42:00:00:00:01' as Mac, [
       { kind: 'address', ns: '', dev: 'br-1', address: '172.18.0.1/16' as InterfaceAddress },

@@ -2,16 +2,14 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
 import { portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 let h1: TestAgent;
 let h2: TestAgent;
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   cluster.controller.grant(createNetwork('app'));
   cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
   cluster.controller.grant(createNetwork('tight', { subnets: ['10.9.0.0/28'] }));

@@ -7,7 +7,7 @@ import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts'
 import type { Endpoint, Network } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { DoorHandle } from './event.ts';
-import { attachedBy, heldBy, type TestAgent, TestCluster } from './test-cluster.ts';
+import { attachedBy, heldBy, startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
 let h1: TestAgent;
@@ -15,9 +15,7 @@ let h2: TestAgent;
 let app: Network;
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   app = cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'] })) as Network;
   await cluster.settle();
 });

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { attachEndpoint, createNetwork } from '#intent/test-world.ts';
 import type { Block } from '#model/records.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 const MINUTE_MS = 60_000;
 let cluster: TestCluster;
@@ -9,9 +9,7 @@ let h1: TestAgent;
 let h2: TestAgent;
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'] }));
 });
 

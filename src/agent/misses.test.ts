@@ -8,7 +8,7 @@ import { decodeFrame } from '#packet/decode.ts';
 import { encodeArpRequest, encodeIcmpEcho } from '#packet/encode-frame.ts';
 import { summarizeFrame } from '#packet/summarize.ts';
 import { scopeOf } from './scope.ts';
-import { type TestAgent, TestCluster } from './test-cluster.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 const ASKER = { mac: '02:00:00:00:00:01', ip: '10.128.0.9' };
 const PORT = 5;
@@ -21,9 +21,7 @@ let far: Endpoint;
 let heard: string[];
 
 beforeEach(async () => {
-  cluster = new TestCluster();
-  [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
-  await cluster.settle();
+  [cluster, h1, h2] = await startTwoHosts();
   cluster.controller.grant(createNetwork('app', { mode: 'on-demand' }));
   near = await attached(h1, '/c1');
   far = await attached(h2, '/c2');

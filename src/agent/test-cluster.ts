@@ -62,6 +62,14 @@ export class TestCluster {
   }
 }
 
+/** With two hosts, which know each other. */
+export async function startTwoHosts(): Promise<[TestCluster, TestAgent, TestAgent]> {
+  const cluster = new TestCluster();
+  const agents = [cluster.agent('h1'), cluster.agent('h2')] as const;
+  await cluster.settle();
+  return [cluster, ...agents];
+}
+
 /** One host: core, kernel, and what survives the process (journal and view). */
 export class TestAgent {
   readonly kernel = new FakeKernel();
