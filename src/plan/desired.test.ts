@@ -124,22 +124,33 @@ describe('the desired state', () => {
 
   it('keeps the gateway off each tunnel, by its addresses and its MAC', () => {
     const chains = [...wishedOf(world('flood')).chain.values()];
-    const guards = chains.filter(({ ns, name }) => ns === NS && name.startsWith('vxlan'));
-    expect(guards.map(({ ns, name }) => ({ ns, name }))).toEqual([
-      { ns: NS, name: 'vxlan0-in' },
-      { ns: NS, name: 'vxlan0-out' },
-    ]);
-    expect(guards.map(({ hook }) => hook!.hook)).toEqual(['prerouting', 'output']);
-    const [inward, outward] = guards.map((chain) => renderObject(chain).join('\n').replaceAll("'", ''));
+    const linesOf = (of: string) =>
+      chains
+        .filter(({ ns, name }) => ns === NS && name === of)
+        .flatMap(renderObject)
+        .map((line) => line.replaceAll("'", ''));
+    const received = linesOf('received');
+    const sent = linesOf('sent');
+    const outward = linesOf('vxlan0-out');
     // What is about others passes at once.
-    expect(inward!.split('\n')[2]).toMatch(
-      /vxlan0-in meta protocol 0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 accept$/,
+    for (const lines of [received, sent])
+      expect(lines.find((line) => line.includes('add rule'))).toMatch(
+        /meta protocol 0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 accept$/,
+      );
+    expect(sent.join('\n')).toContain(
+      'sent ether type 0x0806 arp daddr ip 10.1.0.1 ether daddr set 76:08:00:00:00:01 accept',
     );
-    expect(inward).toContain(
-      'iifname != vxlan0 ether type 0x0806 arp daddr ip 10.1.0.1 ether daddr set 76:08:00:00:00:01 accept',
-    );
+    expect(
+      linesOf('ports')
+        .filter((line) => line.includes('add rule'))
+        .slice(0, 2),
+    ).toEqual([
+      expect.stringMatching(/iifname vxlan\* goto received$/),
+      expect.stringMatching(/ip saddr @port-ipv4 .* ip daddr != 10.1.0.1 accept$/),
+    ]);
     for (const address of ['10.1.0.1', 'fd00:1::1', 'fe80::7408:ff:fe00:1', '76:08:00:00:00:01'])
-      for (const lines of [inward, outward]) expect(lines).toMatch(new RegExp(`saddr ${address} drop$`, 'm'));
+      for (const lines of [received, outward])
+        expect(lines.join('\n')).toMatch(new RegExp(`saddr ${address} drop$`, 'm'));
   });
 
   it('has no way out for a container in an internal network', () => {

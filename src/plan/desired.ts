@@ -15,14 +15,15 @@ import type { ForwardDrop } from '#model/permit.ts';
 import { fdbTable } from '#model/row-table.ts';
 import { BRIDGE_CALLS } from '#model/setting.ts';
 import { adoptedObjects } from './adopted.ts';
+import { bridgeFilter } from './bridge-filter.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects, portObjects } from './container.ts';
 import { exposedForwarding, exposures } from './exposed.ts';
-import { gatewayAddresses, gatewayGuard } from './gateway.ts';
+import { gatewayAddresses, gatewayOf } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { forwarded, permits } from './permit.ts';
-import { portSecurity } from './port-security.ts';
 import { addTunnelRows, tunnelLinks } from './tunnel.ts';
+import { guardOutward } from './tunnel-guard.ts';
 import type { PlaceView } from './tunnel-rules.ts';
 import { tunnelElements, vtepFilter } from './vtep-filter.ts';
 import { hasWayOut, wayOut } from './way-out.ts';
@@ -66,7 +67,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     addAll(state, bridgeObjects(network, ns));
-    if (network.network.portSecurity === 'on') addAll(state, portSecurity(ns));
+    addAll(state, bridgeFilter(network.network, ns));
     addAll(state, gatewayAddresses(network.network, ns));
     if (leadsOut(network)) addAll(state, [...wayOut(network, ns), ...overlayChains(network, ns)]);
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
@@ -87,7 +88,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
 
 function addTunnel(state: MutableKernelTables, place: PlaceView, withRows: boolean): void {
   for (const link of tunnelLinks(place))
-    addAll(state, [...gatewayGuard(place.network, place.ns, link.name), link]);
+    addAll(state, [guardOutward(place.ns, link.name, gatewayOf(place.network)), link]);
   if (withRows) addTunnelRows(place, state);
 }
 

@@ -1,12 +1,11 @@
 import { type Cidr, interfaceAddress, prefixLengthOf } from '#model/cidr.ts';
-import type { Chain } from '#model/filter.ts';
 import { gatewayMac } from '#model/gateway.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import type { Address, NamespaceName, Route } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, PROTOCOL } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { linkLocalOf } from './link-local.ts';
-import { ownBridgeGuard } from './tunnel-guard.ts';
+import type { OwnBridge } from './tunnel-guard.ts';
 
 /**
  * Every host is the gateway to its own containers: `br0` has the network's gateway address and MAC everywhere. It
@@ -53,11 +52,8 @@ const addressOn = (ns: NamespaceName, ip: Ip, prefixLength: number): Address => 
   ...(familyOf(ip) === 6 && { nodad: true }),
 });
 
-/** No frame from, to or about the gateway crosses a tunnel, so that nobody hears another host's. */
-export const gatewayGuard = ({ id, subnets }: Network, ns: NamespaceName, dev: string): Chain[] =>
-  ownBridgeGuard(
-    ns,
-    dev,
-    [...subnets.map(({ gateway }) => gateway), linkLocalOf(gatewayMac(id))],
-    gatewayMac(id),
-  );
+/** No frame from, to or about it crosses a tunnel, so that nobody hears another host's. */
+export const gatewayOf = ({ id, subnets }: Network): OwnBridge => ({
+  addresses: [...subnets.map(({ gateway }) => gateway), linkLocalOf(gatewayMac(id))],
+  mac: gatewayMac(id),
+});

@@ -1,6 +1,5 @@
 import {
   accept,
-  type Chain,
   countIn,
   drop,
   type Element,
@@ -42,6 +41,7 @@ import {
   ip6Source,
   ip6SourceBytes,
   ipSource,
+  ipTarget,
   l4proto,
   MAC_AND_IPV4,
   MLD,
@@ -58,16 +58,16 @@ import {
   udpTarget,
 } from '#model/filter-fields.ts';
 import { FORGED, FORGERIES, type Forgery, forgeryNumber } from '#model/forgery.ts';
-import { familyOf } from '#model/ip.ts';
+import { familyOf, type Ip } from '#model/ip.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
 import { linkLocalOf } from './link-local.ts';
 
 /*
- * What a container may send: frames with its own MAC and its own addresses, in what they say as in their headers. One
- * chain hears all of a network's frames on this host before the bridge does, and finds in sets who is behind which
- * port; an endpoint is three or four elements of them, and no rule. A port that is in none passes nothing.
+ * What a container may send: frames with its own MAC and its own addresses, in what they say as in their headers. Sets
+ * tell who is behind which port; an endpoint is three or four elements of them, and no rule. A port that is in none
+ * passes nothing.
  *
  * Names of a container's frames are checked, not what they are for: it may ask anybody anything, and its own probes
  * (duplicate address detection, ARP from 0.0.0.0, DHCP questions) pass.
@@ -102,23 +102,12 @@ export function* portElements(ns: NamespaceName, { id, mac, addresses }: Endpoin
   for (const ip of [...addresses, linkLocalOf(mac)]) yield element(familyOf(ip) === 4 ? IPV4 : IPV6, ip);
 }
 
-/** The sets and chains of a network; the same for all. */
+/** The sets and chains of a network. */
 export function* portSecurity(ns: NamespaceName): Generator<FilterObject> {
   for (const shape of [MACS, IPV4, IPV6, COUNTED]) yield { kind: 'set', ns, shape };
-  for (const [name, rules] of Object.entries(CHAINS)) yield chain(ns, name, rules);
-  yield { ...chain(ns, 'ports', BASE), hook: BEFORE_THE_BRIDGE };
+  for (const [name, rules] of Object.entries(CHAINS))
+    yield { kind: 'chain', ns, family: 'bridge', name, rules };
 }
-
-const chain = (ns: NamespaceName, name: string, rules: readonly Rule[]): Chain => ({
-  kind: 'chain',
-  ns,
-  family: 'bridge',
-  name,
-  rules,
-});
-
-/** Behind the chains that guard the tunnels, which speak of other ports. */
-const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
 
 const refusal = (kind: Forgery) => `refuse-${kind}`;
 const refuse = (kind: Forgery) => goTo(refusal(kind));
@@ -126,32 +115,39 @@ const refuse = (kind: Forgery) => goTo(refusal(kind));
 const ours = (shape: SetShape, ...fields: Field[]) => isIn(shape, iifname, ...fields);
 const notOurs = (shape: SetShape, ...fields: Field[]) => isNotIn(shape, iifname, ...fields);
 
-const BASE: readonly Rule[] = [
-  // What comes through a tunnel was checked where it was sent.
-  rule(is(iifname, 'vxlan*'), accept),
-  // Nearly all that comes from a container.
-  rule(
-    is(protocol, ETHER_TYPE.ip),
-    ours(IPV4, etherSource, ipSource),
-    isNot(l4proto, PROTOCOL.icmp),
-    isNot(portTarget, DHCP_CLIENT_PORT),
-    accept,
-  ),
+/** Where what may be sent goes on. It sorts behind all that lead there. */
+export const SENT = 'sent';
+const pass = goTo(SENT);
+
+const OTHER_RULES: readonly Rule[] = [
   rule(is(etherType, ETHER_TYPE.ip), goTo('ports-ipv4')),
   rule(is(etherType, ETHER_TYPE.ip6), goTo('ports-ipv6')),
   rule(is(etherType, ETHER_TYPE.arp), goTo('ports-arp')),
   // A tag would hide what is in the frame from these rules, and not from who receives it (802.1p, VLAN 0).
   rule(is(etherType, ETHER_TYPE.vlan), refuse('tag')),
   rule(is(etherType, ETHER_TYPE.qinq), refuse('tag')),
-  rule(ours(MACS, etherSourceBytes), accept),
+  rule(ours(MACS, etherSourceBytes), pass),
   rule(refuse('mac')),
+];
+
+/** What asks them. Nearly all that comes from a container passes by the first rule, unless it is for one of `gateways`. */
+export const portRules = (gateways: readonly Ip[]): readonly Rule[] => [
+  rule(
+    is(protocol, ETHER_TYPE.ip),
+    ours(IPV4, etherSource, ipSource),
+    isNot(l4proto, PROTOCOL.icmp),
+    isNot(portTarget, DHCP_CLIENT_PORT),
+    ...gateways.filter((ip) => familyOf(ip) === 4).map((ip) => isNot(ipTarget, ip)),
+    accept,
+  ),
+  ...OTHER_RULES,
 ];
 
 /** Of a solicitation or advertisement without options (RFC 4861, 4.3 and 4.4), and with one: more hide one in the other. */
 const [ND_BYTES, ND_BYTES_WITH_OPTION] = [24, 32];
 
 /**
- * By name; what leads nowhere else ends in a refusal or in `accept`. A name sorts before those that it leads to: so they
+ * By name; what leads nowhere else ends in a refusal, or passes. A name sorts before those that it leads to: so they
  * can be deleted one by one.
  */
 const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
@@ -160,37 +156,37 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
     rule(is(l4proto, PROTOCOL.udp), is(udpTarget, DHCP_CLIENT_PORT), refuse('dhcp')),
     rule(is(l4proto, PROTOCOL.icmp), is(icmpType, ICMP.redirect), refuse('router')),
     rule(is(l4proto, PROTOCOL.icmp), is(icmpType, ICMP.routerAdvert), refuse('router')),
-    rule(accept),
+    rule(pass),
   ],
   'ports-ipv4-other': [
     rule(notOurs(MACS, etherSourceBytes), refuse('mac')),
-    rule(is(ipSource, '0.0.0.0'), is(l4proto, PROTOCOL.udp), is(udpTarget, DHCP_SERVER_PORT), accept),
+    rule(is(ipSource, '0.0.0.0'), is(l4proto, PROTOCOL.udp), is(udpTarget, DHCP_SERVER_PORT), pass),
     rule(refuse('ip')),
   ],
   'ports-arp': [
     rule(notOurs(MACS, etherSourceBytes), refuse('mac')),
     rule(isNot(arpProtocol, ETHER_TYPE.ip), refuse('arp')),
     rule(isNot(arpLengths, MAC_AND_IPV4), refuse('arp')),
-    rule(ours(IPV4, arpSourceMac, arpSource), accept),
-    rule(is(arpSource, '0.0.0.0'), ours(MACS, arpSourceMacBytes), accept),
+    rule(ours(IPV4, arpSourceMac, arpSource), pass),
+    rule(is(arpSource, '0.0.0.0'), ours(MACS, arpSourceMacBytes), pass),
     rule(refuse('arp')),
   ],
   'ports-ipv6': [
     rule(notOurs(IPV6, etherSource, ip6SourceBytes), goTo('ports-ipv6-other')),
     rule(is(l4proto, PROTOCOL.icmpv6), goTo('ports-ipv6-icmp')),
     rule(is(l4proto, PROTOCOL.udp), goTo('ports-ipv6-udp')),
-    rule(isNot(l4proto, 255), accept),
+    rule(isNot(l4proto, 255), pass),
     rule(goTo('ports-ipv6-unread')),
   ],
   'ports-ipv6-udp': [
     rule(is(udpTarget, DHCPV6_CLIENT_PORT), refuse('dhcp')),
-    rule(isNot(udpTarget, DHCPV6_CLIENT_PORT), accept),
+    rule(isNot(udpTarget, DHCPV6_CLIENT_PORT), pass),
     rule(goTo('ports-ipv6-unread')),
   ],
   // What cannot be read may be a later piece of a packet. A first one, or a whole one, whose headers lead nowhere would
   // carry anything past these rules (RFC 7112, 7113).
   'ports-ipv6-unread': [
-    rule(is(ip6NextHeader, PROTOCOL.fragment), isAtLeast(ip6FragmentOffset, SECOND_FRAGMENT), accept),
+    rule(is(ip6NextHeader, PROTOCOL.fragment), isAtLeast(ip6FragmentOffset, SECOND_FRAGMENT), pass),
     rule(refuse('ip')),
   ],
   'ports-ipv6-other': [
@@ -201,11 +197,9 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
       is(icmpv6Type, ND.solicit),
       is(ip6NextHeader, PROTOCOL.icmpv6),
       ours(IPV6, etherSource, ndTarget),
-      accept,
+      pass,
     ),
-    ...[ND.routerSolicit, MLD.report, MLD.done, MLD.reportV2].map((type) =>
-      rule(is(icmpv6Type, type), accept),
-    ),
+    ...[ND.routerSolicit, MLD.report, MLD.done, MLD.reportV2].map((type) => rule(is(icmpv6Type, type), pass)),
     rule(refuse('nd')),
   ],
   'ports-ipv6-icmp': [
@@ -213,23 +207,23 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
     rule(is(icmpv6Type, ND.redirect), refuse('router')),
     rule(is(icmpv6Type, ND.solicit), goTo('ports-ipv6-icmp-solicit')),
     rule(is(icmpv6Type, ND.advert), goTo('ports-ipv6-icmp-advert')),
-    rule(isNot(icmpv6Type, ND.advert), accept),
+    rule(isNot(icmpv6Type, ND.advert), pass),
     rule(goTo('ports-ipv6-unread')),
   ],
   'ports-ipv6-icmp-solicit': [
     rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
-    rule(is(ip6Length, ND_BYTES), accept),
+    rule(is(ip6Length, ND_BYTES), pass),
     rule(isNot(ip6Length, ND_BYTES_WITH_OPTION), refuse('nd')),
-    rule(is(ndOption, ND_OPTION.nonce), accept),
-    rule(is(ndOption, ND_OPTION.sourceMac), ours(MACS, ndOptionMac), accept),
+    rule(is(ndOption, ND_OPTION.nonce), pass),
+    rule(is(ndOption, ND_OPTION.sourceMac), ours(MACS, ndOptionMac), pass),
     rule(refuse('nd')),
   ],
   'ports-ipv6-icmp-advert': [
     rule(isNot(ip6NextHeader, PROTOCOL.icmpv6), refuse('nd')),
     rule(notOurs(IPV6, etherSource, ndTarget), refuse('nd')),
-    rule(is(ip6Length, ND_BYTES), accept),
+    rule(is(ip6Length, ND_BYTES), pass),
     rule(isNot(ip6Length, ND_BYTES_WITH_OPTION), refuse('nd')),
-    rule(is(ndOption, ND_OPTION.targetMac), ours(MACS, ndOptionMac), accept),
+    rule(is(ndOption, ND_OPTION.targetMac), ours(MACS, ndOptionMac), pass),
     rule(refuse('nd')),
   ],
   // The mark is of no meaning to anybody else: the frame ends here.

@@ -46,30 +46,30 @@ export const tunnelGuard = (ns: NamespaceName, dev: string, addresses: readonly 
   guardChain(ns, `${dev}-out`, 'postrouting', oifname, dev, addresses),
 ];
 
-/**
- * The same for the addresses and the MAC of a bridge of ours, a network's gateway. What a container says to or about it
- * is turned to the bridge itself, where the guard hears it anyway, and what the bridge sends is heard where nothing else
- * passes: a chain behind the bridge would hear every frame a second time. Nearly all are about others, and pass before
- * they are asked where they come from.
+/** Who a bridge of ours is, a network's gateway. */
+export interface OwnBridge {
+  readonly addresses: readonly Ip[];
+  readonly mac: Mac;
+}
+
+/*
+ * The same for a bridge of ours, by rules for the one chain that hears its ports (bridge-filter.ts): what a tunnel
+ * brings, and what containers send, which is turned to the bridge itself if it is about it, where the guard hears it
+ * anyway. What the bridge sends is heard where nothing else passes: behind the bridge every frame would be heard again.
  */
-export const ownBridgeGuard = (
-  ns: NamespaceName,
-  dev: string,
-  addresses: readonly Ip[],
-  mac: Mac,
-): Chain[] => {
-  const all = [...addresses, mac];
-  const inward = [
-    ...rulesBeside(protocol, addresses),
-    ...all.flatMap(signsOf).map((signs) => rule(isNot(iifname, dev), ...signs, turnTo(mac), accept)),
-    rule(isNot(iifname, dev), accept),
-    ...all.flatMap(rulesAbout),
-  ];
-  return [
-    chainAt(ns, `${dev}-in`, 'prerouting', inward),
-    guardChain(ns, `${dev}-out`, 'output', oifname, dev, all),
-  ];
-};
+
+export const guardInward = ({ addresses, mac }: OwnBridge): Rule[] => [
+  ...rulesBeside(protocol, addresses),
+  ...[...addresses, mac].flatMap(rulesAbout),
+];
+
+export const turnToBridge = ({ addresses, mac }: OwnBridge): Rule[] => [
+  ...rulesBeside(protocol, addresses),
+  ...[...addresses, mac].flatMap(signsOf).map((signs) => rule(...signs, turnTo(mac), accept)),
+];
+
+export const guardOutward = (ns: NamespaceName, dev: string, { addresses, mac }: OwnBridge): Chain =>
+  guardChain(ns, `${dev}-out`, 'output', oifname, dev, [...addresses, mac]);
 
 type Hook = 'prerouting' | 'output' | 'postrouting';
 
@@ -80,20 +80,17 @@ const guardChain = (
   way: Field,
   dev: string,
   addresses: readonly (Ip | Mac)[],
-): Chain =>
-  chainAt(ns, name, hook, [
-    rule(isNot(way, dev), accept),
-    ...rulesBeside(etherType, addresses),
-    ...addresses.flatMap(rulesAbout),
-  ]);
-
-const chainAt = (ns: NamespaceName, name: string, hook: Hook, rules: readonly Rule[]): Chain => ({
+): Chain => ({
   kind: 'chain',
   ns,
   family: 'bridge',
   name,
   hook: { ...FIRST, hook },
-  rules,
+  rules: [
+    rule(isNot(way, dev), accept),
+    ...rulesBeside(etherType, addresses),
+    ...addresses.flatMap(rulesAbout),
+  ],
 });
 
 /** A rule has at most 128 expressions (NFT_RULE_MAXEXPRS, linux/netfilter/nf_tables.h), of which an address takes four. */

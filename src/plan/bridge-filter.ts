@@ -1,0 +1,35 @@
+import { type Chain, type FilterObject, goTo, is, type Rule, rule } from '#model/filter.ts';
+import { iifname } from '#model/filter-fields.ts';
+import type { NamespaceName } from '#model/kernel-state.ts';
+import type { Network } from '#model/records.ts';
+import { gatewayOf } from './gateway.ts';
+import { portRules, portSecurity, SENT } from './port-security.ts';
+import { guardInward, turnToBridge } from './tunnel-guard.ts';
+
+/*
+ * All that a network's bridge is sent on this host, heard before the bridge does, by one chain: each chain takes a frame as
+ * long as half a dozen comparisons.
+ *
+ *   from a tunnel ──▶ received: nothing about the gateway; what it is else was checked where it was sent
+ *   from a port ────▶ port security ──▶ sent: what is about the gateway is turned to this host's own
+ */
+
+const RECEIVED = 'received';
+const SENT_RULES = [rule(goTo(SENT))];
+const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
+
+export function* bridgeFilter(network: Network, ns: NamespaceName): Generator<FilterObject> {
+  const gateway = gatewayOf(network);
+  const isSecure = network.portSecurity === 'on';
+  const chain = (name: string, rules: readonly Rule[]): Chain => ({
+    ...{ kind: 'chain', ns, family: 'bridge', name, rules },
+  });
+  if (isSecure) yield* portSecurity(ns);
+  yield chain(RECEIVED, guardInward(gateway));
+  yield chain(SENT, turnToBridge(gateway));
+  const rules = [
+    rule(is(iifname, 'vxlan*'), goTo(RECEIVED)),
+    ...(isSecure ? portRules(gateway.addresses) : SENT_RULES),
+  ];
+  yield { ...chain('ports', rules), hook: BEFORE_THE_BRIDGE };
+}
