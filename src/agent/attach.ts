@@ -10,7 +10,7 @@ import { askAgainToDetach } from './detach.ts';
 import { giveBackHeld, grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
-import { heldIn, isBarred, isSetAside } from './held.ts';
+import { heldEndpoint, heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
 import { addToView, learnedSince, ownWords } from './own-word.ts';
@@ -136,7 +136,9 @@ function promise(state: AgentState, request: number, grant: AttachGrant, publish
     attachment,
     endpoint,
     stood: isStanding(state, attachment),
-    before: published ? grant.endpoint : state.view.endpoints.get(endpoint.id),
+    before: published
+      ? grant.endpoint
+      : (state.view.endpoints.get(endpoint.id) ?? heldEndpoint(state, endpoint.id)),
     revision,
     notices,
   });

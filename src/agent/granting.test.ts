@@ -17,6 +17,8 @@ beforeEach(async () => {
   cluster.controller.grant(createNetwork('db', { mode: 'flood' }));
 });
 
+const noRoom = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
+
 const attached = (agent: TestAgent, network: string, path: string) => cluster.attached(agent, network, path);
 
 describe('granting alone', () => {
@@ -137,9 +139,27 @@ describe('granting alone', () => {
     await cluster.settle();
     expect(h1.state.view.endpoints.get(id)?.generation).toBe(2);
     h1.held.splice(0);
-    const rejection = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
-    h1.dispatch({ event: 'journal-failed', key: id, rejection });
+    h1.dispatch({ event: 'journal-failed', key: id, rejection: noRoom });
     expect(h1.state.view.endpoints.get(id)?.generation).toBe(1);
+  });
+
+  test('of an address that was set aside a full disk leaves nothing with the controller, heard of or not', async () => {
+    const { id, subnets } = [...cluster.controller.state.snapshot.networks.values()][0]!;
+    const granted = () => [...cluster.controller.state.snapshot.endpoints.values()].map((each) => each.id);
+    const ask = { network: id, subnet: subnets[0]!.cidr };
+    await cluster.settle();
+    h1.ask((request) => ({ event: 'asked-hold', request, ask }));
+    while (h1.state.holds.size === 0) await h1.work();
+    const [endpoint] = [...h1.state.holds.values()].map((hold) => hold.endpoint) as [Endpoint];
+    expect(h1.state.view.endpoints.has(endpoint.id)).toBe(false);
+    h1.holding = 'journal-put';
+    const request = h1.attachThroughDoor(id, 'e1', { addresses: [endpoint.addresses[0]!] });
+    await cluster.settle();
+    expect(granted()).toEqual([endpoint.id]);
+    h1.dispatch({ event: 'journal-failed', key: endpoint.id, rejection: noRoom });
+    await cluster.settle(1_000);
+    expect(h1.answers.get(request)).toEqual(noRoom);
+    expect(granted()).toEqual([]);
   });
 
   /** In the kernel, while the disk flushes what is promised. */
@@ -173,8 +193,7 @@ describe('granting alone', () => {
   test('what the disk refuses when it is to flush is taken out of the kernel again', async () => {
     const { id, request } = await attachFlushing();
     h1.held.splice(0);
-    const rejection = reject('unavailable', fault('disk', 'journal', 'is full', 'make room'));
-    h1.dispatch({ event: 'journal-failed', key: id, rejection });
+    h1.dispatch({ event: 'journal-failed', key: id, rejection: noRoom });
     h1.letGo();
     await cluster.settle(10_000);
     expect(h1.answers.get(request)).toMatchObject({ reason: 'unavailable', faults: [{ field: 'disk' }] });

@@ -35,9 +35,9 @@ function askedFor({ attaching, view }: AgentState): Set<string> {
 export const isSetAside = ({ holds }: AgentState, network: string, ip: string): boolean =>
   holds.has(holdKey(network, ip));
 
-/** Whether an endpoint is only there for an address that is set aside. */
-export const isHeld = ({ holds }: AgentState, id: Id): boolean =>
-  [...holds.values()].some(({ endpoint }) => endpoint?.id === id);
+/** An endpoint that is only there for an address that is set aside, as the controller granted it. */
+export const heldEndpoint = ({ holds }: AgentState, id: Id): Endpoint | undefined =>
+  [...holds.values()].find(({ endpoint }) => endpoint?.id === id)?.endpoint;
 
 /** All that is set aside in a network. */
 export const heldIn = ({ holds }: AgentState, network: string): string[] =>

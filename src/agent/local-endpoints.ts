@@ -1,7 +1,7 @@
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
-import { isHeld } from './held.ts';
+import { heldEndpoint } from './held.ts';
 import { namespaceKey } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -20,7 +20,8 @@ export function localEndpoints(state: AgentState): LocalEndpoint[] {
   // While one is being granted, it may be in the view before it is in the journal.
   if (![...state.attaching.values()].some(({ phase }) => phase === 'granting' || phase === 'journaling'))
     for (const endpoint of state.view.endpoints.on(state.host))
-      if (!isHeld(state, endpoint.id)) byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
+      if (!heldEndpoint(state, endpoint.id))
+        byId.set(endpoint.id, { endpoint, namespace: '', state: 'gone' });
   for (const attachment of state.attachments.values()) {
     const { endpoint, namespace, sandboxPath, state: is } = attachment;
     const gone = is === 'attached' && isGone(state, attachment);

@@ -1,7 +1,7 @@
 import { release } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { isGranting } from './granting.ts';
-import { isHeld } from './held.ts';
+import { heldEndpoint } from './held.ts';
 import { ownWords } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -17,7 +17,7 @@ export function releaseOrphans(state: AgentState): AgentEffect[] {
   state.orphansPossible = false;
   const known = new Set(ownWords(state).map(({ endpoint }) => endpoint.id));
   const orphans = [...state.view.endpoints.on(state.host)].filter(
-    ({ id }) => !known.has(id) && !releasing.has(id) && !isHeld(state, id),
+    ({ id }) => !known.has(id) && !releasing.has(id) && !heldEndpoint(state, id),
   );
   return orphans.flatMap((endpoint) => release(state, endpoint));
 }
