@@ -12,7 +12,8 @@ import { type Blocks, MEASURES, medianOf, medianRatio, type Path, Turns } from '
 /**
  * What containers on two hosts can send each other, next to the same tunnel built with `ip` between two other hosts, in
  * turns: one TCP stream, round trips of a byte, packets of 64 bytes. Without segmentation offload on the underlay each packet
- * costs its full price. In a network without a way out, and in one with: next to that the other hosts masquerade, so that
+ * is received by itself, and costs its full price; a network card merges them before anybody looks at them (GRO), which is
+ * measured, too. In a network without a way out, and in one with: next to that the other hosts masquerade, so that
  * connections are tracked on both sides.
  */
 export const dataplane: Bench = async (options) => {
@@ -28,8 +29,8 @@ export const dataplane: Bench = async (options) => {
       const hand = await buildTunnelByHand(ground, others);
       if (network === 'open') await masquerade(ground, others);
       const turns = await Turns.open({ weft: await weftPath(members), hand });
-      for (const offload of ['Offload', 'NoOffload'] as const) {
-        await setOffload(ground, offload === 'Offload' ? 'on' : 'off');
+      for (const offload of OFFLOADS) {
+        await setOffload(ground, offload);
         const repeats: Blocks<'weft' | 'hand'>[] = [];
         for (let i = 0; i < (options.repeat ?? 4); i++) repeats.push(await turns.measure());
         addFigures(report, `${network}${offload}`, repeats);
@@ -48,10 +49,19 @@ async function weftPath([here, there]: [Member, Member]): Promise<Path> {
   return { from: here.containers[0]!, to: there.containers[0]!, address: addresses[0]! };
 }
 
-/** `ethtool -K eth0 tso on gso on`, on each host's underlay. */
-async function setOffload({ layout, signal }: Ground, state: 'on' | 'off'): Promise<void> {
-  const words = ['-K', 'eth0', 'tso', state, 'gso', state];
-  for (const { namespace } of layout.hosts) await runOrThrow('ethtool', words, { namespace, signal });
+const OFFLOADS = ['Offload', 'NoOffload', 'ReceiveOffload'] as const;
+
+/** `ethtool -K eth0 tso on gso on gro off`, on each host's underlay; a veth merges only what comes from one without. */
+async function setOffload({ layout, signal }: Ground, offload: (typeof OFFLOADS)[number]): Promise<void> {
+  const onOff = (is: boolean) => (is ? 'on' : 'off');
+  const sending = (is: boolean) => ['tso', onOff(is), 'gso', onOff(is)];
+  const set = (namespace: string, device: string, words: string[]) =>
+    runOrThrow('ethtool', ['-K', device, ...words], { namespace, signal });
+  for (const [i, { namespace }] of layout.hosts.entries()) {
+    const merged = offload === 'ReceiveOffload';
+    await set(namespace, 'eth0', [...sending(offload === 'Offload'), 'gro', onOff(merged)]);
+    await set(layout.fabric, `p${i + 1}`, sending(!merged));
+  }
 }
 
 function addFigures(
