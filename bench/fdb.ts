@@ -123,7 +123,7 @@ const rowOf = (ns: NamespaceName, number: number): Fdb => ({
 /** Encoded and sent, with nothing around it. */
 const writeBare = (rows: readonly Fdb[]): number =>
   inOverlay((conversation) => {
-    const { index } = decodeLink(conversation.request(encodeGetLink({ name: VXLAN_NAME }))!);
+    const { index } = decodeLink(conversation.ask(encodeGetLink({ name: VXLAN_NAME })));
     const startMs = performance.now();
     const requests = rows.map(({ mac, dst }) =>
       encodeNewNeighbour({ family: AF_BRIDGE, ifindex: index, mac, dst, flags: NTF.SELF }, 'replace'),

@@ -144,7 +144,7 @@ async function attachAll(member: Member, containers: readonly string[]): Promise
 async function scan(container: string, { mac, addresses }: Attached): Promise<void> {
   const fd = openSync(namedNamespacePath(container), 'r');
   const conversation = openConversation(fd);
-  const { index } = decodeLink(conversation.request(encodeGetLink({ name: 'eth0' }))!);
+  const { index } = decodeLink(conversation.ask(encodeGetLink({ name: 'eth0' })));
   conversation.close();
   const sender = openFrameSender(index, fd);
   closeSync(fd);

@@ -44,7 +44,8 @@ interface Letter {
 export const isRow = ({ object: { kind } }: KernelOp): boolean => kind === 'fdb' || kind === 'neighbour';
 
 /** On which nothing builds, and which are not in each other's way. */
-const isLeaf = (op: KernelOp): boolean => isRow(op) || op.object.kind === 'address';
+const isLeaf = (op: KernelOp): boolean =>
+  isRow(op) || op.object.kind === 'address' || op.object.kind === 'route';
 
 /**
  * One run through a list of ops. Messages wait in a batch for as long as the next ones are for the same namespace and
@@ -157,8 +158,8 @@ export class Application implements Outbox {
   /** Writes the messages of the op whose turn it is. */
   #write(): void {
     const op = this.#ops[this.#index]!;
-    // The one that may build on an address.
-    if (op.object.kind === 'route') this.flush();
+    // The one that may build on an address; of those before it all must be settled.
+    if (op.object.kind === 'route' && this.#ops[this.#index - 1]?.object.kind !== 'route') this.flush();
     const error = this.#refused.refusalOf(op);
     if (error) this.#results[this.#index] = { ok: false, op, error };
     else this.#encode(op);

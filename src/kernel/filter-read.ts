@@ -95,7 +95,7 @@ interface Known {
 
 function generationOf(visit: Visit): number | undefined {
   try {
-    return decodeGeneration(visit.filter.request(encodeGetGeneration())!);
+    return decodeGeneration(visit.filter.ask(encodeGetGeneration()));
   } catch (error) {
     if (error instanceof NetlinkError && WITHOUT_TABLES.has(error.errno)) return undefined;
     throw error;

@@ -50,4 +50,4 @@ function portAt(overlay: Visit, name: string): NetlinkLink | undefined {
 }
 
 const linkAt = ({ conversation }: Visit, target: LinkTarget): NetlinkLink =>
-  decodeLink(conversation.request(encodeGetLink(target))!);
+  decodeLink(conversation.ask(encodeGetLink(target)));

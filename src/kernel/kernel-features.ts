@@ -62,7 +62,7 @@ export function rejoinsGroups(): boolean {
       const set = (change: LinkRequest) => conversation.request(encodeSetLink(change));
       make({ name: wire, kind: 'bridge' });
       set({ name: wire, up: true });
-      const { index: link } = decodeLink(conversation.request(encodeGetLink({ name: wire }))!);
+      const { index: link } = decodeLink(conversation.ask(encodeGetLink({ name: wire })));
       make({ name, kind: 'vxlan', vxlan: { id: 1, port: 4789, remote: '239.255.0.1', link } });
       set({ name, up: true });
       set({ name, kind: 'vxlan', vxlan: { remote: '239.255.0.2', link } });

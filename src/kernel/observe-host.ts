@@ -58,7 +58,7 @@ function findBridge(visit: Visit, name: string): NetlinkLink[] {
 
 export function findLink({ conversation }: Visit, name: string): NetlinkLink | undefined {
   try {
-    return decodeLink(conversation.request(encodeGetLink({ name }))!);
+    return decodeLink(conversation.ask(encodeGetLink({ name })));
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -28,7 +28,7 @@ function vethDetail(out: Outbox, visit: Visit, port: NetlinkLink, wished: LinkDe
 
 function get({ conversation }: Visit, target: LinkTarget): NetlinkLink | undefined {
   try {
-    return decodeLink(conversation.request(encodeGetLink(target))!);
+    return decodeLink(conversation.ask(encodeGetLink(target)));
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -22,14 +22,14 @@ const MOST_PAUSES = 50;
 /** Who asks for a link makes the link watch see it first (rtnl_getlink in net/core/rtnetlink.c). */
 export function catchUp({ verb, object }: KernelOp, visits: Visits): void {
   if (verb === 'add' && isVeth(object))
-    quietly(() => visits.to(object.ns).conversation.request(encodeGetLink({ name: object.name })));
+    quietly(() => visits.to(object.ns).conversation.ask(encodeGetLink({ name: object.name })));
 }
 
 /** Whether packets for what was added are not taken in yet. */
 export function isLate({ verb, object }: KernelOp, visits: Visits): boolean {
   if (verb !== 'add' || !isIpv6Address(object)) return false;
   const { ns, address } = object;
-  const route = quietly(() => visits.to(ns).conversation.request(encodeGetRoute(ipOf(address))));
+  const route = quietly(() => visits.to(ns).conversation.ask(encodeGetRoute(ipOf(address))));
   return !route || decodeRoute(route).type !== RTN.LOCAL;
 }
 

@@ -105,7 +105,7 @@ const sourceTowards = (conversation: Conversation, towards: Ip): string | undefi
 
 function routeTowards(conversation: Conversation, towards: Ip): Route | undefined {
   try {
-    return decodeRoute(conversation.request(encodeGetRoute(towards))!);
+    return decodeRoute(conversation.ask(encodeGetRoute(towards)));
   } catch (error) {
     if (error instanceof NetlinkError && NO_WAY.has(error.errno)) return undefined;
     throw error;

@@ -61,7 +61,7 @@ export class Visit {
   idOf(other: Visit): number | undefined {
     const known = this.#ids.get(other);
     if (known !== undefined) return known;
-    const id = decodeNamespaceId(this.conversation.request(encodeGetNamespaceId(other.namespaceFd))!);
+    const id = decodeNamespaceId(this.conversation.ask(encodeGetNamespaceId(other.namespaceFd)));
     if (id < 0) return undefined;
     this.#ids.set(other, id);
     return id;
@@ -96,7 +96,7 @@ export class Visit {
   /** Name of a device; undefined without it. */
   nameOf(index: number): string | undefined {
     try {
-      return decodeLink(this.conversation.request(encodeGetLink({ index }))!).name;
+      return decodeLink(this.conversation.ask(encodeGetLink({ index }))).name;
     } catch (error) {
       if (isAbsent(error)) return undefined;
       throw error;

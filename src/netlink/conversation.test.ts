@@ -68,15 +68,25 @@ const row = (sequence: number, index: number, flags = 0) => {
 const done = (sequence: number, flags = 0) => message(DONE, NLM_F.MULTI | flags, sequence, Buffer.alloc(4));
 const indexOf = ({ body }: { body: Buffer }) => body.readInt32LE(4);
 
-describe('request', () => {
-  test('returns the answer as a copy, after the acknowledgement', () => {
-    const { conversation, sends } = kernel(([{ sequence }]) => [row(sequence, 7), verdict(sequence)]);
-    const first = conversation.request(encodeGetLink({ index: 7 }))!;
-    conversation.request(encodeGetLink({ index: 8 }));
+describe('ask', () => {
+  test('returns the answer as a copy, and waits for no acknowledgement behind it', () => {
+    const { conversation, sends } = kernel(([{ sequence }]) => [row(sequence, 6 + sequence)]);
+    const first = conversation.ask(encodeGetLink({ index: 7 }));
+    expect(indexOf(conversation.ask(encodeGetLink({ index: 8 })))).toBe(8);
     expect(indexOf(first)).toBe(7);
-    expect(sends[0]![0]!.flags & NLM_F.ACK).toBe(NLM_F.ACK);
+    expect(sends[0]![0]!.flags & NLM_F.ACK).toBe(0);
   });
 
+  test.each([
+    [ENODEV, 'ENODEV'],
+    [0, 'ENOMSG'],
+  ])('a verdict instead of an answer (%i) is a refusal', (errno, code) => {
+    const { conversation } = kernel(([{ sequence }]) => [verdict(sequence, errno)]);
+    expect(() => conversation.ask(encodeGetLink({ index: 7 }))).toThrow(code);
+  });
+});
+
+describe('request', () => {
   test('hears only what answers it: leftovers of other sequence numbers are skipped', () => {
     const { conversation } = kernel(([{ sequence }]) => [
       verdict(0, ENODEV),

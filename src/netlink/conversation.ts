@@ -10,11 +10,10 @@ import { openSocket, type Protocol, type Transport } from './socket.ts';
 export type Outcome = NetlinkError | undefined;
 
 export interface Conversation {
-  /**
-   * Asks one thing and waits for the answer. Returns the message that answers (RTM_GET…), a copy; undefined when the
-   * kernel only acknowledged. Throws NetlinkError when it refused.
-   */
-  request(request: Request): Message | undefined;
+  /** Has one thing done, and waits until it is. Throws NetlinkError when the kernel refused. */
+  request(request: Request): void;
+  /** Asks for one thing (RTM_GET…); gives a copy of the message that answers. Throws NetlinkError when the kernel refused. */
+  ask(question: Request): Message;
   /**
    * Reads a whole table, in the kernel's order. `decode` is called within; the message's body is valid only then. What
    * it gives undefined for is in no list: that of a table of 400,000 rows would be rubbish of megabytes.
@@ -104,21 +103,31 @@ export function converse(transport: Transport): Conversation {
     }
   }
 
-  function request(request: Request): Message | undefined {
+  function request(request: Request): void {
     const own = sendOne(request, NLM_F.ACK);
-    let reply: Message | undefined;
     let outcome: Outcome;
     listen(own, own, (message) => {
-      if (message.type !== NLMSG.ERROR) {
-        const { type, flags, sequence, port, body } = message;
-        reply = { type, flags, sequence, port, body: Buffer.from(body) };
-        return false;
-      }
+      if (message.type !== NLMSG.ERROR) return false;
       outcome = readAcknowledgement(message, request);
       return true;
     });
     if (outcome) throw outcome;
-    return reply;
+  }
+
+  /** The answer says enough: an acknowledgement behind it would be another datagram. */
+  function ask(question: Request): Message {
+    const own = sendOne(question, 0);
+    let answer: Message | NetlinkError | undefined;
+    listen(own, own, (message) => {
+      const { type, flags, sequence, port, body } = message;
+      answer =
+        type === NLMSG.ERROR
+          ? readAcknowledgement(message, question)
+          : { type, flags, sequence, port, body: Buffer.from(body) };
+      return true;
+    });
+    if (answer instanceof NetlinkError || !answer) throw answer ?? silent(question);
+    return answer;
   }
 
   function dump<T>(request: Request, decode: (message: ReceivedMessage) => T, begin = () => {}): T[] {
@@ -267,6 +276,7 @@ export function converse(transport: Transport): Conversation {
 
   return {
     request,
+    ask,
     dump,
     batch,
     get packed() {
@@ -281,6 +291,14 @@ export function converse(transport: Transport): Conversation {
     close: () => transport.close(),
   };
 }
+
+/** What the kernel does not do: it was asked, and says that all is well. */
+const silent = (question: Request): NetlinkError =>
+  new NetlinkError({
+    errno: constants.errno.ENOMSG,
+    request: messageTypeName(question.readUInt16LE(4)),
+    text: 'the kernel gave no answer',
+  });
 
 /** Where the flags of the message before the last are. */
 const lastAckAt = (requests: readonly Request[]): number =>

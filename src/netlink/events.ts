@@ -114,7 +114,7 @@ export function openWatchtower(options: EventOptions, onEvent: (event: RouteEven
       return nextNsid++;
     } catch (error) {
       if (!(error instanceof NetlinkError) || error.errno !== EEXIST) throw error;
-      return decodeNamespaceId(conversation.request(encodeGetNamespaceId(netnsFd))!);
+      return decodeNamespaceId(conversation.ask(encodeGetNamespaceId(netnsFd)));
     }
   }
 

@@ -149,7 +149,7 @@ describe('routes', () => {
       const far = conversation.dump(encodeDumpRoutes({ family: 2, table: 1000 }), decodeRoute);
       expect(far).toMatchObject([{ dst: '172.16.0.0', dstLength: 12, table: 1000, flags: RTNH_F.ONLINK }]);
 
-      const source = decodeRoute(conversation.request(encodeGetRoute('10.1.7.7'))!);
+      const source = decodeRoute(conversation.ask(encodeGetRoute('10.1.7.7')));
       expect(source).toMatchObject({ dst: '10.1.7.7', prefSource: '10.0.0.2', oif });
 
       const stranger = { ...deviceRoute, protocol: 4 };

@@ -70,7 +70,7 @@ function makeNamespace(): TestNamespace {
     conversation,
     ip: (...words) => json(run('ip', '-j', '-d', '-n', name, ...words)),
     bridge: (...words) => json(run('bridge', '-j', '-d', '-n', name, ...words)),
-    link: (link) => decodeLink(conversation.request(encodeGetLink({ name: link }))!),
+    link: (link) => decodeLink(conversation.ask(encodeGetLink({ name: link }))),
   };
 }
 

@@ -58,7 +58,7 @@ export function forgetFlows(conversation: Conversation, target: FlowTarget): num
 /** Of all families. */
 function countFlows(conversation: Conversation): number {
   start(IPCTNL_MSG_CT.GET_STATS);
-  const body = requireBody(conversation.request(writer.finish())!, NFGENMSG_BYTES);
+  const body = requireBody(conversation.ask(writer.finish()), NFGENMSG_BYTES);
   return readFields(statistics, body, NFGENMSG_BYTES, body.length).flows ?? 0;
 }
 
