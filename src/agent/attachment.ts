@@ -27,6 +27,10 @@ export interface Attachment {
 /** Of which a process that reads the journal tells the controller. */
 export const isUntold = ({ state, published }: Attachment): boolean => state === 'attached' && !published;
 
+/** What goes is remembered on a full disk, too: else a process that reads the journal would have it again. */
+export const givesBack = (entry: JournalEntry): boolean =>
+  entry.entry === 'attachment' && entry.state === 'detaching';
+
 /** Who this host is: made up at the first start, and what its kernel objects are named after. */
 export interface Identity {
   readonly entry: 'identity';

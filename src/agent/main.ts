@@ -22,7 +22,7 @@ import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
 import { serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
-import { IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
+import { givesBack, IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
 import type { AgentConfig } from './config.ts';
 import { AgentDoor } from './door.ts';
 import { Engine } from './engine.ts';
@@ -66,7 +66,7 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
   // A wrong --underlay is better told now than at each try to register.
   await readHostWords(config, controller);
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
-  const journal = await openJournal(path.join(paths.state, 'journal'), parseJournalEntry);
+  const journal = await openJournal(path.join(paths.state, 'journal'), parseJournalEntry, givesBack);
   const kernel = new RealKernel();
   try {
     await runOn({ config, controller, paths, journal, kernel, log }, signal);
@@ -103,7 +103,7 @@ export async function resetHost(root: string, dryRun: boolean): Promise<RemovalS
 
 /** The journal is held meanwhile, so that no agent starts. */
 async function clearKernel(kernel: RealKernel, file: string, dryRun: boolean): Promise<RemovalStep[]> {
-  const journal = await openJournal(file, parseJournalEntry);
+  const journal = await openJournal(file, parseJournalEntry, givesBack);
   try {
     const identity = journal.entries().get(IDENTITY_KEY);
     if (identity?.entry !== 'identity') return [];

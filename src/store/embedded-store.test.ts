@@ -6,6 +6,7 @@ import { put, RECORD_SCHEMA, remove } from '#model/records.ts';
 import { seededDice } from '#model/test-random.ts';
 import { openEmbeddedStore } from './embedded-store.ts';
 import { openJournal } from './journal.ts';
+import { lengthOfText } from './journal-file.ts';
 import { storeContract } from './store.contract.ts';
 import type { Feed, Store } from './store.ts';
 import { asNobody } from './testing/as-nobody.ts';
@@ -71,7 +72,8 @@ describe('damaged', () => {
     }
     const whole = await store.read();
     await store.close();
-    const bytes = readFileSync(path);
+    const file = readFileSync(path);
+    const bytes = file.subarray(0, lengthOfText(file));
     const { below, pick } = seededDice(20260101);
     let refused = 0;
     for (let round = 0; round < 100; round++) {

@@ -16,23 +16,34 @@ interface OpenedFile {
 const QUICK_MS = 1;
 const HURRY_SHARE = 1 / 50;
 
-/** A journal's bytes: what was appended is on the disk, what could not be appended has left no trace. */
+/** What gives something back finds this much room, on a disk that is full for all else. */
+const RESERVE_BYTES = 1 << 16;
+/** A file that does not grow is flushed faster: it does so by so much at once. */
+const GROWTH_BYTES = 1 << 14;
+
+/**
+ * A journal's bytes: what was appended is on the disk, what could not be appended has left no trace. Behind them are
+ * zeros, room for what comes.
+ */
 export class JournalFile {
   private readonly path: string;
   private handle: FileHandle;
   /** The same file opened once more: the kernel tells of a failed flush once to each. */
   private hurriedFd: number | undefined;
   private end: number;
+  /** Length of the file. */
+  private size: number;
   /** The file's name may not be on the disk yet; nothing is acknowledged before it is. */
   private nameIsLoose = true;
   /** Ends the flush under way. */
   private endFlush: (() => void) | undefined;
   private noHurryBeforeMs = 0;
 
-  private constructor(path: string, handle: FileHandle, end: number) {
+  private constructor(path: string, { handle, end, size }: Written) {
     this.path = path;
     this.handle = handle;
     this.end = end;
+    this.size = size;
     this.openHurried();
   }
 
@@ -46,9 +57,10 @@ export class JournalFile {
       if (!(await handle.stat()).isFile()) throw unreadableError(path, 'is not a file');
       const bytes = await handle.readFile();
       const { entries, end } = parseJournal(bytes, path);
-      const droppedBytes = bytes.length - end;
-      if (droppedBytes > 0) await handle.truncate(end);
-      return { file: new JournalFile(path, handle, end), entries, droppedBytes };
+      const droppedBytes = lengthOfText(bytes.subarray(end));
+      writeAllNow(handle.fd, Buffer.alloc(droppedBytes), end);
+      const file = new JournalFile(path, { handle, end, size: bytes.length });
+      return { file, entries, droppedBytes };
     } catch (error) {
       await handle.close();
       throw error;
@@ -57,24 +69,52 @@ export class JournalFile {
 
   /**
    * Resolves when the line, and the file's name, have been flushed; or else are where the next flush takes them along.
-   * Before that `onWritten` is called, when the line outlives this process.
+   * Before that `onWritten` is called, when the line outlives this process. What gives something back may use up what
+   * is kept for it.
    */
-  async append(line: Buffer, onWritten: () => void, unflushed?: 'unflushed'): Promise<void> {
+  async append(
+    line: Buffer,
+    onWritten: () => void,
+    { isUnflushed = false, givesBack = false } = {},
+  ): Promise<void> {
     try {
       if (this.nameIsLoose) await syncDirectory(dirname(this.path));
       this.nameIsLoose = false;
+      this.makeRoom(line.length, givesBack);
       writeAllNow(this.handle.fd, line, this.end);
-      const flushing = unflushed ? undefined : this.flush();
+      const flushing = isUnflushed ? undefined : this.flush();
       // Not from here: what it throws is no error of the file's.
       queueMicrotask(onWritten);
       await flushing;
     } catch (error) {
-      // If even this fails, the next line is written over the same place.
-      await this.handle.truncate(this.end).catch(() => {});
+      this.wipe(line.length);
       throw fileError(error, this.path);
     }
     this.end += line.length;
-    if (!unflushed) this.markAcknowledged();
+    if (!isUnflushed) this.markAcknowledged();
+  }
+
+  /** Throws when there is none for a line of that length. */
+  private makeRoom(length: number, givesBack: boolean): void {
+    const needed = this.end + length + RESERVE_BYTES;
+    if (needed <= this.size) return;
+    try {
+      while (this.size < needed + GROWTH_BYTES) {
+        const more = Math.min(GROWTH_BYTES, needed + GROWTH_BYTES - this.size);
+        this.size += writeSync(this.handle.fd, Buffer.alloc(more), 0, more, this.size);
+      }
+    } catch (error) {
+      if (this.size < (givesBack ? needed - RESERVE_BYTES : needed)) throw error;
+    }
+  }
+
+  /** Of a line that was not taken down nothing stays. */
+  private wipe(length: number): void {
+    try {
+      writeAllNow(this.handle.fd, Buffer.alloc(Math.min(length, this.size - this.end)), this.end);
+    } catch {
+      // The next line is written over the same place.
+    }
   }
 
   private async flush(): Promise<void> {
@@ -118,9 +158,9 @@ export class JournalFile {
 
   /** Puts a file with these lines alone in its place; after a crash at any point it is the old one or the new one. */
   async replace(lines: Iterable<Buffer>): Promise<void> {
-    const { handle, end } = await writeWhole(this.path, lines);
+    const { handle, end, size } = await writeWhole(this.path, lines);
     const old = this.handle;
-    [this.handle, this.end, this.nameIsLoose] = [handle, end, true];
+    [this.handle, this.end, this.size, this.nameIsLoose] = [handle, end, size, true];
     this.openHurried();
     await old.close();
   }
@@ -143,14 +183,25 @@ export class JournalFile {
   }
 }
 
+/** A file with lines up to `end`, and zeros up to `size`. */
+interface Written {
+  readonly handle: FileHandle;
+  readonly end: number;
+  readonly size: number;
+}
+
+/** Without the zeros behind it. */
+export function lengthOfText(bytes: Buffer): number {
+  let length = bytes.length;
+  while (length > 0 && bytes[length - 1] === 0) length--;
+  return length;
+}
+
 /** How much of a new file is made ready at once: the event loop has its turn in between. */
 const CHUNK_BYTES = 1 << 18;
 
 /** Writes a new file aside, flushes it and moves it into place, so that a journal is never there without its header. */
-async function writeWhole(
-  path: string,
-  lines: Iterable<Buffer>,
-): Promise<{ handle: FileHandle; end: number }> {
+async function writeWhole(path: string, lines: Iterable<Buffer>): Promise<Written> {
   const aside = `${path}.new`;
   const handle = await open(aside, 'w+', 0o600);
   try {
@@ -159,10 +210,12 @@ async function writeWhole(
       await writeAll(handle, bytes, end);
       end += bytes.length;
     }
+    const size = end + RESERVE_BYTES + GROWTH_BYTES;
+    await writeAll(handle, Buffer.alloc(size - end), end);
     await writeAll(handle, formatHeader(end), 0);
     await handle.datasync();
     await rename(aside, path);
-    return { handle, end };
+    return { handle, end, size };
   } catch (error) {
     await handle.close();
     await rm(aside, { force: true });

@@ -21,7 +21,8 @@ export interface Journal<T> {
   /**
    * Makes all these changes or none, in order; deleting the absent is nothing. Resolves after fdatasync(2); what is
    * written meanwhile shares the next one. Calls take effect in their order. Rejects with StoreError 'full' when
-   * there is no room: then nothing was written, and the same call may succeed later. Values are plain frozen data
+   * there is no room: then nothing was written, and the same call may succeed later. For deletions alone, and values that
+   * `givesBack` says are like them, some room is kept: a full disk does not hold on to anything. Values are plain frozen data
    * that JSON can say. `onWritten` is called when they outlive this process, if not yet the machine: the flush may fail.
    */
   write(changes: readonly JournalChange<T>[], manner?: Manner, onWritten?: () => void): Promise<void>;
@@ -43,14 +44,18 @@ export interface Journal<T> {
  * Opens that file, made if absent, and replays it. `parse` judges each value that is still current, and throws if it
  * is none of its own (a StoreError of its own goes through). Throws StoreError: 'corrupt', 'newer-schema', 'locked' (open elsewhere), 'unreadable', 'full'.
  */
-export async function openJournal<T>(path: string, parse: (value: unknown) => T): Promise<Journal<T>> {
+export async function openJournal<T>(
+  path: string,
+  parse: (value: unknown) => T,
+  givesBack: (value: T) => boolean = () => false,
+): Promise<Journal<T>> {
   const unlock = await lockFile(`${path}.lock`);
   let file: JournalFile | undefined;
   try {
     const opened = await JournalFile.open(path);
     file = opened.file;
     const values = replay(opened.entries, parse, path);
-    return new FileJournal({ path, ...opened, values, entryCount: opened.entries.length, unlock });
+    return new FileJournal({ path, ...opened, values, entryCount: opened.entries.length, unlock, givesBack });
   } catch (error) {
     await file?.close();
     unlock();
@@ -93,10 +98,12 @@ interface Parts<T> {
   readonly entryCount: number;
   readonly droppedBytes: number;
   readonly unlock: () => void;
+  readonly givesBack: (value: T) => boolean;
 }
 
 interface Waiting<T> {
   readonly changes: readonly JournalChange<T>[];
+  readonly givesBack: boolean;
   readonly json: readonly string[];
   readonly manner: Manner | undefined;
   readonly onWritten: (() => void) | undefined;
@@ -109,6 +116,7 @@ class FileJournal<T> implements Journal<T> {
   private readonly path: string;
   private readonly file: JournalFile;
   private readonly unlock: () => void;
+  private readonly givesBack: (value: T) => boolean;
   private readonly values: Map<string, T>;
   /** Of the file, past ones included. */
   private entryCount: number;
@@ -121,13 +129,14 @@ class FileJournal<T> implements Journal<T> {
   private writing: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
-  constructor({ path, file, values, entryCount, droppedBytes, unlock }: Parts<T>) {
+  constructor({ path, file, values, entryCount, droppedBytes, unlock, givesBack }: Parts<T>) {
     this.path = path;
     this.file = file;
     this.values = values;
     this.entryCount = entryCount;
     this.droppedBytes = droppedBytes;
     this.unlock = unlock;
+    this.givesBack = givesBack;
   }
 
   entries(): ReadonlyMap<string, T> {
@@ -137,8 +146,9 @@ class FileJournal<T> implements Journal<T> {
   async write(changes: readonly JournalChange<T>[], manner?: Manner, onWritten?: () => void): Promise<void> {
     if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
     const json = changes.map((change) => JSON.stringify(change));
+    const givesBack = changes.every((change) => 'deleted' in change || this.givesBack(change.value));
     await new Promise<void>((resolve, reject) => {
-      this.waiting.push({ changes, json, manner, onWritten, resolve, reject });
+      this.waiting.push({ changes, json, givesBack, manner, onWritten, resolve, reject });
       if (manner !== 'patient') this.wake();
       else if (!this.isUrgent) this.waking ??= setTimeout(() => this.wake(), PATIENCE_MS);
     });
@@ -193,13 +203,18 @@ class FileJournal<T> implements Journal<T> {
   private async writeLine(line: readonly Waiting<T>[]): Promise<void> {
     try {
       const text = formatLine(line.flatMap(({ json }) => json));
-      const isForThisBoot = line.every(({ manner }) => manner === 'this-boot');
       const onWritten = () => {
         for (const each of line) each.onWritten?.();
       };
-      await this.file.append(text, onWritten, isForThisBoot ? 'unflushed' : undefined);
+      await this.file.append(text, onWritten, {
+        isUnflushed: line.every(({ manner }) => manner === 'this-boot'),
+        givesBack: line.every((each) => each.givesBack),
+      });
     } catch (error) {
-      for (const { reject } of line) reject(error);
+      const rest = line.filter((each) => each.givesBack);
+      const refused = rest.length < line.length ? line.filter((each) => !each.givesBack) : rest;
+      for (const { reject } of refused) reject(error);
+      if (refused !== rest && rest.length > 0) await this.writeLine(rest);
       return;
     }
     for (const { changes, resolve } of line) {

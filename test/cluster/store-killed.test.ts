@@ -1,7 +1,8 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lengthOfText } from '#store/journal-file.ts';
 import { call } from '../world/api.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, PROGRAM } from './lab-cli.ts';
@@ -113,7 +114,10 @@ describe.sequential('killed in the midst of a write', () => {
   test('it goes on without the line that was never whole, and nobody was told of', async () => {
     const { networks, revision } = await world.records();
     await world.controller.stop('SIGKILL');
-    appendFileSync(journal(), readFileSync(journal()).subarray(-60, -30));
+    const file = readFileSync(journal());
+    const end = lengthOfText(file);
+    file.copy(file, end, end - 60, end - 30);
+    writeFileSync(journal(), file);
     await startAndCompare();
     expect(await world.records()).toMatchObject({ networks, revision });
     await world.createNetwork('after-the-tail', '10.6.0.0/24');
@@ -127,7 +131,7 @@ describe.sequential('killed in the midst of a write', () => {
     await world.controller.stop();
     const whole = readFileSync(journal());
     const broken = Buffer.from(whole);
-    const middle = Math.floor(whole.length / 2);
+    const middle = Math.floor(lengthOfText(whole) / 2);
     broken.writeUInt8(whole[middle]! ^ 1, middle);
     writeFileSync(journal(), broken);
     world.controller.start();

@@ -85,6 +85,29 @@ describe('the journal on a full disk', () => {
     await last.close();
   });
 
+  test('goes on giving back: what is deleted, and what its owner says is like that', async () => {
+    const path = join(disk, 'journal');
+    const open = () => openJournal(path, String, (value) => value === 'going');
+    const journal = await open();
+    const { done } = await untilRefused((n) => journal.put(`k${n}`, `${n}`.repeat(2000)));
+    await untilRefused(() => journal.put('k1', 'anew'));
+    // Together with what is refused, too.
+    const outcomes = await Promise.allSettled([
+      journal.put('new', 'anew'),
+      journal.put('k2', 'going'),
+      journal.delete('k3'),
+    ]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    for (let i = 4; i <= done; i++) await journal.delete(`k${i}`);
+    await journal.close();
+    const again = await open();
+    expect([...again.entries().keys()]).toEqual(['k1', 'k2']);
+    expect(again.entries().get('k2')).toBe('going');
+    await expect(again.put('k4', 'anew')).rejects.toEqual(full);
+    await again.delete('k1');
+    await again.close();
+  });
+
   test('keeps the old file when there is no room to write it anew', async () => {
     const journal = await openJournal(join(disk, 'journal'), String);
     await journal.put('large', 'x'.repeat(200_000));

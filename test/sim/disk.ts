@@ -1,4 +1,4 @@
-import type { JournalEntry } from '#agent/attachment.ts';
+import { givesBack, type JournalEntry } from '#agent/attachment.ts';
 import type { Revision, StoredRecord } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Random } from './random.ts';
@@ -21,7 +21,7 @@ const VIEW_DELAY_MS = 500;
 
 /** An agent's disk. What was flushed survives anything; of what was not, a crash keeps a beginning, power loss too. */
 export class Disk {
-  /** Until then there is no room: a journal write fails and leaves no trace. */
+  /** Until then there is no room: a journal write fails and leaves no trace, unless it gives something back. */
   fullUntilMs = 0;
   readonly journal = new Map<string, JournalEntry>();
   view: KeptView | undefined;
@@ -54,15 +54,16 @@ export class Disk {
     const life = this.#life;
     if (appended)
       this.#timeline.at(this.#random.between(beginMs, this.#lastDoneMs), () => {
-        if (life !== this.#life || this.#isFull) return;
+        if (life !== this.#life || !this.#hasRoomFor(entry)) return;
         write.isAppended = true;
         appended();
       });
     this.#timeline.at(this.#lastDoneMs, () => {
       if (life !== this.#life) return;
       this.#writing.shift();
-      if (!this.#isFull) this.#flush(write);
-      done(!this.#isFull);
+      const hasRoom = this.#hasRoomFor(entry);
+      if (hasRoom) this.#flush(write);
+      done(hasRoom);
     });
   }
 
@@ -90,7 +91,8 @@ export class Disk {
     this.#life++;
     this.#viewIsDue = false;
     const reached = least + this.#random.below(this.#writing.length - least + 1);
-    if (!this.#isFull) for (const write of this.#writing.slice(0, reached)) this.#flush(write);
+    for (const write of this.#writing.slice(0, reached))
+      if (this.#hasRoomFor(write.entry)) this.#flush(write);
     this.#writing = [];
   }
 
@@ -100,8 +102,8 @@ export class Disk {
     if (this.#random.chance(0.5)) this.view = this.#olderView;
   }
 
-  get #isFull(): boolean {
-    return this.#timeline.nowMs < this.fullUntilMs;
+  #hasRoomFor(entry?: JournalEntry): boolean {
+    return this.#timeline.nowMs >= this.fullUntilMs || !entry || givesBack(entry);
   }
 
   #flush({ key, entry }: Write): void {
