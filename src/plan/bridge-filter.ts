@@ -21,9 +21,9 @@ const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, 
 export function* bridgeFilter(network: Network, ns: NamespaceName): Generator<FilterObject> {
   const gateway = gatewayOf(network);
   const isSecure = network.portSecurity === 'on';
-  const chain = (name: string, rules: readonly Rule[]): Chain => ({
-    ...{ kind: 'chain', ns, family: 'bridge', name, rules },
-  });
+  const chain = (name: string, rules: readonly Rule[]): Chain => {
+    return { kind: 'chain', ns, family: 'bridge', name, rules };
+  };
   if (isSecure) yield* portSecurity(ns);
   yield chain(RECEIVED, guardInward(gateway));
   yield chain(SENT, turnToBridge(gateway));
