@@ -36,7 +36,8 @@ interface Head {
 const HEAD = 'head';
 const RECORD = 'record/';
 const STATUS = 'status/';
-const logKey = (revision: Revision): string => `log/${revision}`;
+const LOG = 'log/';
+const logKey = (revision: Revision): string => `${LOG}${revision}`;
 const recordKey = ({ kind, id }: RecordRef): string => `${RECORD}${kind}/${id}`;
 
 const putting = (key: string, data: unknown): JournalChange<Versioned> => ({
@@ -56,7 +57,7 @@ export async function openEmbeddedStore(directory: string): Promise<Store> {
     throw fileError(error, directory);
   }
   const path = join(directory, 'store.journal');
-  const journal = await openJournal(path, (value) => readVersioned(value, path));
+  const journal = await openJournal(path, (value) => readVersioned(value, path), isOfDeletion);
   try {
     if (journal.entries().size === 0) await journal.write([putting(HEAD, { head: 0, compacted: 0 })]);
     if (!journal.entries().has(HEAD)) throw corruptError(path, 'is a journal, but not of a store');
@@ -66,6 +67,10 @@ export async function openEmbeddedStore(directory: string): Promise<Store> {
     throw error;
   }
 }
+
+/** Of a commit that deletes and puts nothing all that is written is like that, and of what is compacted. */
+const isOfDeletion = ({ data }: Versioned, key: string): boolean =>
+  key === HEAD || (key.startsWith(LOG) && (data as readonly Change[]).every(({ verb }) => verb === 'delete'));
 
 function readVersioned(value: unknown, path: string): Versioned {
   const versioned = Versioned.parse(value);

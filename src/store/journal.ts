@@ -47,7 +47,7 @@ export interface Journal<T> {
 export async function openJournal<T>(
   path: string,
   parse: (value: unknown) => T,
-  givesBack: (value: T) => boolean = () => false,
+  givesBack: (value: T, key: string) => boolean = () => false,
 ): Promise<Journal<T>> {
   const unlock = await lockFile(`${path}.lock`);
   let file: JournalFile | undefined;
@@ -98,7 +98,7 @@ interface Parts<T> {
   readonly entryCount: number;
   readonly droppedBytes: number;
   readonly unlock: () => void;
-  readonly givesBack: (value: T) => boolean;
+  readonly givesBack: (value: T, key: string) => boolean;
 }
 
 interface Waiting<T> {
@@ -116,7 +116,7 @@ class FileJournal<T> implements Journal<T> {
   private readonly path: string;
   private readonly file: JournalFile;
   private readonly unlock: () => void;
-  private readonly givesBack: (value: T) => boolean;
+  private readonly givesBack: (value: T, key: string) => boolean;
   private readonly values: Map<string, T>;
   /** Of the file, past ones included. */
   private entryCount: number;
@@ -146,7 +146,9 @@ class FileJournal<T> implements Journal<T> {
   async write(changes: readonly JournalChange<T>[], manner?: Manner, onWritten?: () => void): Promise<void> {
     if (this.closing) throw new StoreError('closed', `${this.path}: has been closed`, 'open it again');
     const json = changes.map((change) => JSON.stringify(change));
-    const givesBack = changes.every((change) => 'deleted' in change || this.givesBack(change.value));
+    const givesBack = changes.every(
+      (change) => 'deleted' in change || this.givesBack(change.value, change.key),
+    );
     await new Promise<void>((resolve, reject) => {
       this.waiting.push({ changes, json, givesBack, manner, onWritten, resolve, reject });
       if (manner !== 'patient') this.wake();

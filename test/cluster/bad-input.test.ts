@@ -14,6 +14,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lengthOfText } from '#store/journal-file.ts';
 import { buildIfStale, type Outcome, outcomeOf, PROGRAM, startCommand, startWeft } from './lab-cli.ts';
 import { OneHost, post } from './one-host.ts';
 
@@ -462,7 +463,10 @@ describe('what stands in files', () => {
     ['is something else', () => Buffer.alloc(65536, 'junk')],
     [
       'has one bit turned',
-      (bytes) => bytes.fill(bytes[bytes.length >> 1]! ^ 1, bytes.length >> 1, (bytes.length >> 1) + 1),
+      (bytes) => {
+        const middle = lengthOfText(bytes) >> 1;
+        return bytes.fill(bytes[middle]! ^ 1, middle, middle + 1);
+      },
     ],
     ['lost a piece of its middle', (bytes) => Buffer.concat([bytes.subarray(0, 200), bytes.subarray(300)])],
   ])('a store that %s is named, and stays as it is', async (_, spoil) => {

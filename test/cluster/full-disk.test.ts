@@ -145,12 +145,14 @@ describe.sequential('with no room', () => {
     await settled();
   });
 
-  test('the controller refuses to write, goes on reading, and writes again', async () => {
+  test('the controller refuses to write, goes on reading and deleting, and writes again', async () => {
+    await onHost('network', 'create', 'spare', '--subnet', '10.8.0.0/16');
     const { code, stderr } = await leaveNoRoomForController();
     expect(stderr).toMatch(NO_ROOM);
     expect(stderr).toMatch(/make room/);
     expect(code).toBe(5);
     expect((await onHost('network', 'ls')).stdout).toMatch(/red/);
+    expect(await onHost('network', 'rm', 'spare')).toMatchObject({ code: 0 });
     // The host gives from its own block, and tells when it can.
     const attached = await attach('a3', 'red');
     expect(attached).toMatchObject({ code: 0 });

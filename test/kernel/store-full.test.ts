@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { put } from '#model/records.ts';
+import { put, remove } from '#model/records.ts';
 import { openEmbeddedStore } from '#store/embedded-store.ts';
 import { openJournal } from '#store/journal.ts';
 import type { Store } from '#store/store.ts';
@@ -162,6 +162,20 @@ describe('the embedded store on a full disk', () => {
     const last = await openEmbeddedStore(join(disk, 'store'));
     expect((await last.read()).records).toEqual([...acknowledged, ...hosts(done + 1)]);
     await last.close();
+  });
+
+  test('still deletes, and forgets', async () => {
+    const store = await openEmbeddedStore(join(disk, 'store'));
+    const { done } = await untilRefused((n) => store.commit([put(hostOf(n, 'x'.repeat(100)))], n - 1));
+    await expect(store.commit([put(hostOf(0)), remove(hostOf(1))], done)).rejects.toEqual(full);
+    expect(await store.commit([remove(hostOf(1))], done)).toMatchObject({ outcome: 'committed' });
+    await store.compact(done - 1);
+    await store.close();
+    const again = await openEmbeddedStore(join(disk, 'store'));
+    const { records, revision } = await again.read();
+    expect([records.length, revision]).toEqual([done - 1, done + 1]);
+    await expect(again.commit([put(hostOf(0))], revision)).rejects.toEqual(full);
+    await again.close();
   });
 
   test('goes on in the same process', async () => {
