@@ -119,10 +119,23 @@ export function endAttachGrant(
     if (grant.reason === 'unavailable') state.orphansPossible = true;
     return attaching ? answerAttach(state, request, grant) : [];
   }
+  if (attaching && isTakenAway(state, grant, attaching))
+    return answerAttach(state, request, takenAway(grant));
   if (attaching) return promise(state, request, grant, true);
   state.orphansPossible = true;
   return [];
 }
+
+/** The view has come past the grant, and has it no more: this host was evicted, perhaps. */
+const isTakenAway = (
+  { view, releasing }: AgentState,
+  { endpoint: { id }, revision }: AttachGrant,
+  { gone }: Attaching,
+): boolean =>
+  view.revision >= revision && !view.endpoints.has(id) && !releasing.has(id) && !gone?.includes(id);
+
+const takenAway = ({ endpoint: { name } }: AttachGrant): Rejection =>
+  reject('unavailable', fault('endpoint', name, 'was taken away again by the controller', 'attach it again'));
 
 /** The promise goes into the journal before the kernel is touched: a killed agent finds what it began. */
 function promise(state: AgentState, request: number, grant: AttachGrant, published: boolean): AgentEffect[] {
