@@ -14,9 +14,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 
-enum { MEASURES = 3, MOST_WAYS = 4, PORT = 5202, PACKET_BYTES = 64, BURST = 64, CHUNK_BYTES = 65536 };
-
-enum { WARM_UP_MS = 5 };
+enum { MEASURES = 3, MOST_WAYS = 4, PORT = 5202, PACKET_BYTES = 64, BURST = 64, CHUNK_BYTES = 65536, WARM_UP_MS = 5 };
 
 struct way {
   char **words;

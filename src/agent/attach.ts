@@ -13,7 +13,7 @@ import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting
 import { heldEndpoint, heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
-import { addToView, learnedSince, ownWords } from './own-word.ts';
+import { addToView, isTakenAway, learnedSince, ownWords } from './own-word.ts';
 import { letBurstPass, letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
 import { publish, tellAtOnce } from './publish.ts';
 import { takeBack } from './settle-attach.ts';
@@ -119,20 +119,18 @@ export function endAttachGrant(
     if (grant.reason === 'unavailable') state.orphansPossible = true;
     return attaching ? answerAttach(state, request, grant) : [];
   }
-  if (attaching && isTakenAway(state, grant, attaching))
-    return answerAttach(state, request, takenAway(grant));
+  if (attaching && isVoid(state, grant, attaching)) return answerAttach(state, request, takenAway(grant));
   if (attaching) return promise(state, request, grant, true);
   state.orphansPossible = true;
   return [];
 }
 
-/** The view has come past the grant, and has it no more: this host was evicted, perhaps. */
-const isTakenAway = (
-  { view, releasing }: AgentState,
+/** This host was evicted, perhaps; what is on its way out here is missing for another reason. */
+const isVoid = (
+  state: AgentState,
   { endpoint: { id }, revision }: AttachGrant,
   { gone }: Attaching,
-): boolean =>
-  view.revision >= revision && !view.endpoints.has(id) && !releasing.has(id) && !gone?.includes(id);
+): boolean => isTakenAway(state, id, revision) && !state.releasing.has(id) && !gone?.includes(id);
 
 const takenAway = ({ endpoint: { name } }: AttachGrant): Rejection =>
   reject('unavailable', fault('endpoint', name, 'was taken away again by the controller', 'attach it again'));

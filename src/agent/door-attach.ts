@@ -5,6 +5,7 @@ import { release } from './detach.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { grantedFor } from './held.ts';
+import { isTakenAway } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
 /**
@@ -16,15 +17,13 @@ export function grantThroughDoor(
   door: DoorHandle,
   wish: AttachEndpoint,
 ): LocalGrant | Rejection | undefined {
-  const { view, heldRevision } = state;
   const known = attachedAs(state, door)?.endpoint;
   if (known)
     return known.network === wish.network
       ? { endpoint: known, notices: [] }
       : reject('conflict', elsewhere(wish));
   const held = grantedFor(state, wish.network, wish.addresses);
-  const isVoid = held && view.revision >= heldRevision && !view.endpoints.has(held.id);
-  if (!held || isVoid) return undefined;
+  if (!held || isTakenAway(state, held.id, state.heldRevision)) return undefined;
   const endpoint = admitHeld(wish, held);
   return isRejection(endpoint) ? endpoint : { endpoint, notices: [] };
 }

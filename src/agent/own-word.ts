@@ -1,7 +1,7 @@
 import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
-import { type Block, type Change, type Endpoint, put, remove } from '#model/records.ts';
+import { type Block, type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -101,13 +101,17 @@ export function dropRevoked(state: AgentState, blocks: Iterable<Block>): AgentEf
   });
 }
 
+/** What the controller granted at that revision: whether it has spoken since, and has it no more. */
+export const isTakenAway = ({ view }: AgentState, id: Id, since: Revision): boolean =>
+  view.revision >= since && !view.endpoints.has(id);
+
 function isVoid(
-  { view }: AgentState,
+  state: AgentState,
   { endpoint, published, since }: Attachment,
   lost: readonly Block[],
 ): boolean {
   const { id, network, addresses } = endpoint;
-  if (published) return view.revision >= since && !view.endpoints.has(id);
+  if (published) return isTakenAway(state, id, since);
   const isOf = (block: Block) => (ip: Ip) => cidrContains(block.cidr, ip) && !block.except.includes(ip);
   return lost.some((block) => block.network === network && addresses.some(isOf(block)));
 }

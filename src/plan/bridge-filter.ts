@@ -15,7 +15,6 @@ import { guardInward, turnToBridge } from './tunnel-guard.ts';
  */
 
 const RECEIVED = 'received';
-const SENT_RULES = [rule(goTo(SENT))];
 const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
 
 export function* bridgeFilter(network: Network, ns: NamespaceName): Generator<FilterObject> {
@@ -29,7 +28,7 @@ export function* bridgeFilter(network: Network, ns: NamespaceName): Generator<Fi
   yield chain(SENT, turnToBridge(gateway));
   const rules = [
     rule(is(iifname, 'vxlan*'), goTo(RECEIVED)),
-    ...(isSecure ? portRules(gateway.addresses) : SENT_RULES),
+    ...(isSecure ? portRules(gateway.addresses) : [rule(goTo(SENT))]),
   ];
   yield { ...chain('ports', rules), hook: BEFORE_THE_BRIDGE };
 }

@@ -202,7 +202,9 @@ class FileJournal<T> implements Journal<T> {
     this.writing = undefined;
   }
 
+  /** For what gives something back there may be room where there is none for the others. */
   private async writeLine(line: readonly Waiting<T>[]): Promise<void> {
+    const givesBack = line.every((each) => each.givesBack);
     try {
       const text = formatLine(line.flatMap(({ json }) => json));
       const onWritten = () => {
@@ -210,13 +212,12 @@ class FileJournal<T> implements Journal<T> {
       };
       await this.file.append(text, onWritten, {
         isUnflushed: line.every(({ manner }) => manner === 'this-boot'),
-        givesBack: line.every((each) => each.givesBack),
+        givesBack,
       });
     } catch (error) {
-      const rest = line.filter((each) => each.givesBack);
-      const refused = rest.length < line.length ? line.filter((each) => !each.givesBack) : rest;
-      for (const { reject } of refused) reject(error);
-      if (refused !== rest && rest.length > 0) await this.writeLine(rest);
+      const rest = givesBack ? [] : line.filter((each) => each.givesBack);
+      for (const each of line) if (!rest.includes(each)) each.reject(error);
+      if (rest.length > 0) await this.writeLine(rest);
       return;
     }
     for (const { changes, resolve } of line) {
