@@ -342,6 +342,30 @@ describe('eviction', () => {
     expect(await h2.pendingOps()).toEqual([]);
   });
 
+  describe.each(['attach', 'hold'] as const)('what was granted before it and is heard after it', (kind) => {
+    test(`is refused to who asked to ${kind}`, async () => {
+      await cluster.settle(1_000);
+      h2.holding = `ask-${kind}`;
+      const network = cluster.controller.state.snapshot.networkNamed('db')!;
+      const ask = { network: network.id, subnet: network.subnets[0]!.cidr };
+      const request =
+        kind === 'attach'
+          ? h2.attach('db', '/c2')
+          : h2.ask((each) => ({ event: 'asked-hold', request: each, ask }));
+      await cluster.settle();
+      const asked = h2.held.find((effect) => effect.effect === 'ask-attach' || effect.effect === 'ask-hold')!;
+      const endpoint = cluster.controller.grant(asked.wish, { role: 'host', name: 'h2' }) as Endpoint;
+      const { revision } = cluster.controller.state.snapshot;
+      cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+      await cluster.settle();
+      h2.dispatch({ event: `${kind}-granted`, request, grant: { endpoint, revision, notices: [] } });
+      await cluster.settle();
+      expect(h2.answers.get(request)).toMatchObject({ reason: 'unavailable' });
+      expect(h2.state.view.endpoints.size + h2.state.holds.size).toBe(0);
+      h2.letGo();
+    });
+  });
+
   test('a host that comes back finds its promises void, says so, and can attach anew', async () => {
     const lost = await attached(h2, 'app', '/c2');
     h2.cut();

@@ -13,7 +13,7 @@ import { release } from './detach.ts';
 import type { AgentEffect, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldIn, holdKey, isBarred, isSetAside } from './held.ts';
-import { addToView } from './own-word.ts';
+import { addToView, isTakenAway } from './own-word.ts';
 import type { AgentState, Holding } from './state.ts';
 
 /*
@@ -136,10 +136,14 @@ export function endHoldGrant(
   const { endpoint, revision } = grant;
   const address = holding && endpoint.addresses.find((ip) => cidrContains(holding.ask.subnet, ip));
   if (!address) return release(state, endpoint);
+  if (isTakenAway(state, endpoint.id, revision)) return answerHold(state, request, takenAway(address));
   state.heldRevision = revision;
   addToView(state, endpoint);
   return answerHold(state, request, address, endpoint);
 }
+
+const takenAway = (address: Ip): Rejection =>
+  reject('unavailable', fault('ip', address, 'was taken away again by the controller', 'ask for one again'));
 
 function answerHold(
   state: AgentState,
