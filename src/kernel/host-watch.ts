@@ -2,7 +2,7 @@ import { openConversation } from '#netlink/conversation.ts';
 import { type RouteEvent, type Subscription, subscribe } from '#netlink/events.ts';
 import { type Message, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
-import { decodeLink, encodeDumpLinks } from '#netlink/route/link.ts';
+import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
 import { decodeNeighbour } from '#netlink/route/neighbour.ts';
 import { decodeRoute } from '#netlink/route/route.ts';
 import { ClaimTaps } from './claim-taps.ts';
@@ -32,11 +32,14 @@ export class HostWatch {
     this.#subscription = subscribe({ groups }, (event) => this.#hear(event));
     // There can be very many; only the loss of one is damage.
     this.#subscription.drop([RTM.NEWROUTE]);
-    const conversation = openConversation();
-    const links = conversation.dump(encodeDumpLinks(), decodeLink);
-    conversation.close();
-    for (const link of links) this.#know(link);
-    for (const link of links) this.#tap(link);
+    try {
+      const links = readLinks();
+      for (const link of links) this.#know(link);
+      for (const link of links) this.#tap(link);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   listensTo(bridges: ReadonlySet<string>): boolean {
@@ -103,5 +106,14 @@ export class HostWatch {
     if (family === AF_BRIDGE && this.#indexes.get(ifindex) === 'own' && master === 0)
       this.#tell({ dirty: 'all' });
     return this.#indexes.has(ifindex) || this.#indexes.has(master);
+  }
+}
+
+function readLinks(): Link[] {
+  const conversation = openConversation();
+  try {
+    return conversation.dump(encodeDumpLinks(), decodeLink);
+  } finally {
+    conversation.close();
   }
 }

@@ -66,6 +66,7 @@ export class NamespaceWatch {
     const isNeeded = bridges.size > 0 || hasOwn;
     if (this.#listeners.size === 0 || (isNeeded && this.#host?.listensTo(bridges))) return;
     this.#host?.close();
+    this.#host = undefined;
     const onClaims = (claims: readonly Claim[]) => this.onClaims(claims);
     this.#host = isNeeded ? new HostWatch(bridges, (event) => this.#tell(event), onClaims) : undefined;
   }

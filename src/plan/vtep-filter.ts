@@ -138,6 +138,8 @@ const CHAINS: readonly Chain[] = [
       rule(isNot(l4proto, PROTOCOL.udp), accept),
       rule(is(nfproto, NFPROTO.ip), isIn(IPV4, udpTarget, vxlanVni, ipSource), ...fromOutside, accept),
       rule(is(nfproto, NFPROTO.ip6), isIn(IPV6, udpTarget, vxlanVni, ip6Source), ...fromOutside, accept),
+      // A datagram of less than eight bytes has no VNI to be loaded: by the rule below alone it would be a stranger's.
+      rule(isNotIn(PORTS, udpTarget), accept),
       rule(isNotIn(TUNNELS, udpTarget, vxlanVni), accept),
       // The host's own.
       rule(is(iifname, 'lo'), accept),
