@@ -125,12 +125,16 @@ function haveAttachmentsChanged({ names, attachments }: AgentState): boolean {
  */
 export function sandboxesOf(state: AgentState): Sandbox[] {
   const sandboxes = new Map<string, Sandbox & { networks: Id[] }>();
-  for (const { namespace, sandboxPath, endpoint } of liveAttachments(state)) {
+  const live = liveAttachments(state);
+  // What is on its way to a container that is known already is in that one.
+  const cookies = new Map(live.flatMap(({ namespace: at }) => (at ? [[at.path, at.cookie] as const] : [])));
+  for (const { namespace, sandboxPath, endpoint } of live) {
     const path = namespace?.path ?? sandboxPath;
     if (path === undefined || path === HOST_NAMESPACE) continue;
-    const key = namespace?.cookie ?? path;
+    const cookie = namespace?.cookie ?? cookies.get(path);
+    const key = cookie ?? path;
     const sandbox = sandboxes.get(key);
-    if (!sandbox) sandboxes.set(key, { path, cookie: namespace?.cookie, networks: [endpoint.network] });
+    if (!sandbox) sandboxes.set(key, { path, cookie, networks: [endpoint.network] });
     else if (!sandbox.networks.includes(endpoint.network)) sandbox.networks.push(endpoint.network);
   }
   return [...sandboxes.values()];

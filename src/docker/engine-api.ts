@@ -1,5 +1,6 @@
 import http from 'node:http';
 import * as z from 'zod';
+import type { Notice } from '#model/notice.ts';
 
 /** The engine answers within milliseconds, unless it is starting, or busy with that very container. */
 const LIMIT_MS = 5_000;
@@ -14,6 +15,12 @@ export class EngineError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** What Docker itself says no to is told; when it cannot be asked, the whole pass has failed. */
+export function unlessBroken(error: unknown, code: string, title: string, next: string): Notice {
+  if (!(error instanceof EngineError)) throw error;
+  return { code, title, sentence: `Docker says: ${error.message}`, next };
 }
 
 const labels = z.record(z.string(), z.string()).nullish();

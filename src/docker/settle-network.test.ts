@@ -1,7 +1,12 @@
+import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { Cidr } from '#model/cidr.ts';
+import { fault, reject } from '#model/fault.ts';
+import { type EngineApi, EngineError } from './engine-api.ts';
 import { NetworkBook } from './network-book.ts';
+import { PoolTable } from './pool-table.ts';
 import { chooseNetwork, validName } from './settle-network.ts';
+import { NetworkSync } from './sync-networks.ts';
 import { TestDoor, testNetwork } from './test-door.ts';
 
 describe('which network a new one of Docker is', () => {
@@ -44,4 +49,31 @@ describe('which network a new one of Docker is', () => {
     expect(validName('…')).toBe('network');
     expect(validName('x'.repeat(300))).toHaveLength(120);
   });
+});
+
+it('keeps no other network from being made when Docker does not let go of a refused one', async () => {
+  const door = new TestDoor();
+  door.createNetwork = async () =>
+    reject('conflict', fault('subnet', '10.9.0.0/24', 'is routed by this host', 'choose another'));
+  door.addNetwork(testNetwork('app', ['10.1.0.0/24']));
+  const Config = [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.1' }];
+  const made: string[] = [];
+  const api = {
+    networks: async () => [
+      { Id: 'h'.repeat(64), Name: 'host', Driver: 'host' },
+      { Id: 'd'.repeat(64), Name: 'old', Driver: 'weft', IPAM: { Driver: 'weft', Config } },
+    ],
+    removeNetwork: async () => {
+      throw new EngineError(403, 'network old has active endpoints');
+    },
+    createNetwork: async ({ Name }: { Name: string }) => void made.push(Name),
+  } as unknown as EngineApi;
+  const parts = { door, book: new NetworkBook(door.notes), pools: new PoolTable(() => 0), driver: 'weft' };
+  const log = pino({ level: 'silent' });
+  const sync = new NetworkSync({ ...parts, kick: () => {}, api, log, nowMs: () => 0 });
+  await sync.pass();
+  made.length = 0;
+  expect(await sync.pass()).toEqual({ again: false });
+  expect(made).toEqual(['app']);
+  expect(door.shown).toMatchObject([{ code: 'docker-network-left' }]);
 });

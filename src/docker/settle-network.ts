@@ -3,7 +3,7 @@ import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
 import { wordsOf } from './create-network.ts';
 import { type DriverParts, findNetwork } from './driver-parts.ts';
-import type { EngineApi, EngineNetwork } from './engine-api.ts';
+import { type EngineApi, type EngineNetwork, unlessBroken } from './engine-api.ts';
 import type { DockerNetwork } from './network-book.ts';
 import { differences, hasSubnets } from './read-network.ts';
 
@@ -83,7 +83,13 @@ async function refused(
         next: 'See that the controller runs and this host reaches it; the rest happens by itself.',
       },
     ];
-  await api.removeNetwork(docker.Id);
+  try {
+    await api.removeNetwork(docker.Id);
+  } catch (error) {
+    const title = `Docker's network ${docker.Name} could not be made in Weft: ${problems}`;
+    const next = `docker network rm ${docker.Id.slice(0, 12)}, when no container is in it any more.`;
+    return [unlessBroken(error, 'docker-network-left', title, next)];
+  }
   return [
     {
       code: 'docker-network-refused',

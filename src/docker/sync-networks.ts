@@ -5,7 +5,7 @@ import { FAMILIES } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
 import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf } from './driver-parts.ts';
-import { type EngineApi, EngineError, type EngineNetwork } from './engine-api.ts';
+import { type EngineApi, type EngineNetwork, unlessBroken } from './engine-api.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { planSync, type SyncAction } from './plan-sync.ts';
 import { readNetwork } from './read-network.ts';
@@ -183,12 +183,6 @@ const wordsFor = ({ id, name, subnets, internal, labels }: Network, driver: stri
     Labels: labels,
   };
 };
-
-/** What Docker itself says no to is told; when it cannot be asked, the whole pass has failed. */
-function unlessBroken(error: unknown, code: string, title: string, next: string): Notice {
-  if (!(error instanceof EngineError)) throw error;
-  return { code, title, sentence: `Docker says: ${error.message}`, next };
-}
 
 const unknownNotice = ({ Name }: EngineNetwork): Notice => ({
   code: 'docker-network-unknown',

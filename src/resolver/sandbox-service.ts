@@ -10,6 +10,7 @@ import { openConversation } from '#netlink/conversation.ts';
 import { type Subscription, subscribe } from '#netlink/events.ts';
 import { openBound } from '#netlink/inet-socket.ts';
 import { close } from '#netlink/libc.ts';
+import { NetlinkError } from '#netlink/netlink-error.ts';
 import { encodeSetLink } from '#netlink/route/link.ts';
 import { setReceiveBuffer } from '#netlink/socket.ts';
 import { AskOn } from './ask-on.ts';
@@ -28,6 +29,7 @@ const DRAIN_MS = 3_000;
 const WAITING_BYTES = 512 * 1024;
 /** Whoever takes our rules away again and again does not keep us busy. */
 const MEND_PAUSE_MS = 50;
+const RETRY_PAUSE_MS = 1_000;
 
 /** Answers the questions of one container's namespace, from sockets in it. */
 export class SandboxService {
@@ -78,6 +80,8 @@ export class SandboxService {
     this.askOn = new AskOn(netnsFd);
     this.ports = { udp: udp.address().port, tcp: (tcp.address() as net.AddressInfo).port };
     udp.on('message', (query, from) => {
+      // Made by hand, as nobody can wait there for an answer. dgram would throw at one.
+      if (from.port === 0) return;
       this.unanswered++;
       const done = () => void this.unanswered--;
       this.take(query, 'udp', (bytes) => (bytes ? udp.send(bytes, from.port, from.address, done) : done()));
@@ -123,11 +127,17 @@ export class SandboxService {
     this.close('leave');
   }
 
-  private mendSoon(): void {
+  private mendSoon(pauseMs = MEND_PAUSE_MS): void {
     this.mending ??= setTimeout(() => {
       this.mending = undefined;
-      this.mend();
-    }, MEND_PAUSE_MS);
+      try {
+        this.mend();
+      } catch (error) {
+        if (!(error instanceof NetlinkError)) throw error;
+        // Somebody in there owns a table of that name, say; the kernel does not tell when it is let go.
+        this.mendSoon(RETRY_PAUSE_MS);
+      }
+    }, pauseMs);
   }
 
   private mend(): void {
