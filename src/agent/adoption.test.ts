@@ -146,3 +146,15 @@ describe('who is behind a bridge', () => {
     );
   });
 });
+
+test('who has an address of another host is told, however many bridges are adopted', async () => {
+  for (const host of ['h1', 'h2'] as const) {
+    agents[host].kernel.addHostBridge('br-2', '02:42:00:00:00:02' as Mac, []);
+    wish({ wish: 'adopt-bridge', host, bridge: 'br-2', network: 'second' });
+  }
+  await cluster.settle();
+  await appears('h1', station());
+  await appears('h2', station('02:42:ac:12:00:99' as Mac));
+  await pass(60);
+  expect(noticesOf(agents.h1)).toContain('adopted-clash');
+});

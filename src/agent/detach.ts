@@ -118,10 +118,15 @@ function noteGone({ attaching }: AgentState, id: Id): void {
 
 /** Gives back what the journal knows nothing of. */
 export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
+  // What is being written of it is not to be found by a process that begins anew.
+  const isBegun = [...state.attaching.values()].some(
+    ({ phase, endpoint: of }) => phase === 'journaling' && of?.id === endpoint.id,
+  );
   noteGone(state, endpoint.id);
   state.releasing.set(endpoint.id, endpoint);
   keepOwnWords(state);
-  return [...askToDetach(state, endpoint), ...markUrgent(state)];
+  const write = isBegun ? keepJournal(state, endpoint.id) : [];
+  return [...write, ...askToDetach(state, endpoint), ...markUrgent(state)];
 }
 
 /** Nothing while it is being told; without a session it is told when one begins. */

@@ -154,3 +154,18 @@ test("an address that another host's endpoint had rests before the block's owner
   await pass(130_000);
   expect((await attach(h1, '/c5')).addresses).toEqual(['10.1.0.3']);
 });
+
+test('what goes on in another network does not keep them', async () => {
+  cluster.controller.grant(createNetwork('other', { subnets: ['10.2.0.0/24'] }));
+  await attach(h1, '/c1');
+  h1.detach({ endpoint: 'c1' });
+  for (let minute = 0; minute < 6; minute++) {
+    h1.holding = 'journal-put';
+    h1.attach('other', `/d${minute}`);
+    await pass(MINUTE_MS / 2);
+    h1.letGo();
+    await pass(MINUTE_MS / 2);
+  }
+  const { id } = cluster.controller.state.snapshot.networkNamed('app')!;
+  expect(blocksOf(h1).filter(({ network }) => network === id)).toEqual([]);
+});

@@ -43,10 +43,19 @@ export function handBack(state: AgentState): AgentEffect[] {
 function idleNetworks(state: AgentState): Id[] {
   const { view, attachments, attaching, releasing, holding, holds } = state;
   const host = view.hosts.get(state.host);
-  if (!host || attaching.size + releasing.size + holding.size + holds.size > 0) return [];
+  if (!host) return [];
+  const onTheirWay = [
+    ...[...attaching.values()].map(
+      ({ ask }) => view.networkNamed(ask.words.network)?.id ?? ask.words.network,
+    ),
+    ...[...holding.values()].map(({ ask }) => ask.network),
+    ...[...holds.keys()].map((key) => key.split(' ')[0]),
+    ...[...releasing.values()].map((endpoint) => endpoint.network),
+  ];
   const owned = new Set<Id>();
   for (const block of view.blocks.values()) if (ownsBlock(host, block)) owned.add(block.network);
   for (const { endpoint } of attachments.values()) owned.delete(endpoint.network);
+  for (const network of onTheirWay) owned.delete(network as Id);
   return [...owned].filter((network) => !view.inNetwork(network).endpointCount.has(host.id));
 }
 

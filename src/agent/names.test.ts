@@ -23,7 +23,7 @@ test('a running container that joins a second network keeps the names of its fir
   h1.namespaces.set(PATH, h1.kernel.createContainerNamespace(PATH));
   h1.kernel.moveLink({ ns: '', name: hostEndName(id) }, { ns: PATH, name: 'eth0' }, true);
   await cluster.settle(6_000);
-  const [{ cookie }] = sandboxesOf(h1.state) as [{ cookie: string }];
+  const cookie = sandboxesOf(h1.state)[0]?.cookie;
   expect(cookie).toBeDefined();
   await join(db!, 'e2');
   expect(sandboxesOf(h1.state)).toEqual([{ path: PATH, cookie, networks: [app!.id, db!.id] }]);

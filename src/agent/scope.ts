@@ -54,13 +54,16 @@ export function noteLive(state: AgentState, observed: KernelState): void {
   }
   // Where a later one is, an earlier one is no longer: nobody looked for that.
   const taken = new Set<string>();
-  for (const { namespace } of settledAttachments(state).reverse()) {
+  const settled = settledAttachments(state);
+  for (const { namespace } of settled.toReversed()) {
     const key = namespaceKey(namespace);
     if (live.has(key)) taken.add(namespace.path);
     else if (taken.has(namespace.path)) turn.dead.add(key);
   }
   for (const key of live) turn.dead.delete(key);
   turn.live = live;
+  const known = new Set(settled.map(({ namespace }) => namespaceKey(namespace)));
+  for (const key of turn.dead) if (!known.has(key)) turn.dead.delete(key);
 }
 
 const loopbackOf = (ns: string): string =>

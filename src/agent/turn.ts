@@ -177,6 +177,8 @@ function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
 export function failLook(state: AgentState): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
+  // It has seen nothing of what it was to take in.
+  turn.scope = undefined;
   turn.owesLook ||= turn.reach === 'look';
   scheduleRetry(state);
   return [];

@@ -156,7 +156,7 @@ export class Uplink {
   /** The revision at which the controller has them. */
   async returnBlocks(network: Id, host: string): Promise<Revision | Rejection> {
     return this.ask('network', network, async () => {
-      const { revision } = await this.clients.controller.returnBlocks({ network, host });
+      const { revision } = await this.clients.controller.returnBlocks({ network, host }, PATIENCE);
       return Number(revision);
     });
   }

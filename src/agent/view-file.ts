@@ -7,6 +7,8 @@ import { formatView, parseView } from './view-format.ts';
 
 /** Changes come in bursts; the file is a help for the next start, never the only copy. */
 const WRITE_DELAY_MS = 500;
+/** The disk is full, say. */
+const RETRY_DELAY_MS = 2_000;
 
 /** The last view on disk: complete but possibly old. A file that cannot be read is no view at all, and said so. */
 export function readView(file: string, log: Logger): Snapshot | undefined {
@@ -38,7 +40,11 @@ export class ViewFile {
 
   keepSoon(): void {
     this.due = true;
-    if (!this.writing) this.timer ??= setTimeout(() => this.begin(), WRITE_DELAY_MS);
+    this.keepIn(WRITE_DELAY_MS);
+  }
+
+  private keepIn(ms: number): void {
+    if (!this.writing) this.timer ??= setTimeout(() => this.begin(), ms);
   }
 
   /** A write that is due happens now. */
@@ -50,21 +56,24 @@ export class ViewFile {
 
   private begin(): void {
     this.timer = undefined;
-    this.writing = this.keep().then(() => {
+    this.writing = this.keep().then((isKept) => {
       this.writing = undefined;
-      if (this.due) this.keepSoon();
+      if (this.due) this.keepIn(isKept ? WRITE_DELAY_MS : RETRY_DELAY_MS);
     });
   }
 
   /** As it is now; the disk takes its time beside all else. */
-  private async keep(): Promise<void> {
+  private async keep(): Promise<boolean> {
     this.due = false;
     const { revision } = this.view;
     try {
       await writeWhole(this.file, Buffer.concat(formatView(this.view)));
       this.onKept(revision);
+      return true;
     } catch (error) {
+      this.due = true;
       this.log.warn({ file: this.file, error: String(error) }, 'the view cannot be kept');
+      return false;
     }
   }
 }
