@@ -63,7 +63,7 @@ const hostSchema = z.object({
   name: text(parseHostName),
   epoch: count,
   underlay: z.array(ip).max(64),
-  labels: z.record(z.string().max(128), z.string().max(256)),
+  labels: z.record(z.string().max(256), z.string().max(1024)),
   facts: z.object({
     underlayMtu: count,
     takenPorts: z.array(port),

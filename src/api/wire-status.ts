@@ -15,6 +15,8 @@ const id = z
   .refine(isId, 'is not an id')
   .transform((text) => text as Id);
 const words = z.string().max(4096);
+/** Of each kind: what is more is not told, so that it does not keep back how far the host has come. */
+const MAX_LISTED = 1000;
 
 /** The status as it is kept and sent: what an agent says of itself is hostile until it has passed. */
 export const hostStatusSchema = z.object({
@@ -39,9 +41,11 @@ export const hostStatusSchema = z.object({
     )
     .max(65_536)
     .default([]),
-  failing: z.array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() })).max(1000),
-  notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(1000),
-  permits: z.array(words).max(1000).default([]),
+  failing: z
+    .array(z.object({ command: words, errno: words, text: words, retryable: z.boolean() }))
+    .max(MAX_LISTED),
+  notices: z.array(z.object({ code: words, title: words, sentence: words, next: words })).max(MAX_LISTED),
+  permits: z.array(words).max(MAX_LISTED).default([]),
   endpoints: count,
   networks: count,
 });
@@ -77,7 +81,7 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     drift: [...status.drift],
     outages: [...status.outages],
     refused: status.refused.map(({ from, kind, count }) => ({ ...from, kind, count: BigInt(count) })),
-    failing: [...status.failing],
-    notices: [...status.notices],
-    permits: [...status.permits],
+    failing: status.failing.slice(0, MAX_LISTED),
+    notices: status.notices.slice(0, MAX_LISTED),
+    permits: status.permits.slice(0, MAX_LISTED),
   });

@@ -144,6 +144,8 @@ function applyCommit(
 ): ControllerEffect[] {
   const touched = touchedBy(changes, state.snapshot);
   state.snapshot.apply(changes, revision);
+  for (const change of changes)
+    if (change.verb === 'delete' && change.ref.kind === 'host') state.statuses.delete(change.ref.id);
   return askerLast(state).flatMap(([session, follower]) => {
     const message = continueFollow(follower, touched, state.snapshot);
     return message ? [{ effect: 'send' as const, session, message }] : [];

@@ -13,6 +13,7 @@ import { step } from './core.ts';
 import { refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { withOwnEndpoints } from './preview.ts';
+import { statusKey } from './read-statuses.ts';
 import type { ControllerState } from './state.ts';
 
 /** Where a session's messages go. */
@@ -123,7 +124,7 @@ export class Engine {
   private keepStatus(status: HostStatus): void {
     const value = { status, reportedAtMs: this.chance().now };
     this.store
-      .putStatus(`host/${status.host}`, new TextEncoder().encode(JSON.stringify(value)))
+      .putStatus(statusKey(status.host), new TextEncoder().encode(JSON.stringify(value)))
       .catch((error) => this.log.warn({ error: String(error) }, 'could not keep a status'));
   }
 

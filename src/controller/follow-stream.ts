@@ -19,11 +19,15 @@ export class FollowStream implements Follower {
   private wake: () => void = () => {};
 
   send(message: FollowMessage): void {
+    if (this.failure) return;
     // A beat says only "still here": messages that wait say so too.
     if (message.message === 'beat' && this.waiting.length > 0) return;
     this.waiting.push(...toWire(message));
-    if (this.waiting.length > MAX_WAITING)
+    if (this.waiting.length > MAX_WAITING) {
       this.failure = new ConnectError('reads too slowly; follow again', Code.Aborted);
+      // Who does not read at all is not heard of either, and never takes them.
+      this.waiting.length = 0;
+    }
     this.wake();
   }
 

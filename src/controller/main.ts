@@ -15,12 +15,14 @@ import { readTlsFiles } from '#transport/tls.ts';
 import type { ControllerConfig } from './config.ts';
 import { Engine } from './engine.ts';
 import { ControllerMetrics } from './metrics.ts';
-import { readStatuses } from './read-statuses.ts';
+import { readStatuses, statusKey } from './read-statuses.ts';
 import { controllerRoutes } from './service.ts';
 import { createControllerState } from './state.ts';
 
 /** How often a silent session hears that the controller is still there. */
 const BEAT_INTERVAL_MS = 3_000;
+/** Nobody but this process watches the log, and it is at its end: a little is kept for a feed that is behind. */
+const LOG_KEPT = 1_000;
 
 /**
  * The central process: real store, clock, chance and sockets are made here and nowhere else in this room. Resolves
@@ -50,7 +52,9 @@ async function startEngine(
 ): Promise<Engine> {
   const { records, revision } = await store.read();
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
-  for (const { status } of await readStatuses(store)) state.statuses.set(status.host, status);
+  for (const { status } of await readStatuses(store))
+    if (state.snapshot.hosts.has(status.host)) state.statuses.set(status.host, status);
+    else await store.deleteStatus(statusKey(status.host));
   log.info({ revision, records: records.length }, 'store is open');
   metrics.describe(state);
   return new Engine(state, metrics.measure(store), chance, log);
@@ -65,7 +69,12 @@ async function serveUntil(
   log: pino.Logger,
 ): Promise<void> {
   const unwatch = store.watch(engine.snapshot.revision, (feed) => engine.dispatch({ event: 'fed', feed }));
-  const beat = setInterval(() => engine.dispatch({ event: 'tick' }), BEAT_INTERVAL_MS);
+  const beat = setInterval(() => {
+    engine.dispatch({ event: 'tick' });
+    store
+      .compact(engine.snapshot.revision - LOG_KEPT)
+      .catch((error) => log.warn({ error: String(error) }, 'could not forget the log'));
+  }, BEAT_INTERVAL_MS);
   const servers: Server[] = [];
   try {
     const routes = controllerRoutes(engine, store);

@@ -9,6 +9,7 @@ import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
 import type { AddPeer } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { FAMILY_TITLE } from './encapsulation.ts';
+import { giveBack } from './exceptions.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
 import { describeEndpoint, findNetwork } from './find-record.ts';
 import { listSome } from './list-some.ts';
@@ -42,7 +43,11 @@ export function addPeer(wish: AddPeer, snapshot: SnapshotView, chance: Chance): 
     ...{ name: fields.name, vtep, endpoints },
   };
   const isSame = known?.vtep === vtep && JSON.stringify(known.endpoints) === JSON.stringify(endpoints);
-  return isSame ? admitted([], known) : admitted([put(peer)], peer);
+  if (isSame) return admitted([], known);
+  const has = new Set(endpoints.flatMap(({ addresses }) => addresses));
+  const left = known?.endpoints.flatMap(({ addresses }) => addresses.filter((ip) => !has.has(ip))) ?? [];
+  const freed = giveBack(snapshot, [{ network: peer.network, addresses: left }]);
+  return admitted([put(peer), ...freed.map(put)], peer);
 }
 
 /** By name or id, in one network. */
@@ -101,7 +106,7 @@ function readEndpoints(
   return values.flatMap(({ mac: text, addresses }) => {
     const mac = take(faults.invalid, 'mac', text, parseMac(text));
     const ips = readEach(faults.invalid, 'ip', addresses, parseIp);
-    for (const ip of ips) checkAddress(faults, ip, network, records);
+    for (const ip of ips) checkAddress(faults, ip, network, records, self);
     if (ips.length > new Set(ips.map(familyOf)).size) {
       const fix = 'give at most one address of each family';
       faults.invalid.push(fault('ip', ips.join(), 'has two of one family', fix));
@@ -131,14 +136,19 @@ function holderOf(
 }
 
 /** In a host's block it could be given to a container at any time, also while nobody hears that host. */
-function checkAddress(faults: Faults, ip: Ip, { subnets }: Network, { blocks }: NetworkRecords): void {
+function checkAddress(
+  faults: Faults,
+  ip: Ip,
+  { subnets }: Network,
+  records: NetworkRecords,
+  self: string,
+): void {
   const subnet = subnets.find(({ cidr }) => cidrFamily(cidr) === familyOf(ip));
   const wrong = subnet && unusable(subnet, ip);
   if (wrong) faults.invalid.push(fault('ip', ip, wrong, 'give another one, or leave it out'));
-  const block = [...blocks.values()].find(
-    ({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip),
-  );
-  if (!block) return;
+  // An exception that nobody holds was made for a wish that failed: its owner may not have heard of it.
+  const block = [...records.blocks.values()].find(({ cidr }) => cidrContains(cidr, ip));
+  if (!block || (block.except.includes(ip) && peerWith(records, ip)?.id === self)) return;
   const fix = 'give one in no block, such as one near the end of the subnet (see `weft network inspect`)';
   faults.conflict.push(fault('ip', ip, `is in block ${block.cidr}, which a host gives from`, fix));
 }

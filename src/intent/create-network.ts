@@ -18,6 +18,7 @@ import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { allocateSubnet } from './allocate-subnet.ts';
 import { allocateVni, vnisOf } from './allocate-vni.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
+import { readLabels } from './labels.ts';
 import { chooseGroup, readGroup } from './multicast-group.ts';
 import { chooseMtu, readMtu } from './network-mtu.ts';
 import { chooseUnderlay, noticesOfHindrance } from './network-underlay.ts';
@@ -87,29 +88,6 @@ function readNetworkName(faults: Faults, value: string, snapshot: SnapshotView):
   }
   return name;
 }
-
-/** Every host keeps them, so they stay as small as the wire takes them. */
-function readLabels(
-  faults: Faults,
-  labels: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const entries = Object.entries(labels);
-  const fix = 'leave some out';
-  if (entries.length > MAX_LABELS)
-    faults.invalid.push(fault('labels', entries.length, `are more than ${MAX_LABELS}`, fix));
-  for (const [key, value] of entries)
-    if (key.length > MAX_LABEL_KEY || value.length > MAX_LABEL_VALUE)
-      faults.invalid.push(
-        fault(
-          'labels',
-          key,
-          `is longer than ${MAX_LABEL_KEY} characters, or ${MAX_LABEL_VALUE} its value`,
-          fix,
-        ),
-      );
-  return labels;
-}
-const [MAX_LABELS, MAX_LABEL_KEY, MAX_LABEL_VALUE] = [64, 256, 1024];
 
 function readOrAllocateSubnets(
   faults: Faults,

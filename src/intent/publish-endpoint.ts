@@ -5,6 +5,7 @@ import { type Endpoint, type Host, put } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { PublishEndpoint } from '#model/wish.ts';
 import { type Admitted, admitted } from './admitted.ts';
+import { giveBack } from './exceptions.ts';
 import { noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
 import { ownsBlock } from './own-blocks.ts';
@@ -15,6 +16,10 @@ import { ownsBlock } from './own-blocks.ts';
  */
 export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: SnapshotView): Admitted | Rejection {
   const known = snapshot.endpoints.get(endpoint.id);
+  if (known && (known.host !== endpoint.host || known.network !== endpoint.network)) {
+    const problem = `is the id of ${describeEndpoint(snapshot, known)}`;
+    return reject('forbidden', fault('endpoint', endpoint.id, problem, ANEW));
+  }
   if (known && known.generation >= endpoint.generation) return admitted([], known);
   const faults = noFaults();
   const network = findNetwork(faults, snapshot, endpoint.network);
@@ -30,8 +35,13 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
     }
   }
   const refused = rejection(faults) ?? (own.length > 0 ? reject('unavailable', ...own) : undefined);
-  return refused ?? admitted([put(endpoint)], endpoint);
+  if (refused) return refused;
+  const left = known ? known.addresses.filter((ip) => !endpoint.addresses.includes(ip)) : [];
+  const freed = giveBack(snapshot, [{ network: endpoint.network, addresses: left }]);
+  return admitted([put(endpoint), ...freed.map(put)], endpoint);
 }
+
+const ANEW = 'detach the endpoint and attach it again';
 
 /** A host does not give twice: one of them was granted to a request that it gave up, and goes when it hears of it. */
 const GIVEN_BACK = 'nothing to do: the host gives the other back, and tells of this one again';
@@ -41,8 +51,7 @@ const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, 
     (block) => ownsBlock(host, block) && cidrContains(block.cidr, ip),
   );
 
-const unowned = ({ name }: Host, ip: Ip) =>
-  fault('ip', ip, `is in no block that host ${name} owns`, 'detach the endpoint and attach it again');
+const unowned = ({ name }: Host, ip: Ip) => fault('ip', ip, `is in no block that host ${name} owns`, ANEW);
 
 /** Others with the same MAC or an address of it. */
 function holdersOf(snapshot: SnapshotView, endpoint: Endpoint): Endpoint[] {

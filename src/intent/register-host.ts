@@ -8,6 +8,7 @@ import type { SnapshotView } from '#model/snapshot.ts';
 import type { RegisterHost } from '#model/wish.ts';
 import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { complete, type Faults, noFaults } from './faults.ts';
+import { readLabels } from './labels.ts';
 import { readEach, readName, readWholeNumber } from './read-field.ts';
 import { specialMembership } from './special-range.ts';
 
@@ -30,7 +31,7 @@ export function registerHost(
     id,
     name: readHostName(faults, wish.name, id, snapshot),
     underlay: readUnderlay(faults, wish.underlay, id, snapshot),
-    labels: sortLabels(wish.labels),
+    labels: sortLabels(readLabels(faults, wish.labels)),
     facts: readFacts(faults, wish.facts),
   });
   if (isRejection(fields)) return fields;
@@ -60,6 +61,9 @@ function readHostName(
   return name;
 }
 
+/** As many as the wire takes: a host that its followers cannot read would end their sessions. */
+const MAX_UNDERLAY = 64;
+
 function readUnderlay(
   faults: Faults,
   values: readonly string[],
@@ -70,6 +74,10 @@ function readUnderlay(
   if (values.length === 0) {
     const fix = 'give the address or interface that reaches the other hosts';
     faults.invalid.push(fault('underlay', '', 'a host needs at least one address for its tunnels', fix));
+  }
+  if (underlay.size > MAX_UNDERLAY) {
+    const fix = 'give those by which other hosts reach this one';
+    faults.invalid.push(fault('underlay', underlay.size, `are more than ${MAX_UNDERLAY}`, fix));
   }
   for (const ip of underlay) {
     const special = specialMembership(ip);
