@@ -34,6 +34,19 @@ describe('detach', () => {
     expect(h1.journal.has(endpoint.id)).toBe(false);
   });
 
+  test.each([
+    [{ endpoint: 'c2' }, { problem: 'is on host h2', fix: 'detach it there' }],
+    [{ endpoint: 'c1', network: 'db' }, { problem: 'is not in network db' }],
+    [{ endpoint: 'c9' }, { problem: 'is not on this host' }],
+  ])('of %j, which is not here, says where it is', async (ask, fault) => {
+    await attached(h1, 'app', '/c1');
+    await attached(h2, 'app', '/c2');
+    await cluster.settle(500);
+    const request = h1.detach(ask);
+    await cluster.settle();
+    expect(h1.answers.get(request)).toMatchObject({ reason: 'absent', faults: [fault] });
+  });
+
   test('is answered before the ports are deleted, all that have gathered at once; until then the journal knows', async () => {
     const [first, ...others] = [
       await attached(h1, 'app', '/c1'),

@@ -72,7 +72,16 @@ function endpointsMeant(
   const isUnheard = called.some(({ network: id }) => !state.view.networks.has(id));
   return isUnheard
     ? refuse('unavailable', wanted, 'is here in a network whose name the controller has not told yet')
-    : refuse('absent', wanted, 'is not on this host');
+    : refuseAbsent(state, wanted, called.length > 0 ? network : undefined);
+}
+
+/** `besides`: the network that was said, where this host has one of the name in another. */
+function refuseAbsent({ view }: AgentState, wanted: string, besides: string | undefined): Rejection {
+  if (besides !== undefined) return refuse('absent', wanted, `is not in network ${besides}`);
+  const elsewhere = [...view.endpoints.values()].find(({ name }) => foldName(name) === foldName(wanted));
+  const host = elsewhere && view.hosts.get(elsewhere.host)?.name;
+  if (!host) return refuse('absent', wanted, 'is not on this host');
+  return reject('absent', fault('endpoint', wanted, `is on host ${host}`, 'detach it there'));
 }
 
 /** The host's own stays for as long as the network is exposed on it. */

@@ -39,8 +39,8 @@ function describeError(error: unknown): Report {
   if (error instanceof CliError) return error;
   if (!(error instanceof Error)) return { exit: 'failed', message: String(error), next: '', faults: [] };
   // Start-up failures of controller, agent and lab say their own next step.
-  const next = (error as { next?: unknown }).next;
-  if (typeof next === 'string') return { exit: 'failed', message: error.message, next, faults: [] };
+  const { next, exit = 'failed' } = error as { next?: unknown; exit?: ExitName };
+  if (typeof next === 'string') return { exit, message: error.message, next, faults: [] };
   return {
     exit: 'failed',
     message: `unexpected: ${error.message}`,

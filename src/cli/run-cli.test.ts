@@ -20,6 +20,7 @@ describe('usage', () => {
       stdout: '',
       stderr: 'error: command "netwrok": is not known\n  fix: did you mean network?\n',
     });
+    expect(await runForTest(['help', 'netwrok'])).toEqual(await runForTest(['netwrok']));
     expect((await runForTest(['network', 'create', 'web', '--sbunet', 'x'])).stderr).toBe(
       'error: option "--sbunet": is not known\n  fix: did you mean --subnet?\n',
     );

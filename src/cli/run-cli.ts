@@ -19,7 +19,7 @@ export async function runCli(args: readonly string[], outer: Omit<World, 'exitWi
   const json = args.slice(0, end < 0 ? undefined : end).includes('--json');
   try {
     const program = buildProgram(world, args.includes('lab') ? await world.loadLab() : labStandIn());
-    await parse(program, args);
+    await parse(program, withoutHelp(program, args));
     return exitCodeOf(exit);
   } catch (error) {
     return reportError(error, world, json);
@@ -29,6 +29,12 @@ export async function runCli(args: readonly string[], outer: Omit<World, 'exitWi
 /** What `weft --help` says of the lab, without loading it. */
 const labStandIn = (): Command =>
   new Command('lab').description('Several hosts on this one machine, to look at and try');
+
+/** Commander shows all of its help to who asks for that of a command that there is not. */
+const withoutHelp = ({ commands }: Command, args: readonly string[]): readonly string[] =>
+  args[0] === 'help' && args[1] !== undefined && commands.every((command) => command.name() !== args[1])
+    ? args.slice(1)
+    : args;
 
 async function parse(program: Command, args: readonly string[]): Promise<void> {
   try {

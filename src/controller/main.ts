@@ -93,7 +93,7 @@ async function serveUntil(
 
 function readAddress(text: string): Address {
   const address = parseAddress(text);
-  if (!address.ok) throw new ListenError(`listen "${text}" ${address.problem}`, address.fix);
+  if (!address.ok) throw new ListenError(`listen "${text}" ${address.problem}`, address.fix, 'usage');
   return address.value;
 }
 

@@ -4,7 +4,7 @@ import { runDemo } from './demo/run-demo.ts';
 import { describeRemoved, removeLab } from './down.ts';
 import { execute, findPlace } from './exec.ts';
 import { cleaningUp, Interrupted } from './interrupt.ts';
-import { LabError } from './lab-error.ts';
+import { absent, LabError } from './lab-error.ts';
 import { describeShape, type LabLayout, type LabShape, layOutLab } from './layout.ts';
 import { paint } from './paint.ts';
 import { runPrivileged } from './privilege.ts';
@@ -138,7 +138,7 @@ function chooseLayout(name: string, directory: string, { shape, asked }: Wanted)
 function stateOrThrow(name: string, directory: string): LabState {
   const state = readState(directory);
   if (state) return state;
-  throw new LabError('there is no lab', `bring one up: ${typedLab(name, 'up')}`);
+  throw absent('there is no lab', `bring one up: ${typedLab(name, 'up')}`);
 }
 
 const tellRemoval = (directory: string, progress: Progress): Promise<unknown> =>

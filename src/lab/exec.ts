@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { NAMESERVER } from '#model/nameserver.ts';
-import { LabError } from './lab-error.ts';
+import { absent, LabError } from './lab-error.ts';
 import type { LabHost, LabLayout } from './layout.ts';
 import { hostEnvironment } from './program.ts';
 import { spawnIn } from './run.ts';
@@ -19,14 +19,14 @@ export function findPlace(lab: LabLayout, text: string): Place {
   const [hostName, containerName] = text.split('/', 2);
   const host = lab.hosts.find(({ name }) => name === hostName);
   if (!host)
-    throw new LabError(
+    throw absent(
       `host "${hostName}" is not in the lab`,
       `choose one of ${lab.hosts.map(({ name }) => name).join(', ')}`,
     );
   if (containerName === undefined) return { host, namespace: host.namespace };
   const container = host.containers.find(({ name }) => name === containerName);
   if (!container)
-    throw new LabError(
+    throw absent(
       `container "${containerName}" is not on ${host.name}`,
       `choose one of ${host.containers.map(({ name }) => `${host.name}/${name}`).join(', ') || 'its hosts'}`,
     );

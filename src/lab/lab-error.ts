@@ -4,10 +4,17 @@ export class LabError extends Error {
   readonly next: string;
   /** What another program said, with its line breaks; shown before the message. */
   readonly details: string;
+  /** As scripts hear of it (cli/exit-code.ts). */
+  readonly exit: 'failed' | 'notFound';
 
-  constructor(message: string, next: string, details = '') {
+  constructor(message: string, next: string, details = '', exit: LabError['exit'] = 'failed') {
     super(message);
     this.next = next;
+    this.exit = exit;
     this.details = details.trimEnd();
   }
 }
+
+/** What was named is not there. */
+export const absent = (message: string, next: string): LabError =>
+  new LabError(message, next, '', 'notFound');

@@ -1,5 +1,5 @@
 import { findHolder, holdsLab, isPrivileged, runInside, startHolder, stopHolder } from './holder.ts';
-import { LabError } from './lab-error.ts';
+import { absent } from './lab-error.ts';
 import type { ProcessRef } from './processes.ts';
 import { typedLab } from './program.ts';
 
@@ -25,7 +25,7 @@ export async function runPrivileged(
     return 0;
   }
   if (!found && purpose === 'use')
-    throw new LabError('there is no lab of this user', `bring one up: ${typedLab(lab, 'up')}`);
+    throw absent('there is no lab of this user', `bring one up: ${typedLab(lab, 'up')}`);
   return runHeld(lab, directory, found);
 }
 

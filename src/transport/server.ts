@@ -30,10 +30,13 @@ export interface ServeOptions {
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly next: string;
+  /** As scripts hear of it (cli/exit-code.ts). */
+  readonly exit: 'failed' | 'usage';
 
-  constructor(message: string, next: string) {
+  constructor(message: string, next: string, exit: ListenError['exit'] = 'failed') {
     super(message);
     this.next = next;
+    this.exit = exit;
   }
 }
 
@@ -50,11 +53,13 @@ export async function serve(
     throw new ListenError(
       `${formatAddress(address)} would carry plain text across machines`,
       'listen on https:// with certificates, on loopback, or on a unix socket',
+      'usage',
     );
   if (address.kind === 'tcp' && address.tls && !tls)
     throw new ListenError(
       `${formatAddress(address)} needs certificates`,
       'give --tls-cert, --tls-key and --tls-ca',
+      'usage',
     );
   const answer = answerCalls(routes, admitRequest);
   const handler: http.RequestListener = (request, response) =>

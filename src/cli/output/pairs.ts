@@ -1,5 +1,6 @@
 import { printable } from './printable.ts';
 import type { Style } from './style.ts';
+import { wrapWords } from './wrap.ts';
 
 export type Pair = readonly [key: string, value: string | number | readonly string[]];
 
@@ -7,10 +8,11 @@ export type Pair = readonly [key: string, value: string | number | readonly stri
 export function formatPairs(title: string, pairs: readonly Pair[], style: Style): string {
   const width = Math.max(...pairs.map(([key]) => key.length));
   const lines = pairs.flatMap(([key, value]) => {
-    const values = Array.isArray(value) ? value : [String(value)];
-    return (values.length > 0 ? values : ['-']).map(
-      (text, i) => `  ${style.dim((i === 0 ? key : '').padEnd(width))}  ${printable(text) || '-'}`,
+    const values: readonly string[] = Array.isArray(value) ? value : [String(value)];
+    const shown = (values.length > 0 ? values : ['-']).flatMap((text) =>
+      wrapWords(printable(text) || '-', style.width - width - 4),
     );
+    return shown.map((text, i) => `  ${style.dim((i === 0 ? key : '').padEnd(width))}  ${text}`);
   });
   return `${[style.bold(printable(title)), ...lines].join('\n')}\n`;
 }

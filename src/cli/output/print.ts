@@ -10,6 +10,7 @@ import type { World } from '../world.ts';
 import { printable } from './printable.ts';
 import { type Style, styleFor } from './style.ts';
 import { type Column, formatTable } from './table.ts';
+import { wrapWords } from './wrap.ts';
 
 export const printJson = (world: World, value: unknown): void =>
   void world.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
@@ -41,10 +42,10 @@ export const printEmpty = (world: World, sentence: string): void => void world.s
 export function printNotices(world: World, notices: readonly Notice[]): void {
   const style = styleFor(world.stderr, world.env);
   for (const { code, title, sentence, next } of notices) {
-    world.stderr.write(
-      `${style.yellow('note:')} ${printable(`${title}: ${sentence}`)} [${printable(code)}]\n`,
-    );
-    if (next) world.stderr.write(`  ${style.bold('next:')} ${printable(next)}\n`);
+    const tell = (word: string, text: string, indent: string) =>
+      world.stderr.write(`${indent}${word} ${wrapWords(text, style.width - 8).join(`\n${indent}  `)}\n`);
+    tell(style.yellow('note:'), printable(`${title}: ${sentence} [${code}]`), '');
+    if (next) tell(style.bold('next:'), printable(next), '  ');
   }
 }
 

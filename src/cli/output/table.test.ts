@@ -43,6 +43,15 @@ describe('formatTable', () => {
     );
   });
 
+  test('leaves spare columns out where that is not enough', () => {
+    const spare = columns.map((column) =>
+      column.title === 'COUNT' ? { ...column, isSpare: true as const } : column,
+    );
+    expect(formatTable(spare, rows, plain, 18)).toBe(
+      ['NAME    ADDRESSES', 'a       10.0.0.1', '        fd00::1', 'longer  -', ''].join('\n'),
+    );
+  });
+
   test('text from outside cannot control the terminal', () => {
     const hostile = { name: '\u001b[2J\nx', count: 0, addresses: [] };
     expect(formatTable(columns, [hostile], plain)).toContain('\\u{1b}[2J\\u{a}x');

@@ -6,6 +6,8 @@ export interface Column<Row> {
   /** A list stands on one line, and on several only where the terminal is too narrow. */
   readonly cell: (row: Row) => string | number | readonly string[];
   readonly align?: 'right';
+  /** Left out where the terminal is too narrow, the last of them first. */
+  readonly isSpare?: true;
   readonly paint?: (row: Row) => ((text: string) => string) | undefined;
 }
 
@@ -24,6 +26,9 @@ export function formatTable<Row>(
       ? flat
       : rows.map((row) => columns.map((column) => cellLines(column.cell(row), true)));
   const widths = columnWidths(columns, cells);
+  const spare = columns.findLastIndex(({ isSpare }) => isSpare);
+  if (lineWidth(widths) > width && spare >= 0)
+    return formatTable(columns.toSpliced(spare, 1), rows, style, width);
   const titles = columns.map(({ title, align }, i) => pad(title, widths[i]!, align));
   const lines = [style.bold(titles.join(GAP).trimEnd())];
   rows.forEach((row, r) => {
