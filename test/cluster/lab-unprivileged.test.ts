@@ -114,5 +114,5 @@ test('killed in the middle, the next demo begins anew', async () => {
 
 test('without a lab, status and exec say so', async () => {
   for (const command of [['status'], ['exec', 'h1', 'true']])
-    expect(await lab(...command)).toMatchObject({ code: 1, stderr: expect.stringContaining('lab up') });
+    expect(await lab(...command)).toMatchObject({ code: 3, stderr: expect.stringContaining('lab up') });
 });

@@ -171,8 +171,8 @@ describe('a lab that is up', () => {
     const links = await exec('h2/c1', 'ip', '-j', 'link');
     expect(JSON.parse(links.stdout).map(({ ifname }: { ifname: string }) => ifname)).toEqual(['lo', 'eth0']);
     expect((await exec('h1', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
-    expect(await exec('h9', 'true')).toMatchObject({ code: 1, stderr: expect.stringContaining('h1, h2') });
-    expect(await exec('h1/c9', 'true')).toMatchObject({ code: 1, stderr: expect.stringContaining('h1/c1') });
+    expect(await exec('h9', 'true')).toMatchObject({ code: 3, stderr: expect.stringContaining('h1, h2') });
+    expect(await exec('h1/c9', 'true')).toMatchObject({ code: 3, stderr: expect.stringContaining('h1/c1') });
     expect(await exec('h1', 'no-such-command')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no-such-command'),
@@ -181,7 +181,7 @@ describe('a lab that is up', () => {
 
   test('status says what runs and where, and what weft status says; without a lab it says so', async () => {
     expect(await weft(['lab', 'status', ...NAMED])).toMatchObject({
-      code: 1,
+      code: 3,
       stderr: expect.stringContaining('lab up'),
     });
     await weftOk(['lab', 'up', ...SMALL]);
