@@ -4,7 +4,6 @@ import type { HoldAsk } from '#api/door.ts';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { Underlay } from '#kernel/underlay.ts';
 import type { Rejection } from '#model/fault.ts';
-import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Change, Publication, Revision } from '#model/records.ts';
@@ -17,7 +16,7 @@ import { findEndpoints } from './detach.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle, Moment } from './event.ts';
 import type { AgentMetrics } from './metrics.ts';
 import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
-import type { AgentState } from './state.ts';
+import type { AgentState, PortHolders } from './state.ts';
 import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
 import { writeJournal } from './write-journal.ts';
@@ -44,7 +43,7 @@ export interface AgentParts {
   readonly underlay: () => Promise<Underlay>;
   /** Looks around adopted bridges. */
   readonly survey: (ask: SurveyAsk) => Promise<Survey>;
-  readonly portHolders: (publications: readonly Publication[]) => Promise<Map<Id, string | undefined>>;
+  readonly portHolders: (publications: readonly Publication[]) => Promise<PortHolders['holders']>;
   readonly moment: () => Moment;
   readonly resolver: Pick<ResolverLinkParts, 'socket' | 'command'>;
   readonly log: Logger;

@@ -122,7 +122,7 @@ export type AgentEvent =
       readonly outcome: Revision | Rejection;
     }
   | { readonly event: 'surveyed'; readonly survey: Survey }
-  | { readonly event: 'port-holders-found'; readonly holders: ReadonlyMap<Id, string | undefined> }
+  | { readonly event: 'port-holders-found'; readonly holders: ReadonlyMap<Id, PortFinding> }
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
@@ -248,3 +248,11 @@ export type Answer =
   | { readonly answer: 'held'; readonly address: Ip }
   | { readonly answer: 'noted' }
   | { readonly answer: 'reset' };
+
+/** What this host has at a published port, beside the endpoint. */
+export interface PortFinding {
+  /** The program that takes what comes for it. */
+  readonly holder?: string;
+  /** It is published at an address that this host does not have. */
+  readonly lacksAddress?: boolean;
+}

@@ -9,12 +9,14 @@ import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { canFilter, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
+import { isLocalAddress } from '#kernel/route-towards.ts';
 import { portHolders } from '#kernel/taken-ports.ts';
 import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
-import { formatFault, isRejection } from '#model/fault.ts';
+import { isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
 import { agentPaths, type Paths } from '#model/paths.ts';
+import type { Publication } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { trimHeap } from '#netlink/libc.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
@@ -26,6 +28,7 @@ import { givesBack, IDENTITY_KEY, type JournalEntry, parseJournalEntry } from '.
 import type { AgentConfig } from './config.ts';
 import { AgentDoor } from './door.ts';
 import { Engine } from './engine.ts';
+import type { PortFinding } from './event.ts';
 import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
 import { planOps } from './plan-ops.ts';
@@ -148,13 +151,11 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     hostWords: () => readHostWords(config, controller),
     underlay: () => readUnderlay(config, controller),
     survey: (ask) => readSurvey(ask, config.dockerSocket),
-    portHolders: async (publications) => {
-      const holders = await portHolders(publications).catch((error: Error) => {
-        log.warn({ error: error.message }, 'cannot see which programs have ports');
-        return [];
-      });
-      return new Map(publications.map(({ id }, i) => [id, holders[i]]));
-    },
+    portHolders: (publications) =>
+      lookAtPorts(publications).catch((error: Error) => {
+        log.warn({ error: error.message }, 'cannot see who has the published ports');
+        return new Map(publications.map(({ id }) => [id, {}]));
+      }),
     resolver: { socket: paths.names, command: resolverCommand() },
     moment: () => ({
       nowMs: Math.floor(performance.now()),
@@ -175,6 +176,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     resolveNamespace,
     inspectBridge,
     portHolders,
+    isLocalAddress,
     observe: (bridges) => kernel.observe({ ...scopeOf(state), bridges }),
     planNow: async (reset) =>
       planOps(state, await kernel.observe(scopeOf(state)), { nothing: reset || state.wishesNothing }),
@@ -195,6 +197,19 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     await server.close();
     for (const clients of [own, operator]) clients.close();
   }
+}
+
+/** Of each publication of this host, what is at its port beside the endpoint. */
+async function lookAtPorts(publications: readonly Publication[]): Promise<Map<Id, PortFinding>> {
+  const holders = await portHolders(publications);
+  const addresses = new Set(publications.flatMap(({ hostAddress }) => hostAddress ?? []));
+  const missing = new Set([...addresses].filter((ip) => !isLocalAddress(ip)));
+  return new Map(
+    publications.map(({ id, hostAddress }, i) => {
+      const lacksAddress = hostAddress !== undefined && missing.has(hostAddress);
+      return [id, { holder: holders[i], lacksAddress }];
+    }),
+  );
 }
 
 function startEngine(engine: Engine): void {
@@ -268,8 +283,10 @@ async function readHostWords(config: AgentConfig, controller: Address): Promise<
 /** Throws with the next step when it cannot be found. */
 async function readUnderlay({ underlay: text }: AgentConfig, controller: Address): Promise<Underlay> {
   const underlay = findUnderlay({ text, towards: await addressTowards(controller) });
-  if (isRejection(underlay))
-    throw new StartError(underlay.faults.map(formatFault).join('\n'), 'give --underlay');
+  if (isRejection(underlay)) {
+    const { field, value, problem, fix } = underlay.faults[0]!;
+    throw new StartError(`${field} "${value}": ${problem}`, fix);
+  }
   return underlay;
 }
 

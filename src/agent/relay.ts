@@ -1,9 +1,12 @@
+import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
   ControllerService,
   type HelloResponse,
   type PublishPortRequest,
 } from '#api/gen/weft/v1/controller_pb.ts';
+import { NoticeSchema } from '#api/gen/weft/v1/records_pb.ts';
+import type { Notice } from '#model/notice.ts';
 import type { Router } from '#transport/answer-calls.ts';
 import type { Clients } from '#transport/client.ts';
 
@@ -15,7 +18,7 @@ export function relayRoutes(
   router: Router,
   { controller }: Clients,
   hello: () => HelloResponse,
-  checkPort: (request: PublishPortRequest) => Promise<void>,
+  checkPort: (request: PublishPortRequest) => Promise<Notice[]>,
   told: () => Promise<void>,
 ): void {
   // Who was answered here that an endpoint came or went finds it so at the controller.
@@ -33,8 +36,10 @@ export function relayRoutes(
     removeHost: relay(controller.removeHost),
     evictHost: relay(controller.evictHost),
     publishPort: async (request) => {
-      await checkPort(request);
-      return relay(controller.publishPort)(request);
+      const told = await checkPort(request);
+      const response = await relay(controller.publishPort)(request);
+      response.notices.push(...told.map((notice) => create(NoticeSchema, notice)));
+      return response;
     },
     unpublishPort: relay(controller.unpublishPort),
     exposeNetwork: relay(controller.exposeNetwork),

@@ -14,7 +14,7 @@ import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import { isRuntimeQuiet } from './pace.ts';
 import type { AgentState } from './state.ts';
-import { takenPortNotices } from './taken-ports.ts';
+import { publishedPortNotices } from './taken-ports.ts';
 
 /** The controller hears at least this often how it stands here. */
 const REPORT_INTERVAL_MS = 5_000;
@@ -70,7 +70,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
     ...unexposedNotices(state),
-    ...takenPortNotices(state),
+    ...publishedPortNotices(state),
     ...forwardingNotices(state),
     ...state.doorNotices,
     ...namesNotices(state),

@@ -16,7 +16,7 @@ import type { Survey } from '#model/survey.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { type Forwarded, NOTHING_FORWARDED } from '#plan/permit.ts';
 import { type Attachment, isUntold } from './attachment.ts';
-import type { AttachAsk } from './event.ts';
+import type { AttachAsk, PortFinding } from './event.ts';
 import { type HandBack, UNTOLD } from './hand-back.ts';
 import { createMissState, type MissState } from './misses.ts';
 import { createNamesState, type NamesState } from './names.ts';
@@ -85,7 +85,7 @@ export interface AgentState {
   /** What was found around adopted bridges last, and when the next is due; Infinity while one is under way. */
   survey?: Survey;
   surveyAtMs: number;
-  /** Programs that have a port published on this host, by publication: all that were looked at. */
+  /** What was found at the ports published on this host, by publication: all that were looked at. */
   portHolders: PortHolders;
   /** Since when two hosts have the same, by network and what it is. */
   readonly clashes: Map<string, number>;
@@ -197,7 +197,7 @@ export interface Seeking {
 }
 
 export interface PortHolders {
-  readonly holders: ReadonlyMap<Id, string | undefined>;
+  readonly holders: ReadonlyMap<Id, PortFinding>;
   /** When it is to be looked again. */
   readonly nextMs: number;
   readonly isLooking: boolean;

@@ -31,3 +31,28 @@ test('a published port that a program has is told of, whoever published it and w
   await cluster.settle(1_000);
   expect(told()).toEqual([]);
 });
+
+test('a port published at an address that the host does not have is told of, until it has it', async () => {
+  const cluster = new TestCluster();
+  const h1 = cluster.agent('h1');
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app', { subnets: ['10.1.0.0/24'], gateway: 'anycast' }));
+  await cluster.settle();
+  await cluster.attached(h1, 'app', '/shop', 1_000);
+  const told = () => (h1.state.status?.notices ?? []).map(({ code, sentence }) => [code, sentence]);
+
+  h1.strange.add('192.0.2.77');
+  cluster.controller.grant({ wish: 'publish-port', endpoint: 'shop', mapping: '192.0.2.77:8080:80' });
+  cluster.controller.grant({ wish: 'publish-port', endpoint: 'shop', mapping: '192.0.2.78:8080:80' });
+  await cluster.settle(1_000);
+  expect(told()).toEqual([
+    [
+      'published-address-missing',
+      '192.0.2.77:8080:80/tcp is published for endpoint shop on host h1, and that host does not have 192.0.2.77: only what happens to pass through that host reaches the endpoint.',
+    ],
+  ]);
+
+  h1.strange.clear();
+  await cluster.settle(5_500);
+  expect(told()).toEqual([]);
+});

@@ -2,8 +2,9 @@ import { describeEndpoint } from '#intent/find-record.ts';
 import { formatMapping } from '#intent/publications.ts';
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Publication } from '#model/records.ts';
-import type { AgentEffect } from './event.ts';
+import type { Endpoint, Publication } from '#model/records.ts';
+import type { AgentEffect, PortFinding } from './event.ts';
+import { missingAddressNotice } from './missing-address.ts';
 import { renewNotices } from './report.ts';
 import type { AgentState } from './state.ts';
 
@@ -31,29 +32,36 @@ export function findPortHolders(state: AgentState): AgentEffect[] {
   return [{ effect: 'find-port-holders', publications }];
 }
 
-export function notePortHolders(
-  state: AgentState,
-  holders: ReadonlyMap<Id, string | undefined>,
-): AgentEffect[] {
+export function notePortHolders(state: AgentState, holders: ReadonlyMap<Id, PortFinding>): AgentEffect[] {
   state.portHolders = { holders, nextMs: state.nowMs + LOOK_INTERVAL_MS, isLooking: false };
   return renewNotices(state);
 }
 
-export function takenPortNotices(state: AgentState): Notice[] {
-  const { view, host, portHolders } = state;
+export function publishedPortNotices(state: AgentState): Notice[] {
+  const { view, portHolders } = state;
   return ownPublications(state).flatMap((publication): Notice[] => {
-    const holder = portHolders.holders.get(publication.id);
+    const { holder, lacksAddress } = portHolders.holders.get(publication.id) ?? {};
     const endpoint = view.endpoints.get(publication.endpoint);
-    if (holder === undefined || !endpoint) return [];
-    const { hostPort, protocol } = publication;
-    const name = view.hosts.get(host)?.name ?? host;
+    if (!endpoint) return [];
     return [
-      {
-        code: 'port-taken',
-        title: 'A published port that a program has, too',
-        sentence: `Port ${hostPort}/${protocol} of ${name} is published for ${describeEndpoint(view, endpoint)}, and ${holder} has it: what comes for it goes to the endpoint, and the program hears nothing.`,
-        next: `stop that program or give it another port; or \`weft unpublish ${endpoint.name} ${formatMapping(publication)}\` and publish another one.`,
-      },
+      ...(holder === undefined ? [] : [takenPortNotice(state, publication, endpoint, holder)]),
+      ...(lacksAddress ? [missingAddressNotice(view, endpoint, publication)] : []),
     ];
   });
+}
+
+function takenPortNotice(
+  { view, host }: AgentState,
+  publication: Publication,
+  endpoint: Endpoint,
+  holder: string,
+): Notice {
+  const { hostPort, protocol } = publication;
+  const name = view.hosts.get(host)?.name ?? host;
+  return {
+    code: 'port-taken',
+    title: 'A published port that a program has, too',
+    sentence: `Port ${hostPort}/${protocol} of ${name} is published for ${describeEndpoint(view, endpoint)}, and ${holder} has it: what comes for it goes to the endpoint, and the program hears nothing.`,
+    next: `stop that program or give it another port; or \`weft unpublish ${endpoint.name} ${formatMapping(publication)}\` and publish another one.`,
+  };
 }

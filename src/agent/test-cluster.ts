@@ -86,6 +86,8 @@ export class TestAgent {
   connected = true;
   /** Of the host, by their ports. */
   readonly programs = new Map<number, string>();
+  /** Addresses that this host does not have. */
+  readonly strange = new Set<string>();
   /** Whose misses were not to be heard any more. */
   readonly muted: MissSource[] = [];
   private readonly cluster: TestCluster;
@@ -297,7 +299,11 @@ export class TestAgent {
         });
       case 'find-port-holders': {
         const holders = effect.publications.map(
-          ({ id, hostPort }) => [id, this.programs.get(hostPort)] as const,
+          ({ id, hostPort, hostAddress = '' }) =>
+            [
+              id,
+              { holder: this.programs.get(hostPort), lacksAddress: this.strange.has(hostAddress) },
+            ] as const,
         );
         return this.dispatch({ event: 'port-holders-found', holders: new Map(holders) });
       }

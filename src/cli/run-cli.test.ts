@@ -111,9 +111,21 @@ describe('what cannot be sent', () => {
       '1 2',
     );
     expect(code).toBe(2);
-    expect(stderr).toContain('error: vni "abc": is not a number\n  fix: write it with digits');
-    expect(stderr).toContain('error: port "": is not a number');
-    expect(stderr).toContain('error: mtu "1 2": is not a number');
+    expect(stderr).toContain(
+      'error: vni "abc": is not a plain number\n  fix: write it with digits only, or leave',
+    );
+    expect(stderr).toContain('error: port "": is not a plain number');
+    expect(stderr).toContain('error: mtu "1 2": is not a plain number');
+  });
+
+  test.each([
+    ['1e3', 'is not a plain number'],
+    ['0x10', 'is not a plain number'],
+    ['1.5', 'is not a plain number'],
+    ['99999999999999999999999', 'is too large'],
+  ])('the number %s is refused as it was typed', async (text, problem) => {
+    const { code, stderr } = await host.run('network', 'create', 'web', '--vni', text);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`error: vni "${text}": ${problem}\n`)]);
   });
 
   test('detach needs one of its two forms', async () => {

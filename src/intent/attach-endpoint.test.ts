@@ -150,15 +150,15 @@ describe('the same container again', () => {
       addresses: ['10.1.0.6', endpoint.addresses[1]!],
     };
     const has = (what: string) =>
-      `the container is in the network already as endpoint db with ${what}; ` +
+      `the container is in the network already as endpoint db${what}; ` +
       'ask for the same, or detach that endpoint first';
     expect(refusals(more, it)).toEqual([
       'conflict',
-      `interface "eth0": ${has('interface eth5')}`,
-      `name "web": ${has('that name')}`,
-      `alias "a": ${has('aliases a, b')}`,
-      `mac "02:00:00:00:00:bb": ${has('MAC 02:00:00:00:00:aa')}`,
-      `ip "10.1.0.6": ${has(`address ${endpoint.addresses.join(', ')}`)}`,
+      `interface "eth0": ${has(' with interface eth5')}`,
+      `name "web": ${has(', another name')}`,
+      `alias "a": ${has(' with aliases a, b')}`,
+      `mac "02:00:00:00:00:bb": ${has(' with MAC 02:00:00:00:00:aa')}`,
+      `ip "10.1.0.6": ${has(` with address ${endpoint.addresses.join(', ')}`)}`,
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { type Cidr, cidrContains } from '#model/cidr.ts';
-import { fault, take } from '#model/fault.ts';
+import { fault } from '#model/fault.ts';
 import { familyOf, type Ip, ipFromNumber, ipToNumber, parseIp } from '#model/ip.ts';
 import { familyOfUnderlay, type UnderlayFamily } from '#model/records.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
@@ -32,8 +32,11 @@ export function readGroup(
   const refuse = (problem: string, fix: string): undefined => {
     faults.invalid.push(fault('group', value, problem, fix));
   };
-  const group = take(faults.invalid, 'group', value, parseIp(value));
-  if (group === undefined) return undefined;
+  const fix = `give one like ${chooseGroup(1 as Vni, underlay)}, or leave it out`;
+  const parsed = parseIp(value);
+  // An IP address in general, as that would suggest, is no group.
+  if (!parsed.ok) return refuse(parsed.problem, fix);
+  const group = parsed.value;
   if (mode !== undefined && mode !== 'multicast')
     return refuse(`makes no sense in mode ${mode}`, 'give --mode multicast, or leave it out');
   if (familyOf(group) !== familyOfUnderlay(underlay))
@@ -41,7 +44,6 @@ export function readGroup(
       `is not of the underlay’s family, ${FAMILY_TITLE[underlay]}`,
       `give a group in ${MULTICAST[underlay]}, or another --underlay`,
     );
-  const fix = `give one like ${chooseGroup(1 as Vni, underlay)}, or leave it out`;
   if (!cidrContains(MULTICAST[underlay], group)) return refuse('is not a multicast address', fix);
   const reserved = RESERVED.find((cidr) => cidrContains(cidr, group));
   return reserved ? refuse(`is in ${reserved}, which is reserved`, fix) : group;

@@ -73,6 +73,10 @@ describe('a published port', () => {
     ['-1:80', `port "-1:80": ${FORM}`],
     ['', `port "": ${FORM}`],
     ['0:80', 'port "0": is not a whole number from 1 to 65535; give one in that range'],
+    [
+      '99999999999999999999999:80',
+      'port "99999999999999999999999": is not a whole number from 1 to 65535; give one in that range',
+    ],
     ['80:65536', 'port "65536": is not a whole number from 1 to 65535; give one in that range'],
     ['80:80/icmp', 'port "icmp": is not known; choose one of tcp and udp'],
     ['300.1.1.1:80:80', 'port "300.1.1.1": is not an IP address; write it like 10.1.0.5 or fd00::5'],
@@ -102,7 +106,11 @@ describe('a published port', () => {
     );
     expect(sentences(it.try({ wish: 'unpublish-port', endpoint: 'shop', mapping: '1:1' }))).toEqual([
       'absent',
-      'port "1:1": is not published for endpoint shop on host h1; nothing of it is',
+      'port "1:1": is not published for endpoint shop on host h1; none of its ports is: there is nothing to take back',
+    ]);
+    expect(sentences(it.try({ wish: 'unpublish-port', endpoint: 'shop', mapping: '' }))).toEqual([
+      'absent',
+      'endpoint "shop": has no published port; there is nothing to take back',
     ]);
     const docker = it.endpoint('red', 'h1', 'd1', { runtime: 'docker' });
     expect(sentences(it.try(publish(docker.id, '80:80')))[1]).toMatch(/has Docker’s own way out; use Docker/);
@@ -119,11 +127,19 @@ describe('an exposed network', () => {
     it.do({ wish: 'hide-network', network: 'blue', host: 'h2' });
     expect(it.snapshot.inNetwork(id).endpointCount.size).toBe(0);
     expect(sentences(it.try({ wish: 'hide-network', network: 'blue', host: 'h2' }))[1]).toMatch(
-      /^network "blue": is not exposed on host h2; there are none yet/,
+      /^network "blue": is not exposed on host h2; no network is exposed there: nothing needs to be hidden/,
+    );
+    it.do(expose('red', 'h2'));
+    expect(sentences(it.try({ wish: 'hide-network', network: 'blue', host: 'h2' }))[1]).toMatch(
+      /is not exposed on host h2; exposed there: red$/,
+    );
+    it.do(expose('blue', 'h1'));
+    expect(sentences(it.try({ wish: 'hide-network', network: 'blue', host: 'h2' }))[1]).toMatch(
+      /is not exposed on host h2; it is exposed on h1: give that one as --host$/,
     );
     it.do(expose('blue', 'h2'));
     it.do({ wish: 'remove-network', network: 'blue' });
-    expect(it.snapshot.exposures.size).toBe(0);
+    expect(it.snapshot.inNetwork(id).exposures.size).toBe(0);
   });
 
   it('is refused where the host would lose one of two to the other', () => {

@@ -21,10 +21,16 @@ export function readMapping(faults: Faults, text: string): Mapping | undefined {
   const bare = address?.replace(/^\[|\]$/g, '');
   const ip = bare === undefined ? undefined : take(faults.invalid, 'port', bare, parseIp(bare));
   const read = {
-    hostPort: readWholeNumber(faults, 'port', Number(hostPort), 1, MAX_PORT),
-    port: readWholeNumber(faults, 'port', Number(port), 1, MAX_PORT),
+    hostPort: readPortNumber(faults, hostPort),
+    port: readPortNumber(faults, port),
     protocol: readChoice(faults, 'port', word, TRANSPORTS),
   };
   if (!read.hostPort || !read.port || !read.protocol || (bare !== undefined && !ip)) return undefined;
   return { ...(read as Mapping), ...(ip && !ANY.has(ip) && { hostAddress: ip as Ip }) };
 }
+
+/** Of digits; what is longer than any port is refused as it was written, not as `1e+23`. */
+const readPortNumber = (faults: Faults, digits: string): number | undefined => {
+  const number = Number(digits);
+  return readWholeNumber(faults, 'port', Number.isSafeInteger(number) ? number : digits, 1, MAX_PORT);
+};

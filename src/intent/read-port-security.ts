@@ -5,4 +5,4 @@ import { readChoice } from './read-field.ts';
 export const readPortSecurity = (
   faults: Faults,
   value: string = DEFAULT_PORT_SECURITY,
-): PortSecurity | undefined => readChoice(faults, 'portSecurity', value, PORT_SECURITIES);
+): PortSecurity | undefined => readChoice(faults, 'port-security', value, PORT_SECURITIES);

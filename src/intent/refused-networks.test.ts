@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { CreateNetwork } from '#model/wish.ts';
 import { createNetwork, sentences, World } from './test-world.ts';
 
@@ -46,6 +46,12 @@ describe('subnets that are refused', () => {
     ['::ffff:a02:0/120', `overlaps ::ffff:0:0/96 (IPv4-mapped, never on a wire); ${PRIVATE}`],
     ['fe80::/64', `overlaps fe80::/10 (link-local); ${PRIVATE}`],
     ['ff05::/64', `overlaps ff00::/8 (multicast); ${PRIVATE}`],
+    ['240.32.0.0/24', `overlaps 240.0.0.0/7 (Weft’s own, for the ways out of networks); ${PRIVATE}`],
+    ['241.255.255.0/24', `overlaps 240.0.0.0/7 (Weft’s own, for the ways out of networks); ${PRIVATE}`],
+    [
+      'fd77:6566:7400::/64',
+      `overlaps fd77:6566:7400::/64 (Weft’s own, for the ways out of networks); ${PRIVATE}`,
+    ],
   ])('%j', (subnet, sentence) => {
     expect(refusals({ subnets: [subnet] })).toEqual(['invalid', `subnet "${subnet}": ${sentence}`]);
   });
@@ -76,6 +82,12 @@ describe('subnets that are refused', () => {
     ]);
     expect(refusals({ subnets: ['10.7.3.128/25'], allowOverlap: true })).toEqual(['admitted']);
     expect(refusals({ subnets: ['10.8.0.0/16'] })).toEqual(['admitted']);
+  });
+
+  it('not beside what the ways out take', () => {
+    expect(refusals({ subnets: ['242.0.0.0/24', 'fd77:6566:7400:1::/64'], allowOverlap: true })).toEqual([
+      'admitted',
+    ]);
   });
 
   it('not because another network has them', () => {
@@ -201,6 +213,13 @@ describe('numbers and words that are refused', () => {
   });
 });
 
+test('a word for port security that is none, by the name of its option', () => {
+  expect(refusals({ portSecurity: 'maybe' })).toEqual([
+    'invalid',
+    'port-security "maybe": is not known; choose one of on and off',
+  ]);
+});
+
 describe('names that are refused', () => {
   const RULE = 'use a letter or digit first, then up to 127 letters, digits, "_", "." or "-"';
   it.each([
@@ -287,7 +306,7 @@ describe('multicast groups', () => {
 
   const LIKE = 'give one like 239.0.0.1, or leave it out';
   it.each([
-    ['x', { mode: 'multicast' }, 'is not an IP address; write it like 10.1.0.5 or fd00::5'],
+    ['x', { mode: 'multicast' }, `is not an IP address; ${LIKE}`],
     ['10.1.0.1', { mode: 'multicast' }, `is not a multicast address; ${LIKE}`],
     ['224.0.0.5', { mode: 'multicast' }, `is in 224.0.0.0/24, which is reserved; ${LIKE}`],
     [

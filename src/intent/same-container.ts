@@ -27,19 +27,19 @@ export function checkRepetition(
   present: Endpoint,
 ): void {
   const differ = (field: string, asked: string, has: string) => {
-    const problem = `the container is in the network already as endpoint ${present.name} with ${has}`;
+    const problem = `the container is in the network already as endpoint ${present.name}${has}`;
     const fix = 'ask for the same, or detach that endpoint first';
     faults.conflict.push(fault(field, asked, problem, fix));
   };
   if (request.interface && request.interface !== present.interface)
-    differ('interface', request.interface, `interface ${present.interface}`);
+    differ('interface', request.interface, ` with interface ${present.interface}`);
   if (wish.name !== undefined && request.name && foldName(request.name) !== foldName(present.name))
-    differ('name', request.name, 'that name');
+    differ('name', request.name, ', another name');
   if (!sameNames(request.aliases, present.aliases))
-    differ('alias', request.aliases.join(', '), `aliases ${present.aliases.join(', ') || '(none)'}`);
-  if (request.mac && request.mac !== present.mac) differ('mac', request.mac, `MAC ${present.mac}`);
+    differ('alias', request.aliases.join(', '), ` with aliases ${present.aliases.join(', ') || '(none)'}`);
+  if (request.mac && request.mac !== present.mac) differ('mac', request.mac, ` with MAC ${present.mac}`);
   for (const ip of request.addresses.values())
-    if (!present.addresses.includes(ip)) differ('ip', ip, `address ${present.addresses.join(', ')}`);
+    if (!present.addresses.includes(ip)) differ('ip', ip, ` with address ${present.addresses.join(', ')}`);
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

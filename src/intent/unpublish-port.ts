@@ -10,6 +10,8 @@ import { listSome } from './list-some.ts';
 import { formatMapping, publicationsOf } from './publications.ts';
 import { readMapping } from './read-mapping.ts';
 
+const NOTHING = 'there is nothing to take back';
+
 /** The host's port is its own again. */
 export function unpublishPort(wish: UnpublishPort, snapshot: SnapshotView): Admitted | Rejection {
   const faults = noFaults();
@@ -18,10 +20,13 @@ export function unpublishPort(wish: UnpublishPort, snapshot: SnapshotView): Admi
   const text = mapping && formatMapping(mapping);
   const all = endpoint ? publicationsOf(snapshot, endpoint) : [];
   const meant = all.filter((each) => wish.mapping === '' || formatMapping(each) === text);
-  if (endpoint && meant.length === 0 && (mapping || wish.mapping === '')) {
-    const fix = all.length > 0 ? `published are ${listSome(all.map(formatMapping))}` : 'nothing of it is';
+  if (endpoint && wish.mapping === '' && all.length === 0)
+    faults.absent.push(fault('endpoint', wish.endpoint, 'has no published port', NOTHING));
+  if (endpoint && mapping && meant.length === 0) {
+    const known = `published are ${listSome(all.map(formatMapping))}`;
+    const fix = all.length > 0 ? known : `none of its ports is: ${NOTHING}`;
     const problem = `is not published for ${describeEndpoint(snapshot, endpoint)}`;
-    faults.absent.push(fault('port', wish.mapping || 'any', problem, fix));
+    faults.absent.push(fault('port', wish.mapping, problem, fix));
   }
   const found = complete(faults, { endpoint });
   if (isRejection(found)) return found;

@@ -1,11 +1,10 @@
-import { constants } from 'node:os';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import { FAMILIES, familyOf, type Ip, parseIp } from '#model/ip.ts';
+import { isOwnHostLink } from '#model/own.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
-import { NetlinkError } from '#netlink/netlink-error.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
-import { decodeRoute, encodeGetRoute, type Route } from '#netlink/route/route.ts';
+import { routeTowards } from './route-towards.ts';
 
 /** Where this host's tunnels end. */
 export interface Underlay {
@@ -28,9 +27,10 @@ export interface UnderlayWish {
 export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
   const conversation = openConversation();
   try {
-    const links = conversation.dump(encodeDumpLinks(), decodeLink);
-    const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable);
-    const host = { links, addresses };
+    const host = withoutOwn({
+      links: conversation.dump(encodeDumpLinks(), decodeLink),
+      addresses: conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable),
+    });
     if (wish.text === undefined) return byRoute(host, conversation, wish.towards);
     const found = byText(host, wish.text);
     return 'addresses' in found ? wayOut(host, conversation, found, wish.towards) : found;
@@ -42,6 +42,16 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
 interface HostInterfaces {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
+}
+
+/** What Weft made leads into its own networks: no tunnel can end there. */
+function withoutOwn({ links, addresses }: HostInterfaces): HostInterfaces {
+  const isOwn = ({ name = '', group }: Link) => isOwnHostLink({ name, group });
+  const own = new Set(links.filter(isOwn).map(({ index }) => index));
+  return {
+    links: links.filter(({ index }) => !own.has(index)),
+    addresses: addresses.filter(({ ifindex }) => !own.has(ifindex)),
+  };
 }
 
 /** Reachable from elsewhere, and not about to go or still being tried. */
@@ -103,19 +113,6 @@ function byRoute(
 const sourceTowards = (conversation: Conversation, towards: Ip): string | undefined =>
   routeTowards(conversation, towards)?.prefSource;
 
-function routeTowards(conversation: Conversation, towards: Ip): Route | undefined {
-  try {
-    return decodeRoute(conversation.ask(encodeGetRoute(towards)));
-  } catch (error) {
-    if (error instanceof NetlinkError && NO_WAY.has(error.errno)) return undefined;
-    throw error;
-  }
-}
-
-/** No route; an `unreachable` or a `prohibit` one. */
-const { ENETUNREACH, EHOSTUNREACH, EACCES } = constants.errno;
-const NO_WAY: ReadonlySet<number> = new Set([ENETUNREACH, EHOSTUNREACH, EACCES]);
-
 const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
   const { name = '', mtu = 0 } = links.find(({ index }) => index === ifindex) ?? {};
   return { interface: name, mtu, addresses };
@@ -133,7 +130,7 @@ const refuse = (text: string, problem: string, fix: string): Rejection =>
 const addressHint = ({ addresses }: HostInterfaces): string => {
   const known = addresses.map(({ address }) => address).slice(0, 8);
   return known.length > 0
-    ? `give one of this host’s own: ${known.join(', ')}`
+    ? `give --underlay one of this host’s own: ${known.join(', ')}`
     : 'give this host an address first';
 };
 
@@ -141,6 +138,6 @@ const interfaceHint = ({ links, addresses }: HostInterfaces): string => {
   const able = links.filter(({ index }) => addresses.some(({ ifindex }) => ifindex === index));
   const names = able.map(({ name }) => name).slice(0, 8);
   return names.length > 0
-    ? `those with an address are ${names.join(', ')}`
+    ? `give --underlay one that has an address: ${names.join(', ')}`
     : 'give this host an address first';
 };

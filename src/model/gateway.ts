@@ -1,7 +1,7 @@
-import { type InterfaceAddress, interfaceAddress } from './cidr.ts';
+import { addressAt, type Cidr, type InterfaceAddress, interfaceAddress } from './cidr.ts';
 import type { Id } from './id.ts';
 import { idToWords } from './id-words.ts';
-import { type Family, type Ip, ipFromNumber, ipToNumber } from './ip.ts';
+import type { Family } from './ip.ts';
 import type { Mac } from './mac.ts';
 import type { Vni } from './vni.ts';
 
@@ -20,18 +20,20 @@ export function gatewayMac(network: Id): Mac {
 }
 
 /**
- * Where the addresses of all ways out begin: of each network a pair, by its VNI, so that no two on a host clash, and
+ * Where the addresses of all ways out are: of each network a pair, by its VNI, so that no two on a host clash, and
  * none with what anybody routes. Reserved for future use (RFC 1112, 4), and never seen outside the host.
  */
-const RELAYS = { 4: ['240.0.0.0', 31], 6: ['fd77:6566:7400::', 127] } as const;
+export const RELAY_RANGES = { 4: '240.0.0.0/7', 6: 'fd77:6566:7400::/64' } as {
+  readonly [F in Family]: Cidr;
+};
+const PAIR_PREFIX_LENGTHS = { 4: 31, 6: 127 } as const;
 
 /** The two ends of a network's way out: the host's and the one in the network's own namespace. */
 export function relayAddresses(
   vni: Vni,
   family: Family,
 ): { host: InterfaceAddress; overlay: InterfaceAddress } {
-  const [base, prefixLength] = RELAYS[family];
-  const first = ipToNumber(base as Ip) + BigInt(vni) * 2n;
-  const at = (offset: bigint) => interfaceAddress(ipFromNumber(first + offset, family), prefixLength);
+  const at = (offset: bigint) =>
+    interfaceAddress(addressAt(RELAY_RANGES[family], BigInt(vni) * 2n + offset), PAIR_PREFIX_LENGTHS[family]);
   return { host: at(0n), overlay: at(1n) };
 }

@@ -246,11 +246,14 @@ test.each([
     ['network', 'adopt', 'nowhere'],
     'bridge "nowhere": is no interface of this host\n  fix: bridges here: strange0',
   ],
-  [['network', 'adopt', 'eth0'], 'bridge "eth0": is no bridge but a veth\n  fix: bridges here: strange0'],
+  [
+    ['network', 'adopt', 'eth0'],
+    'bridge "eth0": is not a bridge but an interface of kind veth\n  fix: bridges here: strange0',
+  ],
   [['network', 'adopt', 'strange0', '--mode', 'proxy'], 'mode "proxy": answers only for whom Weft knows'],
   [['network', 'adopt', 'strange0', '--mode', 'multicast'], 'mode "multicast": takes no frame larger'],
   [['network', 'adopt', 'strange0', '--network', ''], 'network "": is not a valid name'],
-  [['network', 'adopt', 'strange0', '--vni', 'x'], 'vni "x": is not a number'],
+  [['network', 'adopt', 'strange0', '--vni', 'x'], 'vni "x": is not a plain number'],
   [['network', 'adopt', 'strange0', '--vni', '0', '--ttl', '0'], 'vni "0": is not a VNI'],
   [['network', 'disown', 'strange0'], 'bridge "strange0": is not adopted on host h1'],
 ])('weft %j is refused with what is wrong', async (words, problem) => {

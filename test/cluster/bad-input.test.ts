@@ -114,15 +114,20 @@ describe('networks', () => {
       ['--subnet', '10.5.0.0/16', '--gateway', 'x'],
       { code: 2, field: 'gateway', value: 'x' },
     ],
-    ...['0', '16777216', '-1', '1.5', '1e9'].map((vni): [string, string[], Expected] => [
+    ...['0', '16777216'].map((vni): [string, string[], Expected] => [
       `VNI ${vni}`,
       ['--vni', vni],
       { code: 2, field: 'vni', problem: /is not a VNI/ },
     ]),
+    ...['abc', '-1', '1.5', '1e9', '0x10'].map((vni): [string, string[], Expected] => [
+      `${vni} for a VNI, which is no number of digits`,
+      ['--vni', vni],
+      { code: 2, field: 'vni', value: vni, problem: /is not a plain number/ },
+    ]),
     [
-      'a VNI that is no number',
-      ['--vni', 'abc'],
-      { code: 2, field: 'vni', value: 'abc', problem: /is not a number/ },
+      'a VNI of 23 digits',
+      ['--vni', '9'.repeat(23)],
+      { code: 2, field: 'vni', value: '9'.repeat(23), problem: /is too large/ },
     ],
     ['a VNI in use', ['--vni', '5000'], { code: 4, field: 'vni', value: '5000', problem: /web/ }],
     [

@@ -236,7 +236,7 @@ describe('what is in the way', () => {
       expect.stringContaining(`ip "${taken}": is taken by endpoint c2 on host h1`),
     ]);
     expect((await cli('hide', 'blue')).stderr).toMatch(
-      /network "blue": is not exposed on host h1[\s\S]*known: red/,
+      /network "blue": is not exposed on host h1[\s\S]*exposed there: red/,
     );
     expect((await cli('expose', 'bleu')).stderr).toMatch(/there is no such network[\s\S]*did you mean blue/);
     expect((await cli('endpoint', 'detach', 'h1')).stderr).toMatch(/is this host itself[\s\S]*weft hide red/);

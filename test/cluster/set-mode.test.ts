@@ -119,7 +119,7 @@ describe.sequential('what is not done', () => {
   test.each([
     [['set', 'red'], 2, 'says not what to change'],
     [['set-mode', 'red', 'magic'], 2, 'mode "magic": is not known'],
-    [['set', 'red', '--port', 'x'], 2, 'port "x": is not a number'],
+    [['set', 'red', '--port', 'x'], 2, 'port "x": is not a plain number'],
     [['set', 'red', '--port', '70000', '--ttl', '0'], 2, 'ttl "0"'],
     [['set', 'red', '--mtu', '1480'], 4, 'is more than fits through'],
     [['set', 'red', '--mtu', '68'], 2, 'mtu "68": is not a whole number from 576'],

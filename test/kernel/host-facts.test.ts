@@ -6,6 +6,7 @@ import { add } from '#kernel/contract-stage.ts';
 import { exampleNetwork } from '#kernel/example-network.ts';
 import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
 import { missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
+import { isLocalAddress } from '#kernel/route-towards.ts';
 import { takenUdpPorts } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
@@ -69,6 +70,31 @@ describe('the underlay', () => {
     } finally {
       ip('link', 'del', 'eth1');
       ip('addr', 'del', '203.0.113.77/32', 'dev', 'lo');
+    }
+  });
+
+  it.each([
+    ['198.51.100.7', true],
+    ['2001:db8::7', true],
+    ['127.0.0.9', true],
+    ['198.51.100.8', false],
+    ['2001:db8:ffff::1', false],
+  ])('tells whether %s is this host’s: %s', (ip, is) => {
+    expect(isLocalAddress(ip as Ip)).toBe(is);
+  });
+
+  it('is none of our own interfaces, which are not proposed either', () => {
+    ip('link', 'add', 'wfg2', 'group', String(LINK_GROUP), 'type', 'bridge');
+    ip('addr', 'add', '240.0.0.4/31', 'dev', 'wfg2');
+    ip('link', 'set', 'wfg2', 'up');
+    try {
+      for (const text of ['wfg2', '240.0.0.4', 'eth9'])
+        expect(findUnderlay({ text }), text).toMatchObject({
+          outcome: 'rejected',
+          faults: [{ fix: expect.not.stringMatching(/wfg2|240\./) }],
+        });
+    } finally {
+      ip('link', 'del', 'wfg2');
     }
   });
 

@@ -163,7 +163,7 @@ export class AgentProcess {
         );
         break;
       case 'find-port-holders': {
-        const none = effect.publications.map(({ id }) => [id, undefined] as const);
+        const none = effect.publications.map(({ id }) => [id, {}] as const);
         this.#after(1, 20, () => this.dispatch({ event: 'port-holders-found', holders: new Map(none) }));
         break;
       }

@@ -93,24 +93,22 @@ describe('network', () => {
       },
     });
     const name = '$(reboot);\n"ö';
-    const flags = [
-      '--subnet',
-      '10.1.0.0/33',
-      '--subnet',
-      'fd00::/8',
-      '--gateway',
-      'x',
-      '--vni',
-      '1.5',
-      '--port',
-      '-1',
-    ];
-    const run = await host.run('network', 'create', name, ...flags, '--mode', 'warp', '--allow-overlap');
+    const words =
+      '--subnet 10.1.0.0/33 --subnet fd00::/8 --gateway x --vni 99999999 --port 70000 --mode warp';
+    const flags = [...words.split(' '), '--allow-overlap'];
+    const run = await host.run('network', 'create', name, ...flags);
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(run.stdout).toBe(
       'network web made: proxy, vni 1048576, port 4789, mtu 1450, 10.128.0.0/20, fd00:1::/64\n',
     );
-    expect(seen).toMatchObject({ name, vni: 1.5, port: -1, mode: 'warp', allowOverlap: true, dryRun: false });
+    expect(seen).toMatchObject({
+      name,
+      vni: 99_999_999,
+      port: 70_000,
+      mode: 'warp',
+      allowOverlap: true,
+      dryRun: false,
+    });
     expect(seen).toMatchObject({ subnets: ['10.1.0.0/33', 'fd00::/8'], gateways: ['x'] });
     expect([seen?.mtu, seen?.ttl, seen?.underlay]).toEqual([undefined, undefined, undefined]);
   });

@@ -66,18 +66,27 @@ const describeLosses = ({ name, connected, endpoints, blocks }: Losses): string[
   ...(connected ? [`its agent is connected: containers that run there are cut off at once`] : []),
 ];
 
+/** One short line: an error is no place for lists. */
+function summarize({ name, connected, endpoints, blocks }: Losses): string {
+  const lost = `${count(endpoints, 'endpoint')} and ${count(blocks, 'block')}`;
+  return `host ${name} would lose ${lost}${connected ? ', and its agent is connected' : ''}`;
+}
+
 const SHOWN = 10;
 
 function listOf(items: readonly string[], what: string): string {
-  if (items.length === 0) return `no ${what}`;
+  if (items.length === 0) return count(items, what);
   const more = items.length > SHOWN ? ` and ${items.length - SHOWN} more` : '';
-  return `${items.length} ${what}${items.length === 1 ? '' : 's'}: ${items.slice(0, SHOWN).join(', ')}${more}`;
+  return `${count(items, what)}: ${items.slice(0, SHOWN).join(', ')}${more}`;
 }
 
+const count = ({ length }: readonly string[], what: string): string =>
+  `${length === 0 ? 'no' : length} ${what}${length === 1 || length === 0 ? '' : 's'}`;
+
 async function askFirst(world: World, losses: Losses): Promise<void> {
-  const sentences = describeLosses(losses);
-  if (!world.confirm) throw new CliError('usage', sentences.join(' '), 'say --yes to do it');
-  for (const line of sentences) world.stderr.write(`${printable(line)}\n`);
+  if (!world.confirm)
+    throw new CliError('usage', summarize(losses), 'say --yes to do it; --dry-run lists what would be lost');
+  for (const line of describeLosses(losses)) world.stderr.write(`${printable(line)}\n`);
   if (!(await world.confirm(`Evict host ${printable(losses.name)}?`)))
     throw new CliError('usage', 'nothing was done', 'answer y, or say --yes');
 }

@@ -156,6 +156,14 @@ describe('faults', () => {
     expect(stderr.match(/fix: /g)).toHaveLength(4);
   });
 
+  test('a pool is not of what no network may have', async () => {
+    const pools = ['--pool-ipv4', '240.0.0.0/8', '--pool-ipv6', 'fd77:6566:7400::/48'];
+    const { code, stderr } = await start(['controller', ...pools]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('pool-ipv4 "240.0.0.0/8": overlaps 240.0.0.0/7 (Weft’s own');
+    expect(stderr).toContain('pool-ipv6 "fd77:6566:7400::/48": overlaps fd77:6566:7400::/64 (Weft’s own');
+  });
+
   test('a pool holds at least one subnet', async () => {
     const { code, stderr } = await start(['controller', '--pool-ipv4', '192.168.0.0/24']);
     expect(code).toBe(2);

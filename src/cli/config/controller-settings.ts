@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { ControllerConfig } from '#controller/config.ts';
+import { specialOverlap } from '#intent/special-range.ts';
 import type { Cidr } from '#model/cidr.ts';
 import { type Fault, fault } from '#model/fault.ts';
 import { controllerPaths } from '#model/paths.ts';
@@ -52,6 +53,13 @@ export function readControllerConfig({ root, config, flags, env }: ControllerOpt
       ),
     );
   const listen = [...new Set([`unix://${paths.socket}`, ...(values.listen ?? [])])];
+  for (const key of ['pool-ipv4', 'pool-ipv6'] as const) {
+    const special = values[key] && specialOverlap(values[key]);
+    if (special)
+      faults.push(
+        fault(key, values[key], special, 'choose a private range, such as 10.0.0.0/9 or fd00:1::/48'),
+      );
+  }
   const tls = takeTls(faults, values, listen);
   if (faults.length > 0) throw faultError('usage', ...faults);
   return {
