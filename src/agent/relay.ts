@@ -10,6 +10,9 @@ import type { Notice } from '#model/notice.ts';
 import type { Router } from '#transport/answer-calls.ts';
 import type { Clients } from '#transport/client.ts';
 
+/** Shorter than `weft` waits for an answer (cli/session.ts): so it hears which of the two it is that says nothing. */
+const QUESTION_LIMIT_MS = 8_000;
+
 /**
  * The controller's service on the agent's local socket, so that `weft` needs to know one socket only. What agents
  * say of themselves is not relayed.
@@ -26,6 +29,13 @@ export function relayRoutes(
     const relayed = relayCall(call);
     return (request: Q) => told().then(() => relayed(request));
   };
+  const answerSoon = <Q, A>(call: (request: Q, options: { timeoutMs: number }) => Promise<A>) =>
+    relayCall((request: Q) =>
+      within(
+        QUESTION_LIMIT_MS,
+        told().then(() => call(request, { timeoutMs: QUESTION_LIMIT_MS })),
+      ),
+    );
   router.service(ControllerService, {
     hello,
     createNetwork: relay(controller.createNetwork),
@@ -46,9 +56,23 @@ export function relayRoutes(
     hideNetwork: relay(controller.hideNetwork),
     auditAddresses: relay(controller.auditAddresses),
     repairAddresses: relay(controller.repairAddresses),
-    listRecords: relay(controller.listRecords),
-    listHostStatus: relay(controller.listHostStatus),
+    listRecords: answerSoon(controller.listRecords),
+    listHostStatus: answerSoon(controller.listHostStatus),
   });
+}
+
+/** Whether it is the way to the controller that takes so long, or what is to be told to it first. */
+async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new ConnectError(`nothing came within ${limitMs / 1000} s`, Code.DeadlineExceeded);
+    timer = setTimeout(() => reject(error), limitMs);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The call as the agent's caller sees it. */
@@ -69,7 +93,8 @@ function asRelayed(error: ConnectError): ConnectError {
     relayed.details = error.details;
     return relayed;
   }
-  const unreachable = error.code === Code.Unavailable || isSystemError(error.cause);
+  const unreachable =
+    [Code.Unavailable, Code.DeadlineExceeded].includes(error.code) || isSystemError(error.cause);
   return unreachable
     ? new ConnectError(`the agent cannot reach the controller: ${error.rawMessage}`, Code.Unavailable)
     : error;

@@ -10,7 +10,8 @@ export const EXIT_CODES = {
   unreachable: { code: 5, meaning: 'agent or controller cannot be reached now; may be tried again' },
   unwell: {
     code: 6,
-    meaning: 'status: a host is away, lags, drifts, fails or has a notice; audit: something was found',
+    meaning:
+      'status: a host is away or silent, lags, drifts, fails or has a notice; audit: something was found',
   },
   interrupted: { code: 130, meaning: 'interrupted by Ctrl-C' },
 } as const;

@@ -28,8 +28,14 @@ export interface Target {
 }
 
 /** The agent gives up an attach after 30 s and says why; nothing takes longer. */
-const CALL = { timeoutMs: 40_000 };
-export type CallOptions = typeof CALL;
+const CALL: CallOptions = { timeoutMs: 40_000 };
+/** Whoever is there looks into its memory for these; who says nothing by then does not answer. */
+export const QUESTION: CallOptions = { timeoutMs: 10_000 };
+
+export interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
 
 /**
  * Speaks with whoever answers operators here: `--controller`, else this host's agent (which relays), else the
@@ -141,8 +147,8 @@ function explainError(error: ConnectError, target: Target): CliError {
     case Code.DeadlineExceeded:
       return new CliError(
         'unreachable',
-        `${where} did not answer within 40 s`,
-        'look at its log, or restart it',
+        `${where} does not answer (${error.rawMessage})`,
+        'see that it is not stopped, look at its log, or restart it',
       );
     case Code.Aborted:
       return new CliError(

@@ -28,13 +28,14 @@ export function step(state: ControllerState, event: ControllerEvent, chance: Cha
     case 'fed':
       return [...takeFeed(state, event.feed), ...admitNext(state, chance)];
     case 'follow-began':
-      return beginSession(state, event);
+      return beginSession(state, event, chance.now);
     case 'follow-ended':
       state.sessions.delete(event.session);
       return [];
     case 'status-reported':
       noteSettled(state, event.status);
       state.statuses.set(event.status.host, event.status);
+      state.heardMs.set(event.status.host, chance.now);
       state.waiting.push(...driveChanges(state, chance.now));
       return [{ effect: 'keep-status', status: event.status }, ...admitNext(state, chance)];
     case 'tick':
@@ -145,7 +146,10 @@ function applyCommit(
   const touched = touchedBy(changes, state.snapshot);
   state.snapshot.apply(changes, revision);
   for (const change of changes)
-    if (change.verb === 'delete' && change.ref.kind === 'host') state.statuses.delete(change.ref.id);
+    if (change.verb === 'delete' && change.ref.kind === 'host') {
+      state.statuses.delete(change.ref.id);
+      state.heardMs.delete(change.ref.id);
+    }
   return askerLast(state).flatMap(([session, follower]) => {
     const message = continueFollow(follower, touched, state.snapshot);
     return message ? [{ effect: 'send' as const, session, message }] : [];
@@ -164,6 +168,7 @@ function askerLast({ sessions, snapshot, underWay }: ControllerState): [number, 
 function beginSession(
   state: ControllerState,
   { session, principal, host }: Extract<ControllerEvent, { event: 'follow-began' }>,
+  nowMs: number,
 ): ControllerEffect[] {
   const record = state.snapshot.hostNamed(host);
   const rejection =
@@ -172,5 +177,6 @@ function beginSession(
   if (rejection || !record) return [{ effect: 'end-session', session, rejection: rejection! }];
   const begun = beginFollow(state.snapshot, record.id);
   state.sessions.set(session, begun.session);
+  state.heardMs.set(record.id, nowMs);
   return [{ effect: 'send', session, message: begun.first }];
 }

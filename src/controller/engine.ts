@@ -5,6 +5,7 @@ import { admit } from '#intent/admit.ts';
 import type { Chance } from '#intent/admitted.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
+import type { Id } from '#model/id.ts';
 import type { Wish } from '#model/wish.ts';
 import type { Store } from '#store/store.ts';
 import { StoreError } from '#store/store-error.ts';
@@ -14,6 +15,7 @@ import { refuseLeavingBehind } from './drive-changes.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from './event.ts';
 import { withOwnEndpoints } from './preview.ts';
 import { statusKey } from './read-statuses.ts';
+import { silentMs } from './silence.ts';
 import type { ControllerState } from './state.ts';
 
 /** Where a session's messages go. */
@@ -86,6 +88,11 @@ export class Engine {
 
   isFollowed(host: string): boolean {
     return [...this.state.sessions.values()].some((session) => session.host === host);
+  }
+
+  /** 0 unless the host follows and is silent for longer than it should be. */
+  silentMs(host: Id): number {
+    return this.isFollowed(host) ? silentMs(this.state, host, this.chance().now) : 0;
   }
 
   reportStatus(status: HostStatus): void {

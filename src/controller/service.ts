@@ -177,6 +177,7 @@ async function listHostStatus(engine: Engine, store: Store): Promise<ListHostSta
         status: statusToWire(asItIsNow(engine, status)),
         reportedAtMs: BigInt(reportedAtMs),
         connected: engine.isFollowed(status.host),
+        silentMs: BigInt(engine.silentMs(status.host)),
       })),
     notices: allExhaustionNotices(engine.snapshot),
   });

@@ -15,6 +15,8 @@ export interface ControllerState {
   underWay?: { readonly petition: Petition; readonly granted: Granted };
   /** What each host said last. */
   readonly statuses: Map<Id, HostStatus>;
+  /** When each host said something last (see silence.ts). */
+  readonly heardMs: Map<Id, number>;
   /** Of networks that are being changed (see drive-changes.ts). */
   readonly phases: Map<Id, Phase>;
   /** Wishes that other hosts must make room for first. */
@@ -46,5 +48,6 @@ export const createControllerState = (snapshot: Snapshot, pools: Pools): Control
   waiting: [],
   asking: [],
   statuses: new Map(),
+  heardMs: new Map(),
   phases: new Map(),
 });

@@ -76,7 +76,8 @@ class Post {
         .on('error', (error) => reject(this.failure ?? asConnectError(error)));
     });
     if (timeoutMs !== undefined) {
-      const late = () => this.fail(new ConnectError('the operation timed out', Code.DeadlineExceeded));
+      const text = `nothing came within ${timeoutMs / 1000} s`;
+      const late = () => this.fail(new ConnectError(text, Code.DeadlineExceeded));
       this.timer = setTimeout(late, timeoutMs);
     }
     this.signal = signal;

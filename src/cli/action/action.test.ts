@@ -285,7 +285,12 @@ describe('status', () => {
 
   test.each([
     ['away', [reported({ host: h1.id }), reported({ host: h2.id }, false)], /h2 +away 1 min/],
-    ['silent', [reported({ host: h1.id })], /h2 +not heard of yet/],
+    ['unheard', [reported({ host: h1.id })], /h2 +not heard of yet/],
+    [
+      'silent',
+      [reported({ host: h1.id }), { ...reported({ host: h2.id }), silentMs: 25_900n }],
+      /h2 +silent 25 s/,
+    ],
     [
       'lag',
       [reported({ host: h1.id }), reported({ host: h2.id, appliedRevision: 4n })],
@@ -338,7 +343,7 @@ describe('status', () => {
     });
     const { code, stdout } = await host.run('status');
     expect(code).toBe(6);
-    expect(stdout).toMatch(/^h1 /m);
+    expect(stdout).toMatch(/^h1 +cut off /m);
     expect(stdout).toContain('Only this host is shown.');
   });
 });
@@ -380,17 +385,4 @@ test('reset with no agent running is done from here', async () => {
     [host.root, true],
     [host.root, false],
   ]);
-});
-
-test('version: of this command, and of who answers', async () => {
-  expect(await host.run('version')).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('no agent or controller'),
-  });
-  await host.serve('agent', {
-    controller: {
-      hello: () => ({ role: 'agent', version: '0.1.0', apiVersion: 1, hostName: 'h1', connected: true }),
-    },
-  });
-  expect((await host.run('version')).stdout).toContain('agent h1 0.1.0, API 1, follows its controller\n');
 });

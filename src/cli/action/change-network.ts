@@ -1,5 +1,6 @@
 import { type HostPlan, HostPlanSchema, type WishResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Network } from '#api/gen/weft/v1/records_pb.ts';
+import { CliError } from '../cli-error.ts';
 import { messageJson, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import { styleFor } from '../output/style.ts';
@@ -37,22 +38,46 @@ export async function changeNetwork(
     const preview = await clients.controller.changeNetwork({ ...request, dryRun: true }, call);
     const plans = preview.changes.length > 0 ? preview.plans : [];
     if (!json) printPreview(world, plans, dryRun ? undefined : MOST_ALIKE);
-    const begun = dryRun ? preview : await clients.controller.changeNetwork(request, call);
-    const { id, name } = begun.subject!.record.value as Network;
-    const say = (outcome: Outcome, hosts: readonly HostChange[] = []) => {
-      if (json) printJson(world, endJson(name, outcome, begun, plans, hosts));
+    const { id, name } = preview.subject!.record.value as Network;
+    const say = (outcome: Outcome, answer: WishResponse, hosts: readonly HostChange[] = []) => {
+      if (json) printJson(world, endJson(name, outcome, answer, plans, hosts));
       else printEnd(world, printable(name), outcome, hosts);
-      printNotices(world, begun.notices);
+      printNotices(world, answer.notices);
     };
-    if (begun.changes.length === 0) return say('unchanged');
-    if (dryRun) return say('planned');
-    if (!wait) return say('begun');
+    if (dryRun) return say(preview.changes.length > 0 ? 'planned' : 'unchanged', preview);
     const tell = (text: string) => json || world.stderr.write(`${printable(text)}\n`);
-    const { network, hosts } = await followChange(clients, call, id, begun.revision, plans, tell);
-    if (isAsAdmitted(network, begun.subject!.record.value as Network)) return say('changed', hosts);
-    world.exitWith('failed');
-    say('taken back', hosts);
+    await untilStopped(world.stop(), name, async (signal, noteBegun) => {
+      const begun = await clients.controller.changeNetwork(request, { ...call, signal });
+      if (begun.changes.length === 0) return say('unchanged', begun);
+      if (!wait) return say('begun', begun);
+      noteBegun();
+      const { network, hosts } = await followChange(clients, signal, id, begun.revision, plans, tell);
+      if (isAsAdmitted(network, begun.subject!.record.value as Network)) return say('changed', begun, hosts);
+      world.exitWith('failed');
+      say('taken back', begun, hosts);
+    });
   });
+}
+
+/** Whoever breaks off hears what becomes of it: nothing is taken back, the hosts do what is admitted. */
+async function untilStopped(
+  signal: AbortSignal,
+  network: string,
+  change: (signal: AbortSignal, noteBegun: () => void) => Promise<void>,
+): Promise<void> {
+  let what = 'may have begun, and then goes on';
+  try {
+    await change(signal, () => {
+      what = 'goes on without this command';
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new CliError(
+      'interrupted',
+      `interrupted: the change of network ${network} ${what}`,
+      `see how far it is with: weft network inspect ${network}`,
+    );
+  }
 }
 
 type Outcome = 'planned' | 'unchanged' | 'begun' | 'changed' | 'taken back';

@@ -20,7 +20,7 @@ import { describeRefused } from './describe-refused.ts';
 import { byHost } from './host.ts';
 import { absoluteNamespace } from './namespace.ts';
 import { vtepOf } from './network.ts';
-import { findRecord, type Records, readRecords } from './records.ts';
+import { findRecord, type Records, readRecords, readStatuses } from './records.ts';
 
 export interface AttachOptions extends SessionOptions {
   readonly interface?: string;
@@ -116,8 +116,8 @@ export async function listEndpoints(
   world: World,
   options: SessionOptions & { network?: string; host?: string },
 ): Promise<void> {
-  const records = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'host', 'endpoint']),
+  const records = await withController(world, options, (clients) =>
+    readRecords(clients, ['network', 'host', 'endpoint']),
   );
   const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
   const onHost = options.host && findRecord('host', records.hosts, options.host).id;
@@ -154,11 +154,8 @@ export async function inspectEndpoint(
   options: SessionOptions & { network?: string },
   word: string,
 ): Promise<void> {
-  const [records, { hosts: reported }] = await withController(world, options, (clients, call) =>
-    Promise.all([
-      readRecords(clients, call, ['network', 'host', 'endpoint']),
-      clients.controller.listHostStatus({}, call),
-    ]),
+  const [records, { hosts: reported }] = await withController(world, options, (clients) =>
+    Promise.all([readRecords(clients, ['network', 'host', 'endpoint']), readStatuses(clients)]),
   );
   const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
   const found = records.endpoints.filter(

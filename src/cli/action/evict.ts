@@ -3,10 +3,10 @@ import type { Clients } from '#transport/client.ts';
 import { CliError } from '../cli-error.ts';
 import { messageJson, printJson, printNotices, printPlans } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
-import { type CallOptions, type SessionOptions, withController } from '../session.ts';
+import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
-import { byHost } from './host.ts';
-import { findRecord, namesById, readRecords } from './records.ts';
+import { byHost, isThere } from './host.ts';
+import { findRecord, namesById, readRecords, readStatuses } from './records.ts';
 
 /** Asks first, as it cuts off whatever still runs there: who, which endpoints, which blocks. */
 export async function evictHost(
@@ -15,7 +15,7 @@ export async function evictHost(
   host: string,
 ): Promise<void> {
   const { yes, dryRun, json } = options;
-  const losses = await withController(world, options, (clients, call) => readLosses(clients, call, host));
+  const losses = await withController(world, options, (clients) => readLosses(clients, host));
   if (!dryRun && !yes) await askFirst(world, losses);
   const response = await withController(world, options, ({ controller }, call) =>
     controller.evictHost({ host, dryRun }, call),
@@ -39,16 +39,16 @@ interface Losses {
   readonly blocks: readonly string[];
 }
 
-async function readLosses(clients: Clients, call: CallOptions, nameOrId: string): Promise<Losses> {
+async function readLosses(clients: Clients, nameOrId: string): Promise<Losses> {
   const [records, { hosts: reported }] = await Promise.all([
-    readRecords(clients, call, ['host', 'network', 'block', 'endpoint']),
-    clients.controller.listHostStatus({}, call),
+    readRecords(clients, ['host', 'network', 'block', 'endpoint']),
+    readStatuses(clients),
   ]);
   const { id, name } = findRecord('host', records.hosts, nameOrId);
   const networkName = namesById(records.networks);
   return {
     name,
-    connected: byHost(reported).get(id)?.connected ?? false,
+    connected: isThere(byHost(reported).get(id)),
     endpoints: records.endpoints
       .filter(({ host }) => host === id)
       .map((each) => `${each.name} in ${networkName(each.network)} (${each.addresses.join(', ')})`),

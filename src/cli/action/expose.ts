@@ -7,9 +7,9 @@ import type { Notice } from '#model/notice.ts';
 import type { Clients } from '#transport/client.ts';
 import { faultError } from '../cli-error.ts';
 import { messageJson, printJson, printNotices, printPlans } from '../output/print.ts';
-import { type CallOptions, type SessionOptions, withController } from '../session.ts';
+import { QUESTION, type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
-import { findRecord, readRecords } from './records.ts';
+import { findRecord, readRecords, readStatuses } from './records.ts';
 
 export interface HideOptions extends SessionOptions {
   readonly host?: string;
@@ -25,10 +25,10 @@ export interface ExposeOptions extends HideOptions {
 export async function exposeNetwork(world: World, options: ExposeOptions, network: string): Promise<void> {
   const { ip = [], allowOverlap, dryRun } = options;
   const { response, look } = await withController(world, options, async (clients, call) => {
-    const host = await hostOf(clients, call, options);
+    const host = await hostOf(clients, options);
     const wish = { network, host, addresses: [...ip], allowOverlap, dryRun };
     const answer = await clients.controller.exposeNetwork(wish, call);
-    const seen = dryRun ? lookAt(clients, call, network, host) : until(clients, call, network, host, isIn);
+    const seen = dryRun ? lookAt(clients, network, host) : until(clients, network, host, isIn);
     return { response: answer, look: await seen };
   });
   if (options.json)
@@ -47,9 +47,9 @@ export async function exposeNetwork(world: World, options: ExposeOptions, networ
 export async function hideNetwork(world: World, options: HideOptions, network: string): Promise<void> {
   const { dryRun } = options;
   const { response, look } = await withController(world, options, async (clients, call) => {
-    const host = await hostOf(clients, call, options);
+    const host = await hostOf(clients, options);
     const answer = await clients.controller.hideNetwork({ network, host, dryRun }, call);
-    const seen = dryRun ? lookAt(clients, call, network, host) : until(clients, call, network, host, isOut);
+    const seen = dryRun ? lookAt(clients, network, host) : until(clients, network, host, isOut);
     return { response: answer, look: await seen };
   });
   if (options.json) return printJson(world, messageJson(WishResponseSchema, response));
@@ -69,8 +69,8 @@ function finish(
 }
 
 /** Without a word the one that `weft` runs on. */
-async function hostOf({ controller }: Clients, call: CallOptions, { host }: HideOptions): Promise<string> {
-  const own = host ?? (await controller.hello({}, call)).hostName;
+async function hostOf({ controller }: Clients, { host }: HideOptions): Promise<string> {
+  const own = host ?? (await controller.hello({}, QUESTION)).hostName;
   if (own) return own;
   const problem = 'is left out, and no agent of this host is asked, which would know';
   throw faultError('usage', fault('--host', '', problem, 'give --host'));
@@ -87,10 +87,10 @@ interface Look {
   readonly notices: readonly Notice[];
 }
 
-async function lookAt(clients: Clients, call: CallOptions, network: string, host: string): Promise<Look> {
+async function lookAt(clients: Clients, network: string, host: string): Promise<Look> {
   const [records, { hosts: reported }] = await Promise.all([
-    readRecords(clients, call, ['network', 'host', 'endpoint']),
-    clients.controller.listHostStatus({}, call),
+    readRecords(clients, ['network', 'host', 'endpoint']),
+    readStatuses(clients),
   ]);
   const [net, on] = [
     findRecord('network', records.networks, network),
@@ -121,14 +121,13 @@ const LOOK_INTERVAL_MS = 100;
 /** Until the host has done it, says why it cannot, or has taken too long. */
 async function until(
   clients: Clients,
-  call: CallOptions,
   network: string,
   host: string,
   isDone: (look: Look) => boolean,
 ): Promise<Look> {
   let goal: bigint | undefined;
   for (const deadline = Date.now() + CARRY_OUT_LIMIT_MS; ; await sleep(LOOK_INTERVAL_MS)) {
-    const look = await lookAt(clients, call, network, host);
+    const look = await lookAt(clients, network, host);
     if (isDone(look)) goal ??= look.revision;
     if (goal !== undefined && look.appliedRevision >= goal) return look;
     if (look.notices.length > 0) return look;

@@ -6,9 +6,9 @@ import type { Id } from '#model/id.ts';
 import { adoptedTunnelName, hostTag, overlayNamespace } from '#model/own.ts';
 import type { Vni } from '#model/vni.ts';
 import type { Clients } from '#transport/client.ts';
-import type { CallOptions } from '../session.ts';
+import { type CallOptions, QUESTION } from '../session.ts';
 import { byHost } from './host.ts';
-import { findRecord, readRecords } from './records.ts';
+import { findRecord, readRecords, readStatuses } from './records.ts';
 
 /** One host of a network that is being changed. */
 export interface HostChange {
@@ -34,7 +34,7 @@ const PATIENCE_MS = 30_000;
 /** Waits until the change that began at `revision` is over and its hosts have told; `tell` hears what it waits for. */
 export async function followChange(
   clients: Clients,
-  call: CallOptions,
+  signal: AbortSignal,
   id: string,
   revision: bigint,
   plans: readonly HostPlan[],
@@ -44,7 +44,9 @@ export async function followChange(
   const refusals = new Map<string, string>();
   let overAtMs: number | undefined;
   for (;;) {
-    const { network, hosts } = await patiently(() => lookAtChange(clients, call, id, revision, plans));
+    const { network, hosts } = await patiently(signal, () =>
+      lookAtChange(clients, { ...QUESTION, signal }, id, revision, plans),
+    );
     for (const { host, refusal } of hosts) if (refusal && network.change) refusals.set(host, refusal);
     const behind = hosts.filter(({ state }) => state !== 'done').map(describeBehind);
     if (!network.change) {
@@ -57,7 +59,7 @@ export async function followChange(
       if (text !== told) tell(text);
       told = text;
     }
-    await sleep(LOOK_INTERVAL_MS);
+    await sleep(LOOK_INTERVAL_MS, undefined, { signal });
   }
 }
 
@@ -65,12 +67,12 @@ const describeBehind = ({ host, state, refusal }: HostChange): string =>
   `${host} (${refusal ? `refused: ${refusal}` : state})`;
 
 /** The change goes on without whoever looks on. */
-async function patiently<T>(look: () => Promise<T>): Promise<T> {
-  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(LOOK_INTERVAL_MS)) {
+async function patiently<T>(signal: AbortSignal, look: () => Promise<T>): Promise<T> {
+  for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(LOOK_INTERVAL_MS, undefined, { signal })) {
     try {
       return await look();
     } catch (error) {
-      if (!(error instanceof ConnectError) || Date.now() > deadline) throw error;
+      if (!(error instanceof ConnectError) || signal.aborted || Date.now() > deadline) throw error;
     }
   }
 }
@@ -83,8 +85,8 @@ async function lookAtChange(
   plans: readonly HostPlan[],
 ): Promise<ChangeLook> {
   const [records, { hosts: reported }] = await Promise.all([
-    readRecords(clients, call, ['network', 'host', 'endpoint', 'adoption', 'exposure']),
-    clients.controller.listHostStatus({}, call),
+    readRecords(clients, ['network', 'host', 'endpoint', 'adoption', 'exposure'], call),
+    readStatuses(clients, call),
   ]);
   const network = findRecord('network', records.networks, id);
   const statusOf = byHost(reported);

@@ -17,18 +17,14 @@ import { formatAge, formatCount } from '../output/units.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
 import { describeBlock } from './blocks.ts';
-import { countBy, findRecord, namesById, readRecords } from './records.ts';
+import { countBy, findRecord, namesById, readRecords, readStatuses } from './records.ts';
 import { snapshotOf } from './snapshot-of.ts';
 
 export async function listHosts(world: World, options: SessionOptions): Promise<void> {
   const [{ hosts, blocks, endpoints }, { hosts: reported }] = await withController(
     world,
     options,
-    (clients, call) =>
-      Promise.all([
-        readRecords(clients, call, ['host', 'block', 'endpoint']),
-        clients.controller.listHostStatus({}, call),
-      ]),
+    (clients) => Promise.all([readRecords(clients, ['host', 'block', 'endpoint']), readStatuses(clients)]),
   );
   if (options.json)
     return printJson(
@@ -47,7 +43,7 @@ export async function listHosts(world: World, options: SessionOptions): Promise<
       {
         title: 'AGENT',
         cell: ({ id }) => describeAgent(statusOf.get(id)),
-        paint: ({ id }) => (statusOf.get(id)?.connected ? style.green : style.red),
+        paint: ({ id }) => (isThere(statusOf.get(id)) ? style.green : style.red),
       },
       { title: 'UNDERLAY', cell: ({ underlay }) => underlay },
       { title: 'MTU', cell: ({ facts }) => facts?.underlayMtu || '-', align: 'right' },
@@ -61,11 +57,8 @@ export async function listHosts(world: World, options: SessionOptions): Promise<
 }
 
 export async function inspectHost(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
-  const [records, { hosts: reported }] = await withController(world, options, (clients, call) =>
-    Promise.all([
-      readRecords(clients, call, ['host', 'network', 'block', 'endpoint']),
-      clients.controller.listHostStatus({}, call),
-    ]),
+  const [records, { hosts: reported }] = await withController(world, options, (clients) =>
+    Promise.all([readRecords(clients, ['host', 'network', 'block', 'endpoint']), readStatuses(clients)]),
   );
   const host = findRecord('host', records.hosts, nameOrId);
   const status = byHost(reported).get(host.id);
@@ -146,12 +139,18 @@ const times = (count: number): string => (count === 1 ? 'once' : `${count} times
 export const byHost = (reported: readonly ReportedStatus[]): ReadonlyMap<string, ReportedStatus> =>
   new Map(reported.map((one) => [one.status?.host ?? '', one]));
 
-export const describeAgent = (reported: ReportedStatus | undefined): string =>
-  reported?.connected
-    ? 'connected'
-    : reported?.reportedAtMs
-      ? `away ${formatAge(Date.now() - Number(reported.reportedAtMs))}`
-      : 'not heard of yet';
+/** Connected and not silent: a process that stands still keeps its connections. */
+export const isThere = (reported: ReportedStatus | undefined): boolean =>
+  reported?.connected === true && reported.silentMs === 0n;
+
+export function describeAgent(reported: ReportedStatus | undefined): string {
+  if (!reported) return 'not heard of yet';
+  const { connected, silentMs, reportedAtMs } = reported;
+  if (silentMs > 0n) return `silent ${formatAge(Number(silentMs))}`;
+  if (connected) return 'connected';
+  // Of a status that no controller received the agent itself told: it is there, and has no session.
+  return reportedAtMs > 0n ? `away ${formatAge(Date.now() - Number(reportedAtMs))}` : 'cut off';
+}
 
 const formatLabels = (labels: { readonly [key: string]: string }): string[] =>
   Object.entries(labels)

@@ -12,7 +12,7 @@ import { formatCount } from '../output/units.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
 import { describeBlock } from './blocks.ts';
-import { findRecord, readRecords } from './records.ts';
+import { findRecord, readRecords, readStatuses } from './records.ts';
 import { snapshotOf } from './snapshot-of.ts';
 
 /** What is known of one network's addresses. */
@@ -28,11 +28,8 @@ export async function listAddresses(
   options: SessionOptions,
   nameOrId: string | undefined,
 ): Promise<void> {
-  const [records, { hosts: reported }] = await withController(world, options, (clients, call) =>
-    Promise.all([
-      readRecords(clients, call, ['network', 'host', 'block', 'endpoint']),
-      clients.controller.listHostStatus({}, call),
-    ]),
+  const [records, { hosts: reported }] = await withController(world, options, (clients) =>
+    Promise.all([readRecords(clients, ['network', 'host', 'block', 'endpoint']), readStatuses(clients)]),
   );
   const snapshot = snapshotOf(records);
   const asked =

@@ -117,8 +117,8 @@ const describeNetwork = ({ mode, group, vni, port, mtu, subnets }: Network): str
   ].join(', ');
 
 export async function listNetworks(world: World, options: SessionOptions): Promise<void> {
-  const { networks, endpoints, adoptions } = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'endpoint', 'adoption']),
+  const { networks, endpoints, adoptions } = await withController(world, options, (clients) =>
+    readRecords(clients, ['network', 'endpoint', 'adoption']),
   );
   if (options.json)
     return printJson(
@@ -147,8 +147,8 @@ export async function listNetworks(world: World, options: SessionOptions): Promi
 }
 
 export async function inspectNetwork(world: World, options: SessionOptions, nameOrId: string): Promise<void> {
-  const records = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'host', 'block', 'endpoint', 'adoption', 'exposure']),
+  const records = await withController(world, options, (clients) =>
+    readRecords(clients, ['network', 'host', 'block', 'endpoint', 'adoption', 'exposure']),
   );
   const network = findRecord('network', records.networks, nameOrId);
   const blocks = records.blocks.filter((block) => block.network === network.id);

@@ -38,7 +38,7 @@ export async function addPeer(
   const endpoints = mac.map(readEndpoint);
   const { response, records } = await withController(world, options, async (clients, call) => {
     const answer = await clients.controller.addPeer({ network, name, vtep, endpoints, dryRun }, call);
-    return { response: answer, records: await readRecords(clients, call, ALL) };
+    return { response: answer, records: await readRecords(clients, ALL) };
   });
   const subject = response.subject?.record;
   const added = subject?.case === 'peer' ? (subject.value as unknown as PeerRecord) : undefined;
@@ -76,8 +76,8 @@ export async function listPeers(
   options: SessionOptions,
   network: string | undefined,
 ): Promise<void> {
-  const { networks, peers } = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['network', 'peer']),
+  const { networks, peers } = await withController(world, options, (clients) =>
+    readRecords(clients, ['network', 'peer']),
   );
   const only = network === undefined ? undefined : findRecord('network', networks, network).id;
   const shown = peers.filter((peer) => only === undefined || peer.network === only);
@@ -108,7 +108,7 @@ export async function inspectPeer(
   networkName: string,
   name: string,
 ): Promise<void> {
-  const records = await withController(world, options, (clients, call) => readRecords(clients, call, ALL));
+  const records = await withController(world, options, (clients) => readRecords(clients, ALL));
   const { id } = findRecord('network', records.networks, networkName);
   const here = records.peers.filter((peer) => peer.network === id);
   const message = here.find((peer) => peer.id === name || peer.name.toLowerCase() === name.toLowerCase());

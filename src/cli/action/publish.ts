@@ -38,8 +38,8 @@ export async function unpublishPort(
 }
 
 export async function listPublications(world: World, options: SessionOptions): Promise<void> {
-  const { publications, endpoints, hosts, networks } = await withController(world, options, (clients, call) =>
-    readRecords(clients, call, ['publication', 'endpoint', 'host', 'network']),
+  const { publications, endpoints, hosts, networks } = await withController(world, options, (clients) =>
+    readRecords(clients, ['publication', 'endpoint', 'host', 'network']),
   );
   if (options.json)
     return printJson(

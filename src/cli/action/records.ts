@@ -1,5 +1,5 @@
 import type { Client } from '@connectrpc/connect';
-import type { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
+import type { ControllerService, ListHostStatusResponse } from '#api/gen/weft/v1/controller_pb.ts';
 import type {
   Adoption,
   Block,
@@ -12,7 +12,7 @@ import type {
 } from '#api/gen/weft/v1/records_pb.ts';
 import type { RecordKind } from '#model/records.ts';
 import { notFound } from '../cli-error.ts';
-import type { CallOptions } from '../session.ts';
+import { type CallOptions, QUESTION } from '../session.ts';
 
 /** The records as of one revision, as they came over the wire, each kind in the order of names. */
 export interface Records {
@@ -29,8 +29,8 @@ export interface Records {
 
 export async function readRecords(
   { controller }: { readonly controller: Client<typeof ControllerService> },
-  call: CallOptions,
   kinds: readonly RecordKind[],
+  call: CallOptions = QUESTION,
 ): Promise<Records> {
   const { revision, records } = await controller.listRecords({ kinds: [...kinds] }, call);
   const of = <K extends RecordKind>(kind: K) =>
@@ -49,6 +49,12 @@ export async function readRecords(
     publications: of('publication'),
   };
 }
+
+/** What every host said last. */
+export const readStatuses = (
+  { controller }: { readonly controller: Client<typeof ControllerService> },
+  call: CallOptions = QUESTION,
+): Promise<ListHostStatusResponse> => controller.listHostStatus({}, call);
 
 /** The record of that name (case does not count) or id; throws when there is none. */
 export function findRecord<R extends { readonly id: string; readonly name: string }>(

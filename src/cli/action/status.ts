@@ -7,11 +7,11 @@ import { CliError } from '../cli-error.ts';
 import { messageJson, printEmpty, printJson, printNotices, printTable } from '../output/print.ts';
 import { printable } from '../output/printable.ts';
 import { styleFor } from '../output/style.ts';
-import { type CallOptions, type SessionOptions, withAgent, withController } from '../session.ts';
+import { type SessionOptions, withAgent, withController } from '../session.ts';
 import type { World } from '../world.ts';
 import { describeRefused } from './describe-refused.ts';
-import { byHost, describeAgent } from './host.ts';
-import { readRecords } from './records.ts';
+import { byHost, describeAgent, isThere } from './host.ts';
+import { readRecords, readStatuses } from './records.ts';
 
 /** One host as `weft status` judges it. */
 interface HostState {
@@ -23,6 +23,9 @@ interface HostState {
   readonly drift: number;
   readonly well: boolean;
 }
+
+/** It is on this machine and has it at hand: who does not tell by then stands still, and has been waited for before. */
+const OWN_WORD = { timeoutMs: 2_000 };
 
 interface ClusterState {
   readonly revision: bigint;
@@ -68,7 +71,7 @@ async function readState(world: World, options: SessionOptions): Promise<Cluster
     return await withController(world, options, readCluster);
   } catch (error) {
     if (!(error instanceof CliError) || error.exit !== 'unreachable' || options.controller) throw error;
-    const own = await withAgent(world, options, ({ agent }, call) => agent.status({}, call)).catch(
+    const own = await withAgent(world, options, ({ agent }) => agent.status({}, OWN_WORD)).catch(
       () => undefined,
     );
     if (!own?.status) throw error;
@@ -82,10 +85,10 @@ async function readState(world: World, options: SessionOptions): Promise<Cluster
   }
 }
 
-async function readCluster(clients: Clients, call: CallOptions): Promise<ClusterState> {
+async function readCluster(clients: Clients): Promise<ClusterState> {
   const [{ hosts, revision }, { hosts: reported, notices }] = await Promise.all([
-    readRecords(clients, call, ['host']),
-    clients.controller.listHostStatus({}, call),
+    readRecords(clients, ['host']),
+    readStatuses(clients),
   ]);
   const statusOf = byHost(reported);
   return { revision, hosts: hosts.map(({ id, name }) => judge(name, statusOf.get(id))), notices };
@@ -97,7 +100,7 @@ function judge(name: string, reported: ReportedStatus | undefined): HostState {
   const { headRevision, appliedRevision, failing, notices } = status;
   const lag = headRevision > appliedRevision ? headRevision - appliedRevision : 0n;
   const drift = status.drift.reduce((sum, { missing, extra, changed }) => sum + missing + extra + changed, 0);
-  const well = reported.connected && lag === 0n && drift + failing.length + notices.length === 0;
+  const well = isThere(reported) && lag === 0n && drift + failing.length + notices.length === 0;
   return { name, reported, lag, drift, well };
 }
 
@@ -125,7 +128,7 @@ function printHosts(world: World, hosts: readonly HostState[]): void {
       {
         title: 'AGENT',
         cell: ({ reported }) => describeAgent(reported),
-        paint: ({ reported }) => (reported?.connected ? green : red),
+        paint: ({ reported }) => (isThere(reported) ? green : red),
       },
       {
         title: 'REVISION',

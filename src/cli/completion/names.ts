@@ -13,7 +13,7 @@ export function readNames(
   kind: 'network' | 'endpoint' | 'host' | 'peer',
 ): Promise<Candidate[]> {
   return withController(world, options, async (clients) => {
-    const records = await readRecords(clients, { timeoutMs: TAB_TIMEOUT_MS }, [kind]);
+    const records = await readRecords(clients, [kind], { timeoutMs: TAB_TIMEOUT_MS });
     const named = {
       network: records.networks,
       endpoint: records.endpoints,

@@ -1,0 +1,74 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { Code } from '@connectrpc/connect';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { ControllerService, HelloResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
+import { type Clients, createClients } from '#transport/client.ts';
+import { type Server, serve } from '#transport/server.ts';
+import { relayRoutes } from './relay.ts';
+
+let dir: string;
+const servers: Server[] = [];
+const clients: Clients[] = [];
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  dir = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-relay-'));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  for (const each of clients.splice(0)) each.close();
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  fs.rmSync(dir, { recursive: true });
+});
+
+function clientOf(name: string): Clients {
+  const made = createClients({ kind: 'unix', path: path.join(dir, name) });
+  clients.push(made);
+  return made;
+}
+
+async function relayTo(told: () => Promise<void>, asked = () => {}): Promise<Clients> {
+  const still = (): Promise<never> => {
+    asked();
+    return new Promise(() => {});
+  };
+  servers.push(
+    await serve({ kind: 'unix', path: path.join(dir, 'controller') }, (router) =>
+      router.service(ControllerService, { listRecords: still, listHostStatus: still }),
+    ),
+    await serve({ kind: 'unix', path: path.join(dir, 'agent') }, (router) =>
+      relayRoutes(
+        router,
+        clientOf('controller'),
+        () => create(HelloResponseSchema),
+        async () => [],
+        told,
+      ),
+    ),
+  );
+  return clientOf('agent');
+}
+
+const silence = {
+  code: Code.Unavailable,
+  rawMessage: 'the agent cannot reach the controller: nothing came within 8 s',
+};
+
+test('of a controller that stands still the agent tells who asks', async () => {
+  const { controller } = await relayTo(
+    async () => {},
+    () => vi.advanceTimersByTime(8_000),
+  );
+  await expect(controller.listRecords({})).rejects.toMatchObject(silence);
+  await expect(controller.listHostStatus({})).rejects.toMatchObject(silence);
+});
+
+test('so it does while there is something that the controller is to be told first', async () => {
+  const { controller } = await relayTo(() => {
+    setImmediate(() => vi.advanceTimersByTime(8_000));
+    return new Promise(() => {});
+  });
+  await expect(controller.listRecords({})).rejects.toMatchObject(silence);
+});

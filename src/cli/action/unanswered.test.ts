@@ -1,0 +1,52 @@
+import { create } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { HostStatusSchema } from '#api/gen/weft/v1/records_pb.ts';
+import { agentPaths } from '#model/paths.ts';
+import { createTestHost, type Handlers, type TestHost } from '../test-cli.ts';
+
+let host: TestHost;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  host = createTestHost();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await host.close();
+});
+
+/** Takes the question, says nothing, and lets time pass. */
+const standsStill = (): Promise<never> => {
+  vi.advanceTimersByTime(10_000);
+  return new Promise(() => {});
+};
+const still: Handlers = {
+  controller: { listRecords: standsStill, listHostStatus: () => new Promise(() => {}) },
+};
+
+test.each([['endpoint'], ['network'], ['host']])('%s ls: who does not answer is named', async (kind) => {
+  await host.serve('agent', still);
+  const { code, stderr } = await host.run(kind, 'ls');
+  expect(code).toBe(5);
+  expect(stderr).toContain(
+    `the agent at unix://${agentPaths(host.root).socket} does not answer (nothing came within 10 s)`,
+  );
+});
+
+test('status: the agent is asked for its own word, and not for long', async () => {
+  await host.serve('agent', { ...still, agent: { status: standsStill } });
+  const { code, stderr } = await host.run('status');
+  expect(code).toBe(5);
+  expect(stderr).toContain('does not answer (nothing came within 10 s)');
+});
+
+test('status: without the others, what the agent knows of its own host is shown', async () => {
+  const status = create(HostStatusSchema, { appliedRevision: 7n, headRevision: 7n });
+  await host.serve('agent', {
+    ...still,
+    agent: { status: () => ({ hostName: 'h1', connected: true, status }) },
+  });
+  const { code, stdout } = await host.run('status');
+  expect(code).toBe(6);
+  expect(stdout).toMatch(/^h1 +connected +7\/7/m);
+  expect(stdout).toContain('Only this host is shown.');
+});
