@@ -23,8 +23,8 @@ export function grantThroughDoor(
       ? { endpoint: known, notices: [] }
       : reject('conflict', elsewhere(wish));
   const held = grantedFor(state, wish.network, wish.addresses);
-  if (!held || isTakenAway(state, held.id, state.heldRevision)) return undefined;
-  const endpoint = admitHeld(wish, held);
+  if (!held || isTakenAway(state, held.endpoint.id, held.revision)) return undefined;
+  const endpoint = admitHeld(wish, held.endpoint);
   return isRejection(endpoint) ? endpoint : { endpoint, notices: [] };
 }
 
@@ -33,10 +33,10 @@ export function grantThroughDoor(
  * that endpoint goes back, so that the controller can give both to the new one. The address stays set aside.
  */
 export function giveBackHeld(state: AgentState, wish: AttachEndpoint): AgentEffect[] {
-  const held = grantedFor(state, wish.network, wish.addresses);
+  const held = grantedFor(state, wish.network, wish.addresses)?.endpoint;
   if (!held || canAdmitHeld(wish, held, state.view)) return [];
-  for (const [key, hold] of state.holds)
-    if (hold.endpoint?.id === held.id) state.holds.set(key, { ...hold, endpoint: undefined });
+  for (const [key, { untilMs, grant }] of state.holds)
+    if (grant?.endpoint.id === held.id) state.holds.set(key, { untilMs });
   return release(state, held);
 }
 

@@ -2,7 +2,7 @@ import type { IsBarred } from '#intent/allocate-address.ts';
 import type { Id } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import { restOf } from './rest.ts';
-import type { AgentState } from './state.ts';
+import type { AgentState, Hold } from './state.ts';
 
 /* What is set aside (see hold.ts). */
 
@@ -37,15 +37,16 @@ export const isSetAside = ({ holds }: AgentState, network: string, ip: string): 
 
 /** An endpoint that is only there for an address that is set aside, as the controller granted it. */
 export const heldEndpoint = ({ holds }: AgentState, id: Id): Endpoint | undefined =>
-  [...holds.values()].find(({ endpoint }) => endpoint?.id === id)?.endpoint;
+  [...holds.values()].find(({ grant }) => grant?.endpoint.id === id)?.grant?.endpoint;
 
 /** All that is set aside in a network. */
 export const heldIn = ({ holds }: AgentState, network: string): string[] =>
   [...holds.keys()].flatMap((key) => (key.startsWith(`${network} `) ? key.slice(network.length + 1) : []));
 
-/** What the controller granted for one of these addresses. */
+/** What the controller granted for one of these addresses, and when. */
 export const grantedFor = (
   { holds }: AgentState,
   network: string,
   addresses: readonly string[],
-): Endpoint | undefined => addresses.flatMap((ip) => holds.get(holdKey(network, ip))?.endpoint ?? [])[0];
+): NonNullable<Hold['grant']> | undefined =>
+  addresses.flatMap((ip) => holds.get(holdKey(network, ip))?.grant ?? [])[0];

@@ -14,7 +14,7 @@ import type { AgentEffect, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldIn, holdKey, isBarred, isSetAside } from './held.ts';
 import { addToView, isTakenAway } from './own-word.ts';
-import type { AgentState, Holding } from './state.ts';
+import type { AgentState, Hold, Holding } from './state.ts';
 
 /*
  * A runtime asks for an address before it has an endpoint. It is set aside in memory alone: an agent that dies gives it
@@ -30,7 +30,7 @@ const ASK_LIMIT_MS = 8_000;
 export function useHolds(state: AgentState, { id, network, addresses }: Endpoint): AgentEffect[] {
   return addresses.flatMap((ip) => {
     const hold = state.holds.get(holdKey(network, ip));
-    if (hold?.endpoint?.id === id) state.holds.delete(holdKey(network, ip));
+    if (hold?.grant?.endpoint.id === id) state.holds.delete(holdKey(network, ip));
     return dropHold(state, network, ip);
   });
 }
@@ -40,7 +40,7 @@ export function dropHold(state: AgentState, network: Id, ip: Ip): AgentEffect[] 
   const key = holdKey(network, ip);
   const hold = state.holds.get(key);
   state.holds.delete(key);
-  return hold?.endpoint ? release(state, hold.endpoint) : [];
+  return hold?.grant ? release(state, hold.grant.endpoint) : [];
 }
 
 /** Waits its turn (see {@link takeHolds}). */
@@ -139,7 +139,7 @@ export function endHoldGrant(
   if (isTakenAway(state, endpoint.id, revision)) return answerHold(state, request, takenAway(address));
   state.heldRevision = revision;
   addToView(state, endpoint);
-  return answerHold(state, request, address, endpoint);
+  return answerHold(state, request, address, { endpoint, revision });
 }
 
 const takenAway = (address: Ip): Rejection =>
@@ -149,12 +149,12 @@ function answerHold(
   state: AgentState,
   request: number,
   outcome: Ip | Rejection,
-  endpoint?: Endpoint,
+  grant?: Hold['grant'],
 ): AgentEffect[] {
   const { network } = state.holding.get(request)!.ask;
   state.holding.delete(request);
   if (isRejection(outcome)) return [{ effect: 'answer', request, answer: outcome }];
-  state.holds.set(holdKey(network, outcome), { untilMs: state.nowMs + HOLD_MS, endpoint });
+  state.holds.set(holdKey(network, outcome), { untilMs: state.nowMs + HOLD_MS, grant });
   return [{ effect: 'answer', request, answer: { answer: 'held', address: outcome } }];
 }
 

@@ -186,8 +186,8 @@ export interface Holding {
 /** An address that was set aside. */
 export interface Hold {
   readonly untilMs: number;
-  /** The controller granted it with one that is nobody's yet. */
-  readonly endpoint?: Endpoint;
+  /** The controller granted it with one that is nobody's yet, at that revision. */
+  readonly grant?: { readonly endpoint: Endpoint; readonly revision: Revision };
 }
 
 /** An interface that its runtime moves, and when to look for it next; Infinity while one looks. */
