@@ -11,6 +11,6 @@ import type { SnapshotView } from '#model/snapshot.ts';
 export const missingAddressNotice = (view: SnapshotView, endpoint: Endpoint, mapping: Mapping): Notice => ({
   code: 'published-address-missing',
   title: 'A port published at an address that the host does not have',
-  sentence: `${formatMapping(mapping)} is published for ${describeEndpoint(view, endpoint)}, and that host does not have ${mapping.hostAddress}: only what happens to pass through that host reaches the endpoint.`,
+  sentence: `${formatMapping(mapping)} is published for ${describeEndpoint(view, endpoint)}, and that host does not have ${mapping.hostAddress}: nobody reaches the endpoint there.`,
   next: `give the host that address; or \`weft unpublish ${endpoint.name} ${formatMapping(mapping)}\` and publish it at another one, or at all: ${formatMapping({ ...mapping, hostAddress: undefined })}`,
 });

@@ -48,7 +48,7 @@ test('a port published at an address that the host does not have is told of, unt
   expect(told()).toEqual([
     [
       'published-address-missing',
-      '192.0.2.77:8080:80/tcp is published for endpoint shop on host h1, and that host does not have 192.0.2.77: only what happens to pass through that host reaches the endpoint.',
+      '192.0.2.77:8080:80/tcp is published for endpoint shop on host h1, and that host does not have 192.0.2.77: nobody reaches the endpoint there.',
     ],
   ]);
 

@@ -133,9 +133,10 @@ const familyIs = (family: Family) => is(nfproto, family === 4 ? NFPROTO.ip : NFP
 
 function toRelay({ publication, family, relay }: PublishedPort): Rule {
   const { hostAddress, hostPort, protocol, relayPort } = publication;
-  const here = hostAddress ? is(family === 4 ? ipTarget : ip6Target, hostAddress) : isLocal;
+  const named = hostAddress ? [is(family === 4 ? ipTarget : ip6Target, hostAddress)] : [];
   const port = [is(l4proto, PROTOCOL[protocol]), is(portTarget, hostPort)];
-  return rule(familyIs(family), here, ...port, translateTo(relay, relayPort));
+  // An address that the host does not have is another machine's, whose packets pass as they are.
+  return rule(familyIs(family), ...named, isLocal, ...port, translateTo(relay, relayPort));
 }
 
 const toContainer = ({ publication, family, target }: PublishedPort): Rule =>

@@ -155,6 +155,13 @@ describe('a published port', () => {
     await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
   });
 
+  test('at the address of another machine takes nothing from that machine', async () => {
+    await publish('c1', `${OUTSIDE[0]}:7:9`);
+    await until('it is open', async () => tables('h1').includes(`ip daddr ${OUTSIDE[0]}`), 5_000);
+    expect(await talkTo(ns('h1'), [OUTSIDE[0]!])).toEqual([]);
+    expect(await talkTo(ns('c2'), [OUTSIDE[0]!])).toEqual([]);
+  });
+
   test('is reached from outside, from the host itself and by hairpin, whoever asks; and is closed again', async () => {
     await publish('c1', '7:7');
     await publish('c1', '7:7/udp');
