@@ -44,19 +44,16 @@ function idleNetworks(state: AgentState): Id[] {
   const { view, attachments, attaching, releasing, holding, holds } = state;
   const host = view.hosts.get(state.host);
   if (!host) return [];
-  const onTheirWay = [
-    ...[...attaching.values()].map(
-      ({ ask }) => view.networkNamed(ask.words.network)?.id ?? ask.words.network,
-    ),
-    ...[...holding.values()].map(({ ask }) => ask.network),
-    ...[...holds.keys()].map((key) => key.split(' ')[0]),
-    ...[...releasing.values()].map((endpoint) => endpoint.network),
-  ];
-  const owned = new Set<Id>();
+  const owned = new Set<string>();
   for (const block of view.blocks.values()) if (ownsBlock(host, block)) owned.add(block.network);
   for (const { endpoint } of attachments.values()) owned.delete(endpoint.network);
-  for (const network of onTheirWay) owned.delete(network as Id);
-  return [...owned].filter((network) => !view.inNetwork(network).endpointCount.has(host.id));
+  // What is on its way in or out.
+  for (const { network } of releasing.values()) owned.delete(network);
+  for (const { ask } of holding.values()) owned.delete(ask.network);
+  for (const key of holds.keys()) owned.delete(key.split(' ')[0]!);
+  for (const { ask } of attaching.values())
+    owned.delete(view.networkNamed(ask.words.network)?.id ?? ask.words.network);
+  return ([...owned] as Id[]).filter((network) => !view.inNetwork(network).endpointCount.has(host.id));
 }
 
 function continueHandBack({ handingBack, session, view }: AgentState, network: Id): AgentEffect[] {

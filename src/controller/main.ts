@@ -54,7 +54,10 @@ async function startEngine(
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
   for (const { status } of await readStatuses(store))
     if (state.snapshot.hosts.has(status.host)) state.statuses.set(status.host, status);
-    else await store.deleteStatus(statusKey(status.host));
+    else
+      await store
+        .deleteStatus(statusKey(status.host))
+        .catch(warn(log, 'could not forget a host that is gone'));
   log.info({ revision, records: records.length }, 'store is open');
   metrics.describe(state);
   return new Engine(state, metrics.measure(store), chance, log);
@@ -71,9 +74,7 @@ async function serveUntil(
   const unwatch = store.watch(engine.snapshot.revision, (feed) => engine.dispatch({ event: 'fed', feed }));
   const beat = setInterval(() => {
     engine.dispatch({ event: 'tick' });
-    store
-      .compact(engine.snapshot.revision - LOG_KEPT)
-      .catch((error) => log.warn({ error: String(error) }, 'could not forget the log'));
+    store.compact(engine.snapshot.revision - LOG_KEPT).catch(warn(log, 'could not forget the log'));
   }, BEAT_INTERVAL_MS);
   const servers: Server[] = [];
   try {
@@ -90,6 +91,9 @@ async function serveUntil(
     await Promise.all(servers.map((server) => server.close()));
   }
 }
+
+/** Of what can wait for another time. */
+const warn = (log: pino.Logger, what: string) => (error: unknown) => log.warn({ error: String(error) }, what);
 
 function readAddress(text: string): Address {
   const address = parseAddress(text);
