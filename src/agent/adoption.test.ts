@@ -72,7 +72,7 @@ test('the bridge has one more port, and its host’s own address is kept from it
     port: { learning: true },
   });
   const guards = objects.flatMap((each) => (each.kind === 'chain' ? each.rules.map(({ text }) => text) : []));
-  expect(guards).toContain('ether type 0x0800 ip saddr 172.18.0.1 drop');
+  expect(guards).toContain('meta protocol 0x0800 ip saddr 172.18.0.1 drop');
   expect(await agents.h1.pendingOps()).toEqual([]);
 });
 

@@ -49,7 +49,8 @@ export class ResolverLink {
 
   /** Tells by events what came of it. */
   async call(): Promise<void> {
-    const socket = (await reach(this.parts.socket)) ?? (await this.start());
+    const socket =
+      (await reach(this.parts.socket)) ?? (await this.start().catch((error) => this.noteUnstarted(error)));
     if (socket && !this.stopped) this.listen(socket);
     else {
       socket?.destroy();
@@ -120,6 +121,11 @@ export class ResolverLink {
     return undefined;
   }
 
+  /** Such as a directory that somebody emptied, or a disk that is full: it is tried again. */
+  private noteUnstarted(error: Error): undefined {
+    this.parts.log.error({ error: error.message }, 'cannot start the resolver');
+  }
+
   private listen(socket: net.Socket): void {
     this.socket = socket;
     // It keeps no process alive that has nothing else to do.
@@ -129,7 +135,10 @@ export class ResolverLink {
     const lines = readline.createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
     // It tells its input's errors again.
     lines.on('error', () => {});
-    lines.on('line', (line) => this.hear(socket, JSON.parse(line) as FromResolver));
+    lines.on('line', (line) => {
+      // What comes with its end is what it was about to say when it died.
+      if (!socket.readableEnded) this.hear(socket, JSON.parse(line) as FromResolver);
+    });
   }
 
   private hear(socket: net.Socket, message: FromResolver): void {

@@ -1,5 +1,6 @@
 import type { Principal } from '#api/principal.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { Id } from '#model/id.ts';
 import { foldName } from '#model/name.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
@@ -11,8 +12,11 @@ import type { Wish } from '#model/wish.ts';
 export function authorize(principal: Principal, wish: Wish, snapshot: SnapshotView): Rejection | undefined {
   if (principal.role === 'operator') return undefined;
   if (NOT_FOR_HOSTS.has(wish.wish)) return refuseHost(principal, wish.wish);
-  const host = concernedHost(wish, snapshot);
-  return host === undefined ? undefined : authorizeHost(principal, host);
+  // The id may be another's, whose name, tunnels and endpoints it would then have.
+  const known =
+    wish.wish === 'register-host' && wish.id ? snapshot.hosts.get(wish.id as Id)?.name : undefined;
+  const concerned = [known, concernedHost(wish, snapshot)].filter((host) => host !== undefined);
+  return concerned.map((host) => authorizeHost(principal, host)).find((refusal) => refusal !== undefined);
 }
 
 const NOT_FOR_HOSTS: ReadonlySet<Wish['wish']> = new Set([

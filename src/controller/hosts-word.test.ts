@@ -74,3 +74,11 @@ test('the word of a host that is removed goes with it', () => {
   controller.grant({ wish: 'remove-host', host: 'h2' });
   expect(controller.state.statuses.has(id)).toBe(false);
 });
+
+test('none registers as another under a name that is free', () => {
+  const controller = world();
+  const { id } = controller.state.snapshot.hostNamed('h2')!;
+  const words = registerHost('h3', { id, underlay: ['203.0.113.66'] });
+  expect(controller.ask(words, host('h3'))).toMatchObject({ reason: 'forbidden' });
+  expect(controller.state.snapshot.hosts.get(id)).toMatchObject({ name: 'h2' });
+});

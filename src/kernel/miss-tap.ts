@@ -36,11 +36,19 @@ export class MissTap {
       onMisses(frames.map(({ ifindex, bytes }) => ({ missed: 'question', ns, port: ifindex, frame: bytes }))),
     );
     const options = { groups: ['NEIGH'] as const, netnsFd, receiveBufferBytes: RECEIVE_BUFFER_BYTES };
-    this.#macs = subscribe(options, (event) => {
-      const mac = missedMac(event);
-      if (mac) onMisses([{ missed: 'mac', ns, mac }]);
-    });
-    this.#macs.filter(missedMacs);
+    let macs: Subscription | undefined;
+    try {
+      macs = subscribe(options, (event) => {
+        const mac = missedMac(event);
+        if (mac) onMisses([{ missed: 'mac', ns, mac }]);
+      });
+      macs.filter(missedMacs);
+    } catch (error) {
+      this.#questions.close();
+      macs?.close();
+      throw error;
+    }
+    this.#macs = macs;
   }
 
   /** Hears none by these from now on, whatever else is muted. */

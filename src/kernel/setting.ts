@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import type { KernelOp } from '#model/kernel-op.ts';
 import {
   addKernelObject,
@@ -47,6 +47,8 @@ const [UNLESS_FORWARDING, ALWAYS] = ['1', '2'];
 
 /** A host that forwards no longer heeds routers, and would lose its own default route when that runs out. */
 function keepHeedingRouters(netnsFd: number | undefined): void {
+  // Without IPv6 (`ipv6.disable=1`) there is nothing of it.
+  if (!existsSync(`/proc/sys/${CONF}`)) return;
   const devices = readdirSync(`/proc/sys/${CONF}`).filter((dev) => dev !== 'all');
   const names = devices.map((dev) => `${CONF}/${dev}/accept_ra`);
   for (const [name, value] of readSysctls(netnsFd, names))

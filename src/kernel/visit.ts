@@ -158,8 +158,9 @@ export class Visits {
     const open = this.#open.get(ns);
     if (open) return open;
     const visit = this.#kept?.take(ns) ?? new Visit(ns, this.#openNamespace(ns));
-    if (visit.opened) this.#onEnter(ns, visit.opened);
+    // Before anything can go wrong: what is here is closed at the end.
     this.#open.set(ns, visit);
+    if (visit.opened) this.#onEnter(ns, visit.opened);
     return visit;
   }
 

@@ -55,6 +55,8 @@ export const ip6Target: Field = { text: 'ip6 daddr', type: 'ipv6', from: { base:
 export const icmpv6Type: Field = { text: 'icmpv6 type', type: 'u8', from: { base: 'transport', at: 0 } };
 /** Of neighbour solicitations and advertisements (RFC 4861, 4.3 and 4.4) without extension headers. */
 export const ndTarget: Field = { text: '@nh,384,128', type: 'ipv6', from: { base: 'network', at: 48 } };
+/** The same behind whatever extension headers, to which receivers do not object. */
+export const ndTargetBehind: Field = { text: '@th,64,128', type: 'ipv6', from: { base: 'transport', at: 8 } };
 /** Type and length of their first option, and the address in it (4.6.1). */
 export const ndOption: Field = { text: '@nh,512,16', type: 'u16', from: { base: 'network', at: 64 } };
 export const ndOptionMac: Field = { text: '@nh,528,48', type: 'mac', from: { base: 'network', at: 66 } };

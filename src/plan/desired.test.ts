@@ -138,7 +138,7 @@ describe('the desired state', () => {
         /meta protocol 0x0800 ip saddr != 10.1.0.1 ip daddr != 10.1.0.1 accept$/,
       );
     expect(sent.join('\n')).toContain(
-      'sent ether type 0x0806 arp daddr ip 10.1.0.1 ether daddr set 76:08:00:00:00:01 accept',
+      'sent meta protocol 0x0806 arp daddr ip 10.1.0.1 ether daddr set 76:08:00:00:00:01 accept',
     );
     expect(
       linesOf('ports')

@@ -25,7 +25,7 @@ import {
   ipTarget,
   l4proto,
   ND,
-  ndTarget,
+  ndTargetBehind,
   oifname,
   PROTOCOL,
   protocol,
@@ -60,6 +60,8 @@ export interface OwnBridge {
 
 export const guardInward = ({ addresses, mac }: OwnBridge): Rule[] => [
   ...rulesBeside(protocol, addresses),
+  // Behind a first tag: nobody sees what is behind the second but who receives it.
+  ...[ETHER_TYPE.vlan, ETHER_TYPE.qinq].map((tag) => rule(is(protocol, tag), drop)),
   ...[...addresses, mac].flatMap(rulesAbout),
 ];
 
@@ -126,10 +128,13 @@ function rulesBeside(type: Field, addresses: readonly (Ip | Mac)[]): Rule[] {
  */
 const rulesAbout = (address: Ip | Mac): Rule[] => signsOf(address).map((signs) => rule(...signs, drop));
 
-/** What a frame has that is from, to or about that address. */
+/**
+ * What a frame has that is from, to or about that address. Behind a tag, too: who receives one of VLAN 0 takes what is in
+ * it as if there were none.
+ */
 function signsOf(address: Ip | Mac): (readonly Statement[])[] {
   if (isMac(address)) return [[is(etherSource, address)]];
-  const about = (ether: Value, field: Field) => [is(etherType, ether), is(field, address)];
+  const about = (ether: Value, field: Field) => [is(protocol, ether), is(field, address)];
   if (familyOf(address) === 4)
     return [
       about(ETHER_TYPE.arp, arpSource),
@@ -146,10 +151,10 @@ function signsOf(address: Ip | Mac): (readonly Statement[])[] {
 }
 
 const discovery = (type: number, target: Ip): readonly Statement[] => [
-  is(etherType, ETHER_TYPE.ip6),
+  is(protocol, ETHER_TYPE.ip6),
   is(l4proto, PROTOCOL.icmpv6),
   is(icmpv6Type, type),
-  is(ndTarget, target),
+  is(ndTargetBehind, target),
 ];
 
 const isMac = (address: Ip | Mac): address is Mac => parseMac(address).ok;

@@ -58,7 +58,8 @@ const server = net.createServer((socket) => {
   // It tells its input's errors again.
   lines.on('error', () => {});
   lines.on('line', (line) => {
-    if (teller === socket) hear(JSON.parse(line) as ToResolver);
+    // What comes with its end is what it was about to say when it died.
+    if (teller === socket && !socket.readableEnded) hear(JSON.parse(line) as ToResolver);
   });
   socket.on('error', () => socket.destroy());
   socket.on('close', () => {

@@ -27,6 +27,9 @@ export interface ServeOptions {
   readonly metrics?: MetricsSource;
 }
 
+/** One whose other end lost its power says nothing for ever, and we ask nothing of it. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 30_000 };
+
 export class ListenError extends Error {
   override readonly name = 'ListenError';
   readonly next: string;
@@ -68,12 +71,17 @@ export async function serve(
       : answer(request, response);
   const secure = address.kind === 'tcp' && address.tls;
   const server = secure
-    ? https.createServer({ ...tls, requestCert: true, rejectUnauthorized: true }, handler)
-    : http.createServer(handler);
+    ? https.createServer({ ...tls, ...KEEP_ALIVE, requestCert: true, rejectUnauthorized: true }, handler)
+    : http.createServer(KEEP_ALIVE, handler);
   // Our clients keep connections for as long as they like; one closed under a request would look like a refusal.
   server.keepAliveTimeout = 0;
+  const sockets = new Set<net.Socket>();
+  server.on('connection', (socket: net.Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await listen(server, address);
-  return { close: () => closeServer(server, address) };
+  return { close: () => closeServer(server, address, sockets) };
 }
 
 /** To whoever may ask at all: who scrapes over TLS has a certificate of its own. */
@@ -154,9 +162,15 @@ async function takeOverSocket(socketPath: string): Promise<void> {
   fs.rmSync(socketPath, { force: true });
 }
 
-async function closeServer(server: http.Server, address: Address): Promise<void> {
+async function closeServer(
+  server: http.Server,
+  address: Address,
+  sockets: ReadonlySet<net.Socket>,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();
+  // Who has not shaken hands yet is no connection of HTTP's, and has two minutes for that.
+  for (const socket of sockets) socket.destroy();
   await closed;
   if (address.kind === 'unix') fs.rmSync(address.path, { force: true });
 }

@@ -200,9 +200,7 @@ describe('a host that is evicted', () => {
     await world.agent('h2').stop('SIGKILL');
     expect(await weft('h1', 'host', 'evict', 'h2')).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(
-        /would lose 1 endpoint: b in tiny \(10\.9\.0\.4\).*1 block: 10\.9\.0\.4\/30 of tiny/,
-      ),
+      stderr: expect.stringContaining('would lose 1 endpoint and 1 block\n  fix: say --yes'),
     });
     // h1, the peer, is stopped too: it cannot have applied anything.
     await world.agent('h1').stop();

@@ -80,6 +80,7 @@ onEngines(
       expect(await reaches()).toBe(true);
       await leadsTo(MAC, 'h3');
       await removeX('h3');
+      await soon('its row is gone', async () => (await vtepsOf(world(), 'h1', 'app', MAC)).length === 0);
     });
 
     test('an entry that is there before, learned or by hand, does not keep the right one out', async () => {
