@@ -5,6 +5,7 @@ import type { Id } from '#model/id.ts';
 import { type Endpoint, put, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
+import { journaling, networkId } from './attaching.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { askAgainToDetach } from './detach.ts';
 import { giveBackHeld, grantThroughDoor } from './door-attach.ts';
@@ -70,10 +71,6 @@ const wishOf = (state: AgentState, { words, door, exposure }: AttachAsk): Attach
   host: state.name,
   runtime: exposure ? 'host' : (door?.runtime ?? 'netns'),
 });
-
-/** Of a name or an id. */
-const networkId = ({ view }: AgentState, { network }: { readonly network: string }): string =>
-  view.networkNamed(network)?.id ?? network;
 
 /** What is set aside is for who comes through a door. */
 function refuseHeld(state: AgentState, { words, door }: AttachAsk): Rejection | undefined {
@@ -275,9 +272,6 @@ export function failJournal(state: AgentState, key: string, rejection: Rejection
   });
   return [...begun, ...refused];
 }
-
-const journaling = (state: AgentState, key: string): [number, Attaching][] =>
-  [...state.attaching].filter(([, { phase, endpoint }]) => phase === 'journaling' && endpoint?.id === key);
 
 const flushing = (state: AgentState, key: string): [number, Attaching][] =>
   [...state.attaching].filter(([, { isFlushing, endpoint }]) => isFlushing && endpoint?.id === key);

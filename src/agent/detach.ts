@@ -3,6 +3,7 @@ import { type Id, isId } from '#model/id.ts';
 import { foldName } from '#model/name.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
+import { journaling } from './attaching.ts';
 import { attachmentsOf } from './door-handle.ts';
 import type { AgentEffect, DetachAsk } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -128,9 +129,7 @@ function noteGone({ attaching }: AgentState, id: Id): void {
 /** Gives back what the journal knows nothing of. */
 export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
   // What is being written of it is not to be found by a process that begins anew.
-  const isBegun = [...state.attaching.values()].some(
-    ({ phase, endpoint: of }) => phase === 'journaling' && of?.id === endpoint.id,
-  );
+  const isBegun = journaling(state, endpoint.id).length > 0;
   noteGone(state, endpoint.id);
   state.releasing.set(endpoint.id, endpoint);
   keepOwnWords(state);

@@ -2,7 +2,9 @@ import { ownsBlock } from '#intent/own-blocks.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Revision } from '#model/records.ts';
+import { networkId } from './attaching.ts';
 import type { AgentEffect } from './event.ts';
+import { readHoldKey } from './held.ts';
 import type { AgentState } from './state.ts';
 
 /*
@@ -44,16 +46,15 @@ function idleNetworks(state: AgentState): Id[] {
   const { view, attachments, attaching, releasing, holding, holds } = state;
   const host = view.hosts.get(state.host);
   if (!host) return [];
-  const owned = new Set<string>();
+  const owned = new Set<Id>();
   for (const block of view.blocks.values()) if (ownsBlock(host, block)) owned.add(block.network);
   for (const { endpoint } of attachments.values()) owned.delete(endpoint.network);
   // What is on its way in or out.
   for (const { network } of releasing.values()) owned.delete(network);
   for (const { ask } of holding.values()) owned.delete(ask.network);
-  for (const key of holds.keys()) owned.delete(key.split(' ')[0]!);
-  for (const { ask } of attaching.values())
-    owned.delete(view.networkNamed(ask.words.network)?.id ?? ask.words.network);
-  return ([...owned] as Id[]).filter((network) => !view.inNetwork(network).endpointCount.has(host.id));
+  for (const key of holds.keys()) owned.delete(readHoldKey(key)[0]);
+  for (const { ask } of attaching.values()) owned.delete(networkId(state, ask.words));
+  return [...owned].filter((network) => !view.inNetwork(network).endpointCount.has(host.id));
 }
 
 function continueHandBack({ handingBack, session, view }: AgentState, network: Id): AgentEffect[] {

@@ -1,12 +1,16 @@
 import type { IsBarred } from '#intent/allocate-address.ts';
 import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { Endpoint } from '#model/records.ts';
+import { networkId, ungranted } from './attaching.ts';
 import { restOf } from './rest.ts';
 import type { AgentState, Hold } from './state.ts';
 
 /* What is set aside (see hold.ts). */
 
 export const holdKey = (network: string, ip: string): string => `${network} ${ip}`;
+
+export const readHoldKey = (key: string): [network: Id, ip: Ip] => key.split(' ') as [Id, Ip];
 
 /**
  * Nobody is given what rests, what is set aside, or what somebody waits for by name; nor gladly what may still be
@@ -22,12 +26,11 @@ export function isBarred(state: AgentState): IsBarred {
     (resting.size > 0 && rests(network, ip));
 }
 
-function askedFor({ attaching, view }: AgentState): Set<string> {
-  const waiting = [...attaching.values()].filter(({ phase }) => phase === 'waiting' || phase === 'granting');
+function askedFor(state: AgentState): Set<string> {
   return new Set(
-    waiting.flatMap(({ ask: { words } }) => {
-      const network = view.networkNamed(words.network)?.id ?? words.network;
-      return words.addresses.map((ip) => holdKey(network, ip));
+    ungranted(state).flatMap(([, { ask }]) => {
+      const network = networkId(state, ask.words);
+      return ask.words.addresses.map((ip) => holdKey(network, ip));
     }),
   );
 }

@@ -12,7 +12,7 @@ import type { AttachEndpoint } from '#model/wish.ts';
 import { release } from './detach.ts';
 import type { AgentEffect, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
-import { heldIn, holdKey, isBarred, isSetAside } from './held.ts';
+import { heldIn, holdKey, isBarred, isSetAside, readHoldKey } from './held.ts';
 import { addToView, isTakenAway } from './own-word.ts';
 import type { AgentState, Hold, Holding } from './state.ts';
 
@@ -163,9 +163,7 @@ export function endHolds(state: AgentState): AgentEffect[] {
   const { holds, holding, nowMs } = state;
   const late = [...holding].filter(([, { sinceMs }]) => nowMs - sinceMs > ASK_LIMIT_MS);
   if (late.some(([, { phase }]) => phase === 'granting')) state.orphansPossible = true;
-  const past = [...holds]
-    .filter(([, { untilMs }]) => untilMs <= nowMs)
-    .map(([key]) => key.split(' ') as [Id, Ip]);
+  const past = [...holds].filter(([, { untilMs }]) => untilMs <= nowMs).map(([key]) => readHoldKey(key));
   return [
     ...past.flatMap(([network, ip]) => dropHold(state, network, ip)),
     ...late.flatMap(([request, { ask }]) => answerHold(state, request, tooLate(ask))),

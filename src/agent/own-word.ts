@@ -4,6 +4,7 @@ import type { Ip } from '#model/ip.ts';
 import { type Block, type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
 import type { Attachment } from './attachment.ts';
 import type { AgentEffect } from './event.ts';
+import { readHoldKey } from './held.ts';
 import { keepJournal } from './keep-journal.ts';
 import type { AgentState, Attaching } from './state.ts';
 import { markUrgent } from './turn.ts';
@@ -128,6 +129,6 @@ export function noteSettled(state: AgentState): void {
 /** What the controller takes out of a block may be set aside here for somebody who is about to have it. */
 const isExceptionHeld = ({ holds, view }: AgentState): boolean =>
   [...holds.keys()].some((key) => {
-    const [network, ip] = key.split(' ') as [Id, Ip];
+    const [network, ip] = readHoldKey(key);
     return [...view.inNetwork(network).blocks.values()].some(({ except }) => except.includes(ip));
   });

@@ -1,5 +1,6 @@
 import { fault, reject } from '#model/fault.ts';
 import { answerAttach } from './answer.ts';
+import { ungranted } from './attaching.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { handBack, hasToHandBack } from './hand-back.ts';
@@ -23,7 +24,7 @@ export function beginReset(state: AgentState, request: number): AgentEffect[] {
 
 /** Who is still to be granted something gets nothing. What the controller grants all the same is nobody's. */
 function refuseBegun(state: AgentState): AgentEffect[] {
-  const begun = [...state.attaching].filter(([, { phase }]) => phase === 'waiting' || phase === 'granting');
+  const begun = ungranted(state);
   if (begun.length > 0) state.orphansPossible = true;
   return begun.flatMap(([request, { ask }]) => answerAttach(state, request, wasReset(ask.words.network)));
 }
