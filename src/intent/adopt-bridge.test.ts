@@ -127,8 +127,14 @@ it('refuses to disown what is not adopted', () => {
   it.do(adopt('h1', 'br-1'));
   expect(sentences(it.try(disown('h2', 'br-1')))).toEqual([
     'absent',
-    'bridge "br-1": is not adopted on host h2; there are none yet: `weft network adopt BRIDGE` adopts one',
+    'bridge "br-1": is not adopted on host h2; it is on h1: `weft network disown br-1` there',
   ]);
+  expect(sentences(it.try(disown('h2', 'br-9')))[1]).toBe(
+    'bridge "br-9": is not adopted on host h2; there are none yet: `weft network adopt BRIDGE` adopts one',
+  );
+  expect(sentences(it.try(disown('h1', 'br-9')))[1]).toBe(
+    'bridge "br-9": is not adopted on host h1; did you mean br-1?',
+  );
 });
 
 it('an eviction takes the bridges of the host out', () => {
