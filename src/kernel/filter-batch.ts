@@ -7,7 +7,7 @@ import { type FilterOp, filterRequests } from './filter-write.ts';
 import { type PermitOp, permitRequests } from './permit.ts';
 import type { Visit } from './visit.ts';
 
-/** An element has some 100 bytes, a rule 400 at most; a socket takes 200 KB in one send. */
+/** An element has some 100 bytes, a rule some 600; a socket takes 200 KB in one send, more only where that must be. */
 const LARGEST_TRANSACTION = 1000;
 const weightOf = ({ verb, object }: FilterOp | PermitOp): number =>
   verb === 'delete' || object.kind !== 'chain' ? 1 : 4 * (1 + object.rules.length);

@@ -37,7 +37,7 @@ export interface Conversation {
   batchInBackground(requests: readonly Request[]): Promise<Outcome[]>;
   /**
    * nfnetlink: all of them in one step, or none. Throws the NetlinkError of the first that was refused, or EMSGSIZE
-   * of more than a socket takes at once.
+   * of more than a socket may take at once: there is no limit with CAP_NET_ADMIN of the first user namespace.
    */
   transact(requests: readonly Request[]): void;
   /** No answer failed to come; one that comes late may be in the way of another dump. */

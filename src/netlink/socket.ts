@@ -25,8 +25,10 @@ export type Protocol = keyof typeof PROTOCOL;
 
 /** asm-generic/socket.h */
 export const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 
 /** linux/netlink.h: sockopts at level SOL_NETLINK. */
@@ -77,7 +79,7 @@ export function openSocket(
   }
   return {
     fd,
-    send: (bytes, length) => void orThrow('send', send(fd, bytes, length, 0)),
+    send: (bytes, length) => void orThrow('send', sendWhole(fd, bytes, length)),
     sendInBackground: async (bytes, length) => void orThrow('send', await sendAsync(fd, bytes, length, 0)),
     receive: (into) => receive(fd, into),
     close: protocol === 'netfilter' ? () => closeFilter(fd) : () => void close(fd),
@@ -102,6 +104,17 @@ export function socketAddress(port: number): Buffer {
   address.writeUInt16LE(AF_NETLINK, 0);
   address.writeUInt32LE(port, 4);
   return address;
+}
+
+/**
+ * A datagram must fit into the send buffer (netlink_sendmsg() in net/netlink/af_netlink.c), which is 208 KiB unless said
+ * otherwise: some 350 rules. Refused for its length, it is sent once more with room for it.
+ */
+function sendWhole(fd: number, bytes: Uint8Array, length: number): number {
+  const sent = send(fd, bytes, length, 0);
+  if (sent !== -EMSGSIZE) return sent;
+  if (setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, length) < 0) setOption(fd, SOL_SOCKET, SO_SNDBUF, length);
+  return send(fd, bytes, length, 0);
 }
 
 /** Past the system's limit where we may (CAP_NET_ADMIN of the first user namespace), up to it where not. */

@@ -4,6 +4,9 @@ import { add, del } from '#kernel/contract-stage.ts';
 import { examples } from '#kernel/filter.contract.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
+import { type Chain, is, isLocal, rule, translateTo } from '#model/filter.ts';
+import { l4proto, nfproto, portTarget } from '#model/filter-fields.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { renderObject } from '#model/render-kernel.ts';
 import { enterHostNamespace, ip, TAG } from './kernel-lab.ts';
@@ -82,6 +85,27 @@ it('sees what nft has changed, and mends it', async () => {
   expect([...mended.chain.values()].find(({ name }) => name === 'base')!.rules).toHaveLength(
     base.rules.length,
   );
+});
+
+it('holds more rules in one chain than a socket takes at once', async () => {
+  const { base } = examples(ns);
+  // As two thousand published ports have them.
+  const rules = Array.from({ length: 2000 }, (_, i) =>
+    rule(
+      is(nfproto, 2),
+      isLocal,
+      is(l4proto, 6),
+      is(portTarget, i + 1),
+      translateTo('240.0.0.1' as Ip, i + 1),
+    ),
+  );
+  const chain: Chain = {
+    ...{ kind: 'chain', ns, family: 'inet', name: 'published', rules },
+    hook: { ...base.hook!, type: 'nat', priority: -100 },
+  };
+  await applyAll(add(chain));
+  const seen = [...(await kernel.observe(scope)).chain.values()];
+  expect(seen.map((each) => each.rules.map(({ text }) => text))).toEqual([rules.map(({ text }) => text)]);
 });
 
 it('leaves no table behind, and others’ alone', async () => {
