@@ -19,8 +19,10 @@ export class Post {
     const all: EventGroup[] = protocol === 'route' ? [...groups, 'NSID'] : [...groups];
     this.#tower = openWatchtower({ groups: all, protocol }, (event) => {
       if (event.kind === 'overrun') onEvent(event, []);
-      else if (protocol === 'route' && event.message.type === RTM.DELNSID) this.#forget(event.message);
-      else onEvent(event, this.#names.get(event.nsid ?? -1) ?? []);
+      else if (protocol === 'route' && event.message.type === RTM.DELNSID) {
+        // Those that are heard count others too (a container's end in its overlay), by numbers that are not ours.
+        if (event.nsid === undefined) this.#forget(event.message);
+      } else onEvent(event, this.#names.get(event.nsid ?? -1) ?? []);
     });
   }
 
