@@ -14,9 +14,12 @@ export function routeTowards(conversation: Conversation, towards: Ip): Route | u
   }
 }
 
-/** No route; an `unreachable` or a `prohibit` one. */
-const { ENETUNREACH, EHOSTUNREACH, EACCES } = constants.errno;
-const NO_WAY: ReadonlySet<number> = new Set([ENETUNREACH, EHOSTUNREACH, EACCES]);
+/**
+ * No route; an `unreachable`, a `prohibit` or a `blackhole` one (fib_props in net/ipv4/fib_semantics.c); nobody to ask, as
+ * for IPv6 where the kernel is without it (`ipv6.disable=1`).
+ */
+const { ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EOPNOTSUPP } = constants.errno;
+const NO_WAY: ReadonlySet<number> = new Set([ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EOPNOTSUPP]);
 
 /** Whether this host takes packets for it: what our rules ask as `fib daddr type local`. */
 export function isLocalAddress(ip: Ip): boolean {

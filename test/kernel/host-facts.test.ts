@@ -83,6 +83,24 @@ describe('the underlay', () => {
     expect(isLocalAddress(ip as Ip)).toBe(is);
   });
 
+  it.each(['blackhole', 'unreachable', 'prohibit', 'throw'])('has no way where a route is %s', (type) => {
+    ip('route', 'del', 'default');
+    for (const [family, to] of [
+      ['-4', '203.0.113.0/24'],
+      ['-6', '2001:db8:5::/48'],
+    ] as const)
+      ip(family, 'route', 'add', type, to);
+    try {
+      for (const towards of ['203.0.113.9', '2001:db8:5::9'] as Ip[]) {
+        expect(isLocalAddress(towards)).toBe(false);
+        expect(findUnderlay({ towards })).toMatchObject({ reason: 'invalid' });
+      }
+    } finally {
+      ip('route', 'del', '203.0.113.0/24');
+      ip('-6', 'route', 'del', '2001:db8:5::/48');
+    }
+  });
+
   it('is none of our own interfaces, which are not proposed either', () => {
     ip('link', 'add', 'wfg2', 'group', String(LINK_GROUP), 'type', 'bridge');
     ip('addr', 'add', '240.0.0.4/31', 'dev', 'wfg2');
