@@ -19,6 +19,8 @@ export class HostWatch {
   readonly #indexes = new Map<number, { readonly bridge: string } | 'own'>();
   readonly #subscription: Subscription;
   readonly #taps: ClaimTaps;
+  /** Events were lost: what came and went with them is not known. */
+  #isDoubtful = false;
 
   constructor(
     bridges: ReadonlySet<string>,
@@ -42,7 +44,9 @@ export class HostWatch {
     }
   }
 
+  /** False also when it has to be opened anew. */
   listensTo(bridges: ReadonlySet<string>): boolean {
+    if (this.#isDoubtful) return false;
     return bridges.size === this.#bridges.size && [...bridges].every((name) => this.#bridges.has(name));
   }
 
@@ -52,8 +56,10 @@ export class HostWatch {
   }
 
   #hear(event: RouteEvent): void {
-    if (event.kind === 'overrun') this.#tell({ dirty: 'all' });
-    else if (this.#concerns(event.message)) this.#stir();
+    if (event.kind === 'overrun') {
+      this.#isDoubtful = true;
+      this.#tell({ dirty: 'all' });
+    } else if (this.#concerns(event.message)) this.#stir();
   }
 
   #stir(): void {

@@ -18,8 +18,10 @@ export class Post {
     // Only rtnetlink tells of the end of a namespace.
     const all: EventGroup[] = protocol === 'route' ? [...groups, 'NSID'] : [...groups];
     this.#tower = openWatchtower({ groups: all, protocol }, (event) => {
-      if (event.kind === 'overrun') onEvent(event, []);
-      else if (protocol === 'route' && event.message.type === RTM.DELNSID) {
+      if (event.kind === 'overrun') {
+        this.#doubt();
+        onEvent(event, []);
+      } else if (protocol === 'route' && event.message.type === RTM.DELNSID) {
         // Those that are heard count others too (a container's end in its overlay), by numbers that are not ours.
         if (event.nsid === undefined) this.#forget(event.message);
       } else onEvent(event, this.#names.get(event.nsid ?? -1) ?? []);
@@ -36,6 +38,11 @@ export class Post {
     this.#names.get(this.#heard.get(ns)?.nsid ?? -1)?.delete(ns);
     this.#heard.set(ns, { cookie, nsid });
     this.#names.set(nsid, (this.#names.get(nsid) ?? new Set()).add(ns));
+  }
+
+  /** What was lost may have been of any of them: each is to be learned anew by who goes there next. They are heard on. */
+  #doubt(): void {
+    for (const [ns, { nsid }] of this.#heard) this.#heard.set(ns, { cookie: '', nsid });
   }
 
   /** Lets no more messages of these types in. */

@@ -1,12 +1,13 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { readClaim } from '#agent/claims.ts';
 import { expectEventually, type KernelWorld } from '#kernel/contract-stage.ts';
-import type { Claim } from '#kernel/kernel.ts';
+import type { Claim, KernelEvent } from '#kernel/kernel.ts';
 import { openFrameSender } from '#netlink/packet-socket.ts';
 import { encodeArpRequest } from '#packet/encode-frame.ts';
-import { enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
+import { enterHostNamespace, ip, ipJson, realWorld, UNDERLAY } from './kernel-lab.ts';
 import { descriptorsAtRest, openDescriptors } from './netlink-lab.ts';
 
 /** What those behind somebody else's bridge are heard saying of their addresses, at its ports. */
@@ -19,6 +20,7 @@ afterAll(() => leave());
 
 let world: KernelWorld;
 let claims: Claim[];
+let events: KernelEvent[];
 let stop: () => void;
 let containers: string[];
 const FIRST = '02:42:ac:12:00:02';
@@ -30,7 +32,8 @@ beforeEach(async () => {
   ip('link', 'add', 'strange0', 'up', 'type', 'bridge');
   containers = [2, 3].map((at) => plug(at));
   world.kernel.watchClaims((all) => claims.push(...all));
-  stop = world.kernel.watch(() => {});
+  events = [];
+  stop = world.kernel.watch((event) => events.push(event));
   await look(['strange0']);
 });
 afterEach(async () => {
@@ -74,6 +77,24 @@ it('who asks and who answers, in both families; and who is plugged in later', as
     ping(late, '172.18.0.2');
     expect(said()).toContain(`strange0 172.18.0.4 ${macOf(4)}`);
   });
+});
+
+it('who was plugged in while events were lost', async () => {
+  // More rows at once than the watch's buffer holds.
+  ip('link', 'add', 'flooded0', 'type', 'vxlan', 'id', '5', 'dstport', '4789', 'local', UNDERLAY);
+  const mac = (n: number) => [16, 8, 0].map((bits) => ((n >> bits) & 255).toString(16)).join(':');
+  const flood = Array.from(
+    { length: 60_000 },
+    (_, n) => `fdb add 2:42:0:${mac(n)} dev flooded0 dst 192.0.2.3 self`,
+  );
+  execFileSync('bridge', ['-b', '-'], { input: flood.join('\n') });
+  const late = plug(4);
+  await expectEventually(() => expect(events).toContainEqual({ dirty: 'all' }));
+  // As the agent does thereupon.
+  await look(['strange0']);
+  ping(late, '172.18.0.2');
+  await expectEventually(() => expect(said()).toContain(`strange0 172.18.0.4 ${macOf(4)}`));
+  ip('link', 'del', 'flooded0');
 });
 
 it('of one who floods some, of the others all', async () => {

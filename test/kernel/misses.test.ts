@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { answerFrame, readQuestion } from '#agent/question.ts';
 import { add, del, expectEventually, type KernelWorld } from '#kernel/contract-stage.ts';
 import { type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
-import type { Miss, Scope } from '#kernel/kernel.ts';
+import type { KernelEvent, Miss, Scope } from '#kernel/kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Link } from '#model/kernel-state.ts';
-import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld } from './kernel-lab.ts';
+import { bridgeJson, enterHostNamespace, ip, ipJson, realWorld, UNDERLAY } from './kernel-lab.ts';
 import { descriptorsAtRest, openDescriptors } from './netlink-lab.ts';
 
 /** What the kernel tells of containers' questions in a network whose VXLAN device tells its misses. */
@@ -24,6 +24,7 @@ let onDemand: Link;
 let scope: Scope;
 let container: string;
 let misses: Miss[];
+let events: KernelEvent[];
 let stop: () => void;
 
 beforeEach(() => {
@@ -35,7 +36,8 @@ beforeEach(() => {
   scope = { hostTag: world.hostTag, containers: [{ namespace, interfaces: ['eth0'] }] };
   misses = [];
   world.kernel.watchMisses((all) => misses.push(...all));
-  stop = world.kernel.watch(() => {});
+  events = [];
+  stop = world.kernel.watch((event) => events.push(event));
 });
 afterEach(async () => {
   stop();
@@ -130,6 +132,26 @@ it('nothing where the device tells no misses, nor once it is gone; and no namesp
     await world.kernel.apply([add({ kind: 'namespace', ns: net.ns })], scope);
     await applyAll(add(net.bridge), add(onDemand));
   }, 5_000);
+});
+
+it('what is asked though the device came while events were lost', async () => {
+  await build(net.vxlan);
+  // More rows at once than the watch's buffer holds, and a device of another kind behind them.
+  const mac = (n: number) => [16, 8, 0].map((bits) => ((n >> bits) & 255).toString(16)).join(':');
+  const flood = Array.from(
+    { length: 60_000 },
+    (_, n) => `fdb add 2:42:0:${mac(n)} dev vxlan0 dst 192.0.2.3 self`,
+  );
+  execFileSync('bridge', ['-n', net.ns, '-b', '-'], { input: flood.join('\n') });
+  ip('-n', net.ns, 'link', 'del', 'vxlan0');
+  const flags = ['local', UNDERLAY, 'dstport', '4789', 'nolearning', 'proxy', 'l2miss', 'l3miss'];
+  ip('-n', net.ns, 'link', 'add', 'vxlan0', 'type', 'vxlan', 'id', '5', ...flags);
+  ip('-n', net.ns, 'link', 'set', 'vxlan0', 'master', 'br0', 'up');
+  await expectEventually(() => expect(events).toContainEqual({ dirty: 'all' }));
+  // As the agent does thereupon.
+  await world.kernel.observe(scope);
+  ping('10.0.0.77');
+  await expectEventually(() => expect(asked()).toContain('10.0.0.77'));
 });
 
 it('finds the rows by which nothing is sent, and only those', async () => {
