@@ -1,18 +1,24 @@
 import { RTM } from './message.ts';
 import type { FilterInstruction } from './socket-filter.ts';
 
-/** linux/bpf_common.h: loads of a word, half or byte at a fixed place, or of a constant into A or X; jump; return. */
+/** linux/bpf_common.h: loads of a word, half or byte at a fixed place, or of a constant into A or X; and; jump; return. */
 const LOAD_WORD = 0x20;
 const LOAD_HALF = 0x28;
 const LOAD_BYTE = 0x30;
 const LOAD_CONSTANT = 0x00;
 const LOAD_X_CONSTANT = 0x01;
+const AND = 0x54;
 const JUMP_IF_EQUAL = 0x15;
 const RETURN = 0x06;
 
 /** linux/filter.h: places that stand for what the kernel knows of a packet. */
 const SKF_AD_OFF = 0xfffff000;
 const SKF_AD_IFINDEX = SKF_AD_OFF + 8;
+/** The 802.1Q tag, which the kernel takes out of a frame before we see it: only while it is present it says something. */
+const SKF_AD_VLAN_TAG = SKF_AD_OFF + 44;
+const SKF_AD_VLAN_TAG_PRESENT = SKF_AD_OFF + 48;
+/** linux/if_vlan.h */
+const VLAN_VID_MASK = 0x0fff;
 /** Where the netlink attribute of the type in X is, from the offset in A on; 0 if there is none. */
 const SKF_AD_NLATTR = SKF_AD_OFF + 12;
 
@@ -40,10 +46,20 @@ const END: readonly Line[] = [
   ['drop', RETURN, 0],
 ];
 
+/** What is of a VLAN is said in another network, though it came by the same interface; 0 is none, but a priority. */
+const OF_NO_VLAN: readonly Line[] = [
+  ['', LOAD_WORD, SKF_AD_VLAN_TAG_PRESENT],
+  ['', JUMP_IF_EQUAL, 0, 'untagged'],
+  ['', LOAD_WORD, SKF_AD_VLAN_TAG],
+  ['', AND, VLAN_VID_MASK],
+  ['', JUMP_IF_EQUAL, 0, '', 'drop'],
+];
+
 /** ARP requests and neighbour solicitations, by whatever interface but these, of which there may be some two hundred. */
 export function questionsNotFrom(interfaces: readonly number[]): FilterInstruction[] {
   return assemble([
-    ['', LOAD_HALF, ETHER_TYPE_AT],
+    ...OF_NO_VLAN,
+    ['untagged', LOAD_HALF, ETHER_TYPE_AT],
     ['', JUMP_IF_EQUAL, ETH_P_ARP, 'arp'],
     ['', JUMP_IF_EQUAL, ETH_P_IPV6, '', 'drop'],
     ['', LOAD_BYTE, IPV6_NEXT_HEADER_AT],
@@ -60,7 +76,8 @@ export function questionsNotFrom(interfaces: readonly number[]): FilterInstructi
 
 /** ARP and neighbour discovery among neighbours: what says who has which address. */
 export const addressWords: readonly FilterInstruction[] = assemble([
-  ['', LOAD_HALF, ETHER_TYPE_AT],
+  ...OF_NO_VLAN,
+  ['untagged', LOAD_HALF, ETHER_TYPE_AT],
   ['', JUMP_IF_EQUAL, ETH_P_ARP, 'pass'],
   ['', JUMP_IF_EQUAL, ETH_P_IPV6, '', 'drop'],
   ['', LOAD_BYTE, IPV6_NEXT_HEADER_AT],

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { subscribe } from '#netlink/events.ts';
 import { openFrameSocket, type ReceivedFrame } from '#netlink/frame-socket.ts';
 import { openFrameSender } from '#netlink/packet-socket.ts';
-import { missedMacs, questionsNotFrom } from '#netlink/question-filter.ts';
+import { addressWords, missedMacs, questionsNotFrom } from '#netlink/question-filter.ts';
 import { encodeNewLink, encodeSetLink } from '#netlink/route/link.ts';
 import { decodeNeighbour } from '#netlink/route/neighbour.ts';
 import {
@@ -92,6 +92,30 @@ test('hears questions of containers, each by its port, and answers there', () =>
       await sleep(100);
     }
   }));
+
+/** With an 802.1Q tag behind its MACs. */
+const tagged = (frame: Uint8Array, control: number): Uint8Array =>
+  Buffer.concat([frame.subarray(0, 12), Buffer.of(0x81, 0, control >> 8, control & 255), frame.subarray(12)]);
+
+test.each([
+  ['questions', questionsNotFrom([])],
+  ['address words', addressWords],
+])('what is said in a VLAN is none of the %s; a tag of a priority alone is no VLAN', (_, program) =>
+  withNamespaces(2, async (one, two) => {
+    const { port, sender } = wire(one, two, 0);
+    const heard: ReceivedFrame[] = [];
+    const socket = openFrameSocket(one.fd, program, (frames) => heard.push(...frames), port);
+    try {
+      for (const frame of [encodeArpRequest(ASKER, OTHER.ip), SOLICITATION])
+        for (const control of [20, 0xe000 | 20, 0xe000, 0]) sender.send(tagged(frame, control));
+      await settled(heard);
+      expect(heard.map(({ bytes }) => bytes.length)).toEqual([42, 42, 86, 86]);
+    } finally {
+      for (const open of [socket, sender]) open.close();
+      await sleep(100);
+    }
+  }),
+);
 
 test('a flood costs no more than what is read; an interface that is deleted silences only itself', () =>
   withNamespaces(2, async (one, two) => {
