@@ -9,7 +9,7 @@ import { decodeTableName } from '#netlink/netfilter/tables.ts';
 import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { EventReader } from './event-reader.ts';
 import { HostWatch } from './host-watch.ts';
-import type { Claim, KernelEvent } from './kernel.ts';
+import type { Claim, ContainerScope, KernelEvent } from './kernel.ts';
 import { MissWatch } from './miss-watch.ts';
 import { Post } from './post.ts';
 
@@ -57,6 +57,12 @@ export class NamespaceWatch {
       }
     }
     this.#visited.set(ns, cookie);
+  }
+
+  /** Of containers that are not looked at any more nothing is remembered: they come and go as long as a host runs. */
+  keepOnly(containers: readonly ContainerScope[]): void {
+    const paths = new Set(containers.map(({ namespace }) => namespace.path));
+    for (const ns of this.#visited.keys()) if (isContainer(ns) && !paths.has(ns)) this.#visited.delete(ns);
   }
 
   /** From here on these bridges of the host's own namespace are heard too, and no others; and links of ours, if any. */

@@ -58,7 +58,10 @@ export class RealKernel implements Kernel {
     this.#watch.watchHost(new Set(scope.bridges), this.#hasOwn);
     const memory = { filters: this.#filters, containers: this.#containers };
     const observed = await this.#visiting(scope, (visits) => observe(scope, visits, memory));
-    if (!scope.overlays) this.#filters.keepOnly(observed.namespace);
+    if (!scope.overlays) {
+      this.#filters.keepOnly(observed.namespace);
+      this.#watch.keepOnly(scope.containers);
+    }
     this.#hasOwn = [...observed.link.values()].some(isInHost);
     return observed;
   }

@@ -159,6 +159,19 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     ).toEqual(['br0', 'lo', net.port.name, 'vxlan0'].sort());
   });
 
+  it('remembers no container that is looked at no more', async () => {
+    await build();
+    await world.kernel.observe(scope);
+    await world.kernel.observe({ ...scope, containers: [] });
+    const heard: unknown[] = [];
+    const stop = world.kernel.watch((event) => heard.push('ns' in event && event.ns));
+    ip('-n', container, 'addr', 'add', '10.9.9.9/32', 'dev', 'lo');
+    ip('-n', net.ns, 'link', 'add', 'x1', 'type', 'bridge');
+    await expect.poll(() => heard).toContain(net.ns);
+    expect(heard).not.toContain(`/run/netns/${container}`);
+    stop();
+  });
+
   it('leaves nothing open', async () => {
     await build();
     const before = await descriptorsAtRest();
