@@ -26,14 +26,12 @@ export async function portHolders(ports: readonly HostPort[]): Promise<(string |
   const wanted = new Set(ports.map(({ hostPort }) => hostPort));
   const taking = (protocol: Transport) =>
     [...readTable(protocol), ...readTable(`${protocol}6`)].filter(
-      ({ port, state }) => wanted.has(port) && (protocol === 'udp' || state === LISTENING),
+      ({ port, state }) => wanted.has(port) && state === FROM_ANYBODY[protocol],
     );
   const sockets = { tcp: taking('tcp'), udp: taking('udp') };
   const meant = ports.map(({ protocol, hostPort, hostAddress }) =>
     sockets[protocol].filter(
-      ({ port, address }) =>
-        port === hostPort &&
-        (hostAddress === undefined || /^0+$/.test(address) || address === hexOf(hostAddress)),
+      ({ port, address }) => port === hostPort && (hostAddress === undefined || isFor(hostAddress, address)),
     ),
   );
   const holders = await holdersOf(new Set(meant.flat().map(({ inode }) => inode)));
@@ -52,8 +50,18 @@ function nameOf(pid: string): string {
   }
 }
 
-/** TCP_LISTEN, net/tcp_states.h */
-const LISTENING = '0A';
+/** TCP_LISTEN and TCP_CLOSE, net/tcp_states.h: a UDP socket that is connected takes nothing but its peer's. */
+const FROM_ANYBODY: Readonly<Record<Transport, string>> = { tcp: '0A', udp: '07' };
+
+/** ::ffff:0:0/96 of RFC 4291, 2.5.5.2: IPv4 of a socket that is made for IPv6, as Java's are. */
+const MAPPED = '0000000000000000FFFF0000';
+
+/** Whether a socket that is bound so takes what comes for that address. One of IPv6's may be for IPv4, too; never back. */
+function isFor(ip: Ip, bound: string): boolean {
+  const hex = hexOf(ip);
+  if (/^0+$/.test(bound)) return bound.length >= hex.length;
+  return bound === hex || bound === MAPPED + hex;
+}
 
 /** As /proc has it: words of four bytes, each the other way round. */
 function hexOf(address: Ip): string {

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { add } from '#kernel/contract-stage.ts';
 import { exampleNetwork } from '#kernel/example-network.ts';
 import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
 import { missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { isLocalAddress } from '#kernel/route-towards.ts';
-import { takenUdpPorts } from '#kernel/taken-ports.ts';
+import { portHolders, takenUdpPorts } from '#kernel/taken-ports.ts';
 import { findUnderlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
 import { LINK_GROUP } from '#model/own.ts';
@@ -164,6 +165,33 @@ describe('host facts', () => {
       child.kill();
       for (const socket of sockets) socket.close();
       await world.close();
+    }
+  });
+
+  it('tell which program takes what comes for a port at an address', async () => {
+    const [v4, v6] = ['198.51.100.7', '2001:db8::7'] as Ip[];
+    const listeners = [
+      createServer().listen(81, '0.0.0.0'),
+      createServer().listen(82, '::'),
+      createServer().listen(83, `::ffff:${v4}`),
+      createServer().listen(84, '127.0.0.1'),
+    ];
+    await Promise.all(listeners.map((listener) => once(listener, 'listening')));
+    const client = createSocket('udp4').bind(85);
+    await once(client, 'listening');
+    client.connect(9, v4);
+    await once(client, 'connect');
+    const holds = async (hostPort: number, hostAddress?: Ip, protocol: 'tcp' | 'udp' = 'tcp') =>
+      (await portHolders([{ protocol, hostPort, hostAddress }]))[0] !== undefined;
+    try {
+      expect([await holds(81, v4), await holds(81, v6), await holds(81)]).toEqual([true, false, true]);
+      expect([await holds(82, v4), await holds(82, v6)]).toEqual([true, true]);
+      expect([await holds(83, v4), await holds(83, '198.51.100.8' as Ip)]).toEqual([true, false]);
+      expect([await holds(84, v4), await holds(84, '127.0.0.1' as Ip)]).toEqual([false, true]);
+      // Only its peer's packets are its own.
+      expect(await holds(85, undefined, 'udp')).toBe(false);
+    } finally {
+      for (const open of [...listeners, client]) open.close();
     }
   });
 
