@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Chain, Element, FilterFamily, FilterObject, SetShape } from '#model/filter.ts';
+import type { Chain, Element, FilterFamily, FilterObject, SetShape, ValueType } from '#model/filter.ts';
 import {
   addKernelObject,
   HOST_NAMESPACE,
@@ -20,7 +20,7 @@ import {
   type SeenRule,
 } from '#netlink/netfilter/tables.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
-import { decodeKey, typesOf } from './filter-bytes.ts';
+import { decodeKey, keyBytes, typesOf } from './filter-bytes.ts';
 import { ForwardChains, PERMIT_PLACES } from './forward-chains.ts';
 import type { Visit } from './visit.ts';
 
@@ -129,8 +129,10 @@ function chainFrom(
 }
 
 /** One of types that none of ours has is a stranger's in our table: without a key, and so without elements. */
-function shapeOf({ family, name, keyType, dataType, countedUpTo: countsUpTo }: Seen<SeenSet>): SetShape {
-  const [key, value] = [typesOf(keyType), dataType === undefined ? undefined : typesOf(dataType)];
+function shapeOf(set: Seen<SeenSet>): SetShape {
+  const { family, name, keyType, dataType, countedUpTo: countsUpTo } = set;
+  const key = typesAsLong(keyType, set.keyBytes);
+  const value = dataType === undefined ? undefined : typesAsLong(dataType, set.dataBytes);
   return {
     family,
     name,
@@ -138,6 +140,12 @@ function shapeOf({ family, name, keyType, dataType, countedUpTo: countsUpTo }: S
     ...(value && { value }),
     ...(countsUpTo !== undefined && { countsUpTo }),
   };
+}
+
+/** A number of a type says how nft(8) shows it, not how long it is: an integer may be of any length. */
+function typesAsLong(type: number, bytes: number | undefined): readonly ValueType[] | undefined {
+  const types = typesOf(type);
+  return types && keyBytes(types) === bytes ? types : undefined;
 }
 
 function elementsOf(visit: Visit, set: SetShape): Element[] {
@@ -151,7 +159,7 @@ function elementsOf(visit: Visit, set: SetShape): Element[] {
       kind: 'element',
       ns,
       set,
-      key: decodeKey(types, Buffer.from(key)),
+      key: key ? decodeKey(types, Buffer.from(key)) : [],
       ...(valueTypes && value && { value: decodeKey(valueTypes, Buffer.from(value)) }),
       ...(packets !== undefined && { packets }),
     }));

@@ -120,7 +120,7 @@ function* elementsOf(ops: readonly FilterOp[], verb: 'add' | 'delete'): Generato
     const elements = bySet.get(set) ?? [];
     bySet.set(set, elements);
     elements.push({
-      key: encodeKey(set.key, key),
+      key: key.length === 0 ? undefined : encodeKey(set.key, key),
       ...(verb === 'add' && set.value && value && { value: encodeKey(set.value, value) }),
     });
   }

@@ -100,6 +100,7 @@ export interface Element {
   readonly kind: 'element';
   readonly ns: NamespaceName;
   readonly set: SetShape;
+  /** Empty of what somebody made for all that are not there: `*`. */
   readonly key: readonly Value[];
   /** Of a map. */
   readonly value?: readonly Value[];

@@ -79,7 +79,7 @@ function typeOf({ key, typeof: fields, value, countsUpTo }: SetShape): string {
 function renderElement(verb: Verb, { ns, set, key, value }: Element): string {
   const how = verb === 'delete' ? 'delete' : 'add';
   const fields = set.typeof ?? set.key.map((type) => ({ text: EXAMPLES[type], type }));
-  const parts = key.map((part, i) => valueText(fields[i]!, part));
+  const parts = key.length === 0 ? ['*'] : key.map((part, i) => valueText(fields[i]!, part));
   const words = `${parts.join(' . ')}${value && verb !== 'delete' ? ` : ${value.join(' . ')}` : ''}`;
   return commandLine('nft', ns, how, 'element', set.family, FILTER_TABLE, set.name, `{ ${words} }`);
 }

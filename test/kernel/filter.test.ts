@@ -8,6 +8,7 @@ import { type Chain, is, isLocal, rule, translateTo } from '#model/filter.ts';
 import { l4proto, nfproto, portTarget } from '#model/filter-fields.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
+import { kernelKey } from '#model/kernel-state.ts';
 import { renderObject } from '#model/render-kernel.ts';
 import { enterHostNamespace, ip, TAG } from './kernel-lab.ts';
 
@@ -85,6 +86,34 @@ it('sees what nft has changed, and mends it', async () => {
   expect([...mended.chain.values()].find(({ name }) => name === 'base')!.rules).toHaveLength(
     base.rules.length,
   );
+});
+
+it('sees what no set of ours has, and takes it away', async () => {
+  const { all, tunnels } = examples(ns);
+  await applyAll(...all.map(add));
+  const before = await kernel.observe(scope);
+  nft(ns, 'add', 'element', 'inet', 'weft', 'tunnels', '{ * }');
+  // Integers as a VNI is to nft, and shorter.
+  nft(ns, 'add', 'set', 'inet', 'weft', 'short', '{ typeof @th,96,16; elements = { 5 }; }');
+  nft(
+    ns,
+    'add',
+    'map',
+    'inet',
+    'weft',
+    'led',
+    '{ typeof ip saddr : @th,96,16; elements = { 10.0.0.1 : 5 }; }',
+  );
+  nft(ns, 'add', 'set', 'inet', 'weft', 'metered', '{ type ipv4_addr; size 9; flags dynamic; }');
+  nft(ns, 'add', 'element', 'inet', 'weft', 'metered', '{ 10.0.0.1 ct count over 9 }');
+  const { set, element } = await kernel.observe(scope);
+  const strange = [...element.values()].filter((each) => !before.element.has(kernelKey(each)));
+  expect(strange.map(renderObject)).toContainEqual([expect.stringContaining("inet weft tunnels '{ * }'")]);
+  const sets = [...set.values()].filter((each) => !before.set.has(kernelKey(each)));
+  expect(sets).toHaveLength(3);
+  await applyAll(...[...strange, ...sets].map(del));
+  expect(await kernel.observe(scope)).toEqual(before);
+  expect(before.set.has(kernelKey(tunnels))).toBe(true);
 });
 
 it('holds more rules in one chain than a socket takes at once', async () => {

@@ -1,4 +1,5 @@
 import {
+  be32,
   be64,
   type Codec,
   defineFields,
@@ -19,16 +20,30 @@ import type { Table } from './tables.ts';
 /** Elements of sets and maps. Numbers: NFTA_SET_ELEM_*, NFTA_COUNTER_* of linux/netfilter/nf_tables.h. */
 
 const counter = defineFields({ packets: field(2, be64) });
-const expression = defineFields({ name: field(1, string), data: field(2 | NLA_F_NESTED, nest(counter)) });
+const named = defineFields({ name: field(1, string) });
+const expression = defineFields({ data: field(2 | NLA_F_NESTED, nest(counter)) });
+/** Others' elements may have other expressions, whose attributes have the same numbers. */
+const packetsOf: Codec<number> = {
+  write: () => {},
+  read(bytes, start, end) {
+    if (readFields(named, bytes, start, end).name !== 'counter') return undefined;
+    return readFields(expression, bytes, start, end).data?.packets;
+  },
+};
 const elementFields = defineFields({
   key: field(1 | NLA_F_NESTED, nest(data)),
   data: field(2 | NLA_F_NESTED, nest(data)),
-  counter: field(7 | NLA_F_NESTED, nest(expression)),
+  flags: field(3, be32),
+  packets: field(7 | NLA_F_NESTED, packetsOf),
 });
+
+/** enum nft_set_elem_flags: whatever no other element is. */
+const NFT_SET_ELEM_CATCHALL = 0x2;
 
 /** Bytes as the kernel compares them: each part of a key begins at a multiple of four. */
 export interface SetElement {
-  readonly key: Uint8Array;
+  /** Absent of the one for all others: `*` of nft(8). */
+  readonly key?: Uint8Array;
   /** Of a map. */
   readonly value?: Uint8Array;
   /** Seen only: of a set that counts. */
@@ -39,7 +54,8 @@ const elementList: Codec<readonly SetElement[]> = {
   write(writer, list) {
     for (const { key, value } of list) {
       const item = writer.beginAttribute(1 | NLA_F_NESTED);
-      writeFields(writer, elementFields, { key: { value: key }, data: value && { value } });
+      const which = key ? { key: { value: key } } : { flags: NFT_SET_ELEM_CATCHALL };
+      writeFields(writer, elementFields, { ...which, data: value && { value } });
       writer.endAttribute(item);
     }
   },
@@ -47,8 +63,8 @@ const elementList: Codec<readonly SetElement[]> = {
     const list: SetElement[] = [];
     forEachAttribute(bytes, start, end, (_, from, to) => {
       const seen = readFields(elementFields, bytes, from, to);
-      const { key, data: value, counter } = seen;
-      list.push({ key: key?.value ?? Buffer.alloc(0), value: value?.value, packets: counter?.data?.packets });
+      const { key, data: value, packets } = seen;
+      list.push({ key: key?.value, value: value?.value, packets });
     });
     return list;
   },
