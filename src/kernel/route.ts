@@ -24,7 +24,11 @@ import type { Visit } from './visit.ts';
 export const dumpMainRoutes = (conversation: Conversation): NetlinkRoute[] =>
   conversation
     .dump(encodeDumpRoutes({ table: RT_TABLE.MAIN }), decodeRoute)
-    .filter(({ type, table }) => type === RTN.UNICAST && table === RT_TABLE.MAIN);
+    .filter(
+      ({ family, type, table }) => FAMILIES.has(family) && type === RTN.UNICAST && table === RT_TABLE.MAIN,
+    );
+/** MPLS tells its labels in the same words (mpls_dump_route() in net/mpls/af_mpls.c), and they are no addresses. */
+const FAMILIES: ReadonlySet<number> = new Set([AF_INET, AF_INET6]);
 
 /** `proto kernel`: follows from an address, and is nobody's wish. */
 export const isKernelsRoute = ({ protocol }: NetlinkRoute): boolean => protocol === RTPROT.KERNEL;
