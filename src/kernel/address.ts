@@ -63,7 +63,8 @@ export function writeAddress(out: Outbox, op: KernelOp, wished: Address): void {
   if (verb === 'delete') out.send(visit, encodeDeleteAddress(request));
   else if (op.verb === 'change') {
     out.send(visit, encodeNewAddress(request, 'replace'));
-    if ((op.was as Address).unrouted) out.send(visit, encodeNewRoute(subnetRoute(request), 'add'), routed);
+    // Behind another's, as the kernel's own: refused, it would be missed at every look.
+    if ((op.was as Address).unrouted) out.send(visit, encodeNewRoute(subnetRoute(request), 'append'), routed);
   } else out.send(visit, encodeNewAddress(request, 'add'), (error) => settle(visit, request, wished, error));
 }
 

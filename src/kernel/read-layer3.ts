@@ -25,11 +25,14 @@ export function readLayer3(
   return [...addresses, ...own];
 }
 
-/** Whether the kernel's route to an address's subnet is there; one that is down has none. */
+/**
+ * Whether there is a route to an address's subnet by its device; one that is down has none. The kernel's, or what somebody
+ * has put in its place: that stays, and would be mended at every look, each time anew.
+ */
 function routedBy(
   routes: ReturnType<typeof dumpMainRoutes>,
   rows: LinkRows,
 ): (index: number, subnet: Cidr) => boolean {
-  const subnets = new Set(routes.filter(isKernelsRoute).map((row) => `${row.oif} ${destinationOf(row)}`));
+  const subnets = new Set(routes.map((row) => `${row.oif} ${destinationOf(row)}`));
   return (index, subnet) => !rows.get(index)!.up || subnets.has(`${index} ${subnet}`);
 }

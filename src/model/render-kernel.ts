@@ -65,7 +65,7 @@ function renderSubnetRoute(op: KernelOp): string[] {
   const ip = ipOf(address);
   const from = familyOf(ip) === 4 ? ['scope', 'link', 'src', ip] : ['metric', 256];
   const subnet = cidrOf(ip, prefixLengthOf(address));
-  return [commandLine('ip', ns, 'route', 'add', subnet, 'dev', dev, 'proto', 'kernel', ...from)];
+  return [commandLine('ip', ns, 'route', 'append', subnet, 'dev', dev, 'proto', 'kernel', ...from)];
 }
 
 function renderRoute(verb: Verb, { ns, destination, via, dev, protocol, metric }: Route): string {

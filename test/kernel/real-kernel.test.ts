@@ -120,6 +120,34 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     expect(state.route.has(kernelKey(net.route4))).toBe(false);
   });
 
+  it('takes a subnet for routed whoever has written its route', async () => {
+    await build();
+    ip('-n', container, 'route', 'replace', '10.0.0.0/24', 'dev', 'eth0', 'proto', 'static');
+    ip('-n', container, '-6', 'route', 'del', 'fd00:1::/64', 'dev', 'eth0');
+    const subnet6 = ['fd00:1::/64', 'dev', 'eth0', 'metric', '256', 'proto', 'static'];
+    ip('-n', container, '-6', 'route', 'add', ...subnet6);
+    const { address } = await world.kernel.observe(scope);
+    for (const each of [net.address4, net.address6])
+      expect(address.get(kernelKey(each))).not.toHaveProperty('unrouted');
+  });
+
+  it('routes a subnet to its device beside another that somebody has led it to', async () => {
+    await build();
+    ip('-n', container, 'link', 'add', 'other0', 'up', 'type', 'bridge');
+    const asMade = { '10.0.0.0/24': '0', 'fd00:1::/64': '256' };
+    for (const [subnet, metric] of Object.entries(asMade))
+      ip('-n', container, 'route', 'replace', subnet, 'dev', 'other0', 'metric', metric);
+    const seen = await world.kernel.observe(scope);
+    for (const each of [net.address4, net.address6]) {
+      const was = seen.address.get(kernelKey(each))!;
+      expect(was.unrouted).toBe(true);
+      await applyAll({ verb: 'change', object: each, was });
+    }
+    const { address } = await world.kernel.observe(scope);
+    for (const each of [net.address4, net.address6])
+      expect(address.get(kernelKey(each))).not.toHaveProperty('unrouted');
+  });
+
   it('looks past devices that are no Ethernet', async () => {
     await build();
     ip('-n', net.ns, 'tuntap', 'add', 'tun0', 'mode', 'tun');

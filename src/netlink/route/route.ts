@@ -73,9 +73,12 @@ export interface Route extends RouteValues {
   flags: number;
 }
 
-/** `add` refuses a route with the same destination, metric and table (EEXIST), `replace` takes its place. */
-export function encodeNewRoute(route: RouteRequest, mode: 'add' | 'replace'): Request {
-  const how = mode === 'add' ? NLM_F.EXCL : NLM_F.REPLACE;
+/**
+ * `add` refuses a route with the same destination, metric and table (EEXIST), `replace` takes its place, `append` goes
+ * behind it (EEXIST only when it is the same).
+ */
+export function encodeNewRoute(route: RouteRequest, mode: 'add' | 'append' | 'replace'): Request {
+  const how = { add: NLM_F.EXCL, append: NLM_F.APPEND, replace: NLM_F.REPLACE }[mode];
   return encode(RTM.NEWROUTE, NLM_F.REQUEST | NLM_F.CREATE | how, route, RTPROT.BOOT);
 }
 
