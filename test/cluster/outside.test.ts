@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { callOk } from '../world/api.ts';
 import { ip, kernelJson, plugIn } from '../world/namespaces.ts';
+import { untilSettled } from '../world/settled.ts';
 import { ping, startEcho, talkTo } from '../world/talk.ts';
 import { until, World } from '../world/world.ts';
 import { buildIfStale, PROGRAM } from './lab-cli.ts';
@@ -96,6 +97,8 @@ describe('the way out', () => {
   });
 
   test('is whole again after a flush of all rules, and after the agent was killed', async () => {
+    // Who else is in the network is in them, too.
+    await untilSettled(world, CONTAINERS.map(ns));
     const rules = tables('h1');
     expect(rules).toContain('masquerade');
     inside('h1', 'nft', 'flush', 'ruleset');
