@@ -14,7 +14,8 @@ const id = z
   .string()
   .refine(isId, 'is not an id')
   .transform((text) => text as Id);
-const words = z.string().max(4096);
+const MAX_WORDS = 4096;
+const words = z.string().max(MAX_WORDS);
 /** Of each kind: what is more is not told, so that it does not keep back how far the host has come. */
 const MAX_LISTED = 1000;
 
@@ -81,7 +82,15 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     drift: [...status.drift],
     outages: [...status.outages],
     refused: status.refused.map(({ from, kind, count }) => ({ ...from, kind, count: BigInt(count) })),
-    failing: status.failing.slice(0, MAX_LISTED),
-    notices: status.notices.slice(0, MAX_LISTED),
-    permits: status.permits.slice(0, MAX_LISTED),
+    failing: status.failing.slice(0, MAX_LISTED).map(shortened),
+    notices: status.notices.slice(0, MAX_LISTED).map(shortened),
+    permits: status.permits.slice(0, MAX_LISTED).map(cut),
   });
+
+/** A chain of ours is as long as many ports are published: so is the command that was refused. */
+const cut = (text: string): string => (text.length <= MAX_WORDS ? text : `${text.slice(0, MAX_WORDS - 1)}…`);
+
+const shortened = <T extends object>(told: T): T =>
+  Object.fromEntries(
+    Object.entries(told).map(([field, value]) => [field, typeof value === 'string' ? cut(value) : value]),
+  ) as T;

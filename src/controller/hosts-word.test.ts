@@ -66,6 +66,16 @@ test('a host with more notices than can be told says how far it has come', () =>
   expect(told).toMatchObject({ appliedRevision: 1, notices: { length: 1000 } });
 });
 
+test('a host whose kernel refuses a long command says how far it has come', () => {
+  const failed = { command: `nft ${'add rule inet weft gateway-in '.repeat(400)}`, retryable: false };
+  const failing = [{ ...failed, errno: 'EOPNOTSUPP', text: 'x'.repeat(5000) }];
+  const notices = [{ code: 'docker', title: 't', sentence: 's'.repeat(5000), next: 'n' }];
+  const { id } = world().state.snapshot.hostNamed('h1')!;
+  const told = statusFromWire(statusToWire({ ...statusOf(id), failing, notices }));
+  expect(told).toMatchObject({ appliedRevision: 1, failing: [{ errno: 'EOPNOTSUPP', retryable: false }] });
+  expect(told.failing[0]!.command).toMatch(/^nft add rule .*…$/);
+});
+
 test('the word of a host that is removed goes with it', () => {
   const controller = world();
   const { id } = controller.state.snapshot.hostNamed('h2')!;
