@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'transport',
     'store/journal.ts',
     'store/store-error.ts',
+    'store/sync-directory.ts',
     'netlink/netlink-error.ts',
   ],
   docker: ['model', 'api'],

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Revision } from '#model/records.ts';
 import type { Snapshot, SnapshotView } from '#model/snapshot.ts';
+import { syncDirectory } from '#store/sync-directory.ts';
 import { formatView, parseView } from './view-format.ts';
 
 /** Changes come in bursts; the file is a help for the next start, never the only copy. */
@@ -21,7 +22,10 @@ export function readView(file: string, log: Logger): Snapshot | undefined {
   }
 }
 
-/** Keeps the view on disk, whole and by rename, at most every half second. */
+/**
+ * Keeps the view on disk, whole and by rename, at most every half second. What is told as kept is found after a power cut,
+ * too: others are given what this host then no longer takes for its own.
+ */
 export class ViewFile {
   private readonly file: string;
   private readonly view: SnapshotView;
@@ -88,4 +92,5 @@ async function writeWhole(file: string, bytes: Buffer): Promise<void> {
     await handle.close();
   }
   await fs.promises.rename(draft, file);
+  await syncDirectory(path.dirname(file));
 }
