@@ -18,6 +18,13 @@ import { statusKey } from './read-statuses.ts';
 import { silentMs } from './silence.ts';
 import type { ControllerState } from './state.ts';
 
+export interface Clocks {
+  /** What is waited for is measured by it: it never jumps. */
+  readonly chance: () => Chance;
+  /** For people, and for who reads it after a restart. */
+  readonly wallMs: () => number;
+}
+
 /** Where a session's messages go. */
 export interface Follower {
   send(message: FollowMessage): void;
@@ -29,6 +36,7 @@ export class Engine {
   private readonly state: ControllerState;
   private readonly store: Pick<Store, 'commit' | 'putStatus'>;
   private readonly chance: () => Chance;
+  private readonly wallMs: () => number;
   private readonly log: Logger;
   private readonly asked = new Map<number, (answer: Granted | Rejection) => void>();
   private readonly followers = new Map<number, Follower>();
@@ -37,12 +45,13 @@ export class Engine {
   constructor(
     state: ControllerState,
     store: Pick<Store, 'commit' | 'putStatus'>,
-    chance: () => Chance,
+    { chance, wallMs }: Clocks,
     log: Logger,
   ) {
     this.state = state;
     this.store = store;
     this.chance = chance;
+    this.wallMs = wallMs;
     this.log = log;
   }
 
@@ -129,7 +138,7 @@ export class Engine {
 
   /** Status is soft: if it cannot be kept now, the next report comes soon. */
   private keepStatus(status: HostStatus): void {
-    const value = { status, reportedAtMs: this.chance().now };
+    const value = { status, reportedAtMs: this.wallMs() };
     this.store
       .putStatus(statusKey(status.host), new TextEncoder().encode(JSON.stringify(value)))
       .catch((error) => this.log.warn({ error: String(error) }, 'could not keep a status'));

@@ -2,15 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { POOLS } from '#intent/test-world.ts';
 import { openEmbeddedStore } from '#store/embedded-store.ts';
 import type { Feed } from '#store/store.ts';
 import { createClients } from '#transport/client.ts';
 import { runController } from './main.ts';
 
-test('the log does not grow for ever', async () => {
-  const root = mkdtempSync(join(tmpdir(), 'weft-log-'));
+/** A controller, and who speaks with it. */
+async function start(prefix: string) {
+  const root = mkdtempSync(join(tmpdir(), prefix));
   const stop = new AbortController();
   const path = join(root, 'c.sock');
   const running = runController(
@@ -26,15 +27,23 @@ test('the log does not grow for ever', async () => {
       await sleep(50);
     }
   }
+  const end = async () => {
+    close();
+    stop.abort();
+    await running;
+  };
+  return { root, controller, end };
+}
+
+test('the log does not grow for ever', async () => {
+  const { root, controller, end: stop } = await start('weft-log-');
   for (let i = 0; i < 510; i++) {
     await controller.createNetwork({ name: 'a' });
     await controller.removeNetwork({ network: 'a' });
   }
   // It is done with the controller's beat.
   await sleep(3_500);
-  close();
-  stop.abort();
-  await running;
+  await stop();
   const store = await openEmbeddedStore(join(root, 'var/lib/weft/controller/store'));
   const first = await new Promise<Feed>((resolve) => {
     const end = store.watch(0, (feed) => {
@@ -46,3 +55,22 @@ test('the log does not grow for ever', async () => {
   rmSync(root, { recursive: true });
   expect(first.feed).toBe('wipe');
 }, 30_000);
+
+test('a clock that is set makes no host silent', async () => {
+  const { root, controller, end } = await start('weft-clock-');
+  const facts = { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: ['eth0'] };
+  const { subject } = await controller.registerHost({ name: 'h1', underlay: ['192.0.2.1'], facts });
+  const host = (subject!.record.value as { id: string }).id;
+  const following = controller.follow({ host: 'h1' })[Symbol.asyncIterator]();
+  await following.next();
+  await controller.reportStatus({ status: { host } });
+  const hourLater = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
+  try {
+    const { hosts } = await controller.listHostStatus({});
+    expect(hosts).toMatchObject([{ connected: true, silentMs: 0n }]);
+  } finally {
+    hourLater.mockRestore();
+    await end();
+    rmSync(root, { recursive: true });
+  }
+});

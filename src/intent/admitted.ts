@@ -20,7 +20,7 @@ export interface Admitted {
 
 /** Time and chance, handed in: the same wish, snapshot and chance give the same answer. */
 export interface Chance {
-  /** Wall clock, in milliseconds. */
+  /** In milliseconds: that of the wall clock, but that it does not jump when that is set. */
   readonly now: number;
   readonly entropy: Entropy;
 }
