@@ -127,7 +127,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
         ...answerLate(state, event.message),
       ];
     case 'view-kept':
-      state.session.keptRevision = event.revision;
+      // Not one of before a restored store was heard.
+      if (event.revision <= state.view.revision) state.session.keptRevision = event.revision;
       return [];
     case 'disconnected':
       return loseSession(state, event.reason);

@@ -1,6 +1,8 @@
 import type { FollowMessage } from '#api/follow-message.ts';
+import { ownsBlock } from '#intent/own-blocks.ts';
+import { cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
-import { type Change, put, type Revision, remove } from '#model/records.ts';
+import { type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import { dropHidden } from './keep-exposed.ts';
 import { releaseOrphans } from './orphans.ts';
@@ -31,8 +33,10 @@ function hearSnapshot(
   state: AgentState,
   { records, revision }: Extract<FollowMessage, { message: 'snapshot' }>,
 ): AgentEffect[] {
+  if (revision < state.view.revision) goBack(state);
   state.view.clear();
   state.view.apply(records.map(put), revision);
+  unpublishUnknown(state);
   state.confirmed = true;
   state.orphansPossible = true;
   state.telling.clear();
@@ -46,6 +50,32 @@ function hearSnapshot(
     ...releaseOrphans(state),
     ...tellAtOnce(state),
   ];
+}
+
+/** The controller's store was restored from a backup: how far this host had come in what is no more says nothing. */
+function goBack({ session, turn }: AgentState): void {
+  [session.keptRevision, session.settledRevision] = [0, 0];
+  [turn.revision, turn.applied] = [0, 0];
+}
+
+/**
+ * What the controller is to know at a later revision alone, and has not, is told again: a backup has nothing of it. Only
+ * what it can take, from blocks that it knows as this host's: with all else a store that is put right once more is waited for.
+ */
+function unpublishUnknown(state: AgentState): void {
+  const { attachments, view } = state;
+  for (const [id, attachment] of attachments) {
+    const { state: is, published, since, endpoint } = attachment;
+    if (is !== 'attached' || !published || since <= view.revision) continue;
+    if ((view.endpoints.get(id)?.generation ?? 0) < endpoint.generation && isOfOwnBlocks(state, endpoint))
+      attachments.set(id, { ...attachment, published: false });
+  }
+}
+
+function isOfOwnBlocks({ view, host: id }: AgentState, { network, addresses }: Endpoint): boolean {
+  const host = view.hosts.get(id);
+  const own = [...view.inNetwork(network).blocks.values()].filter((block) => host && ownsBlock(host, block));
+  return own.length > 0 && addresses.every((ip) => own.some(({ cidr }) => cidrContains(cidr, ip)));
 }
 
 function hearDelta(

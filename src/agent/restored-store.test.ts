@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { createNetwork } from '#intent/test-world.ts';
+import { put, type StoredRecord } from '#model/records.ts';
+import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
+
+/** The controller's store as it was once, brought back while the agents run on. */
+function restore(
+  { controller }: TestCluster,
+  agents: readonly TestAgent[],
+  records: readonly StoredRecord[],
+  revision: number,
+): void {
+  for (const agent of agents) agent.cut();
+  const { snapshot, statuses } = controller.state;
+  snapshot.clear();
+  snapshot.apply(records.map(put), revision);
+  statuses.clear();
+  for (const agent of agents) agent.heal();
+}
+
+test('what was attached after the backup is told again', async () => {
+  const [cluster, h1, h2] = await startTwoHosts();
+  const { snapshot } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.attached(h2, 'app', '/c2');
+  await cluster.settle(1_000);
+  const backup = [[...snapshot.records()], snapshot.revision] as const;
+  const { id } = await cluster.attached(h1, 'app', '/c3', 1_000);
+  const endpoint = snapshot.endpoints.get(id)!;
+  restore(cluster, [h1, h2], ...backup);
+  await cluster.settle(6_000);
+  expect(snapshot.endpoints.get(id)).toEqual(endpoint);
+  expect(await h2.rowsFor(endpoint)).toBeGreaterThan(0);
+  // Others change things until the revision is there again at which it was told first.
+  for (let i = 0; i < 10; i++) cluster.controller.grant(createNetwork(`n${i}`));
+  await cluster.settle(1_000);
+  expect(h1.journal.has(id)).toBe(true);
+});
+
+test('a store that was begun anew by mistake takes nothing from whom the right one knows', async () => {
+  const [cluster, h1] = await startTwoHosts();
+  const { snapshot } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  const { id } = await cluster.attached(h1, 'app', '/c1', 1_000);
+  const whole = [[...snapshot.records()], snapshot.revision] as const;
+  restore(cluster, [h1], [], 0);
+  await cluster.settle(6_000);
+  restore(cluster, [h1], ...whole);
+  await cluster.settle(6_000);
+  expect([snapshot.endpoints.has(id), h1.journal.has(id)]).toEqual([true, true]);
+  expect(await h1.pendingOps()).toEqual([]);
+});
+
+test('how far a host had come before counts no more', async () => {
+  const [cluster, h1] = await startTwoHosts();
+  const { snapshot, statuses } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.settle(1_000);
+  const backup = [[...snapshot.records()], snapshot.revision] as const;
+  for (let i = 0; i < 10; i++) cluster.controller.grant(createNetwork(`n${i}`));
+  await cluster.settle(6_000);
+  expect(statuses.get(h1.state.host)!.appliedRevision).toBe(snapshot.revision);
+  restore(cluster, [h1], ...backup);
+  await cluster.settle(6_000);
+  const { appliedRevision, settledRevision } = statuses.get(h1.state.host)!;
+  expect([appliedRevision, settledRevision]).toEqual([snapshot.revision, snapshot.revision]);
+});
