@@ -1,5 +1,6 @@
 import type { FoundEnd, KernelEvent, LostEnd, PortPlace } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
+import { parseInterfaceName } from '#model/name.ts';
 import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
@@ -119,7 +120,11 @@ export function endSeek(state: AgentState, id: Id, found: FoundEnd | LostEnd | u
 
 /** What it is called there, or is to be; undefined as long as its runtime is perhaps at work. */
 function interfaceOf(found: FoundEnd | LostEnd, id: Id, forMs: number): string | undefined {
-  if ('interface' in found) return isDressed(found, id, forMs) ? found.interface : undefined;
+  if ('interface' in found) {
+    // Who is in the container may call it by a name that no record has: the journal could not be read with it.
+    const name = parseInterfaceName(found.interface);
+    return name.ok && isDressed(found, id, forMs) ? name.value : undefined;
+  }
   return forMs > LOST_AFTER_MS ? freeName(found.interfaces) : undefined;
 }
 
