@@ -22,5 +22,5 @@ function* takenSubnets(snapshot: SnapshotView): Generator<Cidr> {
   for (const host of snapshot.hosts.values()) yield* host.facts.routes.filter(isSpecific);
 }
 
-/** The default route leads everywhere and so takes nothing. */
-export const isSpecific = (route: Cidr): boolean => prefixLengthOf(route) > 0;
+/** The default route leads everywhere and so takes nothing; a VPN lays two halves of it over the one that is there. */
+export const isSpecific = (route: Cidr): boolean => prefixLengthOf(route) > 1;

@@ -60,6 +60,14 @@ describe('what is chosen when nothing is asked', () => {
     ]);
   });
 
+  it('is not hindered by a VPN that leads all that a host sends into its tunnel', () => {
+    const it = new World();
+    const halves = ['0.0.0.0/1', '128.0.0.0/1', '::/1', '8000::/1'];
+    it.host('h1', { routes: ['0.0.0.0/0', ...halves] });
+    expect(it.network('a').subnets.map(({ cidr }) => cidr)).toEqual(['10.128.0.0/20', 'fd00:77:65::/64']);
+    it.network('b', { subnets: ['10.1.0.0/24'] });
+  });
+
   it('avoids what networks have and hosts route, wherever it begins and ends', () => {
     const it = new World();
     it.host('h1', { routes: ['0.0.0.0/0', '::/0', '10.128.17.0/24', 'fd00:77:65::/63'] });
