@@ -29,6 +29,9 @@ const NEXT = 17;
 const WORDS = 18;
 const FIRST_ROOM = 16;
 
+/** Images that are built anew by the hour would else be kept for ever, whoever is gone that was made from them. */
+const MOST_KNOWN = 4096;
+
 const NO_ALIASES: readonly string[] = [];
 
 /** What is no number, by row. */
@@ -224,6 +227,7 @@ export class EndpointRows {
 
   private interned<T extends string>(name: T): T {
     const known = this.known.get(name);
+    if (known === undefined && this.known.size >= MOST_KNOWN) this.known.clear();
     if (known === undefined) this.known.set(name, name);
     return (known ?? name) as T;
   }
