@@ -1,4 +1,6 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { HostStatusSchema } from '#api/gen/weft/v1/records_pb.ts';
 import type { Principal } from '#api/principal.ts';
 import { recordFromWire, recordToWire } from '#api/wire-records.ts';
 import { statusFromWire, statusToWire } from '#api/wire-status.ts';
@@ -74,6 +76,15 @@ test('a host whose kernel refuses a long command says how far it has come', () =
   const told = statusFromWire(statusToWire({ ...statusOf(id), failing, notices }));
   expect(told).toMatchObject({ appliedRevision: 1, failing: [{ errno: 'EOPNOTSUPP', retryable: false }] });
   expect(told.failing[0]!.command).toMatch(/^nft add rule .*…$/);
+});
+
+test('what a kernel refuses in many networks fits into one request', () => {
+  const failed = { command: 'nft add rule '.repeat(250), errno: 'EOPNOTSUPP', text: '', retryable: false };
+  const failing = Array.from({ length: 450 }, () => failed);
+  const { id } = world().state.snapshot.hostNamed('h1')!;
+  const bytes = toBinary(HostStatusSchema, statusToWire({ ...statusOf(id), failing }));
+  expect(bytes.length).toBeLessThan(1 << 20);
+  expect(statusFromWire(fromBinary(HostStatusSchema, bytes)).failing.length).toBeGreaterThan(50);
 });
 
 test('the word of a host that is removed goes with it', () => {
