@@ -1,5 +1,6 @@
 import type { Cidr } from '#model/cidr.ts';
 import type { Address, Route } from '#model/kernel-state.ts';
+import { PROTOCOL } from '#model/own.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { addressFrom } from './address.ts';
 import type { LinkNames, LinkRows } from './link.ts';
@@ -18,12 +19,16 @@ export function readLayer3(
     const dev = names.get(row.ifindex);
     return dev === undefined ? [] : addressFrom(ns, dev, row, (subnet) => isRouted(row.ifindex, subnet));
   });
-  const own = routes.flatMap((row) => {
+  // Of those with one destination and metric the last one is kept: ours, which no `replace` puts in another's place.
+  const [mine, others] = [routes.filter(isMine), routes.filter((row) => !isMine(row))];
+  const own = [...others, ...mine].flatMap((row) => {
     const dev = names.get(row.oif ?? 0);
     return dev && !isKernelsRoute(row) ? routeFrom(ns, dev, row) : [];
   });
   return [...addresses, ...own];
 }
+
+const isMine = ({ protocol }: { readonly protocol: number }): boolean => protocol === PROTOCOL;
 
 /**
  * Whether there is a route to an address's subnet by its device; one that is down has none. The kernel's, or what somebody

@@ -148,6 +148,17 @@ describe('what the real kernel does, as ip and bridge see it', () => {
       expect(address.get(kernelKey(each))).not.toHaveProperty('unrouted');
   });
 
+  it('sees its own route among others to the same place', async () => {
+    await build();
+    for (const [how, at] of [
+      ['append', '10.0.0.8'],
+      ['prepend', '10.0.0.9'],
+    ] as const)
+      ip('-n', container, 'route', how, 'default', 'via', at, 'dev', 'eth0');
+    const { route } = await world.kernel.observe(scope);
+    expect(route.get(kernelKey(net.route4))).toEqual(net.route4);
+  });
+
   it('looks past devices that are no Ethernet', async () => {
     await build();
     ip('-n', net.ns, 'tuntap', 'add', 'tun0', 'mode', 'tun');
