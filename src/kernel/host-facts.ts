@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Cidr, cidrContains, ipOf, prefixLengthOf } from '#model/cidr.ts';
+import { type Cidr, cidrContains, cidrFamily, ipOf, prefixLengthOf } from '#model/cidr.ts';
 import { LINK_GROUP, PROTOCOL } from '#model/own.ts';
 import type { HostFacts } from '#model/records.ts';
 import { openConversation } from '#netlink/conversation.ts';
@@ -22,10 +22,19 @@ export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_i
 /** Of no one's: in every namespace, or no destination of its own. */
 const COMMON = ['127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', 'fe80::/10', 'ff00::/8'] as Cidr[];
 
+/** From 0, that of a default route, to 1, that of a single address. */
+const narrowness = (cidr: Cidr): number => prefixLengthOf(cidr) / (cidrFamily(cidr) === 4 ? 32 : 128);
+
 const isWithin = (cidr: Cidr, outer: Cidr): boolean =>
   prefixLengthOf(cidr) >= prefixLengthOf(outer) && cidrContains(outer, ipOf(cidr));
 
-/** The destinations that this host routes itself, default routes and Weft's own aside; in the kernel's order. */
+/** A router of the internet has a million, none of them where private networks are; they must fit into one request. */
+const MOST_ROUTES = 10_000;
+
+/**
+ * The destinations that this host routes itself, default routes and Weft's own aside; in the kernel's order. Of more than
+ * {@link MOST_ROUTES} the widest.
+ */
 export function hostRoutes(): Cidr[] {
   const conversation = openConversation();
   try {
@@ -34,8 +43,10 @@ export function hostRoutes(): Cidr[] {
     const routes = dumpMainRoutes(conversation).filter(
       ({ dstLength, protocol, oif }) => dstLength > 0 && protocol !== PROTOCOL && !own.has(oif ?? 0),
     );
-    const destinations = routes.map(destinationOf);
-    return [...new Set(destinations)].filter((cidr) => !COMMON.some((common) => isWithin(cidr, common)));
+    const destinations = [...new Set(routes.map(destinationOf))];
+    const all = destinations.filter((cidr) => !COMMON.some((common) => isWithin(cidr, common)));
+    if (all.length <= MOST_ROUTES) return all;
+    return all.sort((a, b) => narrowness(a) - narrowness(b)).slice(0, MOST_ROUTES);
   } finally {
     conversation.close();
   }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -144,6 +144,15 @@ describe('host facts', () => {
     ip('route', 'add', '10.40.0.0/16', 'dev', 'wfg1');
     expect(hostRoutes().sort()).toEqual(['10.20.0.0/16', '128.0.0.0/1', '198.51.100.0/24', '2001:db8::/64']);
     ip('link', 'del', 'wfg1');
+  });
+
+  it('list the widest of more routes than one request takes', () => {
+    const hosts = Array.from({ length: 10_000 }, (_, i) => `route add 100.64.${i >> 8}.${i & 255} dev eth0`);
+    execFileSync('ip', ['-batch', '-'], { input: hosts.join('\n') });
+    const routes = hostRoutes();
+    ip('route', 'flush', 'root', '100.64.0.0/10');
+    expect(routes.slice(0, 3)).toEqual(['2001:db8::/64', '198.51.100.0/24', '100.64.0.0/32']);
+    expect(routes).toHaveLength(10_000);
   });
 
   it('list UDP ports of programs in both families, not those of VXLAN devices', async () => {
