@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { NAMESERVER } from '#model/nameserver.ts';
-import { absent } from './lab-error.ts';
+import { absent, LabError } from './lab-error.ts';
 import type { LabHost, LabLayout } from './layout.ts';
 import { hostEnvironment } from './program.ts';
 import { spawnIn } from './run.ts';
@@ -62,7 +62,7 @@ export function waitForChild(child: ChildProcess, file: string): Promise<number>
   return new Promise<number>((resolve, reject) => {
     child.on('exit', (code, signal) => resolve(code ?? 128 + os.constants.signals[signal!]));
     child.on('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? absent(`there is no command ${file}`, 'check its name') : error),
+      reject(error.code === 'ENOENT' ? new LabError(`there is no command ${file}`, 'check its name') : error),
     );
   }).finally(() => {
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', handOn).off('SIGHUP', handOn);
