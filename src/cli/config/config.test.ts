@@ -91,6 +91,12 @@ describe('precedence', () => {
     expect(labelled.config).toMatchObject({ labels: { zone: 'b', note: 'x=y' } });
   });
 
+  test('what looks like a number is what was typed', async () => {
+    writeConfig('agent', 'name: 007\nlabel: {version: 1.10, serial: 12345678901234567890, ready: True}\n');
+    const labels = { version: '1.10', serial: '12345678901234567890', ready: 'True' };
+    expect((await start(['agent'])).config).toMatchObject({ name: '007', labels });
+  });
+
   test('the root of paths is absolute, whatever was typed', async () => {
     const { config } = await start(['controller', '--root', 'here/']);
     expect(config?.root).toBe(path.resolve('here'));
@@ -119,6 +125,15 @@ describe('faults', () => {
     expect(code).toBe(2);
     expect(stderr).toContain(`error: config "${file}": line `);
     expect(stderr).toContain('fix: correct the YAML');
+  });
+
+  test('a star that YAML takes for an alias names the line, and what to write', async () => {
+    const file = writeConfig('controller', 'log-level: info\nlisten: *:7470\n');
+    const { code, stderr } = await start(['controller']);
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      `error: config "${file}": line 2: *:7470 is no anchor of this file\n  fix: put it in quotes: "*:7470"\n`,
+    );
   });
 
   test.each([

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { type Fault, fault } from '#model/fault.ts';
 import { faultError } from '../cli-error.ts';
 import type { Source } from './source.ts';
@@ -17,6 +17,24 @@ export function fileSource(path: string, given: boolean): Source {
         fileFault(path, `${lineAt(pos[0])}: ${message}`, 'correct the YAML'),
       ),
     );
+  const faults: Fault[] = [];
+  visit(document, {
+    Alias: (_, alias) => {
+      if (!alias.resolve(document))
+        faults.push(
+          fileFault(
+            path,
+            `${lineAt(alias.range![0])}: *${alias.source} is no anchor of this file`,
+            `put it in quotes: "*${alias.source}"`,
+          ),
+        );
+    },
+    // As it was typed: to YAML 1.10 is the number 1.1, and 007 is 7.
+    Scalar: (_, scalar) => {
+      if (['number', 'bigint', 'boolean'].includes(typeof scalar.value)) scalar.value = scalar.source;
+    },
+  });
+  if (faults.length > 0) throw faultError('usage', ...faults);
   const { contents } = document;
   if (contents !== null && !isMap(contents))
     throw faultError(
