@@ -12,7 +12,7 @@ export function completionCommands(world: World, program: Command): [Command, Co
       examples(
         ['source <(weft completion bash)', 'for this shell'],
         ['weft completion bash > /etc/bash_completion.d/weft', 'for all'],
-        ["weft completion zsh > '/usr/share/zsh/site-functions/_weft'", 'zsh'],
+        ['weft completion zsh > /usr/local/share/zsh/site-functions/_weft', 'zsh'],
         ['weft completion fish > ~/.config/fish/completions/weft.fish', 'fish'],
       ),
     )

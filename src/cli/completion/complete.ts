@@ -86,6 +86,7 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
   level: ['debug', 'info', 'warn', 'error'],
   shell: SHELLS,
 };
+const FILES = ['file', 'dir', 'directory', 'path'];
 const RECORDS = ['network', 'endpoint', 'host', 'peer'] as const;
 
 async function valuesOf(
@@ -93,7 +94,7 @@ async function valuesOf(
   word: string,
   world: World,
 ): Promise<Candidate[] | 'files'> {
-  if (kind === 'file' || kind === 'dir' || (kind === 'namespace' && word.startsWith('/'))) return 'files';
+  if (FILES.includes(kind ?? '') || (kind === 'namespace' && word.startsWith('/'))) return 'files';
   const named = RECORDS.find((one) => one === kind);
   if (named) return (await import('./names.ts')).readNames(world, session, named);
   if (kind === 'namespace') return containers().map((value) => ({ value, description: kind }));

@@ -49,6 +49,7 @@ describe('the tree', () => {
     expect(await complete('agent', '--log-level', '')).toContain('warn');
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(await complete('--root', '')).toEqual([':files']);
+    expect(await complete('agent', '--docker-socket', '')).toEqual([':files']);
     expect(await complete('endpoint', 'attach', '/proc/1/')).toEqual([':files']);
   });
 
@@ -92,6 +93,25 @@ describe('names', () => {
       stdout: '',
       stderr: '',
     });
+  });
+});
+
+/** Bash has ended words at ":" and "=", too; a stand-in for `weft` says what it hears. */
+test('bash asks with the words that were typed', async () => {
+  const { stdout } = await host.run('completion', 'bash');
+  const typed = 'weft --controller https://10.0.0.1:7470 network s';
+  const parts = 'weft --controller https : //10.0.0.1 : 7470 network s';
+  const script = `
+${stdout}
+weft() { [[ "$*" == "__complete -- --controller https://10.0.0.1:7470 network s" ]] && echo "set	change"; }
+COMP_LINE='${typed}' COMP_WORDS=(${parts}) COMP_CWORD=8
+_weft && echo "\${COMPREPLY[@]}"
+COMP_LINE='weft ' COMP_WORDS=(weft '') COMP_CWORD=1
+weft() { [[ $# == 3 && "$1$2$3" == "__complete--" ]] && echo network; }
+_weft && echo "\${COMPREPLY[@]}"`;
+  expect(spawnSync('bash', ['-c', script], { encoding: 'utf8' })).toMatchObject({
+    stdout: 'set\nnetwork\n',
+    stderr: '',
   });
 });
 

@@ -8,8 +8,16 @@ import type { World } from '../world.ts';
  */
 const BASH = `# bash completion for weft
 _weft() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} line
+  local rest=$COMP_LINE part line cur
+  local -a words
   COMPREPLY=()
+  # Bash ends a word at ":" and "=", too, as in https://10.0.0.1:7470.
+  for part in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ \${#words[@]} == 0 || $rest == [[:space:]]* ]]; then words+=("$part"); else words[-1]+=$part; fi
+    rest=\${rest#"\${rest%%[![:space:]]*}"}
+    rest=\${rest#"$part"}
+  done
+  cur=\${words[-1]}
   while IFS= read -r line; do
     if [[ $line == ':files' ]]; then
       compopt -o default 2>/dev/null
@@ -17,7 +25,7 @@ _weft() {
     fi
     line=\${line%%$'\\t'*}
     [[ $line == "$cur"* ]] && COMPREPLY+=("$line")
-  done < <("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  done < <("\${words[0]}" __complete -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _weft weft
 `;
