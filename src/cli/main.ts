@@ -39,6 +39,10 @@ async function confirm(question: string): Promise<boolean> {
   prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     return /^y(es)?$/i.test((await prompt.question(`${question} [y/N] `)).trim());
+  } catch (error) {
+    // Ctrl-D answers nothing.
+    if ((error as Error).name === 'AbortError') return false;
+    throw error;
   } finally {
     prompt.close();
   }
