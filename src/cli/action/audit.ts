@@ -3,6 +3,7 @@ import {
   AuditAddressesResponseSchema,
   type Finding,
   FindingSchema,
+  HostPlanSchema,
   type WishResponse,
 } from '#api/gen/weft/v1/controller_pb.ts';
 import type { Clients } from '#transport/client.ts';
@@ -73,5 +74,5 @@ const auditJson = ({ findings, repaired, repair }: Audit) => ({
     create(AuditAddressesResponseSchema, { findings: [...findings] }),
   ) as object),
   repaired: repaired.map((finding) => messageJson(FindingSchema, finding)),
-  ...(repair && { plans: repair.plans.map(({ host, steps }) => ({ host, steps })) }),
+  ...(repair && { plans: repair.plans.map((plan) => messageJson(HostPlanSchema, plan)) }),
 });

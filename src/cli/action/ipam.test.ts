@@ -232,6 +232,8 @@ describe('ipam audit', () => {
     expect(code).toBe(6);
     expect(stdout).toContain('ip x');
     expect(asked).toMatchObject([{ dryRun: true }]);
+    const [plan] = JSON.parse((await audit('--repair', '--dry-run', '--json')).stdout).plans;
+    expect(Object.keys(plan.steps[0])).toEqual(['commands', 'reason']);
   });
 
   test('as data', async () => {
