@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
@@ -22,6 +22,7 @@ import { trimHeap } from '#netlink/libc.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
 import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
+import { openLog } from '#transport/open-log.ts';
 import { serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
 import { givesBack, IDENTITY_KEY, type JournalEntry, parseJournalEntry } from './attachment.ts';
@@ -57,7 +58,7 @@ export class StartError extends Error {
  * Resolves after a clean stop, the data plane left as it is; rejects when it cannot start.
  */
 export async function runAgent(config: AgentConfig, signal: AbortSignal): Promise<void> {
-  const log = pino({ name: 'agent', level: config.logLevel });
+  const log = openLog('agent', config.logLevel);
   const paths = agentPaths(config.root);
   const controller = readAddress(config.controller);
   const missing = missingKernelFeatures();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { pino } from 'pino';
+import type { Logger } from 'pino';
 import type { Chance } from '#intent/admitted.ts';
 import type { Pools } from '#intent/pools.ts';
 import type { Cidr } from '#model/cidr.ts';
@@ -10,6 +10,7 @@ import { Snapshot } from '#model/snapshot.ts';
 import { openEmbeddedStore } from '#store/embedded-store.ts';
 import type { Store } from '#store/store.ts';
 import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
+import { openLog } from '#transport/open-log.ts';
 import { ListenError, type ServeOptions, type Server, serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
 import type { ControllerConfig } from './config.ts';
@@ -29,7 +30,7 @@ const LOG_KEPT = 1_000;
  * after a clean stop; rejects with StoreError or ListenError when it cannot start.
  */
 export async function runController(config: ControllerConfig, signal: AbortSignal): Promise<void> {
-  const log = pino({ name: 'controller', level: config.logLevel });
+  const log = openLog('controller', config.logLevel);
   const paths = controllerPaths(config.root);
   const tls = config.tls && readTlsFiles(config.tls);
   const addresses = config.listen.map(readAddress);
@@ -48,7 +49,7 @@ async function startEngine(
   config: ControllerConfig,
   store: Store,
   metrics: ControllerMetrics,
-  log: pino.Logger,
+  log: Logger,
 ): Promise<Engine> {
   const { records, revision } = await store.read();
   const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
@@ -69,7 +70,7 @@ async function serveUntil(
   store: Store,
   addresses: readonly Address[],
   options: ServeOptions,
-  log: pino.Logger,
+  log: Logger,
 ): Promise<void> {
   const unwatch = store.watch(engine.snapshot.revision, (feed) => engine.dispatch({ event: 'fed', feed }));
   const beat = setInterval(() => {
@@ -93,7 +94,7 @@ async function serveUntil(
 }
 
 /** Of what can wait for another time. */
-const warn = (log: pino.Logger, what: string) => (error: unknown) => log.warn({ error: String(error) }, what);
+const warn = (log: Logger, what: string) => (error: unknown) => log.warn({ error: String(error) }, what);
 
 function readAddress(text: string): Address {
   const address = parseAddress(text);
