@@ -67,8 +67,12 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
       `this kernel lacks ${missing.join(', ')}`,
       'load the modules, or use a kernel from 5.15 on',
     );
-  // A wrong --underlay is better told now than at each try to register.
-  await readHostWords(config, controller);
+  // A wrong --underlay is better told now than at each try to register. Whose name is not found now may be found then,
+  // and until then this host goes on without its controller.
+  await readHostWords(config, controller).catch((error: NodeJS.ErrnoException) => {
+    if (error.syscall !== 'getaddrinfo') throw error;
+    log.warn({ reason: error.message }, 'the controller is not found by its name');
+  });
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
   const journal = await openJournal(path.join(paths.state, 'journal'), parseJournalEntry, givesBack);
   const kernel = new RealKernel();
