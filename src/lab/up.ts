@@ -56,7 +56,7 @@ export async function bringUp(
       (removed) => `what a crash left: ${describeRemoved(removed)}`,
     );
   }
-  refuseForeignNames(lab);
+  refuseForeignNames(lab, 'remove them (ip netns del NAME), or choose another name for the lab with --name');
   await makeLab(lab, progress, signal, onClaimed);
   return 'made';
 }
@@ -74,13 +74,10 @@ export function isWhole({ phase, layout, hostTags }: LabState): boolean {
 }
 
 /** Names that exist while no record says they are ours belong to the user. */
-function refuseForeignNames(lab: LabLayout): void {
+export function refuseForeignNames(lab: LabLayout, next: string): void {
   const foreign = existingNamespaces(lab, []);
   if (foreign.length > 0)
-    throw new LabError(
-      `namespaces of these names are not the lab's: ${foreign.join(', ')}`,
-      'remove them (ip netns del NAME), or choose another name for the lab with --name',
-    );
+    throw new LabError(`namespaces of these names are not the lab's: ${foreign.join(', ')}`, next);
 }
 
 async function makeLab(

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { DemoReport } from '#lab/demo/report.ts';
@@ -146,6 +149,22 @@ test("namespaces of the same names that are not the lab's are left alone", async
     expect(traces.read().namespaces).toContain(`${NAME}-h1`);
   } finally {
     execFileSync('ip', ['netns', 'del', `${NAME}-h1`]);
+  }
+});
+
+test('the lessons, too, leave alone namespaces of their names that are not theirs', async () => {
+  const engine = mkdtempSync(path.join(tmpdir(), 'weft-no-engine-'));
+  for (const directory of ['26.1/usr/sbin', 'common/lib'])
+    mkdirSync(path.join(engine, directory), { recursive: true });
+  writeFileSync(path.join(engine, '26.1/usr/sbin/dockerd'), '');
+  execFileSync('ip', ['netns', 'add', 'weftdocker-h1']);
+  try {
+    const refused = await weft(['lab', 'run', 'docker', '--engine', path.join(engine, '26.1')]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('weftdocker-h1')]);
+    expect(existsSync('/run/netns/weftdocker-h1')).toBe(true);
+  } finally {
+    execFileSync('ip', ['netns', 'del', 'weftdocker-h1']);
+    rmSync(engine, { recursive: true });
   }
 });
 

@@ -8,6 +8,7 @@ import { processRef } from '../processes.ts';
 import { weftCommand } from '../program.ts';
 import type { Progress } from '../progress.ts';
 import { claimState, isBeingStarted, readState } from '../state.ts';
+import { refuseForeignNames } from '../up.ts';
 import { DockerStage } from './docker-stage.ts';
 import type { EnginePrograms } from './engine-programs.ts';
 
@@ -28,6 +29,7 @@ export async function onDockerLab<T>(
   if (left && isBeingStarted(left))
     throw new LabError(`process ${left.owner.pid} runs these lessons just now`, 'wait for it, or stop it');
   await removeAll();
+  const layout = claim();
   const stages: DockerStage[] = [];
   const down = () =>
     progress.step(
@@ -36,7 +38,6 @@ export async function onDockerLab<T>(
       () => 'all of it is removed',
     );
   const teach = async (signal: AbortSignal) => {
-    const layout = claim();
     await progress.step(
       'hosts',
       async () => {
@@ -59,9 +60,11 @@ export async function onDockerLab<T>(
   return result;
 }
 
+/** What is not ours is found out before anything is, for what is ours will be removed. */
 function claim(): LabLayout {
   const shape = { hosts: 2, containers: 0, networks: 0, mtu: 1500, mode: 'proxy', underlay: 'ipv4' } as const;
   const layout = layOutLab(NAME, DIRECTORY, shape);
+  refuseForeignNames(layout, 'remove them: ip netns del NAME, or weft lab down --name weftdocker');
   const owner = processRef(process.pid)!;
   const state = { layout, phase: 'starting', owner, hostTags: [], startedAtMs: Date.now() } as const;
   if (!claimState(DIRECTORY, state)) throw new LabError('another run has just begun', 'wait for it');
