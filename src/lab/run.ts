@@ -26,14 +26,21 @@ export function spawnIn(
   args: readonly string[],
   options: SpawnOptions,
 ): ChildProcess {
-  if (namespace === undefined) return spawn(file, args, options);
+  const start = () => spawn(file, args, { ...options, env: withSbin(options.env ?? process.env) });
+  if (namespace === undefined) return start();
   const fd = fs.openSync(namedNamespacePath(namespace), 'r');
   try {
-    return inNamespace(fd, () => spawn(file, args, options));
+    return inNamespace(fd, start);
   } finally {
     fs.closeSync(fd);
   }
 }
+
+/** Debian keeps `bridge` where a plain user's PATH does not look. */
+const withSbin = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...env,
+  PATH: [env.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':'),
+});
 
 /**
  * Runs a program to its end and gives what it said, whatever its exit code (128 + n after a signal). The program does

@@ -17,6 +17,8 @@ const AS_NOBODY = [
   '-u',
   'XDG_RUNTIME_DIR',
   'HOME=/nonexistent',
+  // A plain user's on Debian: bridge is in /usr/sbin.
+  'PATH=/usr/local/bin:/usr/bin:/bin',
 ];
 const RECORD = path.join(tmpdir(), `weft-lab-${NOBODY}`);
 const SMALL = ['--hosts', '2', '--containers', '1'];
