@@ -1,3 +1,4 @@
+import { exitCodeOf } from '#cli/exit-code.ts';
 import { tailOf } from './daemons.ts';
 import { drawReport } from './demo/draw-report.ts';
 import { runDemo } from './demo/run-demo.ts';
@@ -5,7 +6,7 @@ import { describeRemoved, removeLab } from './down.ts';
 import { execute, findPlace } from './exec.ts';
 import { cleaningUp, Interrupted } from './interrupt.ts';
 import { absent, LabError } from './lab-error.ts';
-import { describeShape, type LabLayout, type LabShape, layOutLab } from './layout.ts';
+import { describeShape, type LabHost, type LabLayout, type LabShape, layOutLab } from './layout.ts';
 import { paint } from './paint.ts';
 import { runPrivileged } from './privilege.ts';
 import { hostEnvironment, typedLab, weftCommand } from './program.ts';
@@ -63,24 +64,31 @@ export const exec = (name: string, place: string, command: readonly string[]): P
     return execute(layout, findPlace(layout, place), command);
   });
 
-/** Ends with what `weft status` says on the first host, and with its exit code. */
+/** Ends with what `weft status` says on the first host that is there, and with its exit code. */
 export const status = (name: string, { json }: { readonly json?: boolean }): Promise<number> =>
   runPrivileged(name, 'use', async (directory) => {
     const state = stateOrThrow(name, directory);
     const found = readStatus(state);
-    const [host] = state.layout.hosts;
+    const host = state.layout.hosts.find(({ namespace }) => !found.missingNamespaces.includes(namespace));
+    const leastCode = found.missingNamespaces.length > 0 ? exitCodeOf('unwell') : 0;
     if (!json) {
       process.stdout.write(formatStatus(found, paint(process.stdout)));
-      return execute(state.layout, findPlace(state.layout, host!.name), ['weft', 'status']);
+      if (!host) return leastCode;
+      return (
+        (await execute(state.layout, findPlace(state.layout, host.name), ['weft', 'status'])) || leastCode
+      );
     }
-    const [file, args] = weftCommand('status', '--json');
-    const env = hostEnvironment(state.layout, host!.root);
-    const { code, stdout, stderr } = await run(file, args, { namespace: host!.namespace, env });
-    process.stdout.write(
-      `${JSON.stringify({ ...found, weft: JSON.parse(stdout || stderr) }, undefined, 2)}\n`,
-    );
-    return code;
+    const { code, weft } = host ? await askStatus(state.layout, host) : { code: leastCode, weft: null };
+    process.stdout.write(`${JSON.stringify({ ...found, weft }, undefined, 2)}\n`);
+    return code || leastCode;
   });
+
+async function askStatus(layout: LabLayout, host: LabHost): Promise<{ code: number; weft: unknown }> {
+  const [file, args] = weftCommand('status', '--json');
+  const env = hostEnvironment(layout, host.root);
+  const { code, stdout, stderr } = await run(file, args, { namespace: host.namespace, env });
+  return { code, weft: JSON.parse(stdout || stderr) };
+}
 
 export const down = (name: string): Promise<number> =>
   runPrivileged(name, 'remove', async (directory) => {

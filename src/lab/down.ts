@@ -4,7 +4,7 @@ import { deleteNamedNamespace, NAMESPACE_DIRECTORY } from '#netlink/named-namesp
 import { atMost } from './at-most.ts';
 import { countOf } from './count-of.ts';
 import { type LabLayout, labNamespaces } from './layout.ts';
-import { processesIn, stopProcesses } from './processes.ts';
+import { isAlive, type ProcessRef, processesIn, stopProcesses } from './processes.ts';
 import { type LabState, readState, removeDirectory } from './state.ts';
 
 /** Each takes a thread of libuv's pool, which has four; of calls that wait for one koffi takes 256. */
@@ -35,18 +35,20 @@ export async function removeLab(directory: string): Promise<Removed | undefined>
 }
 
 /** Processes first: an agent that still runs would repair what is taken away. */
-async function removeObjects({ layout, hostTags }: LabState): Promise<Removed> {
-  const processes = await stopAllIn(labNamespaces(layout));
+async function removeObjects({ layout, hostTags, daemons = [] }: LabState): Promise<Removed> {
+  const processes = await stopAllIn(labNamespaces(layout), daemons);
   const namespaces = existingNamespaces(layout, hostTags);
   await atMost(DELETIONS_AT_ONCE, namespaces, deleteNamedNamespace);
   return { processes, namespaces: namespaces.length };
 }
 
 /** Until nobody is left: who is asked to end may just have started another, such as an agent its resolver. */
-async function stopAllIn(namespaces: readonly string[]): Promise<number> {
+async function stopAllIn(namespaces: readonly string[], daemons: readonly ProcessRef[]): Promise<number> {
   let stopped = 0;
   for (;;) {
-    const processes = processesIn(namespaces);
+    const inside = processesIn(namespaces);
+    const nameless = daemons.filter((each) => isAlive(each) && !inside.some(({ pid }) => pid === each.pid));
+    const processes = [...inside, ...nameless];
     if (processes.length === 0) return stopped;
     await stopProcesses(processes);
     stopped += processes.length;

@@ -62,7 +62,13 @@ export function waitForChild(child: ChildProcess, file: string): Promise<number>
   return new Promise<number>((resolve, reject) => {
     child.on('exit', (code, signal) => resolve(code ?? 128 + os.constants.signals[signal!]));
     child.on('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'ENOENT' ? new LabError(`there is no command ${file}`, 'check its name') : error),
+      reject(
+        error.code === 'ENOENT'
+          ? new LabError(`there is no command ${file}`, 'check its name')
+          : error.code === 'EACCES'
+            ? new LabError(`${file} is no program that may be run`, 'check its name and permissions')
+            : error,
+      ),
     );
   }).finally(() => {
     process.off('SIGINT', ignore).off('SIGQUIT', ignore).off('SIGTERM', handOn).off('SIGHUP', handOn);

@@ -28,7 +28,7 @@ export function spawnIn(
 ): ChildProcess {
   const start = () => spawn(file, args, { ...options, env: withSbin(options.env ?? process.env) });
   if (namespace === undefined) return start();
-  const fd = fs.openSync(namedNamespacePath(namespace), 'r');
+  const fd = openNamespace(namespace);
   try {
     return inNamespace(fd, start);
   } finally {
@@ -41,6 +41,15 @@ const withSbin = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   ...env,
   PATH: [env.PATH, '/usr/sbin', '/sbin'].filter(Boolean).join(':'),
 });
+
+function openNamespace(name: string): number {
+  try {
+    return fs.openSync(namedNamespacePath(name), 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new LabError(`namespace ${name} is gone`, 'weft lab up makes the lab anew');
+  }
+}
 
 /**
  * Runs a program to its end and gives what it said, whatever its exit code (128 + n after a signal). The program does

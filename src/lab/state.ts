@@ -15,6 +15,8 @@ export interface LabState {
   readonly owner: ProcessRef;
   /** Whose overlay namespaces `weft-<hostTag>-…` are; known before the first of them is made. */
   readonly hostTags: readonly string[];
+  /** Controller and agents, once they are started: found also where somebody has removed the name of their namespace. */
+  readonly daemons?: readonly ProcessRef[];
   /** Milliseconds since the epoch. */
   readonly startedAtMs: number;
 }

@@ -5,7 +5,7 @@ import type { Id } from '#model/id.ts';
 import { hostTag } from '#model/own.ts';
 import { DEFAULT_TUNNEL_MODE } from '#model/tunnel-mode.ts';
 import { countOf } from './count-of.ts';
-import { startAgent, startController, waitUntilReady } from './daemons.ts';
+import { type Daemon, startAgent, startController, waitUntilReady } from './daemons.ts';
 import { describeRemoved, existingNamespaces, removeLab } from './down.ts';
 import { buildFabric } from './fabric.ts';
 import { LabError } from './lab-error.ts';
@@ -103,17 +103,36 @@ async function makeLab(
     () =>
       `one Ethernet segment, 10.99.0.0/24 and fd99::/64, MTU ${lab.shape.mtu}, for ${countOf(lab.hosts.length, 'host')}`,
   );
-  const hostTags = await startDaemons(lab, progress, signal);
-  writeState(lab.directory, { ...state, hostTags });
+  const started = startDaemons(lab);
+  const daemons = [started.controller, ...started.agents].flatMap(
+    ({ child }) => processRef(child.pid!) ?? [],
+  );
+  writeState(lab.directory, { ...state, daemons });
+  const hostTags = await untilReady(lab, started, progress, signal);
+  writeState(lab.directory, { ...state, daemons, hostTags });
   for (const network of lab.networks) await createNetwork(lab, network, progress, signal);
   await attachContainers(lab, progress, signal);
-  writeState(lab.directory, { ...state, hostTags, phase: 'up' });
+  writeState(lab.directory, { ...state, daemons, hostTags, phase: 'up' });
 }
 
-/** All at once: an agent waits for its controller. Gives the tags of the hosts' overlay namespaces. */
-async function startDaemons(lab: LabLayout, progress: Progress, signal: AbortSignal): Promise<string[]> {
-  const controller = startController(lab);
-  const agents = lab.hosts.map((host) => startAgent(lab, host));
+interface Daemons {
+  readonly controller: Daemon;
+  readonly agents: readonly Daemon[];
+}
+
+/** All at once: an agent waits for its controller. */
+const startDaemons = (lab: LabLayout): Daemons => ({
+  controller: startController(lab),
+  agents: lab.hosts.map((host) => startAgent(lab, host)),
+});
+
+/** Gives the tags of the hosts' overlay namespaces. */
+async function untilReady(
+  lab: LabLayout,
+  { controller, agents }: Daemons,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<string[]> {
   await progress.step(
     'controller',
     () => waitUntilReady(controller, signal),

@@ -192,6 +192,10 @@ describe('a lab that is up', () => {
     expect((await exec('h1', '--', 'sh', '-c', 'exit 7')).code).toBe(7);
     expect(await exec('h9', 'true')).toMatchObject({ code: 3, stderr: expect.stringContaining('h1, h2') });
     expect(await exec('h1/c9', 'true')).toMatchObject({ code: 3, stderr: expect.stringContaining('h1/c1') });
+    expect(await exec('h1', '/etc/passwd')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('/etc/passwd is no program'),
+    });
     expect(await exec('h1', 'no-such-command')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('no-such-command'),
@@ -213,6 +217,23 @@ describe('a lab that is up', () => {
     expect(await weftOk(['lab', 'status', ...NAMED])).toContain(
       `/run/weft-lab/${NAME}/h1/run/weft/agent.sock`,
     );
+  });
+
+  test('status and exec say which namespace somebody removed', async () => {
+    await weftOk(['lab', 'up', ...SMALL]);
+    execFileSync('ip', ['netns', 'del', `${NAME}-h1`]);
+    const { code, stdout } = await weft(['lab', 'status', ...NAMED, '--json']);
+    expect(code).toBe(6);
+    expect(JSON.parse(stdout)).toMatchObject({
+      missingNamespaces: [`${NAME}-h1`],
+      weft: { hosts: [{}, {}] },
+    });
+    const exec = await weft(['lab', 'exec', ...NAMED, 'h1', 'true']);
+    expect([exec.code, exec.stderr]).toEqual([1, expect.stringContaining(`namespace ${NAME}-h1 is gone`)]);
+    // Its agent goes all the same, and the resolver, which then has nobody to serve, by itself.
+    await weftOk(['lab', 'down', ...NAMED]);
+    expect(traces.read().processes.filter((line) => line.includes(' agent '))).toEqual([]);
+    await expect.poll(() => traces.read().processes, { timeout: 10_000 }).toEqual([]);
   });
 });
 
