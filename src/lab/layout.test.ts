@@ -33,6 +33,8 @@ test('the largest lab has unique names, none of which an agent takes for its own
   const names = labNamespaces(lab);
   expect(new Set(names).size).toBe(1 + MAX_HOSTS * (1 + MAX_CONTAINERS * NETWORK_NAMES.length));
   expect(names.filter(isOverlayNamespace)).toEqual([]);
+  // An address for each of 64 times 64.
+  expect(lab.networks[1]!.subnets).toEqual(['10.2.0.0/16', 'fd02::/64']);
   // sun_path holds 107 bytes (linux/un.h).
   expect(`${lab.controllerRoot}/run/weft/controller.sock`.length).toBeLessThanOrEqual(107);
   expect(new Set(lab.hosts.flatMap(({ addresses }) => addresses)).size).toBe(2 * MAX_HOSTS);

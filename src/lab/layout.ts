@@ -56,15 +56,18 @@ export const NETWORK_NAMES = ['blue', 'green', 'red', 'gold', 'violet', 'teal', 
 /** 10.99.0.K/24 has room for 254; a machine's memory has not. */
 export const MAX_HOSTS = 64;
 export const MAX_CONTAINERS = 64;
+/** Without its own address, the gateway's and the broadcast. */
+const MOST_IN_SLASH_24 = 253;
 
 /**
- * Names and addresses of a lab: host K has 10.99.0.K and fd99::K on its `eth0`, network N is 10.N.0.0/24 and
- * fd0N::/64. The same shape in the same directory is always the same layout.
+ * Names and addresses of a lab: host K has 10.99.0.K and fd99::K on its `eth0`, network N is 10.N.0.0/24 (or /16, where
+ * its containers are too many for that) and fd0N::/64. The same shape in the same directory is always the same layout.
  */
 export function layOutLab(name: string, directory: string, shape: LabShape): LabLayout {
+  const length = shape.hosts * shape.containers > MOST_IN_SLASH_24 ? 16 : 24;
   const networks = NETWORK_NAMES.slice(0, shape.networks).map((network, index) => ({
     name: network,
-    subnets: [`10.${index + 1}.0.0/24`, `fd0${index + 1}::/64`],
+    subnets: [`10.${index + 1}.0.0/${length}`, `fd0${index + 1}::/64`],
   }));
   const hosts = Array.from({ length: shape.hosts }, (_, index) =>
     layOutHost(name, directory, index + 1, networks, shape.containers),
