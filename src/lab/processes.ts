@@ -62,6 +62,18 @@ export function processesIn(namespaces: readonly string[]): ProcessRef[] {
     .flatMap((pid) => processRef(Number(pid)) ?? []);
 }
 
+/** Whether a process lives there whose command line has this word. */
+export const runsIn = (namespace: string, word: string): boolean =>
+  processesIn([namespace]).some(({ pid }) => wordsOf(pid).includes(word));
+
+function wordsOf(pid: number): string[] {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
+}
+
 /** All of them: an agent's first one is elsewhere for the moment in which it opens a socket of another namespace. */
 function threadsOf(pid: string): string[] {
   const tasks = `/proc/${pid}/task`;

@@ -16,7 +16,7 @@ import {
   type LabNetwork,
   labNamespaces,
 } from './layout.ts';
-import { processesIn, processRef } from './processes.ts';
+import { processRef, runsIn } from './processes.ts';
 import { typedLab, weftOn, writeWeftScript } from './program.ts';
 import type { Progress } from './progress.ts';
 import { claimState, isBeingStarted, type LabState, readState, writeState } from './state.ts';
@@ -61,15 +61,15 @@ export async function bringUp(
   return 'made';
 }
 
-/** Every namespace is there, and somebody runs in each host's and in the fabric (the agents and the controller). */
+/** Every namespace is there, in each host's an agent (which its resolver outlives), in the fabric's the controller. */
 export function isWhole({ phase, layout, hostTags }: LabState): boolean {
   const own = labNamespaces(layout);
   const existing = new Set(existingNamespaces(layout, hostTags));
-  const homes = [layout.fabric, ...layout.hosts.map(({ namespace }) => namespace)];
   return (
     phase === 'up' &&
     own.every((name) => existing.has(name)) &&
-    homes.every((home) => processesIn([home]).length > 0)
+    runsIn(layout.fabric, 'controller') &&
+    layout.hosts.every(({ namespace }) => runsIn(namespace, 'agent'))
   );
 }
 

@@ -133,6 +133,16 @@ test.each([0, 50, 100, 150, 200])('Ctrl-C %i ms after the start of the demo leav
   expectNothingLeft();
 });
 
+test('a lab whose agent was killed is not up: the next up makes it anew', async () => {
+  await weftOk(['lab', 'up', ...SMALL]);
+  const { homes } = JSON.parse(await weftOk(['lab', 'status', ...NAMED, '--json']));
+  const { pids } = homes.find(({ name }: { name: string }) => name === 'h1');
+  process.kill(Math.min(...pids), 'SIGKILL');
+  const { code, stderr } = await weft(['lab', 'up', ...SMALL]);
+  expect([code, stderr]).toEqual([0, expect.stringContaining('what a crash left')]);
+  expect((await demo(NAME)).verdict.ok).toBe(true);
+});
+
 test('Ctrl-C in the demo of a lab that was up before leaves it up', async () => {
   await weftOk(['lab', 'up', ...SMALL]);
   const outcome = await interruptAfter('look', 'SIGINT', ['lab', 'demo', ...NAMED]);
