@@ -50,7 +50,7 @@ export const demo = (
       process.stdout.write(
         options.json
           ? `${JSON.stringify(report, undefined, 2)}\n`
-          : drawReport(report, paint(process.stdout)),
+          : drawReport(report, paint(process.stdout), process.stdout.columns || undefined),
       );
       if (options.down) await tellRemoval(directory, progress);
       else if (!options.json) process.stdout.write(`\n${hints(lab)}`);

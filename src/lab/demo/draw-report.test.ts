@@ -42,6 +42,12 @@ describe.each([1, 2, 3, 5, 8])('with %i hosts', (hosts) => {
   });
 });
 
+test('boxes and sentences fit a terminal of 80 columns', () => {
+  const report = exampleReport({ hosts: 3, containers: 2, networks: 2 });
+  const lines = drawReport(report, PLAIN, 80).split('\n');
+  expect(lines.filter((line) => /[│─═]/.test(line) && visibleLength(line) > 80)).toEqual([]);
+});
+
 test('every host and container is drawn, however many rows that takes', () => {
   const report = exampleReport({ hosts: 7, containers: 2, networks: 1 });
   const text = drawTopology(report.topology, 97, PLAIN).join('\n');

@@ -7,28 +7,29 @@ import type { DemoReport } from './report.ts';
 import { wrapText } from './wrap-text.ts';
 
 const INDENT = '   ';
-/** Of the text inside a section; the whole fits 100 columns. */
-const WIDTH = 97;
+/** Of the whole, where the terminal is not narrower. */
+const MOST_COLUMNS = 100;
 
 /** The demo for people: what there is, that it reaches and does not leak, and what a frame on the underlay proves. */
-export function drawReport(report: DemoReport, colours: Paint): string {
+export function drawReport(report: DemoReport, colours: Paint, columns = MOST_COLUMNS): string {
   const { frame } = report;
+  const width = Math.min(columns, MOST_COLUMNS) - INDENT.length;
   const sections = [
-    section('The lab', topologyLines(report, colours), colours),
+    section('The lab', topologyLines(report, width, colours), colours),
     ...reachSections(report, colours),
     ...(report.isolation.length > 0
-      ? [section('Between networks', isolationLines(report, colours), colours)]
+      ? [section('Between networks', isolationLines(report, width, colours), colours)]
       : []),
     ...(frame
       ? [
           section(
             `One frame, caught on ${frame.interface} of ${frame.host} at ${frame.time.slice(11, 23)} UTC, ${frame.length} bytes`,
-            [...drawFrame(frame, colours), '', ...wrapText(frame.sentence, WIDTH)],
+            [...drawFrame(frame, colours), '', ...wrapText(frame.sentence, width)],
             colours,
           ),
         ]
       : []),
-    section('What crossed the underlay', drawUnderlay(report, WIDTH, colours), colours),
+    section('What crossed the underlay', drawUnderlay(report, width, colours), colours),
   ];
   return `\n${sections.join('\n\n')}\n`;
 }
@@ -36,11 +37,11 @@ export function drawReport(report: DemoReport, colours: Paint): string {
 const section = (title: string, lines: readonly string[], colours: Paint): string =>
   [` ${colours.bold(title)}`, '', ...lines.map((line) => (line === '' ? '' : INDENT + line))].join('\n');
 
-function topologyLines({ topology }: DemoReport, colours: Paint): string[] {
+function topologyLines({ topology }: DemoReport, width: number, colours: Paint): string[] {
   const caption =
     'Each box is a network namespace that plays a host, with an agent of its own and containers. Each ● is a ' +
     'network: on every host a bridge and a VXLAN device, which carries frames for other hosts over the underlay in UDP.';
-  return [...drawTopology(topology, WIDTH, colours), '', ...wrapText(caption, WIDTH).map(colours.dim)];
+  return [...drawTopology(topology, width, colours), '', ...wrapText(caption, width).map(colours.dim)];
 }
 
 function reachSections(report: DemoReport, colours: Paint): string[] {
@@ -55,7 +56,7 @@ function reachSections(report: DemoReport, colours: Paint): string[] {
   );
 }
 
-function isolationLines({ isolation, verdict }: DemoReport, colours: Paint): string[] {
+function isolationLines({ isolation, verdict }: DemoReport, width: number, colours: Paint): string[] {
   const pings = isolation.reduce((sum, { sent }) => sum + sent, 0);
   const tried =
     `${pings} pings from containers of each network to containers of the others, sent straight onto their own ` +
@@ -64,5 +65,5 @@ function isolationLines({ isolation, verdict }: DemoReport, colours: Paint): str
     verdict.leaked === 0
       ? colours.good('none was answered. The networks do not see each other.')
       : colours.bad(`${verdict.leaked} pairs answered. The networks leak!`);
-  return [...wrapText(tried, WIDTH), outcome];
+  return [...wrapText(tried, width), outcome];
 }
