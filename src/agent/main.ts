@@ -7,7 +7,7 @@ import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
-import { canFilter, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
+import { canFilter, hasIpv6, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
 import { isLocalAddress } from '#kernel/route-towards.ts';
 import { portHolders } from '#kernel/taken-ports.ts';
@@ -144,6 +144,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   const viewPath = path.join(paths.state, 'view');
   const state = restoreState(ground, await knowSelf(journal), viewPath);
   state.canFilter = canFilter();
+  state.hasIpv6 = hasIpv6();
   state.rejoinsGroups = rejoinsGroups();
   const metrics = new AgentMetrics(state);
   const uplink = new Uplink(own, config.controller, log);

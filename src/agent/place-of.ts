@@ -19,7 +19,7 @@ export const takesPart = ({ view, host }: AgentState, network: Id): boolean =>
   view.inNetwork(network).endpointCount.has(host);
 
 /** Undefined before this host is known to be registered. */
-export function thisHost({ view, host }: AgentState): ThisHost | undefined {
+export function thisHost({ view, host, hasIpv6 }: AgentState): ThisHost | undefined {
   const record = view.hosts.get(host);
-  return record && { host: record, hostTag: hostTag(host) };
+  return record && { host: record, hostTag: hostTag(host), hasIpv6 };
 }

@@ -1,3 +1,5 @@
+import { listSome } from '#intent/list-some.ts';
+import { cidrFamily } from '#model/cidr.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
@@ -13,6 +15,7 @@ import { type LocalEndpoint, localEndpoints } from './local-endpoints.ts';
 import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import { isRuntimeQuiet } from './pace.ts';
+import { takesPart } from './place-of.ts';
 import type { AgentState } from './state.ts';
 import { publishedPortNotices } from './taken-ports.ts';
 
@@ -61,6 +64,22 @@ const UNFILTERED: Notice = {
   next: 'load nf_tables (with its bridge family), or use a kernel that has it, and start the agent anew.',
 };
 
+/** Networks of which containers here have less than the others. */
+function ipv4OnlyNotices(state: AgentState): Notice[] {
+  const networks = [...state.view.networks.values()].filter(({ id }) => takesPart(state, id));
+  const dual = networks.filter(({ subnets }) => subnets.some(({ cidr }) => cidrFamily(cidr) === 6));
+  if (dual.length === 0) return [];
+  const names = listSome(dual.map(({ name }) => name));
+  return [
+    {
+      code: 'no-ipv6',
+      title: 'This host has no IPv6',
+      sentence: `Containers here have no IPv6 addresses, which ${names} would give them; IPv4 works.`,
+      next: 'start the kernel without ipv6.disable=1, or make networks with IPv4 subnets alone.',
+    },
+  ];
+}
+
 function noticesOf(state: AgentState): Notice[] {
   const gone = localEndpoints(state).filter(
     ({ endpoint, state: is }) => is === 'gone' && endpoint.runtime !== 'host',
@@ -76,6 +95,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...namesNotices(state),
   ];
   if (!state.canFilter) notices.push(UNFILTERED);
+  if (!state.hasIpv6) notices.push(...ipv4OnlyNotices(state));
   if (!state.session.connected)
     notices.push({
       code: 'controller-away',

@@ -99,5 +99,6 @@ export function runtimeFacts(
     if (!namespace || isGivenBack(endpoint)) containers.set(endpoint.id, {});
     else if (isThere(namespace)) containers.set(endpoint.id, { namespace });
   }
-  return { hostTag: hostTag(state.host), containers, canFilter: state.canFilter };
+  const { canFilter, hasIpv6 } = state;
+  return { hostTag: hostTag(state.host), containers, canFilter, hasIpv6 };
 }

@@ -104,6 +104,7 @@ export interface AgentState {
   wishesNothing: boolean;
   /** Whether this kernel has nf_tables. */
   canFilter: boolean;
+  hasIpv6: boolean;
   /** Whether a VXLAN device that is up joins a group that it is given. */
   rejoinsGroups: boolean;
   /** What the last look found counted. */
@@ -341,6 +342,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   outages: new Map(),
   wishesNothing: false,
   canFilter: true,
+  hasIpv6: true,
   rejoinsGroups: true,
   refused: [],
   resetting: new Map(),

@@ -1,4 +1,5 @@
 import { fault } from '#model/fault.ts';
+import { MIN_IPV6_MTU } from '#model/ip.ts';
 import type { Host, UnderlayFamily } from '#model/records.ts';
 import { ENCAPSULATION_BYTES, hasUnderlay, innerMtu } from './encapsulation.ts';
 import type { Faults } from './faults.ts';
@@ -6,8 +7,6 @@ import { readWholeNumber } from './read-field.ts';
 
 /** Every IPv4 host takes a datagram of 576 bytes (RFC 791, 3.1). */
 const MIN_IPV4_MTU = 576;
-/** IPV6_MIN_MTU (linux/ipv6.h, RFC 8200, 5): below it the kernel takes IPv6 off the interface. */
-const MIN_IPV6_MTU = 1280;
 /** The length of the outer packet has 16 bits (RFC 791, 3.1; RFC 8200, 3). */
 const MAX_OUTER_MTU = 65_535;
 /** Ethernet's, assumed while there is no host to ask. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Chain, Element, FilterSet, SetShape } from '#model/filter.ts';
 import { countIn, drop, isNotIn, rule, setMark } from '#model/filter.ts';
 import { etherSource, iifname, mark } from '#model/filter-fields.ts';
@@ -95,6 +95,9 @@ export function canFilter(): boolean {
     throw error;
   }
 }
+
+/** Whether this kernel has IPv6: it may be made without, or have been started with `ipv6.disable=1`. */
+export const hasIpv6 = (): boolean => existsSync('/proc/net/if_inet6');
 
 function probes(): FilterOp[] {
   return (['bridge', 'inet'] as const).flatMap((family) => {

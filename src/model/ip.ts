@@ -8,6 +8,9 @@ export const FAMILIES: readonly Family[] = [4, 6];
 /** Address length in bits. */
 export const FAMILY_BITS: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
 
+/** IPV6_MIN_MTU (linux/ipv6.h, RFC 8200, 5): below it the kernel takes IPv6 off an interface. */
+export const MIN_IPV6_MTU = 1280;
+
 export const familyOf = (ip: string): Family => (ip.includes(':') ? 6 : 4);
 
 export function parseIp(text: string): Parsed<Ip> {

@@ -10,6 +10,7 @@ import { ZERO_MAC } from '#model/mac.ts';
 import { adoptedTunnelName, LINK_GROUP } from '#model/own.ts';
 import type { Host } from '#model/records.ts';
 import type { NetworkView } from './host-view.ts';
+import { carriesIpv6 } from './ipv6.ts';
 import { addTunnelRows, tunnelLinks } from './tunnel.ts';
 import { tunnelGuard } from './tunnel-guard.ts';
 
@@ -24,14 +25,15 @@ const ETHERNET_MTU = 1500;
 export function* adoptedObjects(
   network: NetworkView,
   host: Host,
-  bridges: ReadonlyMap<string, BridgeFacts> = new Map(),
+  { bridges, hasIpv6 }: { readonly bridges?: ReadonlyMap<string, BridgeFacts>; readonly hasIpv6?: boolean },
   rows?: RowTables,
 ): Generator<Iterable<KernelObject>> {
   const bridge = network.adopted?.bridge;
-  const facts = bridge === undefined ? undefined : bridges.get(bridge);
+  const facts = bridge === undefined ? undefined : bridges?.get(bridge);
   if (bridge === undefined || !facts) return;
   const nameOf = (device?: number) => adoptedTunnelName(network.network.vni, device);
-  const place = { ...network, host, ns: HOST_NAMESPACE, nameOf, remote: network.stations };
+  const ipv6 = carriesIpv6(network.network, hasIpv6);
+  const place = { ...network, host, ns: HOST_NAMESPACE, nameOf, ipv6, remote: network.stations };
   for (const link of tunnelLinks(place)) {
     yield tunnelGuard(HOST_NAMESPACE, link.name, facts.addresses);
     yield [adoptedLink(link, bridge, facts)];

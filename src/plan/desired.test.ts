@@ -122,6 +122,25 @@ describe('the desired state', () => {
     ]);
   });
 
+  it('has nothing of IPv6 on a host without it, and no link-local address below the MTU that it takes', () => {
+    const isOfIpv4 = (line: string) => !/(addr add|neigh replace|route replace) [0-9a-f:]*::/.test(line);
+    const whole = linesOf(wishedOf(world('proxy')));
+    const view = testView(world('proxy'));
+    const without = desired(view, { ...testFacts(view), hasIpv6: false });
+    expect(linesOf(without)).toEqual(whole.filter(isOfIpv4));
+    expect(whole.length - whole.filter(isOfIpv4).length).toBe(9);
+    expect([...without.setting.values()].filter(({ name }) => name.startsWith('net/ipv6/'))).toEqual([]);
+    const { subnets, ...network } = testNetwork(1, 'proxy');
+    const small: StoredRecord = { ...network, mtu: 1279, subnets: subnets.slice(0, 1) };
+    const records = world('proxy').map((each) => {
+      if (each.kind === 'endpoint') return { ...each, addresses: each.addresses.slice(0, 1) };
+      return each.kind === 'network' ? small : each;
+    });
+    expect(linesOf(wishedOf(records))).toEqual(
+      whole.filter(isOfIpv4).map((line) => line.replace(' 1450', ' 1279')),
+    );
+  });
+
   it('keeps the gateway off each tunnel, by its addresses and its MAC', () => {
     const chains = [...wishedOf(world('flood')).chain.values()];
     const linesOf = (of: string) =>

@@ -21,6 +21,7 @@ import { containerObjects, portObjects } from './container.ts';
 import { exposedForwarding, exposures } from './exposed.ts';
 import { gatewayAddresses, gatewayOf } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
+import { carriesIpv6, withoutIpv6 } from './ipv6.ts';
 import { forwarded, permits } from './permit.ts';
 import { addTunnelRows, tunnelLinks } from './tunnel.ts';
 import { guardOutward } from './tunnel-guard.ts';
@@ -41,6 +42,8 @@ export interface HostRuntimeFacts {
   readonly bridges?: ReadonlyMap<string, BridgeFacts>;
   /** Whether the kernel has nf_tables; then no rule is wished for. Default: it has. */
   readonly canFilter?: boolean;
+  /** Whether the kernel has IPv6; then nothing of it is wished for. Default: it has. */
+  readonly hasIpv6?: boolean;
   /** Chains of others that drop what is forwarded; none while it is not known. */
   readonly drops?: readonly ForwardDrop[];
 }
@@ -61,24 +64,27 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
   for (const network of view.networks) {
     addAll(state, tunnelElements(network.network, network.vteps, view.host.id));
     if (network.network.adopts) {
-      for (const objects of adoptedObjects(network, view.host, facts.bridges, rows ? state : undefined))
+      for (const objects of adoptedObjects(network, view.host, facts, rows ? state : undefined))
         addAll(state, objects);
       continue;
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
-    addAll(state, bridgeObjects(network, ns));
-    addAll(state, bridgeFilter(network.network, ns));
-    addAll(state, gatewayAddresses(network.network, ns));
-    if (leadsOut(network)) addAll(state, [...wayOut(network, ns), ...overlayChains(network, ns)]);
-    addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName }, rows);
+    const ipv6 = carriesIpv6(network.network, facts.hasIpv6);
+    const add = (objects: Iterable<KernelObject>) => addAll(state, ipv6 ? objects : withoutIpv6(objects));
+    add(bridgeObjects(network, ns));
+    add(bridgeFilter(network.network, ns));
+    add(gatewayAddresses(network.network, ns));
+    if (leadsOut(network)) add([...wayOut(network, ns), ...overlayChains(network, ns)]);
+    addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName, ipv6 }, rows);
     for (const endpoint of network.local) {
       const container = connected.get(endpoint.id);
-      if (container !== undefined) addAll(state, containerObjects(network.network, ns, endpoint, container));
-      else if (isOnItsWay(endpoint.id)) addAll(state, portObjects(network.network, ns, endpoint));
+      if (container !== undefined) add(containerObjects(network.network, ns, endpoint, container));
+      else if (isOnItsWay(endpoint.id)) add(portObjects(network.network, ns, endpoint));
     }
   }
   const exposed = facts.canFilter === false ? [] : exposures(view.networks);
-  addAll(state, exposed.flatMap(exposedForwarding));
+  const forwarding = exposed.flatMap(exposedForwarding);
+  addAll(state, facts.hasIpv6 === false ? withoutIpv6(forwarding) : forwarding);
   const outward = view.networks.filter(leadsOut);
   if (outward.length + exposed.length > 0) addAll(state, hostChains(outward, exposed));
   addAll(state, permits(forwarded(outward, exposed), facts.drops ?? []));

@@ -4,12 +4,15 @@ import type { Endpoint, Host, Network } from '#model/records.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { containerObjects, pairForRuntime } from './container.ts';
 import { vtepOf } from './host-view.ts';
+import { carriesIpv6, withoutIpv6 } from './ipv6.ts';
 import { addTunnelRows } from './tunnel.ts';
 
 /** Whose kernel it is. */
 export interface ThisHost {
   readonly host: Host;
   readonly hostTag: string;
+  /** Default: it has. */
+  readonly hasIpv6?: boolean;
 }
 
 /**
@@ -18,7 +21,7 @@ export interface ThisHost {
  * when no tunnel leads there.
  */
 export function rowsTowards(
-  { host, hostTag }: ThisHost,
+  { host, hostTag, hasIpv6 }: ThisHost,
   network: Network,
   peer: Host,
   endpoints: readonly Endpoint[],
@@ -31,6 +34,7 @@ export function rowsTowards(
     host,
     ns: overlayNamespace(hostTag, network.vni),
     nameOf: tunnelName,
+    ipv6: carriesIpv6(network, hasIpv6),
     remote: endpoints,
     hosts: new Map([host, peer].map((each) => [each.id, each])),
     vteps: new Map([
@@ -48,13 +52,13 @@ export function rowsTowards(
  * where its runtime will fetch it.
  */
 export const localObjects = (
-  { hostTag }: ThisHost,
+  { hostTag, hasIpv6 }: ThisHost,
   network: Network,
   endpoint: Endpoint,
   container: NamespaceName | undefined,
 ): KernelObject[] => {
   const ns = overlayNamespace(hostTag, network.vni);
-  return container === undefined
-    ? [...pairForRuntime(network, ns, endpoint)]
-    : [...containerObjects(network, ns, endpoint, container)];
+  if (container === undefined) return [...pairForRuntime(network, ns, endpoint)];
+  const objects = containerObjects(network, ns, endpoint, container);
+  return [...(carriesIpv6(network, hasIpv6) ? objects : withoutIpv6(objects))];
 };

@@ -28,6 +28,8 @@ export interface PlaceView extends Pick<NetworkView, 'network' | 'hosts' | 'vtep
   /** Where the tunnel is on this host: the network's own namespace, or the host's with an adopted bridge. */
   readonly ns: NamespaceName;
   readonly nameOf: (device?: number) => string;
+  /** Whether its devices have IPv6 there. */
+  readonly ipv6: boolean;
   /** Whom the tunnel leads to. */
   readonly remote: NetworkView['remote'];
 }

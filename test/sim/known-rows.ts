@@ -7,6 +7,7 @@ import { hostTag, overlayNamespace, tunnelName } from '#model/own.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { desired } from '#plan/desired.ts';
 import { hostView } from '#plan/host-view.ts';
+import { carriesIpv6 } from '#plan/ipv6.ts';
 import { addTunnelRows } from '#plan/tunnel.ts';
 import { BRIDGES } from './bridges.ts';
 
@@ -27,7 +28,8 @@ export class KnownRows {
     for (const each of tables.element.values()) if (each.ns === HOST_NAMESPACE) this.#rows.add(textOf(each));
     for (const network of view.networks) {
       const ns = overlayNamespace(hostTag(this.#host), network.network.vni);
-      addTunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName }, tables, 'asked');
+      const ipv6 = carriesIpv6(network.network);
+      addTunnelRows({ ...network, host: view.host, ns, nameOf: tunnelName, ipv6 }, tables, 'asked');
     }
     for (const rows of [tables.fdb, tables.neighbour])
       for (const row of rows.values()) this.#rows.add(textOf(row));
