@@ -66,6 +66,8 @@ export function rejoinsGroups(): boolean {
       make({ name, kind: 'vxlan', vxlan: { id: 1, port: 4789, remote: '239.255.0.1', link } });
       set({ name, up: true });
       set({ name, kind: 'vxlan', vxlan: { remote: '239.255.0.2', link } });
+      // Without CONFIG_IP_MULTICAST nobody is in any.
+      if (!existsSync('/proc/thread-self/net/igmp')) return false;
       // 239.255.0.2 as a number of this machine's byte order: little-endian's, or big-endian's.
       return /\b(0200FFEF|EFFF0002)\b/.test(readFileSync('/proc/thread-self/net/igmp', 'utf8'));
     } catch (error) {
