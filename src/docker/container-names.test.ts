@@ -46,6 +46,15 @@ describe('a container is found', () => {
     expect(aliases(container({ Config: { Labels: labels } }))).toEqual(['front', '42fcef014427']);
   });
 
+  it('not by the service that a single command is run as', () => {
+    const labels = { 'com.docker.compose.service': 'front', 'com.docker.compose.oneoff': 'True' };
+    expect(aliases(container({ Config: { Labels: labels } }))).toEqual(['42fcef014427']);
+    const asked = inNetwork('app', { Aliases: ['front'] });
+    expect(aliases({ ...asked, Config: { Labels: labels } })).toEqual(['front', '42fcef014427']);
+    const service = { ...labels, 'com.docker.compose.oneoff': 'False' };
+    expect(aliases(container({ Config: { Labels: service } }))).toEqual(['front', '42fcef014427']);
+  });
+
   it('by no word that is no name, and by each once', () => {
     expect(aliases(inNetwork('app', { Aliases: ['a b', '', '_x', 'Web', 'web', 'WEB1'] }))).toEqual([
       'web',

@@ -3,6 +3,8 @@ import { parseName } from '#model/name.ts';
 import type { EngineContainer } from './engine-api.ts';
 
 const COMPOSE_SERVICE = 'com.docker.compose.service';
+/** `True` of what `docker compose run` makes: it takes none of what others ask the service, unless by an alias. */
+const COMPOSE_ONE_OFF = 'com.docker.compose.oneoff';
 /** Docker's own resolver knows a container by the beginning of its id too. */
 const SHORT_ID = 12;
 /** Of an endpoint (see api/wire-records.ts). */
@@ -31,9 +33,13 @@ export function describeContainer(
       key === place.networkName ||
       (key.length >= SHORT_ID && place.dockerNetwork.startsWith(key)),
   );
-  const service = container.Config?.Labels?.[COMPOSE_SERVICE];
   const { DNSNames, Aliases } = entry?.[1] ?? {};
-  const words = [...(DNSNames ?? []), ...(Aliases ?? []), service ?? '', container.Id.slice(0, SHORT_ID)];
+  const words = [
+    ...(DNSNames ?? []),
+    ...(Aliases ?? []),
+    serviceOf(container.Config?.Labels ?? {}),
+    container.Id.slice(0, SHORT_ID),
+  ];
   const aliases = new Map<string, string>();
   for (const word of words)
     if (word !== '' && parseName(word).ok && word.toLowerCase() !== name.toLowerCase())
@@ -45,3 +51,8 @@ export function describeContainer(
     image: container.Config?.Image ?? undefined,
   };
 }
+
+const serviceOf = ({
+  [COMPOSE_SERVICE]: service = '',
+  [COMPOSE_ONE_OFF]: oneOff = '',
+}: Readonly<Record<string, string>>): string => (oneOff.toLowerCase() === 'true' ? '' : service);
