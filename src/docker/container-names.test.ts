@@ -12,7 +12,7 @@ const container = (more: Partial<EngineContainer> = {}): EngineContainer => ({
 });
 const inNetwork = (key: string, words: Record<string, string | string[]>): EngineContainer =>
   container({ NetworkSettings: { Networks: { other: { Aliases: ['no'] }, [key]: words } } });
-const aliases = (each: EngineContainer) => describeContainer(each, place)?.aliases;
+const aliases = (each: EngineContainer) => describeContainer(each, place).aliases;
 
 describe('a container is found', () => {
   it('by its name, and the beginning of its id', () => {
@@ -38,12 +38,20 @@ describe('a container is found', () => {
   });
 
   it('and is told what it was made from', () => {
-    expect(describeContainer(container({ Config: { Image: 'nginx:1' } }), place)?.image).toBe('nginx:1');
+    expect(describeContainer(container({ Config: { Image: 'nginx:1' } }), place).image).toBe('nginx:1');
   });
 
   it('by its Compose service', () => {
     const labels = { 'com.docker.compose.service': 'front', 'com.docker.compose.project': 'shop' };
     expect(aliases(container({ Config: { Labels: labels } }))).toEqual(['front', '42fcef014427']);
+  });
+
+  it('by its aliases, though its name is longer than a name can be', () => {
+    const long = { ...inNetwork('app', { Aliases: ['web'] }), Name: `/${'x'.repeat(200)}` };
+    expect(describeContainer(long, place)).toMatchObject({
+      aliases: ['web', '42fcef014427'],
+      containerId: ID,
+    });
   });
 
   it('not by the service that a single command is run as', () => {

@@ -87,8 +87,7 @@ export class NameFollower {
     container: EngineContainer,
   ): void {
     const place: EndpointPlace = { dockerNetwork: Id, networkName: Name };
-    const words = describeContainer(container, place);
-    if (words) this.door.describe(RUNTIME, handle, words);
+    this.door.describe(RUNTIME, handle, describeContainer(container, place));
   }
 
   private find(key: string, name: string): EngineContainer | undefined {
