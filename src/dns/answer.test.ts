@@ -184,14 +184,26 @@ test('an unknown version of EDNS is told', () => {
   expect([bytes[3]! & 15, (additionals![0] as dns.OptAnswer).extendedRcode, answers]).toEqual([0, 1, []]);
 });
 
-test('more than fits is asked for again over TCP', () => {
+test('more than fits is asked for again over TCP; who does not has what fits', () => {
   const many = new World();
   many.host('h1');
   const network = many.network('app', { subnets: ['10.1.0.0/16'] });
   for (let i = 0; i < 100; i++) many.endpoint('app', 'h1', `c${i}`, { name: 'web' });
   const by = { table: tableOf(many), networks: [network.id] };
-  expect(ask('web', { by })).toEqual(['NOERROR']);
-  expect(ask('web', { by, edns: 4096 })).toEqual(['NOERROR']);
+  for (const [edns, limit, count] of [
+    [undefined, 512, 30],
+    [4096, 1232, 75],
+  ] as const) {
+    const additionals = edns && [{ type: 'OPT', name: '.', udpPayloadSize: edns, flags: 0 } as dns.OptAnswer];
+    const query = dns.encode({ type: 'query', id: 70, questions: [{ name: 'web', type: 'A' }], additionals });
+    const bytes = answer(query, 'udp', asker(by)) as Buffer;
+    expect(bytes.length).toBeLessThanOrEqual(limit);
+    const { flag_tc, answers } = dns.decode(bytes) as dns.DecodedPacket & { flag_tc: boolean };
+    expect([flag_tc, new Set(answers!.map((record) => (record as dns.StringAnswer).data)).size]).toEqual([
+      true,
+      count,
+    ]);
+  }
   expect(ask('web', { by, over: 'tcp' })).toHaveLength(101);
 });
 

@@ -86,18 +86,31 @@ function encode(query: Buffer, question: Question, finding: Finding, transport: 
   const code = codeOf(question, finding);
   const { type, records } = code === 'no-error' ? recordsOf(question.type, finding) : NO_RECORDS;
   const tail = edns ? OPT_LENGTH : 0;
-  const whole = records.reduce((sum, { length }) => sum + RECORD_HEAD + length, end + tail);
-  const isCut = whole > (transport === 'tcp' ? TCP_LIMIT : udpLimit(question));
-  const bytes = Buffer.allocUnsafe(isCut ? end + tail : whole);
+  const room = (transport === 'tcp' ? TCP_LIMIT : udpLimit(question)) - end - tail;
+  const { count, length } = fitting(records, room);
+  const bytes = Buffer.allocUnsafe(end + length + tail);
   query.copy(bytes, 0, 0, end);
-  const flags = RESPONSE | AUTHORITATIVE | RECURSION_AVAILABLE | (isCut ? TRUNCATED : 0);
+  const flags = RESPONSE | AUTHORITATIVE | RECURSION_AVAILABLE | (count < records.length ? TRUNCATED : 0);
   bytes.writeUInt16BE(flags | (query.readUInt16BE(2) & RECURSION_DESIRED) | (CODES[code] & CODE_MASK), 2);
-  bytes.writeUInt16BE(isCut ? 0 : records.length, 6);
+  bytes.writeUInt16BE(count, 6);
   bytes.writeUInt16BE(0, 8);
   bytes.writeUInt16BE(edns ? 1 : 0, 10);
-  if (!isCut) writeRecords(bytes, end, type, records, query.readUInt16BE(0));
+  writeRecords(bytes, end, type, records, count, query.readUInt16BE(0));
   if (edns) writeOpt(bytes, bytes.length - OPT_LENGTH, code);
   return bytes;
+}
+
+/**
+ * As many as there is room for. Who does not ask again over TCP (musl before 1.2.4, busybox) takes them for the answer,
+ * and would take an empty one for "no address".
+ */
+function fitting(records: readonly Uint8Array[], room: number): { count: number; length: number } {
+  let length = 0;
+  for (const [count, data] of records.entries()) {
+    if (length + RECORD_HEAD + data.length > room) return { count, length };
+    length += RECORD_HEAD + data.length;
+  }
+  return { count: records.length, length };
 }
 
 function codeOf({ edns }: Question, { found }: Finding): Code {
@@ -141,16 +154,20 @@ function nameData(name: string): readonly Uint8Array[] {
   return [Buffer.from(`${labels.join('')}\0`, 'latin1')];
 }
 
-/** Many clients take the first: the askers' own chance, their message id, spreads them over all. */
+/**
+ * Many clients take the first: the askers' own chance, their message id, spreads them over all. Those of one answer are
+ * of one length, so that as many fit wherever it begins.
+ */
 function writeRecords(
   bytes: Buffer,
   start: number,
   type: number,
   records: readonly Uint8Array[],
+  count: number,
   turn: number,
 ): void {
   let at = start;
-  for (let i = 0; i < records.length; i++) {
+  for (let i = 0; i < count; i++) {
     const data = records[(i + turn) % records.length]!;
     bytes.writeUInt16BE(ASKED_NAME, at);
     bytes.writeUInt16BE(type, at + 2);
