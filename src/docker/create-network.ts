@@ -23,7 +23,8 @@ export async function createNetwork(parts: DriverParts, request: CreateNetworkRe
   if (name !== undefined) book.expected.add(name);
   try {
     const network = await findOrMake(parts, asked);
-    await book.add({ ...asked.copy, network: network?.id });
+    const named = network !== undefined && isNamed(parts, asked.copy, network.id);
+    await book.add({ ...asked.copy, named, network: network?.id });
     if (network) await book.accept(network.id);
     releasePools(parts, asked.copy, network?.id);
   } finally {
@@ -121,6 +122,13 @@ function checkPools({ door, pools }: DriverParts, { subnets }: DockerNetwork): v
           ),
         );
 }
+
+/** Whether Docker told both drivers of its network: of one that only this one was told of, the pools name none. */
+const isNamed = ({ door: { host }, pools }: DriverParts, copy: DockerNetwork, network: Id): boolean =>
+  copy.named &&
+  copy.subnets.every(
+    (cidr) => pools.has(formatPoolId({ host, network, cidr })) || !pools.has(formatPoolId({ host, cidr })),
+  );
 
 const isAwaited = (
   pools: DriverParts['pools'],

@@ -26,6 +26,7 @@ export function unlessBroken(error: unknown, code: string, title: string, next: 
 const labels = z.record(z.string(), z.string()).nullish();
 const ipam = z.looseObject({
   Driver: z.string().nullish(),
+  Options: labels,
   Config: z.array(z.looseObject({ Subnet: z.string().nullish(), Gateway: z.string().nullish() })).nullish(),
 });
 const networkSchema = z.looseObject({

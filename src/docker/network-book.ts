@@ -10,7 +10,7 @@ export interface DockerNetwork {
   readonly network?: Id;
   /** Its pools, IPv4 first. */
   readonly subnets: readonly Cidr[];
-  /** Made with {@link NETWORK_OPTION}: its pools name the network. Of two others, no two have a subnet in common. */
+  /** Made with {@link NETWORK_OPTION} for both drivers: its pools name the network. No two others share a subnet. */
   readonly named: boolean;
   /** What it was asked to be, in the words of CreateNetwork. */
   readonly words: z.output<typeof wordsSchema>;

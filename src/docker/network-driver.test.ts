@@ -29,6 +29,23 @@ describe('a network', () => {
     expect(book.get(N1!)?.network).toBe(door.made[0]!.id);
   });
 
+  it('that only the network driver is told of has pools of no network, also after a restart', async () => {
+    door.addNetwork(testNetwork('app', ['10.1.0.0/16']));
+    const { PoolID } = await requestPool('10.1.0.0/16');
+    await call(
+      'NetworkDriver.CreateNetwork',
+      creation(N1!, [pool('10.1.0.0/16')], { 'weft.network': 'app' }),
+    );
+    const ask = { PoolID, Address: '' };
+    expect((await call('IpamDriver.RequestAddress', ask)).Address).toBe('10.1.0.2/16');
+    begin();
+    expect((await call('IpamDriver.RequestAddress', ask)).Address).toBe('10.1.0.3/16');
+    // Another would have the very same pool.
+    expect(await refusal('IpamDriver.RequestPool', { AddressSpace: 'weft', Pool: '10.1.0.0/16' })).toContain(
+      'weft network create',
+    );
+  });
+
   it('with a name for Weft is made there before Docker has it', async () => {
     await requestPool('10.1.0.0/16');
     await call(

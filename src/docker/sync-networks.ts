@@ -121,7 +121,8 @@ export class NetworkSync {
     const network = word === undefined ? undefined : findNetwork(door, word);
     if (word !== undefined && !network && !door.isConnected()) return [];
     log.info({ docker: docker.Name, network: network?.name }, 'a network of Docker that was forgotten');
-    await book.add({ ...asked.copy, network: network?.id });
+    const named = docker.IPAM?.Options?.[NETWORK_OPTION] !== undefined;
+    await book.add({ ...asked.copy, named, network: network?.id });
     return [];
   }
 
