@@ -66,6 +66,8 @@ const PRUNE_MS = 10_000;
 export class NetworkBook {
   private readonly notes: DoorNotes;
   private readonly networks = new Map<string, DockerNetwork>();
+  /** Of which the disk is being told that they are no more. */
+  private readonly leaving = new Set<string>();
   private readonly declinedIds = new Set<Id>();
   private readonly justDeclined = new Set<Id>();
   /** Names of networks that are being made, in Weft first and then in Docker. In memory. */
@@ -108,16 +110,26 @@ export class NetworkBook {
     this.wake();
   }
 
-  /** Of one that was removed meanwhile, nothing. */
-  async update(dockerId: string, news: Partial<Pick<DockerNetwork, 'network' | 'engine'>>): Promise<void> {
-    const before = this.networks.get(dockerId);
-    if (before) await this.add({ ...before, ...news });
+  /** Of one that was removed meanwhile, nothing: false, also when that has only begun. */
+  async update(dockerId: string, news: Partial<Pick<DockerNetwork, 'network' | 'engine'>>): Promise<boolean> {
+    if (!this.isKept(dockerId)) return false;
+    await this.add({ ...this.networks.get(dockerId)!, ...news });
+    return this.isKept(dockerId);
+  }
+
+  isKept(dockerId: string): boolean {
+    return this.networks.has(dockerId) && !this.leaving.has(dockerId);
   }
 
   async forget(dockerId: string): Promise<void> {
     if (!this.networks.has(dockerId)) return;
-    await this.notes.put(NETWORK + dockerId, undefined);
-    this.networks.delete(dockerId);
+    this.leaving.add(dockerId);
+    try {
+      await this.notes.put(NETWORK + dockerId, undefined);
+      this.networks.delete(dockerId);
+    } finally {
+      this.leaving.delete(dockerId);
+    }
     this.wake();
   }
 

@@ -51,6 +51,48 @@ describe('which network a new one of Docker is', () => {
   });
 });
 
+it('knows of a network that is being removed that it goes, whatever is learned of it just then', async () => {
+  const door = new TestDoor();
+  const book = new NetworkBook(door.notes);
+  const dockerId = 'd1';
+  for (const isFirst of [true, false]) {
+    await book.add({ dockerId, subnets: [], named: false, words: { gateways: [] } });
+    const early = isFirst && book.forget(dockerId);
+    const update = book.update(dockerId, { engine: 'e1' });
+    const late = !isFirst && book.forget(dockerId);
+    expect(await update).toBe(false);
+    await Promise.all([early, late]);
+    expect([book.all(), door.written.size]).toEqual([[], 0]);
+  }
+});
+
+it('does not make again what its user removed while Weft made it', async () => {
+  const door = new TestDoor();
+  const book = new NetworkBook(door.notes);
+  const host = { Id: 'h'.repeat(64), Name: 'host', Driver: 'host' };
+  const Id = 'd'.repeat(64);
+  const Config = [{ Subnet: '10.9.0.0/24', Gateway: '10.9.0.1' }];
+  let inDocker: object[] = [host, { Id, Name: 'brief', Driver: 'weft', IPAM: { Driver: 'weft', Config } }];
+  const made: string[] = [];
+  const api = {
+    networks: async () => inDocker,
+    createNetwork: async ({ Name }: { Name: string }) => void made.push(Name),
+  } as unknown as EngineApi;
+  const create = door.createNetwork.bind(door);
+  door.createNetwork = async (words) => {
+    inDocker = [host];
+    await book.forget(Id);
+    return create(words);
+  };
+  const parts = { door, book, pools: new PoolTable(() => 0), driver: 'weft' };
+  const log = pino({ level: 'silent' });
+  const sync = new NetworkSync({ ...parts, kick: () => {}, api, log, nowMs: () => 0 });
+  // It is taken up, settled, and looked at again.
+  for (let i = 0; i < 3; i++) await sync.pass();
+  expect(door.made).toMatchObject([{ name: 'brief' }]);
+  expect(made).toEqual([]);
+});
+
 it('keeps no other network from being made when Docker does not let go of a refused one', async () => {
   const door = new TestDoor();
   door.createNetwork = async () =>

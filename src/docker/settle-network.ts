@@ -23,13 +23,18 @@ export async function settleNetwork(
   docker: EngineNetwork,
 ): Promise<Notice[]> {
   for (let tries = 1; ; tries++) {
+    if (!parts.book.isKept(copy.dockerId)) return [];
     const choice = chooseNetwork(parts, validName(docker.Options?.['weft.name'] ?? docker.Name), copy);
     const network =
       typeof choice === 'string'
         ? await parts.door.createNetwork({ ...wordsOf(copy, choice), labels: labelsOf(docker) })
         : choice;
     if (!isRejection(network)) {
-      await parts.book.update(copy.dockerId, { network: network.id });
+      // Removed by its user before it was known which it is: so that could not be noted then.
+      if (!(await parts.book.update(copy.dockerId, { network: network.id }))) {
+        await parts.book.decline(network.id);
+        return [];
+      }
       await parts.book.accept(network.id);
       return differences(network, copy.words).map((fault) => ignoredNotice(docker, fault));
     }
