@@ -1,3 +1,4 @@
+import type { Cidr } from '#model/cidr.ts';
 import { type Fault, fault, isRejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Network } from '#model/records.ts';
@@ -20,13 +21,14 @@ export async function createNetwork(parts: DriverParts, request: CreateNetworkRe
   const asked = readNetwork(request, parts.driver);
   if (isRejection(asked)) throw refuseAsDocker(asked);
   const { name } = asked.options;
+  const copy = { ...asked.copy, chosen: chosenOf(parts, asked.copy) };
   if (name !== undefined) book.expected.add(name);
   try {
-    const network = await findOrMake(parts, asked);
-    const named = network !== undefined && isNamed(parts, asked.copy, network.id);
-    await book.add({ ...asked.copy, named, network: network?.id });
+    const network = await findOrMake(parts, { ...asked, copy });
+    const named = network !== undefined && isNamed(parts, copy, network.id);
+    await book.add({ ...copy, named, network: network?.id });
     if (network) await book.accept(network.id);
-    releasePools(parts, asked.copy, network?.id);
+    releasePools(parts, copy, network?.id);
   } finally {
     if (name !== undefined) book.expected.delete(name);
   }
@@ -61,11 +63,16 @@ async function findOrMake(parts: DriverParts, { options, copy }: AskedNetwork): 
     throw refuseAsDocker(made);
   }
   // It may turn out to be one that exists, whose VNI for one is taken: by itself.
-  if (door.networks().some((network) => hasSubnets(network, copy.subnets))) return undefined;
+  if (door.networks().some((network) => mayBe(parts, network, copy))) return undefined;
   const tried = await door.tryNetwork(words);
   if (isRejection(tried)) throw refuseAsDocker(tried);
   return undefined;
 }
+
+/** Without a subnet that was asked for, any is a candidate that this Docker lacks and that has all else as it is asked for. */
+const mayBe = ({ book }: DriverParts, network: Network, copy: DockerNetwork): boolean =>
+  hasSubnets(network, copy) &&
+  (!copy.chosen?.length || (!book.copyOf(network.id) && differences(network, copy.words).length === 0));
 
 export const wordsOf = ({ subnets, words }: DockerNetwork, name: string) => ({
   ...words,
@@ -86,7 +93,7 @@ function joinNamed(parts: DriverParts, word: string, name: string | undefined, c
 
 function join({ book, driver }: DriverParts, network: Network, copy: DockerNetwork): Network {
   const faults: Fault[] = [];
-  if (!hasSubnets(network, copy.subnets))
+  if (!hasSubnets(network, copy))
     faults.push(
       fault(
         '--subnet',
@@ -123,6 +130,9 @@ function checkPools({ door, pools }: DriverParts, { subnets }: DockerNetwork): v
         );
 }
 
+const chosenOf = ({ door: { host }, pools }: DriverParts, { subnets }: DockerNetwork): Cidr[] =>
+  subnets.filter((cidr) => pools.isChosen(formatPoolId({ host, cidr })));
+
 /** Whether Docker told both drivers of its network: of one that only this one was told of, the pools name none. */
 const isNamed = ({ door: { host }, pools }: DriverParts, copy: DockerNetwork, network: Id): boolean =>
   copy.named &&
@@ -130,9 +140,5 @@ const isNamed = ({ door: { host }, pools }: DriverParts, copy: DockerNetwork, ne
     (cidr) => pools.has(formatPoolId({ host, network, cidr })) || !pools.has(formatPoolId({ host, cidr })),
   );
 
-const isAwaited = (
-  pools: DriverParts['pools'],
-  host: Id,
-  network: Id,
-  cidr: DockerNetwork['subnets'][number],
-): boolean => pools.has(formatPoolId({ host, network, cidr })) && !pools.has(formatPoolId({ host, cidr }));
+const isAwaited = (pools: DriverParts['pools'], host: Id, network: Id, cidr: Cidr): boolean =>
+  pools.has(formatPoolId({ host, network, cidr })) && !pools.has(formatPoolId({ host, cidr }));

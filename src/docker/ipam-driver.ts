@@ -2,6 +2,7 @@ import {
   type Cidr,
   cidrContains,
   cidrFamily,
+  type InterfaceAddress,
   interfaceAddress,
   parseCidr,
   prefixLengthOf,
@@ -53,11 +54,11 @@ export const ipamDriver = (parts: DriverParts): PluginMethods => ({
     const faults: Fault[] = [];
     const address = Address === '' ? undefined : take(faults, '--ip', Address, parseIp(Address));
     if (faults.length > 0) throw refuse(...faults);
-    const ip =
-      Options?.[ADDRESS_TYPE] === GATEWAY
-        ? takeGateway(parts, pool.cidr, pool.network && heardOf(parts.door, pool.network), address)
-        : await holdAddress(parts, PoolID, address, signal);
-    return { Address: interfaceAddress(ip, prefixLengthOf(pool.cidr)), Data: {} };
+    if (Options?.[ADDRESS_TYPE] !== GATEWAY)
+      return { Address: await holdAddress(parts, PoolID, address, signal), Data: {} };
+    const network = pool.network && heardOf(parts.door, pool.network);
+    const gateway = takeGateway(parts, pool.cidr, network, address);
+    return { Address: interfaceAddress(gateway, prefixLengthOf(pool.cidr)), Data: {} };
   }),
 
   // Only what was set aside for an endpoint that never came: of one that was, the address went with the endpoint.
@@ -73,9 +74,9 @@ export const ipamDriver = (parts: DriverParts): PluginMethods => ({
 
 function requestPool(parts: DriverParts, request: RequestPoolRequest): object {
   const { pools, door } = parts;
-  const { network, cidr } = choosePool(parts, request);
+  const { network, cidr, isChosen } = choosePool(parts, request);
   const poolId = formatPoolId({ host: door.host, network: network?.id, cidr });
-  pools.add(poolId, cidr);
+  pools.add(poolId, cidr, isChosen);
   const gateway = gatewayOf(parts, cidr, network);
   return {
     PoolID: poolId,
@@ -87,7 +88,7 @@ function requestPool(parts: DriverParts, request: RequestPoolRequest): object {
 function choosePool(
   parts: DriverParts,
   { AddressSpace, Pool, SubPool, Options, V6 }: RequestPoolRequest,
-): { network?: Network; cidr: Cidr } {
+): { network?: Network; cidr: Cidr; isChosen?: boolean } {
   const faults: Fault[] = [];
   if (AddressSpace !== ADDRESS_SPACE)
     faults.push(fault('address space', AddressSpace, 'is not of Weft', `Weft has ${ADDRESS_SPACE} only`));
@@ -100,7 +101,7 @@ function choosePool(
   if (faults.length > 0) throw refuse(...faults);
   const family = V6 ? 6 : 4;
   if (network) return { network, cidr: subnetOf(network, family, cidr) };
-  if (!cidr) return { cidr: freeSubnet(parts, family) };
+  if (!cidr) return { cidr: freeSubnet(parts, family), isChosen: true };
   checkUnused(parts, cidr);
   return { cidr };
 }
@@ -196,7 +197,7 @@ async function holdAddress(
   poolText: string,
   address: Ip | undefined,
   signal: AbortSignal,
-): Promise<Ip> {
+): Promise<InterfaceAddress> {
   const { door, book, pools } = parts;
   const { cidr, network: id } = readPoolId(poolText);
   // Endpoints come after their network: what is asked for between the two is an auxiliary address.
@@ -204,9 +205,10 @@ async function holdAddress(
     throw refuse(fault('--aux-address', address ?? '', 'cannot be set aside', `leave it out; ${AUX_FIX}`));
   const network =
     (id && heardOf(door, id)) ?? (await networkOf(parts, () => findCopy(book, id, cidr), signal));
-  const held = await door.holdAddress({ network: network.id, subnet: cidr, address });
+  const subnet = subnetOf(network, cidrFamily(cidr), undefined);
+  const held = await door.holdAddress({ network: network.id, subnet, address });
   if (isRejection(held)) throw refuseAsDocker(held);
-  if (!signal.aborted) return held;
+  if (!signal.aborted) return interfaceAddress(held, prefixLengthOf(subnet));
   door.dropHold(network.id, held);
   throw new PluginError('too late');
 }

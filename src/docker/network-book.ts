@@ -10,6 +10,8 @@ export interface DockerNetwork {
   readonly network?: Id;
   /** Its pools, IPv4 first. */
   readonly subnets: readonly Cidr[];
+  /** Those of them that nobody asked for: where the network has another of the family, addresses are of that. */
+  readonly chosen?: readonly Cidr[];
   /** Made with {@link NETWORK_OPTION} for both drivers: its pools name the network. No two others share a subnet. */
   readonly named: boolean;
   /** What it was asked to be, in the words of CreateNetwork. */
@@ -49,6 +51,7 @@ const networkSchema = z.object({
   dockerId: z.string(),
   network: id.optional(),
   subnets: z.array(cidr),
+  chosen: z.array(cidr).optional(),
   named: z.boolean(),
   words: wordsSchema,
   engine: text,

@@ -46,6 +46,43 @@ describe('a network', () => {
     );
   });
 
+  it('without a subnet may be one that exists, and then gives its addresses, also after a restart', async () => {
+    const { id } = door.addNetwork(testNetwork('app', ['10.1.0.0/24'], { vni: 77 as never }));
+    door.connected = false;
+    const { Pool, PoolID } = await requestPool();
+    expect(Pool).toBe('10.128.0.0/20');
+    await call('NetworkDriver.CreateNetwork', creation(N1!, [pool(Pool)], { 'weft.vni': '77' }));
+    await book.update(N1!, { network: id });
+    for (const address of ['10.1.0.2/24', '10.1.0.3/24']) {
+      expect(await call('IpamDriver.RequestAddress', { PoolID, Address: '' })).toMatchObject({
+        Address: address,
+      });
+      begin();
+    }
+    await call('IpamDriver.ReleaseAddress', { PoolID, Address: '10.1.0.3' });
+    expect(door.holds).toEqual(new Set([`${id} 10.1.0.2`]));
+  });
+
+  it('without a subnet that no network can be is refused like others', async () => {
+    door.addNetwork(testNetwork('app', ['10.1.0.0/24'], { vni: 77 as never }));
+    const { Pool } = await requestPool();
+    const other = creation(N1!, [pool(Pool)], { 'weft.vni': '77', 'weft.mode': 'flood' });
+    expect(await refusal('NetworkDriver.CreateNetwork', other)).toContain('-o weft.vni "77": is taken');
+  });
+
+  it('without a subnet and with the name of one that exists joins that', async () => {
+    const { id } = door.addNetwork(testNetwork('app', ['10.1.0.0/24']));
+    for (const [NetworkID, option] of [
+      [N1, 'weft.name'],
+      [N2, 'weft.network'],
+    ] as const) {
+      const { Pool } = await requestPool();
+      await call('NetworkDriver.CreateNetwork', creation(NetworkID!, [pool(Pool)], { [option]: 'app' }));
+      expect(book.get(NetworkID!)?.network).toBe(id);
+      await call('NetworkDriver.DeleteNetwork', { NetworkID });
+    }
+  });
+
   it('with a name for Weft is made there before Docker has it', async () => {
     await requestPool('10.1.0.0/16');
     await call(

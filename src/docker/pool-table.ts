@@ -7,13 +7,16 @@ const KEPT_MS = 60_000;
 export class PoolTable {
   private readonly endMs = new Map<string, number>();
   private readonly cidrOf = new Map<string, Cidr>();
+  private readonly chosen = new Set<string>();
   private readonly nowMs: () => number;
 
   constructor(nowMs: () => number) {
     this.nowMs = nowMs;
   }
 
-  add(poolId: string, cidr: Cidr): void {
+  /** `isChosen`: by Weft, since nobody asked for one. */
+  add(poolId: string, cidr: Cidr, isChosen = false): void {
+    if (isChosen) this.chosen.add(poolId);
     this.endMs.set(poolId, this.nowMs() + KEPT_MS);
     this.cidrOf.set(poolId, cidr);
   }
@@ -22,7 +25,12 @@ export class PoolTable {
     return (this.endMs.get(poolId) ?? 0) > this.nowMs();
   }
 
+  isChosen(poolId: string): boolean {
+    return this.has(poolId) && this.chosen.has(poolId);
+  }
+
   delete(poolId: string): void {
+    this.chosen.delete(poolId);
     this.endMs.delete(poolId);
     this.cidrOf.delete(poolId);
   }

@@ -88,8 +88,17 @@ function readPools(faults: Fault[], data: readonly IpamData[], driver: string): 
   return cidrs;
 }
 
-export const hasSubnets = ({ subnets }: Network, asked: readonly Cidr[]): boolean =>
-  subnets.length === asked.length && subnets.every(({ cidr }) => asked.includes(cidr));
+/** Of a subnet that nobody asked for, the family alone counts. */
+export const hasSubnets = (
+  { subnets }: Network,
+  { subnets: asked, chosen = [] }: Pick<DockerNetwork, 'subnets' | 'chosen'>,
+): boolean =>
+  subnets.length === asked.length &&
+  asked.every((each) =>
+    subnets.some(
+      ({ cidr }) => each === cidr || (chosen.includes(each) && cidrFamily(each) === cidrFamily(cidr)),
+    ),
+  );
 
 /** What was asked for and a network that exists has otherwise; its subnets are compared elsewhere. */
 export function differences(network: Network, words: DockerNetwork['words']): Fault[] {

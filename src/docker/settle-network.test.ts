@@ -43,6 +43,19 @@ describe('which network a new one of Docker is', () => {
     expect(choose('app', '10.2.0.0/16')).toBe('app-3');
   });
 
+  it('is the one with the same name, where nobody asked for a subnet', () => {
+    const choose = (name: string, chosen: string[], ...asked: string[]) =>
+      chooseNetwork({ door, book: new NetworkBook(new TestDoor().notes) }, name, {
+        dockerId: 'd1',
+        subnets: [...asked, ...chosen] as Cidr[],
+        chosen: chosen as Cidr[],
+      });
+    expect(choose('app', ['10.9.0.0/16', 'fd00:9::/64'])).toBe(app);
+    expect(choose('app', ['10.9.0.0/16'], 'fd00:1::/64')).toBe(app);
+    expect(choose('app', ['fd00:9::/64'], '10.3.0.0/16')).toBe('app-3');
+    expect(choose('app', ['10.9.0.0/16'])).toBe('app-3');
+  });
+
   it('has a name that is one in DNS', () => {
     expect(validName('my net!')).toBe('my-net-');
     expect(validName('__x')).toBe('x');

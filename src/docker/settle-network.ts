@@ -48,14 +48,16 @@ export async function settleNetwork(
 export function chooseNetwork(
   { door, book }: Pick<DriverParts, 'door' | 'book'>,
   name: string,
-  copy: Pick<DockerNetwork, 'dockerId' | 'subnets'>,
+  copy: Pick<DockerNetwork, 'dockerId' | 'subnets' | 'chosen'>,
 ): Network | string {
   for (let number = 1; ; number++) {
     const candidate = number === 1 ? name : `${name}-${number}`;
     const holder = findNetwork(door, candidate);
     if (!holder) return candidate;
     const other = book.copyOf(holder.id);
-    if (!holder.adopts && hasSubnets(holder, copy.subnets) && (!other || other.dockerId === copy.dockerId))
+    // Without a subnet, the name alone says which is meant: one with a number may be anybody's.
+    const asked = number === 1 ? copy : { subnets: copy.subnets };
+    if (!holder.adopts && hasSubnets(holder, asked) && (!other || other.dockerId === copy.dockerId))
       return holder;
   }
 }

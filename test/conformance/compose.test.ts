@@ -58,6 +58,40 @@ onEngines('Compose', (world) => {
     await onBoth((host) => until(`${host} lets go of it`, async () => !(await hasNetwork(host))));
   });
 
+  test('a project without a subnet is in the network that it made, however often it goes down and up', async () => {
+    const files = HOSTS.map((host) => path.join(project(host), 'compose.yaml'));
+    const before = files.map((file) => readFileSync(file, 'utf8'));
+    const declared = '    name: app\n    driver: weft\n    ipam: { driver: weft }\n';
+    for (const [i, file] of files.entries())
+      writeFileSync(file, before[i]!.replace(/ {4}external: true\n/, declared));
+    await composeOn('h1', 'up', '-d');
+    await until('h2 has it', () => hasNetwork('h2'));
+    for (const host of [...HOSTS, ...HOSTS]) {
+      await upAndAsk();
+      await composeOn(host, 'down');
+    }
+    await onBoth((host) => composeOn(host, 'down'));
+    for (const [i, file] of files.entries()) writeFileSync(file, before[i]!);
+    expect((await world().records()).networks.map(({ name }) => name)).toEqual(['app']);
+    await until('no endpoint is left', async () => (await world().records()).endpoints.length === 0);
+    await world().weft('h1', 'network', 'rm', 'app');
+  });
+
+  test('what a single command of a service is run in is not found as that service', async () => {
+    await world().weft('h1', 'network', 'create', 'app');
+    await onBoth((host) => until(`${host} has it`, () => hasNetwork(host)));
+    await composeOn('h2', 'up', '-d');
+    await composeOn('h2', 'run', '-d', '--no-deps', 'shop', '/bin/busybox', 'sleep', '1000');
+    const endpoints = async () => (await world().records()).endpoints;
+    await until('it is known', async () => (await endpoints()).some(({ name }) => /run/.test(name)));
+    const shops = (await endpoints()).filter(({ aliases = [] }) => aliases.includes('shop'));
+    expect(shops).toHaveLength(1);
+    await composeOn('h2', 'down', '--remove-orphans');
+    await until('no endpoint is left', async () => (await endpoints()).length === 0);
+    await world().weft('h1', 'network', 'rm', 'app');
+    await onBoth((host) => until(`${host} lets go of it`, async () => !(await hasNetwork(host))));
+  });
+
   test('both projects may declare the network: one makes it, the other joins', async () => {
     const ipam = 'ipam: { driver: weft, config: [{ subnet: 10.40.0.0/24 }] }';
     for (const host of HOSTS) {
