@@ -8,7 +8,7 @@ import { answerAttach } from './answer.ts';
 import { journaling, networkId } from './attaching.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
 import { askAgainToDetach } from './detach.ts';
-import { giveBackHeld, grantThroughDoor } from './door-attach.ts';
+import { giveBackHeld, grantAgain, grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldEndpoint, heldIn, isBarred, isSetAside } from './held.ts';
@@ -45,7 +45,7 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
     if (attaching.ask.door) effects.push(...giveBackHeld(state, wish));
     const grant = refuseHeld(state, attaching.ask) ?? grantHere(state, attaching, wish, chance);
     if (isRejection(grant)) effects.push(...answerAttach(state, request, grant));
-    else if (grant && isBeingWritten(state, grant.endpoint.id)) continue;
+    else if (grant && isInTheWay(state, grant.endpoint.id)) continue;
     else if (grant) effects.push(...promise(state, request, { ...grant, revision }, false));
     else if (!hasTried(state)) break;
     else if (isSettled(state)) {
@@ -93,8 +93,12 @@ function grantHere(
   if (known || refusedAt === state.view.revision || !isViewWhole(state)) return known;
   const grant = admitLocally(wish, state.view, chance, isBarred(state));
   const isGiven = grant && (isBeingWritten(state, grant.endpoint.id) || mayGive(state, grant.endpoint));
-  return isGiven ? grant : undefined;
+  return isGiven ? grant : door && grantAgain(state, wish);
 }
+
+/** Its port of before is still to go, or it is being written. */
+const isInTheWay = (state: AgentState, id: Id): boolean =>
+  state.unplugging.has(id) || isBeingWritten(state, id);
 
 /** The journal says when it has written of an endpoint, not what: one write at a time can be waited for. */
 const isBeingWritten = (state: AgentState, id: Id): boolean =>

@@ -115,6 +115,8 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   state.unplugging.set(id, 'waiting');
   keepOwnWord(state, entry);
   rest(state, endpoint);
+  // What an earlier process had detached it may have asked for.
+  if (attachment.state === 'attached') state.unasked.add(id);
   const tell = isToldLater(state, id) ? [] : askToDetach(state, endpoint);
   return [...keepJournal(state, id), ...tell, ...markDirty(state)];
 }
@@ -138,15 +140,20 @@ export function release(state: AgentState, endpoint: Endpoint): AgentEffect[] {
 }
 
 /** Nothing while it is being told; without a session it is told when one begins. */
-export function askToDetach({ session, telling }: AgentState, { id, generation }: Endpoint): AgentEffect[] {
+export function askToDetach(state: AgentState, { id, generation }: Endpoint): AgentEffect[] {
+  const { session, telling, unasked } = state;
   if (!session.connected || telling.has(id)) return [];
   telling.add(id);
+  unasked.delete(id);
   return [{ effect: 'ask-detach', wish: { wish: 'detach-endpoint', endpoint: id, generation } }];
 }
 
-/** A publication under way must not overtake the detach; and what follows soon goes with it. */
+/**
+ * A publication under way must not overtake the detach; what is just being promised again does not go; and what follows
+ * soon goes with it.
+ */
 const isToldLater = (state: AgentState, id: Id): boolean =>
-  state.publishing.has(id) || isRuntimeAtWork(state);
+  state.publishing.has(id) || journaling(state, id).length > 0 || isRuntimeAtWork(state);
 
 /** A session began, or time has passed: what could not be told before is told now. */
 export function askAgainToDetach(state: AgentState): AgentEffect[] {

@@ -1,11 +1,12 @@
 import { admitHeld, canAdmitHeld, type LocalGrant } from '#intent/admit-locally.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import type { Endpoint } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import { release } from './detach.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { grantedFor } from './held.ts';
-import { isTakenAway } from './own-word.ts';
+import { isHeard, isTakenAway } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
 /**
@@ -27,6 +28,30 @@ export function grantThroughDoor(
   const endpoint = admitHeld(wish, held.endpoint);
   return isRejection(endpoint) ? endpoint : { endpoint, notices: [] };
 }
+
+/**
+ * With the controller away nobody gives an address outside of this host's blocks, or a MAC that is asked for. But those
+ * of an endpoint that the controller has not been told the end of are still this host's: a container that is started
+ * again has its own again, by that endpoint. It is known under its id alone, so that is kept.
+ */
+export function grantAgain(state: AgentState, wish: AttachEndpoint): LocalGrant | Rejection | undefined {
+  const { attachments, unasked, session, view } = state;
+  if (session.connected) return undefined;
+  const gone = [...unasked].find((id) => {
+    const { endpoint, state: is } = attachments.get(id) ?? {};
+    if (!endpoint || is !== 'detaching' || !isOf(wish, endpoint)) return false;
+    return isHeard(view, endpoint.network) && canAdmitHeld(wish, endpoint, view);
+  });
+  const endpoint = gone && admitHeld(wish, attachments.get(gone)!.endpoint);
+  return endpoint && (isRejection(endpoint) ? endpoint : { endpoint, notices: [] });
+}
+
+const isOf = ({ network, runtime, addresses, mac }: AttachEndpoint, endpoint: Endpoint): boolean =>
+  endpoint.network === network &&
+  endpoint.runtime === runtime &&
+  (mac === undefined
+    ? addresses.some((text) => endpoint.addresses.some((ip) => ip === text))
+    : mac === endpoint.mac);
 
 /**
  * Beside an address that the controller granted, with an endpoint, one is asked for that only the controller can grant:

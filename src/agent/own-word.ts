@@ -39,7 +39,7 @@ export function addToView({ view }: AgentState, endpoint: Endpoint): void {
 }
 
 /** Of a network that this host has nothing in, the view has the record alone, and nothing of who is in it. */
-function isHeard(view: AgentState['view'], network: Id): boolean {
+export function isHeard(view: AgentState['view'], network: Id): boolean {
   const { blocks, endpoints, adoptions, exposures } = view.inNetwork(network);
   return view.networks.has(network) && blocks.size + endpoints.size + adoptions.size + exposures.size > 0;
 }

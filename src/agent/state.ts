@@ -59,6 +59,8 @@ export interface AgentState {
   readonly telling: Set<Id>;
   /** Endpoints that are detached, of which the controller has taken note. */
   readonly told: Set<Id>;
+  /** Detached endpoints of which the controller has not even been asked to take note, by this process or another. */
+  readonly unasked: Set<Id>;
   /** Detached endpoints whose ports are to be deleted, or being deleted (see unplug.ts). */
   readonly unplugging: Map<Id, 'waiting' | 'going'>;
   /** Endpoints that the controller took away since this process began. */
@@ -310,6 +312,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   releasing: new Map(),
   telling: new Set(),
   told: new Set(),
+  unasked: new Set(),
   unplugging: new Map(
     [...start.attachments].flatMap(({ endpoint, state: is }) =>
       is === 'detaching' ? [[endpoint.id, 'waiting']] : [],

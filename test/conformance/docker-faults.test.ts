@@ -162,6 +162,9 @@ onEngines('faults', (world, version) => {
     await run('h2', 'c3');
     await untilReaches('h2', 'c2', await addressOf('h2', 'c3'));
     expect(await reaches('h2', 'c2', '10.1.9.9')).toBe(true);
+    // Its address is in no block of its host's.
+    await docker('h1', 'restart', '-t', '0', 'c1');
+    await untilReaches('h2', 'c2', '10.1.9.9');
     await docker('h2', 'rm', '-f', 'c2');
     await docker('h2', 'restart', '-t', '0', 'c3');
     await startController();
