@@ -58,6 +58,7 @@ export function foresee(sight: Sight): Fate {
       unbridged.has(linkKey(seen.ns, seen.name)) ? { ...seen, master: '', port: undefined } : seen,
     isLowered: (seen) => lowered.has(linkKey(seen.ns, seen.name)),
     isPossible(wanted) {
+      if (isWithoutIpv6(wanted, sight)) return false;
       if (
         wanted.kind === 'namespace' ||
         wanted.kind === 'setting' ||
@@ -69,6 +70,14 @@ export function foresee(sight: Sight): Fate {
       return !blocked.rows.has(linkKey(wanted.ns, wanted.dev));
     },
   };
+}
+
+/** A container that its runtime dresses may have IPv6 turned off, as by `docker run --sysctl`: it can have no address then. */
+function isWithoutIpv6(wanted: KernelObject, { desired, observed }: Sight): boolean {
+  if (wanted.kind !== 'address' && wanted.kind !== 'route') return false;
+  if (!(wanted.kind === 'address' ? wanted.address : wanted.destination).includes(':')) return false;
+  const link = linkKey(wanted.ns, wanted.dev);
+  return observed.link.get(link)?.ipv6?.disabled === true && desired.link.get(link)?.ipv6 === undefined;
 }
 
 function doomedNamespaces(sight: Sight): Set<NamespaceName> {

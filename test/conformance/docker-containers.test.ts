@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { openFrameSender } from '#netlink/packet-socket.ts';
 import { SERVE } from '../world/docker-engine.ts';
@@ -184,6 +185,19 @@ onEngines('containers', (world) => {
     expect(await reaches('h1', 'c1', inApp)).toBe(true);
     await docker('h1', 'network', 'connect', 'db', 'c1');
     expect(await reaches('h1', 'c1', inDb)).toBe(true);
+  });
+
+  test('may have IPv6 turned off, and nobody gives it to them again and again', async () => {
+    await run('h1', 'c1', '--network', 'app', '--sysctl', 'net.ipv6.conf.all.disable_ipv6=1');
+    await untilNamed('c1');
+    // Its interface is found, and looked at.
+    await sleep(2_000);
+    await until('all is as it should be', async () => {
+      const { status } = await world().status('h1');
+      return (
+        status?.appliedRevision === status?.headRevision && !status?.drift?.length && !status?.failing?.length
+      );
+    });
   });
 
   test('share their network with another container', async () => {
