@@ -273,6 +273,19 @@ describe('an endpoint', () => {
     expect(door.attached()[0]!.endpoint).toMatchObject({ mac: '02:00:00:00:00:99', addresses: ['10.1.0.7'] });
   });
 
+  it('has no options of its own: those of a network are refused, others are not for Weft', async () => {
+    await copyOf('app', '10.1.0.0/16');
+    const ask = (Options: object) => ({ ...endpoint, Interface: { Address: '10.1.0.7/16' }, Options });
+    expect(await refusal('NetworkDriver.CreateEndpoint', ask({ 'weft.mtu': '1300' }))).toContain(
+      '--driver-opt weft.mtu "1300": is of a network',
+    );
+    expect(door.attached()).toEqual([]);
+    await call(
+      'NetworkDriver.CreateEndpoint',
+      ask({ 'com.docker.network.endpoint.sysctls': 'x', parent: '' }),
+    );
+  });
+
   it('is made once, however often it is asked for', async () => {
     await copyOf('app', '10.1.0.0/16');
     const first = await create({ Address: '10.1.0.7/16' });

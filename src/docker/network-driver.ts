@@ -52,7 +52,8 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
 
   'NetworkDriver.CreateEndpoint': method(
     createEndpointRequest,
-    async ({ NetworkID, EndpointID, Interface }, signal) => {
+    async ({ NetworkID, EndpointID, Interface, Options }, signal) => {
+      checkEndpointOptions(Options ?? {});
       const network = await networkOf(parts, () => parts.book.get(NetworkID), signal);
       const asked = readInterface(Interface ?? { Address: '', AddressIPv6: '', MacAddress: '' });
       const attached = await parts.door.attach({
@@ -145,6 +146,21 @@ const unpublished =
 
 const find = ({ door }: DriverParts, handle: string): DoorAttached | undefined =>
   door.attached(RUNTIME).find((attached) => attached.handle === handle);
+
+/** What else `--driver-opt` says is not for Weft. */
+function checkEndpointOptions(options: Readonly<Record<string, unknown>>): void {
+  const faults = Object.entries(options).flatMap(([key, value]) =>
+    key.startsWith('weft.')
+      ? fault(
+          `--driver-opt ${key}`,
+          value,
+          'is of a network, not of one container',
+          'leave it out; see docs/docker.md',
+        )
+      : [],
+  );
+  if (faults.length > 0) throw refuse(...faults);
+}
 
 interface AskedInterface {
   readonly addresses: readonly Ip[];

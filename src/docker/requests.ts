@@ -35,6 +35,7 @@ export const createEndpointRequest = z.object({
   Interface: z
     .object({ Address: text.default(''), AddressIPv6: text.default(''), MacAddress: text.default('') })
     .nullish(),
+  Options: options,
 });
 export const joinRequest = z.object({ ...endpointIds, SandboxKey: text.min(1) });
 
