@@ -18,7 +18,7 @@ import type { CreateNetworkRequest } from './requests.ts';
 export async function createNetwork(parts: DriverParts, request: CreateNetworkRequest): Promise<void> {
   const { book, kick } = parts;
   if (book.get(request.NetworkID)) return;
-  const asked = readNetwork(request, parts.driver);
+  const asked = readNetwork(request, parts);
   if (isRejection(asked)) throw refuseAsDocker(asked);
   const { name } = asked.options;
   const copy = { ...asked.copy, chosen: chosenOf(parts, asked.copy) };

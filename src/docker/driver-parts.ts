@@ -61,6 +61,17 @@ export async function networkOf(
 export const heardOf = (door: HostDoor, id: Id): Network | undefined =>
   door.networks().find((network) => network.id === id);
 
+/**
+ * What Docker is told that a pool's gateway is, as the network has it; of one that is yet to be made, as it would have it
+ * unless its user says otherwise.
+ */
+export function offeredGateway({ door }: DriverParts, cidr: Cidr, network?: Network): Ip | undefined {
+  const candidates = network ? [network] : door.networks();
+  const gateways = candidates.flatMap(({ subnets }) => subnets.filter((each) => each.cidr === cidr));
+  if (gateways.length === 1) return gateways[0]!.gateway;
+  return usualGateway(cidr);
+}
+
 /** What Weft chooses. Of a range too small for a network there is none; it is refused when the network is to be made. */
 export const usualGateway = (cidr: Cidr): Ip | undefined =>
   cidrSize(cidr) > 1n ? addressAt(cidr, 1n) : undefined;

@@ -16,7 +16,7 @@ import {
   findNetwork,
   heardOf,
   networkOf,
-  usualGateway,
+  offeredGateway,
 } from './driver-parts.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { PluginError, refuse, refuseAsDocker } from './plugin-error.ts';
@@ -77,7 +77,7 @@ function requestPool(parts: DriverParts, request: RequestPoolRequest): object {
   const { network, cidr, isChosen } = choosePool(parts, request);
   const poolId = formatPoolId({ host: door.host, network: network?.id, cidr });
   pools.add(poolId, cidr, isChosen);
-  const gateway = gatewayOf(parts, cidr, network);
+  const gateway = offeredGateway(parts, cidr, network);
   return {
     PoolID: poolId,
     Pool: cidr,
@@ -168,14 +168,6 @@ function checkUnused({ door, pools, book }: DriverParts, cidr: Cidr): void {
   );
 }
 
-/** As the network has it; of one that is yet to be made, as it would have it unless its user says otherwise. */
-function gatewayOf({ door }: DriverParts, cidr: Cidr, network?: Network): Ip | undefined {
-  const candidates = network ? [network] : door.networks();
-  const gateways = candidates.flatMap(({ subnets }) => subnets.filter((each) => each.cidr === cidr));
-  if (gateways.length === 1) return gateways[0]!.gateway;
-  return usualGateway(cidr);
-}
-
 /** Nobody gets a network's gateway as an address, so there is nothing to hold. */
 function takeGateway(
   parts: DriverParts,
@@ -183,7 +175,7 @@ function takeGateway(
   network: Network | undefined,
   asked: Ip | undefined,
 ): Ip {
-  const own = gatewayOf(parts, cidr, network);
+  const own = offeredGateway(parts, cidr, network);
   const gateway = asked ?? own;
   if (!gateway || !cidrContains(cidr, gateway))
     throw refuse(fault('--gateway', asked ?? '', `is outside the subnet ${cidr}`, 'leave it out'));

@@ -113,6 +113,19 @@ describe('a network', () => {
     expect(kicks.count).toBeGreaterThan(before);
   });
 
+  it('whose gateway was asked for against what was offered has that, and another is told so', async () => {
+    const network = testNetwork('app', ['10.1.0.0/16']);
+    const gateway = '10.1.255.254' as never;
+    door.addNetwork({ ...network, subnets: [{ ...network.subnets[0]!, gateway }] });
+    const asking = creation(N1!, [pool('10.1.0.0/16', { Gateway: '10.1.0.1/16' })]);
+    await call('NetworkDriver.CreateNetwork', asking);
+    expect(book.get(N1!)?.words.gateways).toEqual(['10.1.0.1']);
+    asking.Options['com.docker.network.generic'] = { 'weft.name': 'app' };
+    expect(await refusal('NetworkDriver.CreateNetwork', { ...asking, NetworkID: N2 })).toContain(
+      '--gateway "10.1.0.1": is not the gateway of network app; use 10.1.255.254',
+    );
+  });
+
   it('may be told of twice', async () => {
     for (let i = 0; i < 2; i++)
       await call('NetworkDriver.CreateNetwork', creation(N1!, [pool('10.1.0.0/16')], { 'weft.name': 'app' }));

@@ -1,7 +1,7 @@
 import { type Cidr, cidrFamily, ipOf, parseCidr } from '#model/cidr.ts';
 import { type Fault, fault, type Rejection, reject } from '#model/fault.ts';
 import type { Network } from '#model/records.ts';
-import { ADDRESS_SPACE, usualGateway } from './driver-parts.ts';
+import { ADDRESS_SPACE, type DriverParts, offeredGateway, usualGateway } from './driver-parts.ts';
 import type { DockerNetwork } from './network-book.ts';
 import {
   type AskedOptions,
@@ -25,12 +25,12 @@ const NO_POOL = '0.0.0.0/0';
 /** Every fault at once, in the words of `docker network create`. */
 export function readNetwork(
   { NetworkID, Options, IPv4Data, IPv6Data }: CreateNetworkRequest,
-  driver: string,
+  parts: DriverParts,
 ): AskedNetwork | Rejection {
   const faults: Fault[] = [];
   const options = readNetworkOptions(faults, (Options?.[GENERIC] ?? {}) as Record<string, unknown>);
   const data = [...(IPv4Data ?? []), ...(IPv6Data ?? [])];
-  const subnets = readPools(faults, data, driver);
+  const subnets = readPools(faults, data, parts.driver);
   if (faults.length > 0) return reject('invalid', ...faults);
   return {
     options,
@@ -40,18 +40,19 @@ export function readNetwork(
       named: options.network !== undefined,
       words: {
         ...options.words,
-        gateways: data.flatMap(askedGateway),
+        gateways: data.flatMap((pool) => askedGateway(parts, pool)),
         ...(Options?.[INTERNAL] === true && { internal: true }),
       },
     },
   };
 }
 
-/** Docker asks for the one that it was offered, too: Weft would choose the same. */
-function askedGateway({ Pool, Gateway }: IpamData): string[] {
+/** Docker asks for the one that it was offered, too: Weft would choose the same, unless it offered another. */
+function askedGateway(parts: DriverParts, { Pool, Gateway }: IpamData): string[] {
   const gateway = Gateway.split('/')[0]!;
   const cidr = parseCidr(Pool);
-  return gateway === '' || (cidr.ok && gateway === usualGateway(cidr.value)) ? [] : [gateway];
+  const isUsual = cidr.ok && gateway === usualGateway(cidr.value);
+  return gateway === '' || (isUsual && gateway === offeredGateway(parts, cidr.value)) ? [] : [gateway];
 }
 
 function readPools(faults: Fault[], data: readonly IpamData[], driver: string): Cidr[] {

@@ -115,7 +115,7 @@ export class NetworkSync {
       'com.docker.network.internal': docker.Internal ?? false,
     };
     const request = { NetworkID: docker.Id, Options: options, IPv4Data: pools, IPv6Data: [] };
-    const asked = readNetwork(request, driver);
+    const asked = readNetwork(request, this.parts);
     if (isRejection(asked)) return [unknownNotice(docker)];
     const { network: word } = asked.options;
     const network = word === undefined ? undefined : findNetwork(door, word);
