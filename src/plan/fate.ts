@@ -7,6 +7,7 @@ import {
   type VethDetail,
 } from '#model/kernel-state.ts';
 import type { RowDevice } from '#model/row-kind.ts';
+import { isOfIpv6 } from './ipv6.ts';
 import type { Sight } from './kind.ts';
 import { linkKey, linkRules, mustGoDown, needsRebuild } from './link.ts';
 import { namespaceRules } from './namespace.ts';
@@ -74,8 +75,7 @@ export function foresee(sight: Sight): Fate {
 
 /** A container that its runtime dresses may have IPv6 turned off, as by `docker run --sysctl`: it can have no address then. */
 function isWithoutIpv6(wanted: KernelObject, { desired, observed }: Sight): boolean {
-  if (wanted.kind !== 'address' && wanted.kind !== 'route') return false;
-  if (!(wanted.kind === 'address' ? wanted.address : wanted.destination).includes(':')) return false;
+  if ((wanted.kind !== 'address' && wanted.kind !== 'route') || !isOfIpv6(wanted)) return false;
   const link = linkKey(wanted.ns, wanted.dev);
   return observed.link.get(link)?.ipv6?.disabled === true && desired.link.get(link)?.ipv6 === undefined;
 }

@@ -15,7 +15,8 @@ export function* withoutIpv6(objects: Iterable<KernelObject>): Generator<KernelO
   for (const object of objects) if (!isOfIpv6(object)) yield object;
 }
 
-function isOfIpv6(object: KernelObject): boolean {
+/** Neighbours aside, which are rows of a table. */
+export function isOfIpv6(object: KernelObject): boolean {
   if (object.kind === 'address') return object.address.includes(':');
   if (object.kind === 'route') return object.destination.includes(':');
   return object.kind === 'setting' && object.name.startsWith('net/ipv6/');
