@@ -20,7 +20,8 @@ test('an agent that dies in the middle of a word does not take the resolver with
     return agent;
   };
   try {
-    await until('it listens', async () => fs.existsSync(socket));
+    // The file is there a moment earlier.
+    await until('it listens', async () => (await greeted()).destroy().destroyed);
     const agent = await greeted();
     agent.end('{"say":"whole-begins"}\n{"say":"names","networks":[],"endpo');
     await once(agent, 'close');
