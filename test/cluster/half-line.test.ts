@@ -16,8 +16,13 @@ test('an agent that dies in the middle of a word does not take the resolver with
   const resolver = spawn(execPath, [path.join(path.dirname(PROGRAM), 'resolver.js'), socket]);
   const greeted = async () => {
     const agent = net.connect(socket);
-    await once(agent, 'data', { signal: AbortSignal.timeout(2_000) });
-    return agent;
+    try {
+      await once(agent, 'data', { signal: AbortSignal.timeout(2_000) });
+      return agent;
+    } catch (error) {
+      agent.destroy();
+      throw error;
+    }
   };
   try {
     // The file is there a moment earlier.
