@@ -60,6 +60,9 @@ export class EventReader {
     if (!device) return { dirty: 'namespace', ns };
     const { name = '', mac } = device;
     const isFdb = message.body[0] === AF_BRIDGE;
+    // Before Linux 6.13 each write to a device's own FDB is told once more, without where the row leads (rtnl_fdb_notify()
+    // in net/core/rtnetlink.c): taken for the row it would be mended, which is told in its turn.
+    if (isFdb && ROW.flags & NTF.SELF && !ROW.hasAge) return undefined;
     // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
     if (!isTunnelName(name) && !(isFdb && !(ROW.flags & NTF.SELF))) return undefined;
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;

@@ -80,6 +80,7 @@ const cacheInfo: Codec<NeighbourCache> = {
 /** NDA_*, linux/neighbour.h */
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_CACHEINFO = 3;
 const NDA_VLAN = 5;
 const NDA_PORT = 6;
 const NDA_VNI = 7;
@@ -104,7 +105,7 @@ const neighbourFields = defineFields({
   protocol: field(NDA_PROTOCOL, u8),
   nexthopId: field(NDA_NH_ID, u32),
   flagsExt: field(15, u32),
-  cache: field(3, cacheInfo),
+  cache: field(NDA_CACHEINFO, cacheInfo),
 });
 type NeighbourValues = ValuesOf<typeof neighbourFields.table>;
 
@@ -289,6 +290,8 @@ export interface NeighbourRow {
   hasVlan: boolean;
   /** Whether a VXLAN device sends by another UDP port, VNI or underlay device than its own, or by a nexthop. */
   hasDetour: boolean;
+  /** Every table says of its rows how old they are. */
+  hasAge: boolean;
   bytes: Uint8Array;
   /** Of six bytes; -1 if there is no MAC. */
   macAt: number;
@@ -298,7 +301,7 @@ export interface NeighbourRow {
 }
 
 export const emptyNeighbourRow = (): NeighbourRow => ({
-  ...{ ifindex: 0, state: 0, flags: 0, hasVlan: false, hasDetour: false },
+  ...{ ifindex: 0, state: 0, flags: 0, hasVlan: false, hasDetour: false, hasAge: false },
   ...{ bytes: new Uint8Array(), macAt: -1, dstAt: -1, dstBytes: 0 },
 });
 
@@ -312,6 +315,7 @@ export function readNeighbourRow(message: ReceivedMessage, row: NeighbourRow): v
   row.bytes = datagram;
   row.hasVlan = false;
   row.hasDetour = false;
+  row.hasAge = false;
   row.macAt = -1;
   row.dstAt = -1;
   row.dstBytes = 0;
@@ -321,6 +325,7 @@ export function readNeighbourRow(message: ReceivedMessage, row: NeighbourRow): v
       row.dstAt = start;
       row.dstBytes = end - start;
     } else if (type === NDA_VLAN) row.hasVlan = true;
+    else if (type === NDA_CACHEINFO) row.hasAge = true;
     else if (type === NDA_PORT || type === NDA_VNI || type === NDA_IFINDEX || type === NDA_NH_ID)
       row.hasDetour = true;
   });
