@@ -1,10 +1,11 @@
 #!/bin/sh
-# Unpacks Docker engines and Compose for tests, from Debian's packages: fetch-docker.sh DIRECTORY
+# Unpacks what tests run, Docker engines for the most part, from Debian's packages: fetch-docker.sh DIRECTORY
 #
 #   DIRECTORY/20.10  bookworm's engine         DIRECTORY/common   runc and a static busybox, for all of them
 #   DIRECTORY/26.1   trixie's                  DIRECTORY/compose  docker-compose, a program of its own
 #   DIRECTORY/sid    the newest that there is  DIRECTORY/registry  docker-registry, for plugins
 #   DIRECTORY/firewalld  a root directory with it and a D-Bus
+#   DIRECTORY/older-kernel  bookworm's Linux as a program (User-Mode Linux), and what loads its modules
 #
 # Of sid and firewalld, NAME.absent says why if they are not there.
 #
@@ -82,6 +83,7 @@ must 20.10 bookworm docker.io containerd
 must 26.1 trixie docker.io docker-cli containerd
 must compose trixie docker-compose
 must registry bookworm docker-registry
+must older-kernel bookworm user-mode-linux kmod
 # Sid moves, and is between two versions now and then; firewalld is more than a hundred packages.
 may sid sid docker.io docker-cli containerd
 may firewalld bookworm --whole firewalld iptables netbase

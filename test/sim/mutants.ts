@@ -19,8 +19,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a neighbour is forgotten',
     file: 'plan/tunnel-proxy.ts',
-    find: "for (let slot = 0; row.setAddress(end, slot); slot++) neighbour.addDraft(device, 'permanent', row);",
-    become: '',
+    find: "if (ipv6 || row.ipForm !== IPV6) neighbour.addDraft(device, 'permanent', row);",
+    become: 'row.ipForm;',
   },
   {
     name: 'a row that leads elsewhere passes for right on resync',

@@ -26,6 +26,12 @@ export const unitsOf = (version: EngineVersion): string =>
   path.join(DOCKER, version, 'usr/lib/systemd/system');
 export const composeProgram = path.join(DOCKER, 'compose/usr/bin/docker-compose');
 export const registryProgram = path.join(DOCKER, 'registry/usr/bin/docker-registry');
+/** Debian bookworm's Linux, as a program. */
+export const olderKernel = {
+  program: path.join(DOCKER, 'older-kernel/usr/bin/linux.uml'),
+  kmod: path.join(DOCKER, 'older-kernel/bin/kmod'),
+  modules: path.join(DOCKER, 'older-kernel/usr/lib/uml/modules'),
+} as const;
 /** A root directory that firewalld runs in. */
 export const firewalldRoot = path.join(DOCKER, 'firewalld');
 export const programsOf = (version: EngineVersion): EnginePrograms => unpackedEngine(DOCKER, version);
