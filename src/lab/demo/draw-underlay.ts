@@ -30,9 +30,11 @@ function explainResolution(resolution: Resolution, { topology }: DemoReport): st
     : 'No answer was seen.';
   const mode = topology.networks.find(({ name }) => name === network)!.mode;
   const way =
-    copiesOnUnderlay === 0
-      ? `Question and answer stayed inside ${container.split('/')[0]}: in mode ${mode} its own VXLAN device answers.`
-      : `In mode ${mode} the question crossed the underlay in ${countOf(copiesOnUnderlay, 'copy', 'copies')}, one to each other VTEP.`;
+    copiesOnUnderlay > 0
+      ? `In mode ${mode} the question crossed the underlay in ${countOf(copiesOnUnderlay, 'copy', 'copies')}, one to each other VTEP.`
+      : answer
+        ? `Question and answer stayed inside ${container.split('/')[0]}: in mode ${mode} its own VXLAN device answers.`
+        : 'Nor was the question seen on the underlay.';
   return `${asked} ${answered} ${way}`;
 }
 
