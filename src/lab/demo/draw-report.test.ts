@@ -98,6 +98,9 @@ test('the evidence: who answered ARP, what crossed; a leak and a stray question 
   expect(text({ resolution: { ...resolution!, copiesOnUnderlay: 2 } })).toContain(
     'crossed the underlay in 2 copies',
   );
+  expect(text({ resolution: { ...resolution!, answer: undefined } })).toContain(
+    'No answer was seen. Nor was the question seen on the underlay.',
+  );
   expect(text({ underlay: { ...underlay, dropped: 1 } })).toContain('The capture lost 1 frame.');
 });
 
