@@ -1,6 +1,5 @@
 import type { FollowMessage } from '#api/follow-message.ts';
-import { ownsBlock } from '#intent/own-blocks.ts';
-import { cidrContains } from '#model/cidr.ts';
+import { ownsAddress } from '#intent/own-blocks.ts';
 import type { Id } from '#model/id.ts';
 import { type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
@@ -72,10 +71,9 @@ function unpublishUnknown(state: AgentState): void {
   }
 }
 
-function isOfOwnBlocks({ view, host: id }: AgentState, { network, addresses }: Endpoint): boolean {
+function isOfOwnBlocks({ view, host: id }: AgentState, endpoint: Endpoint): boolean {
   const host = view.hosts.get(id);
-  const own = [...view.inNetwork(network).blocks.values()].filter((block) => host && ownsBlock(host, block));
-  return own.length > 0 && addresses.every((ip) => own.some(({ cidr }) => cidrContains(cidr, ip)));
+  return host !== undefined && endpoint.addresses.every((ip) => ownsAddress(view, endpoint, host, ip));
 }
 
 function hearDelta(

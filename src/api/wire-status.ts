@@ -82,9 +82,9 @@ export const statusToWire = (status: HostStatus): HostStatusMessage =>
     drift: [...status.drift],
     outages: [...status.outages],
     refused: status.refused.map(({ from, kind, count }) => ({ ...from, kind, count: BigInt(count) })),
-    failing: fitting(status.failing.slice(0, MAX_LISTED).map(shortened)),
-    notices: fitting(status.notices.slice(0, MAX_LISTED).map(shortened)),
-    permits: fitting(status.permits.slice(0, MAX_LISTED).map(cut)),
+    failing: fitting(status.failing, shortened),
+    notices: fitting(status.notices, shortened),
+    permits: fitting(status.permits, cut),
   });
 
 /** A chain of ours is as long as many ports are published: so is the command that was refused. */
@@ -98,9 +98,10 @@ const shortened = <T extends object>(told: T): T =>
 /** Of each kind: a request is no longer than a mebibyte (transport/answer-calls.ts). */
 const MAX_LENGTH = 1 << 18;
 
-/** As many as can be told. */
-function fitting<T>(told: readonly T[]): T[] {
+/** As many as can be told, each cut. */
+function fitting<T>(all: readonly T[], short: (each: T) => T): T[] {
   let length = 0;
+  const told = all.slice(0, MAX_LISTED).map((each) => short(each));
   return told.filter((each) => {
     length += JSON.stringify(each).length;
     return length <= MAX_LENGTH;

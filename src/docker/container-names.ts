@@ -18,8 +18,8 @@ export interface EndpointPlace {
 
 /**
  * By which names a container is found in a network: as Docker's own resolver has it, and by its Compose service. What
- * is no name in DNS is left out, but for the container's own: who is told knows what to make of that. The key of a network is what `--network` was given until the container has started:
- * a name, an id, or the beginning of one.
+ * is no name in DNS is left out, but for the container's own: who is told knows what to make of that. The key of a
+ * network is what `--network` was given until the container has started: a name, an id, or the beginning of one.
  */
 export function describeContainer(container: EngineContainer, place: EndpointPlace): DoorDescription {
   const name = container.Name.replace(/^\//, '');

@@ -1,6 +1,7 @@
-import { cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
+import { cidrContains, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
 import { type Ip, ipToNumber } from '#model/ip.ts';
-import type { Block, Host, Subnet } from '#model/records.ts';
+import type { Block, Endpoint, Host, Subnet } from '#model/records.ts';
+import type { SnapshotView } from '#model/snapshot.ts';
 import { usableIn } from './usable-addresses.ts';
 
 /** Whether it still is somebody's to give from; a retired block rests until all peers have applied that. */
@@ -9,6 +10,12 @@ export const isInUse = ({ retired }: Block): boolean => retired === 0;
 /** Whether the host may give from it: it was not taken away, nor given back. */
 export const ownsBlock = ({ id, epoch }: Host, block: Block): boolean =>
   block.host === id && block.epoch === epoch && isInUse(block);
+
+/** Whether an address of an endpoint's network is in a block that the host may give from. */
+export const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
+  [...snapshot.inNetwork(network).blocks.values()].some(
+    (block) => ownsBlock(host, block) && cidrContains(block.cidr, ip),
+  );
 
 /** The host's own in a subnet, lowest first. */
 export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {

@@ -1,4 +1,3 @@
-import { cidrContains } from '#model/cidr.ts';
 import { type Fault, fault, type Rejection, reject } from '#model/fault.ts';
 import type { Ip } from '#model/ip.ts';
 import { type Endpoint, type Host, put } from '#model/records.ts';
@@ -8,7 +7,7 @@ import { type Admitted, admitted } from './admitted.ts';
 import { giveBack } from './exceptions.ts';
 import { noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
-import { ownsBlock } from './own-blocks.ts';
+import { ownsAddress } from './own-blocks.ts';
 
 /**
  * Takes an endpoint that a host admitted by itself into the records: new addresses must come from blocks that the
@@ -45,11 +44,6 @@ const ANEW = 'detach the endpoint and attach it again';
 
 /** A host does not give twice: one of them was granted to a request that it gave up, and goes when it hears of it. */
 const GIVEN_BACK = 'nothing to do: the host gives the other back, and tells of this one again';
-
-const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
-  [...snapshot.inNetwork(network).blocks.values()].some(
-    (block) => ownsBlock(host, block) && cidrContains(block.cidr, ip),
-  );
 
 const unowned = ({ name }: Host, ip: Ip) => fault('ip', ip, `is in no block that host ${name} owns`, ANEW);
 

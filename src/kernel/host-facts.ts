@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Cidr, cidrContains, cidrFamily, ipOf, prefixLengthOf } from '#model/cidr.ts';
+import { FAMILY_BITS } from '#model/ip.ts';
 import { LINK_GROUP, PROTOCOL } from '#model/own.ts';
 import type { HostFacts } from '#model/records.ts';
 import { openConversation } from '#netlink/conversation.ts';
@@ -23,7 +24,7 @@ export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_i
 const COMMON = ['127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', 'fe80::/10', 'ff00::/8'] as Cidr[];
 
 /** From 0, that of a default route, to 1, that of a single address. */
-const narrowness = (cidr: Cidr): number => prefixLengthOf(cidr) / (cidrFamily(cidr) === 4 ? 32 : 128);
+const narrowness = (cidr: Cidr): number => prefixLengthOf(cidr) / FAMILY_BITS[cidrFamily(cidr)];
 
 const isWithin = (cidr: Cidr, outer: Cidr): boolean =>
   prefixLengthOf(cidr) >= prefixLengthOf(outer) && cidrContains(outer, ipOf(cidr));

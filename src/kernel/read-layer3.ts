@@ -20,8 +20,8 @@ export function readLayer3(
     return dev === undefined ? [] : addressFrom(ns, dev, row, (subnet) => isRouted(row.ifindex, subnet));
   });
   // Of those with one destination and metric the last one is kept: ours, which no `replace` puts in another's place.
-  const [mine, others] = [routes.filter(isMine), routes.filter((row) => !isMine(row))];
-  const own = [...others, ...mine].flatMap((row) => {
+  const ownLast = routes.toSorted((a, b) => Number(isMine(a)) - Number(isMine(b)));
+  const own = ownLast.flatMap((row) => {
     const dev = names.get(row.oif ?? 0);
     return dev && !isKernelsRoute(row) ? routeFrom(ns, dev, row) : [];
   });

@@ -21,7 +21,7 @@ import { containerObjects, portObjects } from './container.ts';
 import { exposedForwarding, exposures } from './exposed.ts';
 import { gatewayAddresses, gatewayOf } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
-import { carriesIpv6, withoutIpv6 } from './ipv6.ts';
+import { carriesIpv6, makeable } from './ipv6.ts';
 import { forwarded, permits } from './permit.ts';
 import { addTunnelRows, tunnelLinks } from './tunnel.ts';
 import { guardOutward } from './tunnel-guard.ts';
@@ -70,7 +70,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     }
     const ns = overlayNamespace(facts.hostTag, network.network.vni);
     const ipv6 = carriesIpv6(network.network, facts.hasIpv6);
-    const add = (objects: Iterable<KernelObject>) => addAll(state, ipv6 ? objects : withoutIpv6(objects));
+    const add = (objects: Iterable<KernelObject>) => addAll(state, makeable(objects, ipv6));
     add(bridgeObjects(network, ns));
     add(bridgeFilter(network.network, ns));
     add(gatewayAddresses(network.network, ns));
@@ -83,8 +83,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     }
   }
   const exposed = facts.canFilter === false ? [] : exposures(view.networks);
-  const forwarding = exposed.flatMap(exposedForwarding);
-  addAll(state, facts.hasIpv6 === false ? withoutIpv6(forwarding) : forwarding);
+  addAll(state, makeable(exposed.flatMap(exposedForwarding), facts.hasIpv6 !== false));
   const outward = view.networks.filter(leadsOut);
   if (outward.length + exposed.length > 0) addAll(state, hostChains(outward, exposed));
   addAll(state, permits(forwarded(outward, exposed), facts.drops ?? []));

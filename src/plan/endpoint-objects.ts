@@ -4,7 +4,7 @@ import type { Endpoint, Host, Network } from '#model/records.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { containerObjects, pairForRuntime } from './container.ts';
 import { vtepOf } from './host-view.ts';
-import { carriesIpv6, withoutIpv6 } from './ipv6.ts';
+import { carriesIpv6, makeable } from './ipv6.ts';
 import { addTunnelRows } from './tunnel.ts';
 
 /** Whose kernel it is. */
@@ -59,6 +59,5 @@ export const localObjects = (
 ): KernelObject[] => {
   const ns = overlayNamespace(hostTag, network.vni);
   if (container === undefined) return [...pairForRuntime(network, ns, endpoint)];
-  const objects = containerObjects(network, ns, endpoint, container);
-  return [...(carriesIpv6(network, hasIpv6) ? objects : withoutIpv6(objects))];
+  return [...makeable(containerObjects(network, ns, endpoint, container), carriesIpv6(network, hasIpv6))];
 };

@@ -10,8 +10,11 @@ import { containerMtu } from './carried-mtu.ts';
 export const carriesIpv6 = (network: Network, hostHasIpv6 = true): boolean =>
   hostHasIpv6 && containerMtu(network) >= MIN_IPV6_MTU;
 
-/** What can be made without IPv6: link-local addresses are everywhere else. */
-export function* withoutIpv6(objects: Iterable<KernelObject>): Generator<KernelObject> {
+/** What can be made: link-local addresses are everywhere else. */
+export const makeable = (objects: Iterable<KernelObject>, ipv6: boolean): Iterable<KernelObject> =>
+  ipv6 ? objects : withoutIpv6(objects);
+
+function* withoutIpv6(objects: Iterable<KernelObject>): Generator<KernelObject> {
   for (const object of objects) if (!isOfIpv6(object)) yield object;
 }
 
