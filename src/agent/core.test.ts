@@ -3,7 +3,7 @@ import { createNetwork } from '#intent/test-world.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { Fdb } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
-import { hostTag, portName } from '#model/own.ts';
+import { BRIDGE_NAME, hostTag, portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
 import { scopeOf } from './scope.ts';
 import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
@@ -126,6 +126,20 @@ describe('the turn', () => {
     cluster.nowMs += 50;
     h1.dispatch({ event: 'tick' });
     expect(h1.state.turn.phase).toBe('idle');
+    await h1.work();
+    expect(h1.ops).toEqual([{ verb: 'add', object: row }]);
+  });
+
+  test('leaves the bridge its own row, of which the kernel tells when the bridge is given its MAC again', async () => {
+    await struckRow();
+    const row = (await h1.objects()).find(
+      (object): object is Fdb => object.kind === 'fdb' && object.dev === BRIDGE_NAME,
+    )!;
+    h1.ops.length = 0;
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'row', row, gone: false }] });
+    await h1.work();
+    expect(h1.ops).toEqual([]);
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'row', row, gone: true }] });
     await h1.work();
     expect(h1.ops).toEqual([{ verb: 'add', object: row }]);
   });

@@ -80,9 +80,10 @@ function addFdb(devices: FakeDevices, device: FakeDevice, row: Fdb): void {
   if (row.table === 'self') {
     if (detail.type === 'vxlan' && row.state === 'static') throw new FakeRefusal('EINVAL');
   } else {
-    if (master === '') throw new FakeRefusal('EOPNOTSUPP');
-    for (const other of devices.values())
-      if (other.link.master === master) other.fdb.delete(kernelKey({ ...row, dev: other.link.name }));
+    const bridge = detail.type === 'bridge' ? row.dev : master;
+    if (bridge === '') throw new FakeRefusal('EOPNOTSUPP');
+    for (const { link, fdb } of devices.values())
+      if (link.name === bridge || link.master === bridge) fdb.delete(kernelKey({ ...row, dev: link.name }));
   }
   device.fdb.set(kernelKey(row), row);
 }

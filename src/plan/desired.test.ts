@@ -102,13 +102,14 @@ const NEIGHBOURS = [
   'ip -n NS neigh replace fd00:1::1f lladdr 02:00:01:00:00:1f dev vxlan0 nud permanent',
   'ip -n NS neigh replace fe80::1ff:fe00:1f lladdr 02:00:01:00:00:1f dev vxlan0 nud permanent',
 ];
+const GATEWAY_ROW = 'bridge -n NS fdb replace 76:08:00:00:00:01 dev br0 permanent';
 const OWN_ROW = 'bridge -n NS fdb replace 02:00:01:00:00:0b dev PORT master static';
 
 describe('the desired state', () => {
   it.each([
-    ['flood', 'learning', [...MEMBERS]],
-    ['static', 'nolearning', [...MEMBERS, ...UNICAST]],
-    ['proxy', 'nolearning proxy', [...NEIGHBOURS, ...MEMBERS, ...UNICAST]],
+    ['flood', 'learning', [GATEWAY_ROW, ...MEMBERS]],
+    ['static', 'nolearning', [GATEWAY_ROW, ...MEMBERS, ...UNICAST]],
+    ['proxy', 'nolearning proxy', [...NEIGHBOURS, GATEWAY_ROW, ...MEMBERS, ...UNICAST]],
   ] as const)('of a network in mode %s is what a person would type', (mode, flags, rows) => {
     expect(linesOf(wishedOf(world(mode)))).toEqual([
       ...BRIDGE,
@@ -276,6 +277,7 @@ describe('the desired state', () => {
       ...tunnel('nolearning proxy'),
       ...GATEWAY,
       ...NEIGHBOURS,
+      GATEWAY_ROW,
       ...MEMBERS,
       ...UNICAST,
     ]);
@@ -291,6 +293,7 @@ describe('the desired state', () => {
       ...GATEWAY,
       ...ADDRESSES,
       ...ROUTES,
+      GATEWAY_ROW,
       OWN_ROW,
     ]);
   });

@@ -19,7 +19,7 @@ import { bridgeFilter } from './bridge-filter.ts';
 import { carriedMtu } from './carried-mtu.ts';
 import { containerObjects, portObjects } from './container.ts';
 import { exposedForwarding, exposures } from './exposed.ts';
-import { gatewayAddresses, gatewayOf } from './gateway.ts';
+import { gatewayAddresses, gatewayOf, gatewayRow } from './gateway.ts';
 import type { HostView, NetworkView } from './host-view.ts';
 import { carriesIpv6, makeable } from './ipv6.ts';
 import { forwarded, permits } from './permit.ts';
@@ -73,7 +73,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     const add = (objects: Iterable<KernelObject>) => addAll(state, makeable(objects, ipv6));
     add(bridgeObjects(network, ns));
     add(bridgeFilter(network.network, ns));
-    add(gatewayAddresses(network.network, ns));
+    add([...gatewayAddresses(network.network, ns), gatewayRow(network.network, ns)]);
     if (leadsOut(network)) add([...wayOut(network, ns), ...overlayChains(network, ns)]);
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName, ipv6 }, rows);
     for (const endpoint of network.local) {

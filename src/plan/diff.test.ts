@@ -336,6 +336,7 @@ describe('what cannot be changed is built anew, with all that hung on it', () =>
       expect.stringContaining('link set dev vxlan0 learning off flood on'),
       'ip -n NS link set dev PORT master br0',
       expect.stringContaining('link set dev PORT learning off flood off'),
+      'bridge -n NS fdb replace 76:08:00:00:00:01 dev br0 permanent',
       'bridge -n NS fdb replace 02:00:01:00:00:0b dev PORT master static',
     ]);
   });

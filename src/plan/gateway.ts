@@ -1,7 +1,7 @@
 import { type Cidr, interfaceAddress, prefixLengthOf } from '#model/cidr.ts';
 import { gatewayMac } from '#model/gateway.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { Address, NamespaceName, Route } from '#model/kernel-state.ts';
+import type { Address, Fdb, NamespaceName, Route } from '#model/kernel-state.ts';
 import { BRIDGE_NAME, PROTOCOL } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { linkLocalOf } from './link-local.ts';
@@ -15,6 +15,19 @@ export function* gatewayAddresses({ id, subnets }: Network, ns: NamespaceName): 
   for (const { cidr, gateway } of subnets) yield addressOn(ns, gateway, prefixLengthOf(cidr));
   yield addressOn(ns, linkLocalOf(gatewayMac(id)), 64);
 }
+
+/**
+ * The bridge knows its own MAC by a row like any other's. The kernel makes it with the bridge, and forgets it when somebody
+ * deletes it: what is for the gateway is then flooded, and there is no way out.
+ */
+export const gatewayRow = ({ id }: Network, ns: NamespaceName): Fdb => ({
+  kind: 'fdb',
+  ns,
+  dev: BRIDGE_NAME,
+  table: 'master',
+  mac: gatewayMac(id),
+  state: 'permanent',
+});
 
 /** Whether a container leaves its network by the network's gateway. Docker routes its own containers, a host itself. */
 export const usesGateway = ({ internal, gateway }: Network, { runtime }: Endpoint): boolean =>

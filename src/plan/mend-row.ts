@@ -1,3 +1,4 @@
+import { gatewayMac } from '#model/gateway.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type Fdb, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
@@ -6,6 +7,7 @@ import type { Endpoint, Host, Network } from '#model/records.ts';
 import type { NetworkRecords } from '#model/snapshot.ts';
 import { allowedFor, endpointOf, type RowPlace, whomOf } from './asked-rows.ts';
 import { rowsTowards } from './endpoint-objects.ts';
+import { gatewayRow } from './gateway.ts';
 import { vtepOf } from './host-view.ts';
 import { rulesOf } from './kinds.ts';
 import { macOfLinkLocal } from './link-local.ts';
@@ -65,6 +67,8 @@ export function wishFor(ground: RowGround, row: Fdb | Neighbour): Fdb | Neighbou
   const records = snapshot.inNetwork(network.id);
   if (!records.endpointCount.has(here.host.id)) return undefined;
   if (row.kind === 'fdb' && row.mac === ZERO_MAC) return zeroRow(ground, records, row);
+  if (row.kind === 'fdb' && row.mac === gatewayMac(network.id))
+    return gatewayRow(network, overlayNamespace(here.hostTag, network.vni));
   const endpoint = endpointOf(records, whomOf(row));
   if (endpoint?.host === here.host.id) return portRow(ground, endpoint, row);
   const peer = endpoint && snapshot.hosts.get(endpoint.host);

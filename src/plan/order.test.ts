@@ -50,6 +50,7 @@ describe('the order of ops', () => {
       'add neighbour vxlan0',
       'add link wfg100001',
       'add link port',
+      'add fdb br0',
       'add fdb port',
       'add link eth1',
       'change link lo',

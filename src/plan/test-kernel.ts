@@ -75,7 +75,7 @@ function writeRow(
 ): void {
   const device = state.link.get(`${row.ns} ${row.dev}`) ?? refuse(row, 'no such device');
   if (row.kind === 'fdb' && row.table === 'master') {
-    if (!device.master) refuse(row, 'not a bridge port');
+    if (!device.master && device.detail.type !== 'bridge') refuse(row, 'not a bridge port');
     // A bridge knows one port for a MAC: a replace moves it.
     for (const other of [...state.fdb.values()])
       if (other.table === 'master' && other.ns === row.ns && other.mac === row.mac) remove(state, other);

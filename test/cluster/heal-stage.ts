@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import http from 'node:http';
 import { promisify } from 'node:util';
+import { gatewayMac } from '#model/gateway.ts';
+import type { Id } from '#model/id.ts';
 import { type EventGroup, subscribe } from '#netlink/events.ts';
 import { type Message, messageTypeName, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
@@ -158,7 +160,7 @@ export class HealStage {
     if (!ok) throw new Error(JSON.stringify(body));
     const [near, far] = [await this.#join('h1', name), await this.#join('h2', name)];
     const { networks } = await world.records();
-    const { vni, group = '' } = networks.find((network) => network.name === name)!;
+    const { id, vni, group = '' } = networks.find((network) => network.name === name)!;
     const site: Omit<Site, 'whole'> = {
       mode,
       remoteAddresses: far.addresses,
@@ -173,6 +175,7 @@ export class HealStage {
         IP4: `${near.addresses[0]}/24`,
         IP6: `${near.addresses[1]}/64`,
         GROUP: group,
+        GMAC: gatewayMac(id as Id),
         RMAC: far.mac,
         NONE4: `10.70.${number}.99`,
         RIP4: far.addresses[0]!,

@@ -6,7 +6,7 @@ import { buildIfStale } from './lab-cli.ts';
 
 /**
  * Damage by a stranger's hand on a host that runs, and how soon it is undone. NET, PORT, MAC are of the network's
- * namespace on this host, C and DEV of the container, RMAC, RIP4 and RIP6 of the one on the other host; nobody has
+ * namespace on this host, GMAC of its gateway, C and DEV of the container, RMAC, RIP4 and RIP6 of the one on the other host; nobody has
  * NONE4.
  */
 
@@ -47,6 +47,8 @@ const BLOWS = [
   'bridge -n $NET fdb replace $MAC dev vxlan0 master static',
   'bridge -n $NET fdb replace $MAC dev $PORT master permanent',
   'bridge -n $NET fdb add $RMAC dev br0 self permanent',
+  'bridge -n $NET fdb del $GMAC dev br0 self',
+  'bridge -n $NET fdb replace $GMAC dev $PORT master static',
   'ip -n $NET link set br0 type bridge fdb_flush',
   'ip -n $NET neigh replace $RIP4 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',
   'ip -n $NET neigh replace $NONE4 lladdr 02:00:00:00:00:99 dev vxlan0 nud permanent',

@@ -87,7 +87,7 @@ async function readNamespace(
 }
 
 /**
- * MACs that the kernel chose change when a device is made anew, learned rows with the traffic, and carrier comes a
+ * MACs that the kernel chose (all but the bridge's) change when a device is made anew, learned rows with the traffic, and carrier comes a
  * little later: no damage.
  */
 function tidy(stdout: string, concerns: (row: Row) => boolean): string[] {
@@ -95,7 +95,7 @@ function tidy(stdout: string, concerns: (row: Row) => boolean): string[] {
   const [links = [], ...tables]: Row[][] = lines.flatMap((line) =>
     line.startsWith('[') ? [JSON.parse(line)] : [],
   );
-  const chosen = new Set(links.map(({ address }) => address));
+  const chosen = new Set(links.flatMap(({ ifname, address }) => (ifname === 'br0' ? [] : [address])));
   const learns = links.some(({ linkinfo }) => linkinfo?.info_data?.learning);
   const isLasting = ({ mac, state }: Row): boolean =>
     mac === undefined ||
