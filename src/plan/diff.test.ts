@@ -319,6 +319,19 @@ describe('what cannot be changed is built anew, with all that hung on it', () =>
     expect(repair.filter((line) => line.includes(' addr add '))).toHaveLength(3);
   });
 
+  it('a way out whose end on the host somebody has renamed or marked otherwise', () => {
+    const repair = repairOf((seen) => {
+      seen.link.delete(' wfg100001');
+      const peer = { ns: '', name: 'eve0' };
+      addKernelObject(seen, { ...linkOf(seen, 'up0'), detail: { type: 'veth', peer } });
+    });
+    expect(repair.slice(0, 2)).toEqual([
+      'ip -n NS link del dev up0',
+      'ip link add wfg100001 group 2003134068 type veth peer name up0 netns NS',
+    ]);
+    expect(repair.filter((line) => line.includes('up0 proto'))).toHaveLength(2);
+  });
+
   it('a bridge that is none: its ports join the new one and get their rules again', () => {
     const repair = repairOf((seen) =>
       addKernelObject(seen, { ...linkOf(seen, 'br0'), detail: { type: 'other', linkKind: 'ifb' } }),

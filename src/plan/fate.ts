@@ -6,6 +6,7 @@ import {
   type NamespaceName,
   type VethDetail,
 } from '#model/kernel-state.ts';
+import { isOverlayNamespaceOf } from '#model/own.ts';
 import type { RowDevice } from '#model/row-kind.ts';
 import { isOfIpv6 } from './ipv6.ts';
 import type { Sight } from './kind.ts';
@@ -122,7 +123,8 @@ function deletedLinks(sight: Sight, doomed: Set<NamespaceName>, blocked: Set<str
     const wanted = sight.desired.link.get(key);
     if (doomed.has(seen.ns) ? mustPrecedeNamespace(seen, sight) : !wanted && linkRules.isDrift(seen, sight))
       deleted.add(key);
-    else if (wanted && !blocked.has(key) && isOwnEnd(wanted) && needsRebuild(wanted, seen)) deleted.add(key);
+    else if (wanted && !blocked.has(key) && isOwnEnd(wanted, sight) && needsRebuild(wanted, seen))
+      deleted.add(key);
   }
   return deleted;
 }
@@ -134,8 +136,9 @@ const mustPrecedeNamespace = ({ detail }: Link, { desired }: Sight): boolean =>
 const hasWishedPeer = ({ peer }: VethDetail, wished: ReadonlyMap<string, Link>): boolean =>
   peer !== undefined && wished.has(linkKey(peer.ns, peer.name));
 
-/** Not a container's side, which is only ever made and removed with its port. */
-const isOwnEnd = ({ detail }: Link): boolean => detail.type !== 'veth-peer' && detail.type !== 'loopback';
+/** Not a container's side, which is only ever made and removed with its port; a network's end of its way out is all ours. */
+const isOwnEnd = ({ ns, detail }: Link, { hostTag }: Sight): boolean =>
+  detail.type === 'veth-peer' ? isOverlayNamespaceOf(hostTag, ns) : detail.type !== 'loopback';
 
 function lostLinks(
   { observed }: Sight,

@@ -123,6 +123,26 @@ describe('the way out', () => {
   });
 });
 
+test.each([
+  ['name', 'eve0'],
+  ['name', 'wfeve'],
+  ['group', '0'],
+  ['netns', 'outside'],
+])('a way out whose end on the host is given another %s (%s) is made anew', async (what, value) => {
+  await untilSettled(world, CONTAINERS.map(ns));
+  const links = (host = 'h1') =>
+    kernelJson<{ ifname: string; group: string }>('ip', ns(host), 'link')
+      .map(({ ifname, group }) => `${ifname} ${group}`)
+      .sort();
+  const [were, elsewhere] = [links(), links('outside')];
+  const end = were.find((line) => line.startsWith('wfg'))!.split(' ')[0]!;
+  ip('-n', ns('h1'), 'link', 'set', end, what, what === 'netns' ? ns(value) : value);
+  await until('it is back', async () => links().join() === were.join(), HEAL_MS);
+  expect(links('outside')).toEqual(elsewhere);
+  await untilSettled(world, CONTAINERS.map(ns));
+  await until('it leads out', async () => (await talkTo(ns('c1'), OUTSIDE)).length === 0, 20_000);
+});
+
 describe('a published port', () => {
   test('that a program of the host has is refused, with who has it, until it is free', async () => {
     const program = await startEcho(ns('h1'));
