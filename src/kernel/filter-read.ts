@@ -14,8 +14,10 @@ import { decodeSet, encodeDumpSets, type SeenSet } from '#netlink/netfilter/sets
 import {
   decodeChain,
   decodeRule,
+  decodeTable,
   encodeDumpChains,
   encodeDumpRules,
+  encodeDumpTables,
   type SeenChain,
   type SeenRule,
 } from '#netlink/netfilter/tables.ts';
@@ -102,10 +104,15 @@ function generationOf(visit: Visit): number | undefined {
   }
 }
 
-/** All but the elements of sets that count. */
+/**
+ * All but the elements of sets that count. A chain of a table that somebody has put to sleep hears nothing, and counts as
+ * missing: making it wakes the table.
+ */
 function* filtersOf(visit: Visit): Generator<FilterObject> {
   const { ns } = visit;
-  const chains = readChains(visit);
+  const dormant = ours(visit, encodeDumpTables(), decodeTable).filter(({ isDormant }) => isDormant);
+  const asleep = new Set(dormant.map(({ family }) => family));
+  const chains = readChains(visit).filter(({ family }) => !asleep.has(family));
   const families = new Set(chains.map(({ family }) => family));
   const rules = [...families].flatMap((family) =>
     ours(visit, encodeDumpRules({ family, name: FILTER_TABLE }), decodeRule),

@@ -103,6 +103,8 @@ describe('the way out', () => {
     expect(rules).toContain('masquerade');
     inside('h1', 'nft', 'flush', 'ruleset');
     await until('the rules are back', async () => tables('h1') === rules, HEAL_MS);
+    inside('h1', 'nft', 'add', 'table', 'inet', 'weft', '{ flags dormant; }');
+    await until('the rules are awake', async () => tables('h1') === rules, HEAL_MS);
     inside('h1', 'sysctl', '-qw', 'net.ipv4.ip_forward=0');
     ip(
       '-n',

@@ -88,6 +88,19 @@ it('sees what nft has changed, and mends it', async () => {
   );
 });
 
+it('sees that a table was put to sleep, and wakes it', async () => {
+  const { all, base, target } = examples(ns);
+  await applyAll(...all.map(add));
+  const before = await kernel.observe(scope);
+  nft(ns, 'add', 'table', 'bridge', 'weft', '{ flags dormant; }');
+  const { chain, set, element } = await kernel.observe(scope);
+  expect([...chain.values()]).toEqual([]);
+  expect([set, element]).toEqual([before.set, before.element]);
+  await applyAll(add(target), add(base));
+  expect(nft(ns, 'list', 'table', 'bridge', 'weft')).not.toContain('dormant');
+  expect(await kernel.observe(scope)).toEqual(before);
+});
+
 it('sees what no set of ours has, and takes it away', async () => {
   const { all, tunnels } = examples(ns);
   await applyAll(...all.map(add));

@@ -30,6 +30,7 @@ function encodeFrame(type: number): Request {
 /** enum nf_tables_msg_types, linux/netfilter/nf_tables.h */
 export const NFT_MSG = {
   NEWTABLE: 0,
+  GETTABLE: 1,
   DELTABLE: 2,
   NEWCHAIN: 3,
   GETCHAIN: 4,

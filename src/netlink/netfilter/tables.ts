@@ -29,7 +29,9 @@ export interface Table {
   readonly name: string;
 }
 
-const tableFields = defineFields({ table: field(1, string) });
+const tableFields = defineFields({ table: field(1, string), flags: field(2, be32) });
+/** NFT_TABLE_F_DORMANT: none of its chains hears anything. */
+const DORMANT = 1;
 
 /** NF_INET_*, linux/netfilter.h; the same numbers as NF_BR_*, linux/netfilter_bridge.h. */
 const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
@@ -85,10 +87,10 @@ export function commentOf(userdata: Uint8Array | undefined): string | undefined 
   return Buffer.from(userdata.subarray(2, 1 + userdata[1]!)).toString();
 }
 
-/** `nft add table FAMILY NAME`: there already is success. */
+/** `nft add table FAMILY NAME`: there already is success, and one that is dormant wakes. */
 export function encodeAddTable({ family, name }: Table): Request {
   startTables(NFT_MSG.NEWTABLE, NLM_F.CREATE, family);
-  writeFields(writer, tableFields, { table: name });
+  writeFields(writer, tableFields, { table: name, flags: 0 });
   return writer.finish();
 }
 
@@ -122,6 +124,24 @@ export function encodeAddIngressChain(table: string, chain: string, device: stri
     hook: { number: NF_NETDEV_INGRESS, priority: 0, device },
   });
   return writer.finish();
+}
+
+/** All tables of all families. */
+export function encodeDumpTables(): Request {
+  startTables(NFT_MSG.GETTABLE, NLM_F.DUMP);
+  return writer.finish();
+}
+
+export interface SeenTable {
+  readonly family: SeenFamily | undefined;
+  readonly table: string;
+  readonly isDormant: boolean;
+}
+
+export function decodeTable(message: Message): SeenTable {
+  const body = requireBody(message, NFGENMSG_BYTES);
+  const { table = '', flags = 0 } = readFields(tableFields, body, NFGENMSG_BYTES, body.length);
+  return { family: familyOfBody(body), table, isDormant: (flags & DORMANT) !== 0 };
 }
 
 /** `nft delete chain …`, which must have no rules and be nobody's target. ENOENT when absent. */
