@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
-import type { Underlay } from '#kernel/underlay.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
@@ -17,7 +16,8 @@ import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle,
 import type { AgentMetrics } from './metrics.ts';
 import { ResolverLink, type ResolverLinkParts } from './resolver-link.ts';
 import type { AgentState, PortHolders } from './state.ts';
-import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
+import { HostTeller, type HostTellerParts } from './tell-host.ts';
+import type { Uplink } from './uplink.ts';
 import type { ViewFile } from './view-file.ts';
 import { writeJournal } from './write-journal.ts';
 
@@ -30,17 +30,13 @@ const WORDS_INTERVAL_MS = 2_000;
 const MOST_CHANGES = 1_000;
 
 /** What the core's effects are done with. */
-export interface AgentParts {
+export interface AgentParts extends Omit<HostTellerParts, 'host' | 'uplink' | 'nowMs'> {
   readonly kernel: Kernel;
   readonly metrics: AgentMetrics;
   readonly journal: Journal<JournalEntry>;
   readonly uplink: Uplink;
   /** Keeps the view, and says up to which revision it did. */
   readonly viewFile: (onKept: (revision: Revision) => void) => ViewFile;
-  /** What to register, read anew at each try: addresses change. */
-  readonly hostWords: () => Promise<HostWords>;
-  /** Where this host's tunnels end now; throws when that cannot be found. */
-  readonly underlay: () => Promise<Underlay>;
   /** Looks around adopted bridges. */
   readonly survey: (ask: SurveyAsk) => Promise<Survey>;
   readonly portHolders: (publications: readonly Publication[]) => Promise<PortHolders['holders']>;
@@ -55,10 +51,9 @@ export class Engine {
   private readonly parts: AgentParts;
   private readonly viewFile: ViewFile;
   private readonly resolver: ResolverLink;
+  private readonly teller: HostTeller;
   private readonly asked = new Map<number, (answer: Answer | Rejection) => void>();
   private changes: KernelEvent[] = [];
-  /** What the controller was told last of where this host's tunnels end. */
-  private told = '';
   private applying: Promise<void> = Promise.resolve();
   private readonly networkWatchers = new Set<() => void>();
   private lastRequest = 0;
@@ -73,6 +68,7 @@ export class Engine {
       log: parts.log,
       dispatch: (event) => this.dispatch(event),
     });
+    this.teller = new HostTeller({ ...parts, host: state.host, nowMs: () => parts.moment().nowMs });
     this.viewFile = parts.viewFile((revision) => this.dispatch({ event: 'view-kept', revision }));
   }
 
@@ -82,7 +78,7 @@ export class Engine {
     this.parts.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     this.parts.kernel.watchClaims((claims) => this.dispatch({ event: 'claimed', claims }));
     this.stops.push(this.parts.kernel.watch((change) => this.noteKernelChange(change)));
-    const look = setInterval(() => void this.tellMove(), WORDS_INTERVAL_MS);
+    const look = setInterval(() => void this.tellHost(), WORDS_INTERVAL_MS);
     this.stops.push(() => clearInterval(look));
     void this.connect(0);
   }
@@ -352,7 +348,7 @@ export class Engine {
       const { host, name } = this.state;
       const words = await hostWords();
       await uplink.register(host, words);
-      this.told = whereTunnelsEnd(underlayOf(words));
+      this.teller.told(words);
       log.info({ host: name, id: host }, 'registered');
       await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
@@ -364,20 +360,8 @@ export class Engine {
     }
   }
 
-  /** Tells the controller, and by it all peers, when the underlay is another. */
-  private async tellMove(): Promise<void> {
-    const { uplink, hostWords, underlay, log } = this.parts;
-    if (!this.state.session.connected) return;
-    try {
-      // All that is to be told takes a look at every process: only once it is known that something is.
-      if (whereTunnelsEnd(await underlay()) === this.told) return;
-      const words = await hostWords();
-      await uplink.correct(this.state.host, words);
-      this.told = whereTunnelsEnd(underlayOf(words));
-      log.info({ underlay: words.underlay }, 'the underlay is another');
-    } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'cannot tell where the tunnels end');
-    }
+  private async tellHost(): Promise<void> {
+    if (this.state.session.connected) await this.teller.look();
   }
 }
 

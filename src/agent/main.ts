@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
-import { bootId, readHostFacts } from '#kernel/host-facts.ts';
+import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { canFilter, hasIpv6, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
@@ -156,6 +156,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller),
     underlay: () => readUnderlay(config, controller),
+    routes: hostRoutes,
     survey: (ask) => readSurvey(ask, config.dockerSocket),
     portHolders: (publications) =>
       lookAtPorts(publications).catch((error: Error) => {

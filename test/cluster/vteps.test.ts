@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FIRST_AUTOMATIC_VNI } from '#model/vni.ts';
-import { callOk, type NetworkJson } from '../world/api.ts';
+import { call, callOk, type NetworkJson } from '../world/api.ts';
 import { ip, kernelJson } from '../world/namespaces.ts';
 import { ping, pingAll } from '../world/talk.ts';
 import { ThreeHosts } from '../world/three-hosts.ts';
@@ -106,4 +106,23 @@ test('twelve networks share a VTEP and a UDP port, each by its VNI', async () =>
   await net.world.untilAllDetached();
   for (const { name } of networks)
     await callOk(net.world.controllerSocket, 'ControllerService/RemoveNetwork', { network: name });
+});
+
+test('what a host has come to route since it registered is no network’s subnet', async () => {
+  // As Docker makes its bridges, when the agent has long been there.
+  const bridge = (...words: string[]) => ip('-n', net.hostNamespace('h1'), ...words, 'dev', 'docker0');
+  ip('-n', net.hostNamespace('h1'), 'link', 'add', 'docker0', 'type', 'bridge');
+  bridge('address', 'add', '172.17.0.1/16');
+  bridge('link', 'set', 'up');
+  const subnet = { name: 'late', subnets: ['172.17.128.0/20'] };
+  const make = () => call(net.world.controllerSocket, 'ControllerService/CreateNetwork', subnet);
+  const isRefused = async () => {
+    const { ok, body } = await make();
+    if (ok) await callOk(net.world.controllerSocket, 'ControllerService/RemoveNetwork', { network: 'late' });
+    else expect(JSON.stringify(body)).toContain('overlaps the route to 172.17.0.0/16 on host h1');
+    return !ok;
+  };
+  await until('the controller has heard of it', isRefused, 30_000, 500);
+  bridge('link', 'del');
+  await until('and that it is gone', async () => !(await isRefused()), 30_000, 500);
 });
