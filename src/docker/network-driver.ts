@@ -24,6 +24,7 @@ import {
   networkRequest,
   type PortMapping,
 } from './requests.ts';
+import { isLeftByWeft } from './way-out.ts';
 
 export interface NetworkDriverParts extends DriverParts {
   /** A container is about to have an interface: who it is can be asked now. */
@@ -129,8 +130,6 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
   'NetworkDriver.DiscoverNew': plainMethod({}),
   'NetworkDriver.DiscoverDelete': plainMethod({}),
 });
-
-const isLeftByWeft = ({ gateway, internal }: Network): boolean => gateway === 'anycast' && !internal;
 
 const unpublished =
   ({ name }: Network) =>

@@ -145,3 +145,25 @@ describe('a network of Docker', () => {
     expect(notices[0]!.sentence).toContain('10.1.0.0/16');
   });
 });
+
+describe("Docker's docker_gwbridge", () => {
+  const bridge = (Subnet: string) =>
+    inDocker('g1', 'docker_gwbridge', { Driver: 'bridge', IPAM: { Config: [{ Subnet }] } });
+  const codesWith = (Subnet: string, more: Partial<Network> = {}) =>
+    plan({
+      networks: [{ ...app, ...more }],
+      copies: [copy('d1', app.id)],
+      docker: [inDocker('d1', 'app'), bridge(Subnet)],
+    }).codes;
+
+  it('with addresses of a network keeps its containers from starting, which is told', () => {
+    expect(codesWith('10.1.16.0/20')).toEqual(['docker-gwbridge-overlap']);
+    expect(codesWith('10.0.0.0/8')).toEqual(['docker-gwbridge-overlap']);
+    expect(codesWith('172.18.0.0/16')).toEqual([]);
+  });
+
+  it('does not matter to a network that is not left by it', () => {
+    expect(codesWith('10.1.0.0/16', { internal: true })).toEqual([]);
+    expect(codesWith('10.1.0.0/16', { gateway: 'anycast' })).toEqual([]);
+  });
+});

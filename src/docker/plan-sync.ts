@@ -6,6 +6,7 @@ import type { EngineNetwork } from './engine-api.ts';
 import type { DockerNetwork } from './network-book.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { commandFor } from './read-network.ts';
+import { wayOutNotices } from './way-out.ts';
 
 /** What there is, on all three sides. */
 export interface SyncFacts {
@@ -50,7 +51,8 @@ export function planSync(facts: SyncFacts): SyncPlan {
   const heard = new Map(facts.networks.map((network) => [network.id, network]));
   const inDocker = new Map(facts.docker.map((network) => [network.Id, network]));
   const engine = engineOf(facts.docker);
-  const notices: Notice[] = [];
+  const copied = facts.copies.flatMap(({ network }) => (network && heard.get(network)) || []);
+  const notices: Notice[] = wayOutNotices(copied, facts.docker);
   return {
     actions: [
       ...facts.copies.flatMap((copy) => yieldName(facts, copy)),

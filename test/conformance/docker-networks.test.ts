@@ -114,6 +114,24 @@ onEngines('networks', (world, version) => {
       await until('nothing is told', async () => (await noticesOf('h2')).length === 0);
       await weft('network', 'rm', 'taken');
     });
+
+    test('with addresses of docker_gwbridge have no containers, and it is told why', async () => {
+      const bridge = ['-o', 'com.docker.network.bridge.name=docker_gwbridge', 'docker_gwbridge'];
+      await docker('h2', 'network', 'rm', 'docker_gwbridge').catch(() => {});
+      await docker('h2', 'network', 'create', '--subnet', '10.66.0.0/24', ...bridge);
+      await weft('network', 'create', 'over', '--subnet', '10.66.0.0/16', '--allow-overlap');
+      await until_('h2', 'over');
+      await until('it is told', async () => (await noticesOf('h2')).includes('docker-gwbridge-overlap'));
+      expect(await noticesOf('h1')).toEqual([]);
+      expect(await refusalOf(world().engine('h2').run('c1', '--network', 'over'))).toContain('10.66.0.');
+      await docker('h2', 'rm', '-f', 'c1');
+      await docker('h2', 'network', 'rm', 'docker_gwbridge');
+      await until('nothing is told', async () => (await noticesOf('h2')).length === 0);
+      await world().engine('h2').run('c1', '--network', 'over');
+      await docker('h2', 'rm', '-f', 'c1');
+      await weft('network', 'rm', 'over');
+      for (const host of ['h1', 'h2']) await until_(host, 'over', false);
+    });
   });
 
   describe('of Docker', () => {
