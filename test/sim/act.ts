@@ -171,7 +171,7 @@ function deleteLate({ store, controller, count }: World, choice: number): void {
 }
 
 function operate(to: ControllerProcess, wish: Wish): void {
-  if (to.state) to.ask(OPERATOR, wish, () => {});
+  if (to.state) void to.ask(OPERATOR, to.cores.carryWish(wish));
 }
 
 const pathOf = (container: number): string => `/run/netns/c${container}`;

@@ -46,10 +46,16 @@ const textOf = (records: Iterable<StoredRecord>, { id }: Machine): string[] =>
 /** Records are never changed in place. */
 const texts = new WeakMap<StoredRecord, string>();
 function textOfRecord(record: StoredRecord): string {
-  const text = texts.get(record) ?? JSON.stringify(Object.entries(record).sort());
+  const text = texts.get(record) ?? JSON.stringify(record, sortedKeys);
   texts.set(record, text);
   return text;
 }
+
+/** The wire has an order of its own. */
+const sortedKeys = (_: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+    : value;
 
 /** Before each list of ops: each of them is one that this agent may do. */
 export function checkOps(

@@ -1,15 +1,14 @@
 import type { Attachment, JournalEntry } from '#agent/attachment.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle } from '#agent/event.ts';
 import type { AgentState } from '#agent/state.ts';
+import type { Uplink } from '#agent/uplink.ts';
 import type { HoldAsk } from '#api/door.ts';
 import type { FollowMessage } from '#api/follow-message.ts';
 import type { KernelEvent } from '#kernel/kernel.ts';
-import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
+import { fault, type Rejection, reject } from '#model/fault.ts';
 import { type OpResult, singleOps } from '#model/kernel-op.ts';
-import type { Endpoint } from '#model/records.ts';
-import type { Wish } from '#model/wish.ts';
 import { checkHeard, checkOps } from './agent-checks.ts';
-import type { Reply } from './controller-process.ts';
+import type { Carrier } from './ends.ts';
 import { Fuse } from './fuse.ts';
 import type { Machine } from './machine.ts';
 import { callResolver } from './resolver-process.ts';
@@ -25,7 +24,6 @@ type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
 /** agent/engine.ts */
 const TICK_INTERVAL_MS = 500;
 
-const UNREACHABLE = reject('unavailable', fault('controller', 'sim', 'cannot be reached', 'wait'));
 const DISK_FULL = reject('unavailable', fault('journal', 'full', 'no room on the disk', 'make room'));
 
 /** The agent's core with its machine's kernel, disk and wire, as agent/engine.ts runs it. It can be killed anywhere. */
@@ -39,7 +37,7 @@ export class AgentProcess {
   readonly #machine: Machine;
   readonly #asked = new Map<number, (outcome: Outcome) => void>();
   readonly #unwatch: () => void;
-  #endSession: () => void = () => {};
+  readonly #uplink: Uplink;
   readonly #writing: Write[] = [];
   #lastWriteMs = 0;
   #lastRequest = 0;
@@ -50,12 +48,12 @@ export class AgentProcess {
     this.#machine = machine;
     const { cores } = world;
     const { disk, bootId, name, id: host } = machine;
-    const { records, revision } = disk.view ?? { records: [], revision: 0 };
-    const entries = [...disk.journal.values()];
+    const entries = [...disk.readJournal().values()];
     const attachments = entries.filter((entry): entry is Attachment => entry.entry === 'attachment');
     const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
-    const view = disk.view && new cores.Snapshot(records, revision);
+    const view = disk.readView();
     this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
+    this.#uplink = cores.createUplink(this.#carrier);
     machine.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     machine.kernel.watchClaims((claims) => this.dispatch({ event: 'claimed', claims }));
     this.#unwatch = machine.kernel.watch((change) => this.#hearKernel(change));
@@ -129,13 +127,14 @@ export class AgentProcess {
   }
 
   #perform(effect: AgentEffect): void {
-    const { wire, disk, name } = this.#machine;
+    const { disk, name } = this.#machine;
     switch (effect.effect) {
       case 'connect':
         this.#connect(effect.afterMs);
         break;
       case 'disconnect':
-        this.#endSession();
+        this.#uplink.disconnect(effect.reason);
+        this.#world.timeline.awaitPromises();
         break;
       case 'ask-attach':
       case 'ask-hold':
@@ -222,9 +221,8 @@ export class AgentProcess {
         if (this.#machine.resolver) this.#machine.resolver.isCurrent = effect.isCurrent;
         break;
       case 'report-status': {
-        const { controller } = this.#world;
         this.#machine.applied = Math.max(this.#machine.applied, effect.status.appliedRevision);
-        wire.tell(() => controller.dispatch({ event: 'status-reported', status: effect.status }));
+        this.#when(this.#uplink.reportStatus(effect.status), () => {});
         break;
       }
       case 'answer':
@@ -243,44 +241,62 @@ export class AgentProcess {
     if (done) this.#world.timeline.after(0, () => done(answer));
   }
 
-  #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>) {
+  #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>): void {
+    const uplink = this.#uplink;
+    this.#world.note(this.#machine.name, () => describe(effect));
     switch (effect.effect) {
       case 'ask-attach':
-      case 'ask-hold':
-        return this.#ask(effect.wish, (answer) => {
-          const grant = isRejection(answer) ? answer : { ...answer, endpoint: answer.subject as Endpoint };
-          const event = effect.effect === 'ask-attach' ? 'attach-granted' : 'hold-granted';
-          this.dispatch({ event, request: effect.request, grant });
-        });
+      case 'ask-hold': {
+        const event = effect.effect === 'ask-attach' ? 'attach-granted' : 'hold-granted';
+        const { request } = effect;
+        this.#when(uplink.attach(effect.wish), (grant) => this.dispatch({ event, request, grant }));
+        break;
+      }
       case 'publish': {
-        const { endpoint } = effect;
-        const { id, generation } = endpoint;
-        return this.#ask({ wish: 'publish-endpoint', endpoint }, (answer) =>
-          this.dispatch({ event: 'published', endpoint: id, generation, outcome: revisionOf(answer) }),
+        const { id, generation } = effect.endpoint;
+        this.#when(uplink.publish(effect.endpoint), (outcome) =>
+          this.dispatch({ event: 'published', endpoint: id, generation, outcome }),
         );
+        break;
       }
       case 'ask-return': {
         const { network } = effect;
-        return this.#ask({ wish: 'return-blocks', network, host: this.#machine.name }, (answer) =>
-          this.dispatch({ event: 'blocks-returned', network, outcome: revisionOf(answer) }),
+        this.#when(uplink.returnBlocks(network, this.#machine.name), (outcome) =>
+          this.dispatch({ event: 'blocks-returned', network, outcome }),
         );
+        break;
       }
       case 'publish-stations': {
         const { adoption, stations } = effect;
-        return this.#ask({ wish: 'publish-stations', adoption, stations }, (answer) =>
-          this.dispatch({ event: 'stations-published', adoption, outcome: revisionOf(answer) }),
+        this.#when(uplink.publishStations(adoption, stations), (outcome) =>
+          this.dispatch({ event: 'stations-published', adoption, outcome }),
+        );
+        break;
+      }
+      case 'ask-detach': {
+        const { endpoint } = effect.wish;
+        this.#when(uplink.detach(effect.wish), (refused) =>
+          this.dispatch({ event: 'detach-granted', endpoint, refused }),
         );
       }
-      case 'ask-detach':
-        return this.#ask(effect.wish, (answer) => {
-          const refused = isRejection(answer) ? answer : undefined;
-          this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused });
-        });
     }
   }
 
-  #ask(wish: Wish, done: Reply): void {
-    this.#machine.wire.call(wish, (answer) => done(answer ?? UNREACHABLE));
+  /** Who is dead says nothing any more. */
+  get #carrier(): Carrier {
+    const { wire } = this.#machine;
+    const nothing = () => {};
+    return {
+      call: (...words) => (this.isAlive ? wire.call(...words) : nothing),
+      follow: (...words) => (this.isAlive ? wire.follow(...words) : nothing),
+    };
+  }
+
+  /** What goes wrong with what nobody awaits ends the run. */
+  #when<T>(promise: Promise<T>, then: (value: T) => void): void {
+    const { timeline } = this.#world;
+    promise.then(then).catch((error) => timeline.fail(error));
+    timeline.awaitPromises();
   }
 
   #journal(key: string, entry: JournalEntry | undefined, tellWritten?: true): void {
@@ -344,37 +360,33 @@ export class AgentProcess {
 
   #connect(afterMs: number): void {
     this.#world.timeline.after(afterMs, () => {
-      if (this.isAlive) this.#beginSession();
+      if (this.isAlive) this.#when(this.#beginSession(), () => {});
     });
   }
 
-  /** Registers, then follows; whatever ends that, ends the session once. */
-  #beginSession(): void {
-    const { wire, registration } = this.#machine;
-    let hasEnded = false;
-    let endStream = () => {};
-    const end = (reason: string) => {
-      if (hasEnded) return;
-      hasEnded = true;
-      endStream();
-      this.dispatch({ event: 'disconnected', reason });
-    };
-    this.#endSession = () => end('aborted');
-    this.#ask(registration, (answer) => {
-      if (hasEnded || !this.isAlive) return;
-      if (isRejection(answer)) end('refused');
-      else
-        endStream = wire.follow(
-          (message) => this.#hear(message),
-          () => end('ended'),
-        );
-    });
+  /** As agent/engine.ts does. */
+  async #beginSession(): Promise<void> {
+    const { name, id, words } = this.#machine;
+    this.#world.timeline.awaitPromises();
+    let reason = 'ended';
+    try {
+      await this.#uplink.register(id, words);
+      await this.#uplink.follow(name, (message) => this.#hear(message));
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    this.dispatch({ event: 'disconnected', reason });
   }
 
+  /** A violation is none of the wire's. */
   #hear(message: FollowMessage): void {
-    this.dispatch({ event: 'heard', message });
-    if (message.message === 'snapshot') this.isConfirmed = true;
-    if (this.isAlive) checkHeard(this.#world, this.#machine, this.state, message);
+    try {
+      this.dispatch({ event: 'heard', message });
+      if (message.message === 'snapshot') this.isConfirmed = true;
+      if (this.isAlive) checkHeard(this.#world, this.#machine, this.state, message);
+    } catch (error) {
+      this.#world.timeline.fail(error);
+    }
   }
 
   #after(lowMs: number, highMs: number, run: () => void | Promise<void>): void {
@@ -391,4 +403,7 @@ export class AgentProcess {
   }
 }
 
-const revisionOf = (answer: Parameters<Reply>[0]) => (isRejection(answer) ? answer : answer.revision);
+const describe = (effect: Extract<AgentEffect, { effect: AskingEffect }>): string =>
+  effect.effect === 'publish'
+    ? `publishes ${effect.endpoint.id} generation ${effect.endpoint.generation}`
+    : `${effect.effect} ${'wish' in effect && 'endpoint' in effect.wish ? effect.wish.endpoint : ''}`;

@@ -1,17 +1,20 @@
-import type { FollowMessage } from '#api/follow-message.ts';
 import type { Principal } from '#api/principal.ts';
+import type { Engine, Follower } from '#controller/engine.ts';
 import type { ControllerEffect, ControllerEvent, Granted } from '#controller/event.ts';
 import type { ControllerState } from '#controller/state.ts';
 import { POOLS } from '#intent/test-world.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
+import type { HostStatus } from '#model/host-status.ts';
 import type { Wish } from '#model/wish.ts';
+import type { Cores } from './cores.ts';
+import type { Answer, Service } from './ends.ts';
 import { Fuse } from './fuse.ts';
+import { Violation } from './violation.ts';
 import { EPOCH_MS, type World } from './world.ts';
 
-export type Reply = (answer: Granted | Rejection) => void;
-
-export interface Follower {
-  send(message: FollowMessage): void;
+/** Where a stream's messages go. */
+export interface Listener {
+  send(message: Uint8Array): void;
   end(): void;
 }
 
@@ -28,10 +31,11 @@ export class ControllerProcess {
   /** The log has been compacted: who watches it must read everything anew. */
   isTooOld = false;
   #life = 0;
+  #service!: Service;
   #fedUpTo = 0;
   #isFeeding = false;
   #lastNumber = 0;
-  readonly #asked = new Map<number, Reply>();
+  readonly #asked = new Map<number, (answer: Granted | Rejection) => void>();
   readonly #followers = new Map<number, Follower>();
   #onTheWay: Extract<ControllerEffect, { effect: 'commit' }> | undefined;
   readonly #world: World;
@@ -47,7 +51,13 @@ export class ControllerProcess {
     if (this.state) return;
     const { cores, store } = this.#world;
     const { records, revision } = await store.read();
+    const statuses = await cores.readStatuses(store.statuses);
     this.state = cores.createControllerState(new cores.Snapshot(records, revision), POOLS);
+    for (const { status } of statuses)
+      if (this.state.snapshot.hosts.has(status.host)) this.state.statuses.set(status.host, status);
+    this.#service = cores.openService(this.#engine, store.statuses, ({ message }) =>
+      this.#world.timeline.fail(new Violation('what one end says the other understands', message)),
+    );
     this.#fedUpTo = revision;
     this.isTooOld = false;
     this.#tick(++this.#life);
@@ -73,15 +83,60 @@ export class ControllerProcess {
     timeline.after(random.between(100, 4_000), () => this.start());
   }
 
+  get cores(): Cores {
+    return this.#world.cores;
+  }
+
   /** Never answered if it is killed meanwhile. */
-  ask(principal: Principal, wish: Wish, reply: Reply): void {
-    const request = ++this.#lastNumber;
-    this.#asked.set(request, reply);
-    this.dispatch({ event: 'wished', petition: { request, principal, wish } });
+  answer(principal: Principal, method: string, request: Uint8Array, reply: (answer: Answer) => void): void {
+    const { timeline } = this.#world;
+    this.#service.answer(principal, method, request).then(reply, (error) => timeline.fail(error));
+    timeline.awaitPromises();
   }
 
   /** Returns the way to end it. */
-  follow(principal: Principal, host: string, follower: Follower): () => void {
+  follow(principal: Principal, request: Uint8Array, listener: Listener): () => void {
+    const { timeline } = this.#world;
+    const life = this.#life;
+    const gone = new AbortController();
+    const serve = async () => {
+      try {
+        for await (const message of this.#service.follow(principal, request, gone.signal))
+          listener.send(message);
+      } catch (error) {
+        if ((error as Error).name !== 'ConnectError') timeline.fail(error);
+      }
+      if (life === this.#life && !gone.signal.aborted) listener.end();
+    };
+    serve().catch((error) => timeline.fail(error));
+    timeline.awaitPromises();
+    return () => {
+      gone.abort();
+      timeline.awaitPromises();
+    };
+  }
+
+  ask(principal: Principal, wish: Wish): Promise<Granted | Rejection> {
+    const request = ++this.#lastNumber;
+    return new Promise((resolve) => {
+      this.#asked.set(request, resolve);
+      this.dispatch({ event: 'wished', petition: { request, principal, wish } });
+    });
+  }
+
+  /** What the service asks for. */
+  get #engine(): Engine {
+    const engine = {
+      ask: (principal: Principal, wish: Wish) => this.ask(principal, wish),
+      follow: (principal: Principal, host: string, follower: Follower) =>
+        this.#begin(principal, host, follower),
+      reportStatus: (status: HostStatus) => this.dispatch({ event: 'status-reported', status }),
+      snapshot: this.state!.snapshot,
+    };
+    return engine as unknown as Engine;
+  }
+
+  #begin(principal: Principal, host: string, follower: Follower): () => void {
     const session = ++this.#lastNumber;
     this.#followers.set(session, follower);
     const life = this.#life;
@@ -137,6 +192,7 @@ export class ControllerProcess {
   }
 
   #perform(effect: ControllerEffect): void {
+    this.#world.timeline.awaitPromises();
     switch (effect.effect) {
       case 'answer':
         this.#asked.get(effect.request)?.(effect.answer);
@@ -146,16 +202,23 @@ export class ControllerProcess {
         this.#followers.get(effect.session)?.send(effect.message);
         return;
       case 'end-session':
-        this.#followers.get(effect.session)?.end();
+        this.#followers.get(effect.session)?.end(effect.rejection);
         return;
       case 'commit':
         this.#commit(effect);
         return;
       case 'keep-status':
+        this.#keepStatus(effect.status);
         return;
       default:
         effect satisfies never;
     }
+  }
+
+  #keepStatus(status: HostStatus): void {
+    const { cores, store, timeline } = this.#world;
+    const value = JSON.stringify({ status, reportedAtMs: EPOCH_MS + timeline.nowMs });
+    void store.statuses.putStatus(cores.statusKey(status.host), new TextEncoder().encode(value));
   }
 
   #commit(commit: Extract<ControllerEffect, { effect: 'commit' }>): void {

@@ -1,19 +1,17 @@
 import { givesBack, type JournalEntry } from '#agent/attachment.ts';
-import type { Revision, StoredRecord } from '#model/records.ts';
-import type { SnapshotView } from '#model/snapshot.ts';
+import type { Revision } from '#model/records.ts';
+import type { Snapshot, SnapshotView } from '#model/snapshot.ts';
+import type { Cores } from './cores.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 interface Write {
   readonly key: string;
   readonly entry?: JournalEntry;
+  /** As a line of the journal has it. */
+  readonly text?: string;
   /** It outlives the process, not yet the machine. */
   isAppended: boolean;
-}
-
-export interface KeptView {
-  readonly revision: Revision;
-  readonly records: readonly StoredRecord[];
 }
 
 /** How long view-file.ts lets changes gather. */
@@ -23,20 +21,33 @@ const VIEW_DELAY_MS = 500;
 export class Disk {
   /** Until then there is no room: a journal write fails and leaves no trace, unless it gives something back. */
   fullUntilMs = 0;
-  readonly journal = new Map<string, JournalEntry>();
-  view: KeptView | undefined;
-  #olderView: KeptView | undefined;
+  readonly #lines = new Map<string, string>();
+  /** The file's bytes. */
+  #view: Buffer | undefined;
+  #olderView: Buffer | undefined;
   #writing: Write[] = [];
   #lastDoneMs = 0;
   #viewIsDue = false;
   /** Counts crashes: what an earlier process began is not carried on. */
   #life = 0;
+  readonly #cores: Cores;
   readonly #timeline: Timeline;
   readonly #random: Random;
 
-  constructor(timeline: Timeline, random: Random) {
+  constructor(cores: Cores, timeline: Timeline, random: Random) {
+    this.#cores = cores;
     this.#timeline = timeline;
     this.#random = random;
+  }
+
+  /** What a process finds that starts now: nothing that another one has in its hands. */
+  readJournal(): Map<string, JournalEntry> {
+    const { parseJournalEntry } = this.#cores;
+    return new Map([...this.#lines].map(([key, text]) => [key, parseJournalEntry(JSON.parse(text))]));
+  }
+
+  readView(): Snapshot | undefined {
+    return this.#view && this.#cores.parseView(this.#view);
   }
 
   /** Appends (`appended` tells) and flushes (`done` does), one after the other, in the order of the calls. */
@@ -46,7 +57,7 @@ export class Disk {
     done: (written: boolean) => void,
     appended?: () => void,
   ): void {
-    const write = { key, entry, isAppended: false };
+    const write = { key, entry, text: entry && JSON.stringify(entry), isAppended: false };
     this.#writing.push(write);
     const slow = this.#random.chance(0.05) ? 80 : 2;
     const beginMs = Math.max(this.#lastDoneMs, this.#timeline.nowMs);
@@ -75,8 +86,8 @@ export class Disk {
     this.#timeline.after(VIEW_DELAY_MS, () => {
       if (life !== this.#life) return;
       this.#viewIsDue = false;
-      this.#olderView = this.view;
-      this.view = { revision: view.revision, records: [...view.records()] };
+      this.#olderView = this.#view;
+      this.#view = Buffer.concat(this.#cores.formatView(view));
       kept(view.revision);
     });
   }
@@ -99,15 +110,15 @@ export class Disk {
   /** The machine goes down: a rename that was not flushed may be undone. */
   losePower(): void {
     this.#end(0);
-    if (this.#random.chance(0.5)) this.view = this.#olderView;
+    if (this.#random.chance(0.5)) this.#view = this.#olderView;
   }
 
   #hasRoomFor(entry?: JournalEntry): boolean {
     return this.#timeline.nowMs >= this.fullUntilMs || !entry || givesBack(entry);
   }
 
-  #flush({ key, entry }: Write): void {
-    if (entry) this.journal.set(key, entry);
-    else this.journal.delete(key);
+  #flush({ key, text }: Write): void {
+    if (text) this.#lines.set(key, text);
+    else this.#lines.delete(key);
   }
 }

@@ -81,7 +81,7 @@ export class Engines {
       if (run.isOver || run.wants === 'stopped' || !run.endpoint) continue;
       const { machine, path, network, endpoint } = run;
       const record = this.#world.store.head.networks.get(endpoint.network);
-      const entry = machine.disk.journal.get(endpoint.id);
+      const entry = machine.disk.readJournal().get(endpoint.id);
       if (!record || entry?.entry !== 'attachment') continue;
       const port = { ns: overlayNamespace(machine.tag, record.vni), name: portName(endpoint.id) };
       const there = await machine.kernel.findEnd(port, path);

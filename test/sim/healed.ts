@@ -38,7 +38,7 @@ export async function checkHealed(world: World, users: Users, engines: Engines):
 }
 
 const attachmentsOf = ({ disk }: Machine): Attachment[] =>
-  [...disk.journal.values()].filter((entry) => entry.entry === 'attachment');
+  [...disk.readJournal().values()].filter((entry) => entry.entry === 'attachment');
 
 function checkPromises({ ledger, store }: World, machine: Machine): void {
   const journaled = new Map(attachmentsOf(machine).map((entry) => [entry.endpoint.id, entry]));

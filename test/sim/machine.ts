@@ -1,11 +1,12 @@
+import type { HostWords } from '#agent/uplink.ts';
 import { FakeKernel } from '#kernel/fake-kernel.ts';
 import type { Kernel } from '#kernel/kernel.ts';
 import { createId, type Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import type { KernelKind } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
-import type { RegisterHost } from '#model/wish.ts';
 import { AgentProcess } from './agent-process.ts';
 import { Disk } from './disk.ts';
 import { KnownRows } from './known-rows.ts';
@@ -55,7 +56,7 @@ export class Machine {
     this.name = `h${index}`;
     this.id = createId(1_000 + index, () => new TextEncoder().encode(`machine-0${index}`));
     this.underlay = `192.0.2.${10 + index}`;
-    this.disk = new Disk(world.timeline, this.#random);
+    this.disk = new Disk(world.cores, world.timeline, this.#random);
     this.wire = new Wire(world, this.name);
     this.rows = new KnownRows(this.id);
   }
@@ -68,16 +69,10 @@ export class Machine {
     return `boot-${this.#boots}`;
   }
 
-  get registration(): RegisterHost {
+  /** What it registers with. */
+  get words(): HostWords {
     const facts = { underlayMtu: 1500, takenPorts: [], routes: [], underlayInterfaces: ['eth0'] };
-    return {
-      wish: 'register-host',
-      id: this.id,
-      name: this.name,
-      underlay: [this.underlay],
-      labels: {},
-      facts,
-    };
+    return { name: this.name, underlay: [this.underlay as Ip], labels: {}, facts };
   }
 
   async boot(): Promise<void> {

@@ -24,16 +24,22 @@ export class StoreModel {
   }
 
   async read() {
-    return this.#store.read();
+    return thawed(await this.#store.read());
+  }
+
+  /** What hosts said of themselves last. */
+  get statuses(): MemoryStore {
+    return this.#store;
   }
 
   async commit(changes: readonly Change[], expected: Revision): Promise<CommitOutcome> {
-    const outcome = await this.#store.commit(changes, expected);
+    const kept = frozen(thawed(changes));
+    const outcome = await this.#store.commit(kept, expected);
     if (outcome.outcome === 'conflict') return outcome;
     const before = this.head;
     const after = new Snapshot(before.records(), before.revision);
-    after.apply(changes, outcome.revision);
-    const batch = { revision: outcome.revision, changes: [...changes] };
+    after.apply(kept, outcome.revision);
+    const batch = { revision: outcome.revision, changes: kept };
     this.#history.push(after);
     this.#log.push(batch);
     await this.#onCommit(before, batch, after);
@@ -48,4 +54,13 @@ export class StoreModel {
   batchAfter(revision: Revision): Batch | undefined {
     return this.#log[revision];
   }
+}
+
+/** As it is when it has been on the disk. */
+const thawed = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
+/** Whoever has it shares it with others: nobody may change it. */
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) frozen(each);
+  return Object.freeze(value);
 }

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 interface Entry {
   readonly atMs: number;
   readonly number: number;
@@ -10,6 +12,8 @@ export class Timeline {
   events = 0;
   readonly #heap: Entry[] = [];
   #scheduled = 0;
+  #isUnsettled = false;
+  #failure: { readonly error: unknown } | undefined;
 
   at(atMs: number, run: Entry['run']): void {
     const entry = { atMs: Math.max(atMs, this.nowMs), number: this.#scheduled++, run };
@@ -26,6 +30,17 @@ export class Timeline {
     this.at(this.nowMs + delayMs, run);
   }
 
+  /** Something of this instant goes on by promises: the next one does not begin before they have come to rest. */
+  awaitPromises(): void {
+    this.#isUnsettled = true;
+  }
+
+  /** For what nobody awaits: the run ends by it. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#isUnsettled = true;
+  }
+
   /** Runs all that is due until then, one at a time. */
   async runUntil(endMs: number): Promise<void> {
     for (let next = this.#heap[0]; next && next.atMs <= endMs; next = this.#heap[0]) {
@@ -34,8 +49,17 @@ export class Timeline {
       this.events++;
       const work = next.run();
       if (work) await work;
+      if (this.#isUnsettled) await this.#settle();
     }
     this.nowMs = endMs;
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#isUnsettled) {
+      this.#isUnsettled = false;
+      await nextTurn();
+    }
+    if (this.#failure) throw this.#failure.error;
   }
 
   #removeFirst(): void {

@@ -1,12 +1,9 @@
-import { CALL_LIMIT_MS } from '#agent/uplink.ts';
-import type { FollowMessage } from '#api/follow-message.ts';
-import type { Wish } from '#model/wish.ts';
-import type { Reply } from './controller-process.ts';
+import type { Answer, Carrier } from './ends.ts';
 import type { World } from './world.ts';
 
 interface Call {
   /** Undefined: the controller cannot be reached. */
-  readonly reply: (answer: Parameters<Reply>[0] | undefined) => void;
+  readonly reply: (answer: Answer | undefined) => void;
   isLost: boolean;
 }
 
@@ -27,7 +24,7 @@ const NOTICE_LIMIT_MS = 20_000;
  * What is between one agent and the controller. Calls overtake each other; of one stream the order holds. What is on
  * the way when a connection breaks is lost, or arrives late: the answer never does.
  */
-export class Wire {
+export class Wire implements Carrier {
   /** Added to every message's way. */
   slowMs = 0;
   #cutUntilMs = 0;
@@ -43,36 +40,31 @@ export class Wire {
     this.#host = host;
   }
 
-  call(wish: Wish, reply: Call['reply']): void {
+  call(method: string, request: Uint8Array, reply: Call['reply'], limitMs?: number): () => void {
     const call: Call = { reply, isLost: false };
-    this.#world.note(this.#host, () => `asks the controller to ${describe(wish)}`);
+    this.#world.note(this.#host, () => `asks the controller: ${method}`);
     this.#calls.add(call);
+    const giveUp = () => void this.#calls.delete(call);
     if (this.#isCut) {
       this.#later(() => this.#end(call, undefined));
-      return;
+      return giveUp;
     }
     const epoch = this.#epoch;
     this.#later(() => {
-      if (epoch !== this.#epoch) return this.#arriveLate(wish);
+      if (epoch !== this.#epoch) return this.#arriveLate(method, request);
       const { controller } = this.#world;
       if (!controller.state) return this.#end(call, undefined);
-      controller.ask(this.#principal, wish, (answer) =>
+      controller.answer(this.#principal, method, request, (answer) =>
         this.#later(() => {
           if (epoch === this.#epoch && !call.isLost) this.#end(call, answer);
         }),
       );
     });
-    this.#world.timeline.after(CALL_LIMIT_MS, () => this.#end(call, undefined));
+    if (limitMs !== undefined) this.#world.timeline.after(limitMs, () => this.#end(call, undefined));
+    return giveUp;
   }
 
-  /** Says something without waiting for an answer. */
-  tell(say: () => void): void {
-    const epoch = this.#epoch;
-    if (!this.#isCut) this.#later(() => epoch === this.#epoch && say());
-  }
-
-  /** Returns the agent's way to end it. */
-  follow(hear: (message: FollowMessage) => void, ended: () => void): () => void {
+  follow(request: Uint8Array, hear: (message: Uint8Array) => void, ended: () => void): () => void {
     const stream: Stream = {
       ended,
       isOpen: true,
@@ -87,7 +79,7 @@ export class Wire {
       const { controller } = this.#world;
       if (!stream.isOpen) return;
       if (this.#isCut || epoch !== this.#epoch || !controller.state) return this.#close(stream);
-      stream.endAtController = controller.follow(this.#principal, this.#host, {
+      stream.endAtController = controller.follow(this.#principal, request, {
         send: (message) => this.#inOrder(stream, () => hear(message)),
         end: () => this.#inOrder(stream, () => this.#close(stream)),
       });
@@ -143,13 +135,18 @@ export class Wire {
     return { role: 'host', name: this.#host } as const;
   }
 
-  #end(call: Call, answer: Parameters<Call['reply']>[0]): void {
-    if (this.#calls.delete(call)) call.reply(answer);
+  #end(call: Call, answer: Answer | undefined): void {
+    if (!this.#calls.delete(call)) return;
+    call.reply(answer);
+    this.#world.timeline.awaitPromises();
   }
 
   #close(stream: Stream): void {
     this.#release(stream);
-    this.#world.timeline.after(0, stream.ended);
+    this.#world.timeline.after(0, () => {
+      stream.ended();
+      this.#world.timeline.awaitPromises();
+    });
   }
 
   #release(stream: Stream): void {
@@ -161,14 +158,14 @@ export class Wire {
   }
 
   /** It was in the controller's buffers when the connection broke. */
-  #arriveLate(wish: Wish): void {
+  #arriveLate(method: string, request: Uint8Array): void {
     const { timeline, random, controller, calmAtMs, count } = this.#world;
     if (random.chance(0.6)) return;
     const atMs = timeline.nowMs + random.between(0, random.chance(0.8) ? 500 : 30_000);
     timeline.at(Math.min(atMs, Math.max(calmAtMs, timeline.nowMs)), () => {
       if (!controller.state) return;
       count('late request');
-      controller.ask(this.#principal, wish, () => {});
+      controller.answer(this.#principal, method, request, () => {});
     });
   }
 
@@ -196,12 +193,8 @@ export class Wire {
       }
       const next = stream.queue.shift();
       if (stream.isOpen && !stream.isLost) next?.();
+      timeline.awaitPromises();
     };
     timeline.at(stream.lastMs, deliver);
   }
 }
-
-const describe = (wish: Wish): string => {
-  if (wish.wish === 'publish-endpoint') return `publish ${wish.endpoint.id}`;
-  return `${wish.wish} ${'endpoint' in wish ? wish.endpoint : ''}`;
-};
