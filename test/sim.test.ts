@@ -52,6 +52,7 @@ const MUST_HAPPEN = [
   'address set aside',
   'attached through the door',
   'moved interface found',
+  'came back without the controller',
   'agent crash at ask-hold',
   'agent crash at seek-end',
   'phase prepare',

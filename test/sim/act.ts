@@ -34,7 +34,13 @@ export async function act(world: World, users: Users, engines: Engines, action: 
       return;
     }
     case 'start through door':
-      return engines.start(machine!, `n${action.network}`, fixedAddress(action)[0]);
+      return engines.start(machine!, `n${action.network}`, {
+        address: fixedAddress(action)[0],
+        mac: fixedMac(action),
+      });
+    case 'start again':
+      machine!.wire.cut(action.forMs);
+      return engines.startAgain(machine!, action.choice);
     case 'stop through door':
       return engines.stop(machine!, action.choice);
     case 'create network': {
@@ -189,3 +195,6 @@ const fixedAddress = ({
   readonly network: number;
   readonly address?: number;
 }): string[] => (address === undefined ? [] : [`10.${network + 1}.0.${address}`]);
+
+const fixedMac = ({ mac }: { readonly mac?: number }): string | undefined =>
+  mac === undefined ? undefined : `02:77:00:00:00:0${mac}`;

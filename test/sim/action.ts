@@ -53,7 +53,10 @@ export type Action = { readonly atMs: number } & (
       readonly host: number;
       readonly network: number;
       readonly address?: number;
+      readonly mac?: number;
     }
+  /** A container is started again, with the address and the MAC that it has; the controller is away for so long. */
+  | { readonly do: 'start again'; readonly host: number; readonly choice: number; readonly forMs: number }
   | { readonly do: 'stop through door'; readonly host: number; readonly choice: number }
   | {
       readonly do: 'publish port';

@@ -16,6 +16,13 @@ import type { World } from './world.ts';
 /** agent/hold.ts */
 const HOLD_MS = 30_000;
 
+/** What its user chose. `before`: the endpoint of a container that is started again. */
+interface Fixed {
+  readonly address?: string;
+  readonly mac?: string;
+  readonly before?: Id;
+}
+
 /** One start of a container by an engine whose plugin asks the agent: what that is to end as, and how far it has come. */
 interface Run {
   readonly machine: Machine;
@@ -23,7 +30,10 @@ interface Run {
   readonly network: string;
   readonly door: DoorHandle;
   readonly path: string;
+  readonly fixed: Fixed;
   wants: 'running' | 'stopped';
+  /** Stopped to be started again. */
+  isToComeBack: boolean;
   /** An attach that has not been answered: a detach of the same comes after. */
   pending: boolean;
   endpoint?: Endpoint;
@@ -51,16 +61,25 @@ export class Engines {
     return run !== undefined && !run.isOver;
   }
 
-  start(machine: Machine, network: string, address?: string): void {
+  start(machine: Machine, network: string, fixed: Fixed = {}): void {
     const door = { runtime: 'docker', handle: `e${++this.#started}` } as const;
     const path = `/var/run/docker/netns/${door.handle}`;
     const { bootId } = machine;
     const run: Run = {
-      ...{ machine, bootId, network, door, path },
-      ...{ wants: 'running', pending: false, isOver: false, isHeld: () => false },
+      ...{ machine, bootId, network, door, path, fixed },
+      ...{ wants: 'running', isToComeBack: false, pending: false, isOver: false, isHeld: () => false },
     };
     this.#runs.set(door.handle, run);
-    this.#hold(run, address as Ip | undefined);
+    this.#hold(run, fixed.address as Ip | undefined);
+  }
+
+  /** Stopped, and started again as soon as that is answered, with what it had. */
+  startAgain(machine: Machine, choice: number): void {
+    const attached = this.#running(machine).filter(({ endpoint }) => endpoint);
+    const run = attached[choice % attached.length];
+    if (!run) return;
+    run.isToComeBack = true;
+    this.#end(run);
   }
 
   /** One of those that run, the first before the others. */
@@ -147,7 +166,7 @@ export class Engines {
     }
     const words = {
       ...{ network: network.id, containerId: door.handle, name: door.handle, aliases: [] },
-      addresses: [ip],
+      ...{ addresses: [ip], mac: run.fixed.mac },
     };
     const epoch = machine.agent.state.view.hosts.get(machine.id)?.epoch;
     run.pending = true;
@@ -171,6 +190,7 @@ export class Engines {
     this.#world.count('attached through the door');
     checkDurable(machine, endpoint);
     run.endpoint = endpoint;
+    if (endpoint.id === run.fixed.before) this.#world.count('came back without the controller');
     const { head } = this.#world.store;
     // As of any other promise: see users.ts.
     const isKept = head.networks.has(endpoint.network) && epoch === head.hosts.get(endpoint.host)?.epoch;
@@ -260,6 +280,15 @@ export class Engines {
     run.wants = 'stopped';
     run.isOver = true;
     run.machine.endContainer(run.path);
+    if (run.isToComeBack) this.#comeBack(run);
+  }
+
+  /** Mostly by its address, sometimes by its MAC, too. */
+  #comeBack({ machine, network, endpoint, fixed }: Run): void {
+    if (!endpoint) return;
+    const [address] = endpoint.addresses;
+    const mac = fixed.mac ?? (this.#random.chance(0.3) ? endpoint.mac : undefined);
+    this.#soon(0, 200, () => this.start(machine, network, { address, mac, before: endpoint.id }));
   }
 
   #epochOf({ id }: Machine): number | undefined {

@@ -172,6 +172,7 @@ export function drawScenario(seed: number): Scenario {
     ...drawNetworks(random.fork('networks'), shape),
     ...drawWishes(random.fork('wishes'), shape, moments),
     ...drawFaults(random.fork('faults'), shape, moments),
+    ...drawRestarts(random.fork('restarts'), shape, moments),
   ];
   return { ...shape, actions: actions.sort((a, b) => a.atMs - b.atMs) };
 }
@@ -238,6 +239,28 @@ function drawFaults(random: Random, shape: Shape, moments: readonly Moment[]): A
       const atMs = Math.min(moment.atMs + random.between(-200, 500), shape.calmAtMs - 1);
       return actionOf(atMs, kind, oftenThere(random, moment, draw(random, shape)));
     });
+  });
+}
+
+/** Containers that have what only the controller gives, and are started again without it. */
+function drawRestarts(random: Random, shape: Shape, moments: readonly Moment[]): Action[] {
+  if (!random.chance(0.25)) return [];
+  return Array.from({ length: random.pick([1, 2, 4]) }, () => random.pick(moments)).flatMap((moment) => {
+    const words = {
+      ...{ host: random.below(shape.hosts), network: random.below(shape.networks) },
+      ...(random.chance(0.8) && { address: 2 + random.below(10) }),
+      ...(random.chance(0.4) && { mac: random.below(3) }),
+    };
+    const again = moment.atMs + random.between(50, 3_000);
+    return [
+      actionOf(moment.atMs, 'start through door', words),
+      ...Array.from({ length: random.pick([1, 1, 2]) }, () =>
+        actionOf(Math.min(again + random.between(0, 2_000), shape.calmAtMs - 1), 'start again', {
+          ...{ host: words.host, ...choice(random, shape) },
+          forMs: Math.floor(random.between(300, random.chance(0.2) ? 30_000 : 6_000)),
+        }),
+      ),
+    ];
   });
 }
 
