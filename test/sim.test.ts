@@ -36,6 +36,7 @@ const MUST_HAPPEN = [
   'stall',
   'lose connections',
   'move VTEP',
+  'set clock',
   'fill journal',
   ...VANDALISMS,
   'publish port',

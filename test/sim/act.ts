@@ -18,7 +18,7 @@ const SUBNETS = [['10.1.0.0/26'], ['10.2.0.0/28', 'fd00:2::/64'], ['10.3.0.0/24'
 /** Does what a scenario says. What makes no sense by now is left out. */
 export async function act(world: World, users: Users, engines: Engines, action: Action): Promise<void> {
   const { machines, controller, rival, store, timeline, count } = world;
-  const machine = 'host' in action ? machines[action.host]! : undefined;
+  const machine = 'host' in action && action.host !== undefined ? machines[action.host]! : undefined;
   world.note('*', () => JSON.stringify(action));
   count(action.do);
   const ask = (wish: Wish, byRival: boolean) => operate(byRival ? rival : controller, wish);
@@ -111,6 +111,8 @@ export async function act(world: World, users: Users, engines: Engines, action: 
     case 'reboot':
       users.reboot(machine!);
       return engines.reboot(machine!);
+    case 'set clock':
+      return (machine?.clock ?? controller.clock).jump(action.byMs);
     case 'move VTEP':
       machine!.underlay = `192.0.2.${10 + action.host + 40 * action.to}`;
       return machine!.wire.breakOff();

@@ -83,6 +83,8 @@ export type Action = { readonly atMs: number } & (
   | { readonly do: 'slow'; readonly host: number; readonly forMs: number; readonly byMs: number }
   | { readonly do: 'lose connections'; readonly host: number }
   | { readonly do: 'reboot'; readonly host: number }
+  /** The machine's wall clock jumps; without a host, the controller's. */
+  | { readonly do: 'set clock'; readonly host?: number; readonly byMs: number }
   | { readonly do: 'move VTEP'; readonly host: number; readonly to: number }
   | { readonly do: 'fill journal'; readonly host: number; readonly forMs: number }
   | { readonly do: 'fill store'; readonly forMs: number }

@@ -13,7 +13,7 @@ import { Fuse } from './fuse.ts';
 import type { Machine } from './machine.ts';
 import { callResolver } from './resolver-process.ts';
 import { Violation } from './violation.ts';
-import { EPOCH_MS, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** `lost`: the agent was killed before it answered. */
 export type Outcome = Answer | Rejection | 'lost';
@@ -113,7 +113,7 @@ export class AgentProcess {
     const { cores, timeline, random } = this.#world;
     try {
       const nowMs = Math.floor(timeline.nowMs);
-      const chance = { now: EPOCH_MS + nowMs, entropy: (count: number) => random.bytes(count) };
+      const chance = { now: this.#machine.clock.wallMs, entropy: (count: number) => random.bytes(count) };
       return cores.stepAgent(this.state, event, { nowMs, idleMs: nowMs, chance });
     } catch (error) {
       throw new Violation('the core never throws', `agent ${this.#machine.name}: ${(error as Error).stack}`);

@@ -6,11 +6,12 @@ import { POOLS } from '#intent/test-world.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { Wish } from '#model/wish.ts';
+import { Clock } from './clock.ts';
 import type { Cores } from './cores.ts';
 import type { Answer, Service } from './ends.ts';
 import { Fuse } from './fuse.ts';
 import { Violation } from './violation.ts';
-import { EPOCH_MS, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Where a stream's messages go. */
 export interface Listener {
@@ -26,10 +27,13 @@ const STORE_FULL = reject('unavailable', fault('store', 'full', 'no room on the 
 export class ControllerProcess {
   readonly fuse = new Fuse();
   readonly name: string;
+  readonly clock: Clock;
   /** Undefined while it is down. */
   state: ControllerState | undefined;
   /** The log has been compacted: who watches it must read everything anew. */
   isTooOld = false;
+  /** Its steady clock is the wall's at its start, and what has passed since (controller/main.ts). */
+  #steadyFromMs = 0;
   #life = 0;
   #service!: Service;
   #fedUpTo = 0;
@@ -44,12 +48,14 @@ export class ControllerProcess {
   constructor(world: World, name: string, onDeath: () => void) {
     this.#world = world;
     this.name = name;
+    this.clock = new Clock(world.timeline);
     this.#onDeath = onDeath;
   }
 
   async start(): Promise<void> {
     if (this.state) return;
-    const { cores, store } = this.#world;
+    const { cores, store, timeline } = this.#world;
+    this.#steadyFromMs = this.clock.wallMs - timeline.nowMs;
     const { records, revision } = await store.read();
     const statuses = await cores.readStatuses(store.statuses);
     this.state = cores.createControllerState(new cores.Snapshot(records, revision), POOLS);
@@ -150,7 +156,10 @@ export class ControllerProcess {
   dispatch(event: ControllerEvent): void {
     if (!this.state) return;
     const { cores, timeline, random } = this.#world;
-    const chance = { now: EPOCH_MS + timeline.nowMs, entropy: (count: number) => random.bytes(count) };
+    const chance = {
+      now: this.#steadyFromMs + timeline.nowMs,
+      entropy: (count: number) => random.bytes(count),
+    };
     for (const effect of cores.stepController(this.state, event, chance)) {
       const burns = this.fuse.burn(effect.effect);
       if (burns !== 'before') this.#perform(effect);
@@ -216,8 +225,8 @@ export class ControllerProcess {
   }
 
   #keepStatus(status: HostStatus): void {
-    const { cores, store, timeline } = this.#world;
-    const value = JSON.stringify({ status, reportedAtMs: EPOCH_MS + timeline.nowMs });
+    const { cores, store } = this.#world;
+    const value = JSON.stringify({ status, reportedAtMs: this.clock.wallMs });
     void store.statuses.putStatus(cores.statusKey(status.host), new TextEncoder().encode(value));
   }
 

@@ -8,6 +8,7 @@ import type { KernelKind } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { hostTag } from '#model/own.ts';
 import { AgentProcess } from './agent-process.ts';
+import { Clock } from './clock.ts';
 import { Disk } from './disk.ts';
 import { KnownRows } from './known-rows.ts';
 import { checkAnswer } from './questions.ts';
@@ -25,6 +26,7 @@ export class Machine {
   readonly id: Id;
   readonly disk: Disk;
   readonly wire: Wire;
+  readonly clock: Clock;
   /** What its views ever said about where frames go. */
   readonly rows: KnownRows;
   kernel = new FakeKernel();
@@ -58,6 +60,7 @@ export class Machine {
     this.underlay = `192.0.2.${10 + index}`;
     this.disk = new Disk(world.cores, world.timeline, this.#random);
     this.wire = new Wire(world, this.name);
+    this.clock = new Clock(world.timeline);
     this.rows = new KnownRows(this.id);
   }
 

@@ -28,6 +28,3 @@ export interface World {
   /** That something happened, so that a fault which never strikes is seen. */
   count(what: string): void;
 }
-
-/** Wall clock at the run's beginning. */
-export const EPOCH_MS = 1_700_000_000_000;
