@@ -30,7 +30,7 @@ export class HostTeller {
   /** What the controller was told last. */
   private tunnels = '';
   private routes = '';
-  private routesAtMs = 0;
+  private nextRoutesAtMs = 0;
 
   constructor(parts: HostTellerParts) {
     this.parts = parts;
@@ -40,7 +40,7 @@ export class HostTeller {
   told(words: HostWords): void {
     this.tunnels = whereTunnelsEnd(underlayOf(words));
     this.routes = whereRoutesLead(words.facts.routes);
-    this.routesAtMs = this.parts.nowMs() + ROUTES_INTERVAL_MS;
+    this.nextRoutesAtMs = this.parts.nowMs() + ROUTES_INTERVAL_MS;
   }
 
   /** To be called now and then, while there is a session. */
@@ -62,10 +62,10 @@ export class HostTeller {
   private routesDiffer(): boolean {
     const { routes, nowMs } = this.parts;
     const startMs = nowMs();
-    if (startMs < this.routesAtMs) return false;
+    if (startMs < this.nextRoutesAtMs) return false;
     const differ = whereRoutesLead(routes()) !== this.routes;
     const endMs = nowMs();
-    this.routesAtMs = endMs + Math.max(ROUTES_INTERVAL_MS, (endMs - startMs) / ROUTES_SHARE);
+    this.nextRoutesAtMs = endMs + Math.max(ROUTES_INTERVAL_MS, (endMs - startMs) / ROUTES_SHARE);
     return differ;
   }
 }
