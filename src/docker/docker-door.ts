@@ -40,7 +40,8 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
   const book = new NetworkBook(door.notes);
   const names = new NameFollower(door, api, log);
   const sweep = new EndpointSweep({ door, book, api }, log, nowMs);
-  const drivers = { door, book, pools: new PoolTable(nowMs), driver, kick: () => rounds.kick() };
+  const engine = { socket: engineSocket, isThere: () => rounds.hasEngine };
+  const drivers = { door, book, pools: new PoolTable(nowMs), driver, engine, kick: () => rounds.kick() };
   const sync = new NetworkSync({ ...drivers, api, log, nowMs });
   const rounds = new Rounds(sync, sweep, log, nowMs);
   const server = await servePlugin(

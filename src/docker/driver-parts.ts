@@ -18,6 +18,8 @@ export interface DriverParts {
   readonly pools: PoolTable;
   /** What `-d` and `--ipam-driver` are given. */
   readonly driver: string;
+  /** Docker's own API, which tells what its drivers are not told. */
+  readonly engine: { readonly socket: string; readonly isThere: () => boolean };
   /** Ask Docker what there is: something is new, or not known here. */
   readonly kick: () => void;
 }
@@ -34,7 +36,7 @@ export const findNetwork = (door: HostDoor, word: string): Network | undefined =
  * started has not heard of again, until its controller has spoken.
  */
 export async function networkOf(
-  { door, book, kick }: DriverParts,
+  { door, book, engine, kick }: DriverParts,
   find: () => DockerNetwork | undefined,
   signal: AbortSignal,
 ): Promise<Network> {
@@ -49,6 +51,10 @@ export async function networkOf(
   const awaited = await book.wait(findHeard, signal).finally(stop);
   if (awaited) return awaited;
   const known = find();
+  if (!known?.network && !engine.isThere())
+    throw new PluginError(
+      `which network this is, Docker has not told: nobody answers at ${engine.socket}; set docker-socket in agent.yaml to where this dockerd listens, and try again`,
+    );
   if (!known)
     throw new PluginError('Weft does not know this Docker network: docker network rm it, and make it again');
   throw new PluginError(

@@ -8,6 +8,7 @@ import {
   copyOf,
   creation,
   door,
+  engine,
   N1,
   pool,
   refusal,
@@ -141,5 +142,15 @@ describe('an address', () => {
     expect(door.holds.size).toBe(1);
     const rubbish = { PoolID: 'rubbish', Address: '' };
     expect(await refusal('IpamDriver.RequestAddress', rubbish)).toContain('is not a pool of Weft');
+  });
+
+  it('of a network that Docker cannot be asked about is refused, with where it was to answer', async () => {
+    await call('NetworkDriver.CreateNetwork', creation(N1!, [pool('10.1.0.0/16')]));
+    const request = { PoolID: `${door.host}/-/10.1.0.0/16`, Address: '' };
+    expect(await refusal('IpamDriver.RequestAddress', request)).toContain('still being made');
+    engine.there = false;
+    expect(await refusal('IpamDriver.RequestAddress', request)).toMatch(
+      /\/run\/other\.sock; set docker-socket/,
+    );
   });
 });

@@ -34,6 +34,10 @@ export class Rounds {
     this.timer = setInterval(() => this.present && this.kick(), ROUND_MS).unref();
   }
 
+  get hasEngine(): boolean {
+    return this.present;
+  }
+
   engineIsThere(): void {
     this.present = true;
     this.kick();

@@ -8,6 +8,7 @@ import { PoolTable } from './pool-table.ts';
 import { chooseNetwork, validName } from './settle-network.ts';
 import { NetworkSync } from './sync-networks.ts';
 import { TestDoor, testNetwork } from './test-door.ts';
+import { engine } from './test-drivers.ts';
 
 describe('which network a new one of Docker is', () => {
   const door = new TestDoor();
@@ -99,7 +100,7 @@ it('does not make again what its user removed while Weft made it', async () => {
   };
   const parts = { door, book, pools: new PoolTable(() => 0), driver: 'weft' };
   const log = pino({ level: 'silent' });
-  const sync = new NetworkSync({ ...parts, kick: () => {}, api, log, nowMs: () => 0 });
+  const sync = new NetworkSync({ ...parts, engine, kick: () => {}, api, log, nowMs: () => 0 });
   // It is taken up, settled, and looked at again.
   for (let i = 0; i < 3; i++) await sync.pass();
   expect(door.made).toMatchObject([{ name: 'brief' }]);
@@ -125,7 +126,7 @@ it('keeps no other network from being made when Docker does not let go of a refu
   } as unknown as EngineApi;
   const parts = { door, book: new NetworkBook(door.notes), pools: new PoolTable(() => 0), driver: 'weft' };
   const log = pino({ level: 'silent' });
-  const sync = new NetworkSync({ ...parts, kick: () => {}, api, log, nowMs: () => 0 });
+  const sync = new NetworkSync({ ...parts, engine, kick: () => {}, api, log, nowMs: () => 0 });
   await sync.pass();
   made.length = 0;
   expect(await sync.pass()).toEqual({ again: false });

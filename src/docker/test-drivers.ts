@@ -14,9 +14,11 @@ export let methods: PluginMethods;
 export let book: NetworkBook;
 export const clock = { nowMs: 0 };
 export const kicks = { count: 0 };
+export const engine = { socket: '/run/other.sock', there: true, isThere: () => engine.there };
 
 export function beginAnew(): void {
   door = new TestDoor();
+  engine.there = true;
   begin();
 }
 
@@ -24,7 +26,7 @@ export function beginAnew(): void {
 export function begin(): void {
   book = new NetworkBook(door.notes);
   const pools = new PoolTable(() => clock.nowMs);
-  const parts = { door, book, pools, driver: 'weft', kick: () => void kicks.count++ };
+  const parts = { door, book, pools, driver: 'weft', engine, kick: () => void kicks.count++ };
   methods = { ...ipamDriver(parts), ...networkDriver({ ...parts, onJoin: () => undefined }) };
 }
 
