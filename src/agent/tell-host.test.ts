@@ -1,0 +1,77 @@
+import pino from 'pino';
+import { beforeEach, expect, test } from 'vitest';
+import type { Cidr } from '#model/cidr.ts';
+import type { Id } from '#model/id.ts';
+import type { Ip } from '#model/ip.ts';
+import { HostTeller } from './tell-host.ts';
+import type { HostWords } from './uplink.ts';
+
+let nowMs: number;
+let readingMs: number;
+let routes: Cidr[];
+let words: HostWords;
+let told: HostWords[];
+let reads: number;
+let teller: HostTeller;
+const wordsNow = (): HostWords => ({ ...words, facts: { ...words.facts, routes } });
+
+beforeEach(() => {
+  [nowMs, readingMs, reads] = [0, 0, 0];
+  routes = ['10.99.0.0/24'] as Cidr[];
+  told = [];
+  words = {
+    name: 'h1',
+    underlay: ['10.99.0.1' as Ip],
+    labels: {},
+    facts: { underlayMtu: 1500, takenPorts: [], routes, underlayInterfaces: ['eth0'] },
+  };
+  teller = new HostTeller({
+    host: 'h' as Id,
+    uplink: { correct: async (_, each) => void told.push(each) },
+    hostWords: async () => wordsNow(),
+    underlay: async () => ({ addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0' }),
+    routes: () => {
+      reads++;
+      nowMs += readingMs;
+      return routes;
+    },
+    nowMs: () => nowMs,
+    log: pino({ level: 'silent' }),
+  });
+  teller.told(words);
+});
+
+const lookAfter = (ms: number): Promise<void> => {
+  nowMs += ms;
+  return teller.look();
+};
+
+test('a new route is told within ten seconds, and once', async () => {
+  routes = ['10.99.0.0/24', '172.17.0.0/16'] as Cidr[];
+  await lookAfter(2_000);
+  expect(told).toEqual([]);
+  await lookAfter(8_000);
+  expect(told.map(({ facts }) => facts.routes)).toEqual([routes]);
+  await lookAfter(10_000);
+  expect(told).toHaveLength(1);
+});
+
+test('neither another order nor a container’s single address is news', async () => {
+  routes = ['172.17.0.0/16', '10.99.0.0/24'] as Cidr[];
+  teller.told(wordsNow());
+  routes = ['10.99.0.0/24', '10.244.0.7/32', '172.17.0.0/16', 'fd00::7/128'] as Cidr[];
+  await lookAfter(10_000);
+  expect(told).toEqual([]);
+});
+
+test('an underlay that is another is told at once', async () => {
+  words = { ...words, underlay: ['10.99.0.7' as Ip] };
+  await lookAfter(2_000);
+  expect(told.map(({ underlay }) => underlay)).toEqual([['10.99.0.7']]);
+});
+
+test('of very many routes, reading takes no more than a share of the time', async () => {
+  readingMs = 1_000;
+  for (let s = 0; s < 1_000; s += 2) await lookAfter(2_000);
+  expect(reads).toBeLessThan(7);
+});
