@@ -130,6 +130,24 @@ describe('the turn', () => {
     expect(h1.ops).toEqual([{ verb: 'add', object: row }]);
   });
 
+  test('makes a port whole that was tried behind a stranger’s interface which was just going', async () => {
+    const { id, interface: name } = await attached(h1, 'app', '/c1');
+    await cluster.settle(6_000);
+    const port = (await h1.objects()).find(
+      (object) => object.kind === 'link' && object.name === portName(id),
+    )!;
+    await h1.kernel.apply([{ verb: 'delete', object: port }], scopeOf(h1.state));
+    h1.kernel.addForeignInterface('/c1', name);
+    h1.dispatch({ event: 'kernel-changed', changes: [{ dirty: 'all' }] });
+    h1.holding = 'apply';
+    await cluster.settle(1_000);
+    h1.kernel.moveLink({ ns: '/c1', name }, { ns: '/c1', name: 'eve0' }, false);
+    h1.letGo();
+    await cluster.settle(6_000);
+    expect(h1.state.turn.failing).toEqual([]);
+    expect(await h1.pendingOps()).toEqual([]);
+  });
+
   test('leaves the bridge its own row, of which the kernel tells when the bridge is given its MAC again', async () => {
     await struckRow();
     const row = (await h1.objects()).find(

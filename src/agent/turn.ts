@@ -158,8 +158,20 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
   noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);
   // They can be many.
   turn.ops = [];
-  return [];
+  return results.some((result) => isBarePort(result, results)) ? markUrgent(state) : [];
 }
+
+/**
+ * A port that was tried behind a stranger's interface, and made since that had just gone, as the end of a namespace that
+ * the kernel was still taking down: nothing else of it was planned, and no row of it would come before the next look.
+ */
+const isBarePort = ({ ok, op }: OpResult, results: readonly OpResult[]): boolean => {
+  if (!ok || op.verb !== 'add' || op.object.kind !== 'link' || op.object.detail.type !== 'veth') return false;
+  const end = op.object.detail.peer;
+  const isEnd = ({ object }: KernelOp) =>
+    object.kind === 'link' && object.ns === end?.ns && object.name === end.name;
+  return end !== undefined && !results.some(({ op: other }) => isEnd(other));
+};
 
 function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
   const { turn } = state;
