@@ -151,9 +151,12 @@ function explainError(error: ConnectError, target: Target): CliError {
         'see that it is not stopped, look at its log, or restart it',
       );
     case Code.Aborted:
+      // From there: whom it asked in our name did.
+      if (error.cause === undefined)
+        return new CliError('unreachable', `${where} says: ${error.rawMessage}`, 'look at its log');
       return new CliError(
         'unreachable',
-        `${where} went away during the request`,
+        `${where} went away during the request${isTls(target) ? ', or does not take this certificate' : ''}`,
         'look at its log, then try again',
       );
     case Code.Unimplemented:
@@ -171,6 +174,8 @@ function explainError(error: ConnectError, target: Target): CliError {
       return new CliError('failed', `${where} failed: ${error.rawMessage}`, 'look at its log');
   }
 }
+
+const isTls = ({ address }: Target): boolean => address.kind === 'tcp' && address.tls;
 
 const nextAfterRefusal = (code: Code): string =>
   code === Code.ResourceExhausted

@@ -39,7 +39,8 @@ export async function runController(config: ControllerConfig, signal: AbortSigna
   try {
     const metrics = new ControllerMetrics();
     const engine = await startEngine(config, store, metrics, log);
-    await serveUntil(signal, engine, store, addresses, { tls, metrics: metrics.registry }, log);
+    const onRefused = refusedCertificates(log);
+    await serveUntil(signal, engine, store, addresses, { tls, metrics: metrics.registry, onRefused }, log);
   } finally {
     await store.close();
   }
@@ -91,6 +92,16 @@ async function serveUntil(
     unwatch();
     await Promise.all(servers.map((server) => server.close()));
   }
+}
+
+/** Whoever has none that is taken comes again and again: one line a second says enough. */
+function refusedCertificates(log: Logger): (why: string) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return (why) => {
+    if (performance.now() - toldMs < 1_000) return;
+    toldMs = performance.now();
+    log.warn({ why }, 'refused a certificate: another authority made it, or its time is over');
+  };
 }
 
 /** Of what can wait for another time. */

@@ -71,9 +71,10 @@ class Post {
       headers: { ...headers, 'content-type': type, 'content-length': body.length },
     });
     this.response = new Promise((resolve, reject) => {
-      this.request
-        .on('response', resolve)
-        .on('error', (error) => reject(this.failure ?? asConnectError(error)));
+      this.request.on('response', resolve).on('error', (error) => {
+        const isUnanswered = isSecure && !this.request.reusedSocket && isReset(error);
+        reject(this.failure ?? (isUnanswered ? unanswered(error) : asConnectError(error)));
+      });
     });
     if (timeoutMs !== undefined) {
       const text = `nothing came within ${timeoutMs / 1000} s`;
@@ -145,6 +146,18 @@ const CODES: Readonly<Record<string, Code>> = {
   EAI_AGAIN: Code.Unavailable,
   ETIMEDOUT: Code.Unavailable,
 };
+
+const isReset = (error: NodeJS.ErrnoException): boolean => error.code === 'ECONNRESET';
+
+/** By TLS 1.3 whose certificate is not taken hears so after his part of the handshake, and from Node by the end of it all. */
+const unanswered = (cause: Error): ConnectError =>
+  new ConnectError(
+    'the connection ended without an answer: the other side went away, or its log says why it does not take this certificate',
+    Code.Aborted,
+    undefined,
+    undefined,
+    cause,
+  );
 
 function asConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;

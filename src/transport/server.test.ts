@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { Code } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ControllerService } from '#api/gen/weft/v1/controller_pb.ts';
 import { principalKey } from '#api/principal.ts';
@@ -35,8 +35,8 @@ const whoAmI = (router: Router): void => {
   });
 };
 
-async function start(address: Address, tls?: ServeOptions['tls']): Promise<Address> {
-  servers.push(await serve(address, whoAmI, { tls, metrics: METRICS }));
+async function start(address: Address, tls?: ServeOptions['tls'], more?: ServeOptions): Promise<Address> {
+  servers.push(await serve(address, whoAmI, { tls, metrics: METRICS, ...more }));
   return address;
 }
 
@@ -150,7 +150,9 @@ describe('TCP', () => {
   test('under TLS takes the word of certificates only', async () => {
     const tls = makeCertificates(dir);
     const address: Address = { kind: 'tcp', host: 'localhost', port: 17472, tls: true };
-    await start(address, tls('server', 'URI:weft:host:server,DNS:localhost'));
+    const refused: string[] = [];
+    const onRefused = (why: string) => refused.push(why);
+    await start(address, tls('server', 'URI:weft:host:server,DNS:localhost'), { onRefused });
     const h1 = tls('h1', 'URI:weft:host:h1');
     expect(await ask(address, { tls: h1 })).toEqual({ role: 'host', name: 'h1' });
     // The header that a local socket believes counts for nothing here.
@@ -163,7 +165,11 @@ describe('TCP', () => {
       code: Code.Unauthenticated,
     });
     const stranger = makeCertificates(fs.mkdtempSync(path.join(dir, 'other-')))('h1', 'URI:weft:host:h1');
-    await expect(ask(address, { tls: { ...stranger, ca: h1.ca } })).rejects.toThrow(ConnectError);
+    await expect(ask(address, { tls: { ...stranger, ca: h1.ca } })).rejects.toMatchObject({
+      code: Code.Aborted,
+      rawMessage: expect.stringContaining('does not take this certificate'),
+    });
+    expect(refused).toEqual([expect.stringContaining('UNABLE_TO_')]);
   });
 });
 

@@ -25,6 +25,8 @@ export interface ServeOptions {
   readonly tls?: TlsFiles;
   /** What `GET /metrics` answers; without it nobody does. */
   readonly metrics?: MetricsSource;
+  /** Told why somebody's certificate was not taken, in the words of OpenSSL: they themselves are only cut off. */
+  readonly onRefused?: (why: string) => void;
 }
 
 /** One whose other end lost its power says nothing for ever, and we ask nothing of it. */
@@ -50,7 +52,7 @@ export class ListenError extends Error {
 export async function serve(
   address: Address,
   routes: (router: Router) => void,
-  { tls, metrics }: ServeOptions = {},
+  { tls, metrics, onRefused }: ServeOptions = {},
 ): Promise<Server> {
   if (address.kind === 'tcp' && !address.tls && !isLoopback(address.host))
     throw new ListenError(
@@ -75,6 +77,9 @@ export async function serve(
     : http.createServer(KEEP_ALIVE, handler);
   // Our clients keep connections for as long as they like; one closed under a request would look like a refusal.
   server.keepAliveTimeout = 0;
+  server.on('tlsClientError', (_error, { authorizationError: why }: TLSSocket) => {
+    if (why) onRefused?.(String(why));
+  });
   const sockets = new Set<net.Socket>();
   server.on('connection', (socket: net.Socket) => {
     sockets.add(socket);
