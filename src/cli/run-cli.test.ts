@@ -28,6 +28,7 @@ describe('usage', () => {
 
   test.each([
     [['network', 'create'], "missing required argument 'name'", 'weft network create --help'],
+    [['--root', '/x', 'network', 'create'], "missing required argument 'name'", 'weft network create --help'],
     [['network', 'rm', 'a', 'b'], 'too many arguments', 'weft network rm --help'],
     [
       ['network', 'create', 'a', '--vni'],

@@ -62,8 +62,9 @@ function usageError(error: CommanderError, command: string): CliError {
 function commandPath(program: Command, args: readonly string[]): string {
   const path = [program.name()];
   let at = program;
-  for (const arg of args) {
-    if (arg.startsWith('-')) continue;
+  for (const [index, arg] of args.entries()) {
+    const isValue = program.options.some((option) => option.required && option.long === args[index - 1]);
+    if (arg.startsWith('-') || isValue) continue;
     const child = at.commands.find((command) => command.name() === arg);
     if (!child) break;
     path.push(arg);
