@@ -10,7 +10,6 @@ import {
 import { type Fault, fault, isRejection, take } from '#model/fault.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
 import { parseMac } from '#model/mac.ts';
-import type { Network } from '#model/records.ts';
 import { createNetwork } from './create-network.ts';
 import { type DriverParts, heardOf, networkOf, RUNTIME } from './driver-parts.ts';
 import { PluginError, refuse, refuseAsDocker } from './plugin-error.ts';
@@ -19,10 +18,8 @@ import {
   createEndpointRequest,
   createNetworkRequest,
   endpointRequest,
-  externalRequest,
   joinRequest,
   networkRequest,
-  type PortMapping,
 } from './requests.ts';
 import { isLeftByWeft } from './way-out.ts';
 
@@ -90,7 +87,7 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     };
   }),
 
-  'NetworkDriver.Join': method(joinRequest, async ({ NetworkID, EndpointID, SandboxKey }) => {
+  'NetworkDriver.Join': method(joinRequest, async ({ NetworkID, EndpointID, SandboxKey, Options }) => {
     const attached = find(parts, EndpointID);
     if (!attached)
       throw new PluginError('Weft does not know this endpoint: disconnect the container, and connect it');
@@ -98,10 +95,12 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     if (refused) throw refuseAsDocker(refused);
     parts.onJoin(NetworkID, EndpointID);
     const network = heardOf(parts.door, attached.endpoint.network);
+    const hasPorts = (Options?.['com.docker.network.portmap'] ?? []).length > 0;
     return {
       InterfaceName: { SrcName: attached.hostInterface, DstPrefix: 'eth' },
-      // Otherwise Docker adds its docker_gwbridge, unless the network is internal.
-      ...(network && isLeftByWeft(network) && gatewaysOf(network.subnets)),
+      // Otherwise Docker adds its docker_gwbridge, unless the network is internal or the container leaves by another.
+      // Only there, and on its bridges, does it publish ports.
+      ...(network && isLeftByWeft(network) && !hasPorts && gatewaysOf(network.subnets)),
     };
   }),
 
@@ -115,33 +114,13 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     return {};
   }),
 
-  // Ports are published and masqueraded by Docker, on its docker_gwbridge. Where Weft's gateway is the way out there is
-  // none, and they would lead nowhere.
-  'NetworkDriver.ProgramExternalConnectivity': method(externalRequest, async ({ EndpointID, Options }) => {
-    const attached = find(parts, EndpointID);
-    const network = attached && heardOf(parts.door, attached.endpoint.network);
-    const ports = Options?.['com.docker.network.portmap'] ?? [];
-    if (network && isLeftByWeft(network) && ports.length > 0)
-      throw refuse(...ports.map(unpublished(network)));
-    return {};
-  }),
+  // Ports are published by Docker, on its docker_gwbridge.
+  'NetworkDriver.ProgramExternalConnectivity': plainMethod({}),
   'NetworkDriver.RevokeExternalConnectivity': plainMethod({}),
   // Who else is there, the controller tells.
   'NetworkDriver.DiscoverNew': plainMethod({}),
   'NetworkDriver.DiscoverDelete': plainMethod({}),
 });
-
-const unpublished =
-  ({ name }: Network) =>
-  ({ Proto, Port, HostPort }: PortMapping): Fault => {
-    const mapping = `${HostPort || Port}:${Port}${Proto === 17 ? '/udp' : ''}`;
-    return fault(
-      '-p',
-      mapping,
-      `leads nowhere in network ${name}, whose way out is Weft's gateway`,
-      `leave it out, and publish it when the container runs: weft publish CONTAINER ${mapping}`,
-    );
-  };
 
 const find = ({ door }: DriverParts, handle: string): DoorAttached | undefined =>
   door.attached(RUNTIME).find((attached) => attached.handle === handle);

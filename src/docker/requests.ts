@@ -37,20 +37,12 @@ export const createEndpointRequest = z.object({
     .nullish(),
   Options: options,
 });
-export const joinRequest = z.object({ ...endpointIds, SandboxKey: text.min(1) });
-
-const portMapping = z.object({
-  /** netinet/in.h: 6 is TCP, 17 UDP. */
-  Proto: z.number().default(6),
-  Port: z.number(),
-  HostPort: z.number().default(0),
-});
-export type PortMapping = z.output<typeof portMapping>;
-/** What is not understood is no reason that a container cannot start. */
-export const externalRequest = z.object({
+export const joinRequest = z.object({
   ...endpointIds,
+  SandboxKey: text.min(1),
+  /** What `-p` asks for. What is not understood is no reason that a container cannot start. */
   Options: z
-    .object({ 'com.docker.network.portmap': z.array(portMapping).nullish().catch(undefined) })
+    .object({ 'com.docker.network.portmap': z.array(z.unknown()).nullish().catch(undefined) })
     .nullish(),
 });
 
