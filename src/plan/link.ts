@@ -80,7 +80,10 @@ export function needsRebuild({ detail: wanted }: Link, { detail: seen }: Link): 
   return wanted.type !== seen.type;
 }
 
-/** Whether it joins its group only by being set up: it must go down before, which costs it its neighbours. */
+/**
+ * Whether it joins its group only by being set up, and leaves it only by being set down: it must go down before, which
+ * costs it its neighbours. One that stayed in a group must not be deleted (`rejoinsGroups` in kernel/kernel-features.ts).
+ */
 export function mustGoDown(
   { up, detail: wanted }: Link,
   seen: Link,
@@ -88,7 +91,8 @@ export function mustGoDown(
 ): boolean {
   const is = seen.detail;
   if (rejoinsGroups || !up || !seen.up || wanted.type !== 'vxlan' || is.type !== 'vxlan') return false;
-  return Boolean(wanted.remote) && (wanted.remote !== is.remote || wanted.device !== is.device);
+  const { remote, device } = wanted;
+  return remote !== undefined && (remote !== is.remote || (remote !== '' && device !== is.device));
 }
 
 /** vxlan_changelink() in drivers/net/vxlan/vxlan_core.c answers EOPNOTSUPP. */

@@ -145,6 +145,17 @@ describe('plan and the real kernel', () => {
     expect([joined().includes(first), joined().includes(second)]).toEqual([false, true]);
   });
 
+  it.each(['flood', 'static'] as const)(
+    'go down before they leave their group for mode %s on a kernel that leaves it only so',
+    async (mode) => {
+      await settle(wish('multicast'));
+      context = { ...facts, rejoinsGroups: false };
+      const lines = await settle(wish(mode));
+      expect(lines[0]).toBe(`ip -n ${ns} link set dev vxlan0 down`);
+      expect(lines).toContain(`ip -n ${ns} link set dev vxlan0 up`);
+    },
+  );
+
   it('take a network away at once', async () => {
     await settle(wish('proxy'));
     await settle(desired(testView([HOST]), facts));
