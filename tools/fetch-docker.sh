@@ -6,8 +6,9 @@
 #   DIRECTORY/sid    the newest that there is  DIRECTORY/registry  docker-registry, for plugins
 #   DIRECTORY/firewalld  a root directory with it and a D-Bus
 #   DIRECTORY/older-kernel  bookworm's Linux as a program (User-Mode Linux), and what loads its modules
+#   DIRECTORY/oldest-kernel  bullseye's, which is too old for Weft
 #
-# Of sid and firewalld, NAME.absent says why if they are not there.
+# Of sid, firewalld and oldest-kernel, NAME.absent says why if they are not there.
 #
 # Nothing is installed: no service starts, a Docker that this machine has is not touched, and neither is its apt.
 # Idempotent; each appears as a whole.
@@ -84,6 +85,7 @@ must 26.1 trixie docker.io docker-cli containerd
 must compose trixie docker-compose
 must registry bookworm docker-registry
 must older-kernel bookworm user-mode-linux kmod
-# Sid moves, and is between two versions now and then; firewalld is more than a hundred packages.
+# Sid moves, and is between two versions now and then; firewalld is more than a hundred packages; bullseye will go.
 may sid sid docker.io docker-cli containerd
 may firewalld bookworm --whole firewalld iptables netbase
+may oldest-kernel bullseye user-mode-linux

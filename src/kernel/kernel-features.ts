@@ -50,7 +50,9 @@ function canMake(conversation: Conversation, device: LinkRequest): boolean {
 
 /**
  * Whether a VXLAN device that is up leaves its group and joins another when it is given one (since Linux 6.15); else it
- * stays in the old one, and hears the new one only by chance. Tried with `ip link set probe1 type vxlan group …`.
+ * stays in the old one, and hears the new one only by chance. Tried with `ip link set probe1 type vxlan group …` on a
+ * device that has none: Linux 5.10 and 5.15 wait for themselves when one that stayed in a group is deleted, with the
+ * lock that all network writes of the machine need, until it is booted.
  */
 export function rejoinsGroups(): boolean {
   const [name, wire] = ['probe1', 'probe0'];
@@ -63,7 +65,7 @@ export function rejoinsGroups(): boolean {
       make({ name: wire, kind: 'bridge' });
       set({ name: wire, up: true });
       const { index: link } = decodeLink(conversation.ask(encodeGetLink({ name: wire })));
-      make({ name, kind: 'vxlan', vxlan: { id: 1, port: 4789, remote: '239.255.0.1', link } });
+      make({ name, kind: 'vxlan', vxlan: { id: 1, port: 4789, link } });
       set({ name, up: true });
       set({ name, kind: 'vxlan', vxlan: { remote: '239.255.0.2', link } });
       // Without CONFIG_IP_MULTICAST nobody is in any.

@@ -15,8 +15,8 @@ export type EngineVersion = (typeof ENGINES)[number];
 export const fetchDocker = (): void =>
   void execFileSync(path.join(ROOT, 'tools/fetch-docker.sh'), [DOCKER], { stdio: 'inherit' });
 
-/** Why it cannot be had now; only `sid` and `firewalld` may be missing. After {@link fetchDocker}. */
-export function absenceOf(version: EngineVersion | 'firewalld'): string | undefined {
+/** Why it cannot be had now; no other than `sid` and these may be missing. After {@link fetchDocker}. */
+export function absenceOf(version: EngineVersion | 'firewalld' | 'oldest-kernel'): string | undefined {
   if (existsSync(path.join(DOCKER, version))) return undefined;
   return readFileSync(path.join(DOCKER, `${version}.absent`), 'utf8').trim();
 }
@@ -26,12 +26,21 @@ export const unitsOf = (version: EngineVersion): string =>
   path.join(DOCKER, version, 'usr/lib/systemd/system');
 export const composeProgram = path.join(DOCKER, 'compose/usr/bin/docker-compose');
 export const registryProgram = path.join(DOCKER, 'registry/usr/bin/docker-registry');
-/** Debian bookworm's Linux, as a program. */
-export const olderKernel = {
-  program: path.join(DOCKER, 'older-kernel/usr/bin/linux.uml'),
-  kmod: path.join(DOCKER, 'older-kernel/bin/kmod'),
-  modules: path.join(DOCKER, 'older-kernel/usr/lib/uml/modules'),
-} as const;
+/** A Linux of Debian's, as a program. */
+export interface DebianKernel {
+  readonly program: string;
+  readonly modules: string;
+}
+const debianKernel = (name: string): DebianKernel => ({
+  program: path.join(DOCKER, name, 'usr/bin/linux.uml'),
+  modules: path.join(DOCKER, name, 'usr/lib/uml/modules'),
+});
+/** Bookworm's, 6.1. */
+export const olderKernel = debianKernel('older-kernel');
+/** Bullseye's, 5.10. */
+export const oldestKernel = debianKernel('oldest-kernel');
+/** What loads their modules. */
+export const kmodProgram = path.join(DOCKER, 'older-kernel/bin/kmod');
 /** A root directory that firewalld runs in. */
 export const firewalldRoot = path.join(DOCKER, 'firewalld');
 export const programsOf = (version: EngineVersion): EnginePrograms => unpackedEngine(DOCKER, version);
