@@ -3,9 +3,10 @@ import type { Chain, Element, FilterSet, SetShape } from '#model/filter.ts';
 import { countIn, drop, isNotIn, rule, setMark } from '#model/filter.ts';
 import { etherSource, iifname, mark } from '#model/filter-fields.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
-import { orThrow, unshare } from '#netlink/libc.ts';
+import { close, orThrow, unshare } from '#netlink/libc.ts';
 import { CLONE_NEWNET, comingHome } from '#netlink/namespace.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
+import { cookieOfSocket } from '#netlink/open-namespace.ts';
 import {
   decodeLink,
   encodeGetLink,
@@ -13,7 +14,11 @@ import {
   encodeSetLink,
   type LinkRequest,
 } from '#netlink/route/link.ts';
+import { create } from '#netlink/socket.ts';
 import { type FilterOp, filterRequests } from './filter-write.ts';
+
+/** What has container namespaces told apart, for good (since Linux 5.14). */
+const COOKIES = 'SO_NETNS_COOKIE';
 
 /** A device of each kind that every network needs. */
 const NEEDED: Readonly<Record<string, LinkRequest>> = {
@@ -32,9 +37,23 @@ export function missingKernelFeatures(): string[] {
     return openConversation();
   });
   try {
-    return Object.keys(NEEDED).filter((kind) => !canMake(conversation, NEEDED[kind]!));
+    const kinds = Object.keys(NEEDED).filter((kind) => !canMake(conversation, NEEDED[kind]!));
+    return hasCookies() ? kinds : [...kinds, COOKIES];
   } finally {
     conversation.close();
+  }
+}
+
+function hasCookies(): boolean {
+  const socket = create();
+  try {
+    cookieOfSocket(socket);
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError) return false;
+    throw error;
+  } finally {
+    close(socket);
   }
 }
 

@@ -118,9 +118,12 @@ function askForGroups(): string {
 
 const absence = absenceOf('oldest-kernel');
 test.skipIf(absence)(
-  `trying what 5.10 does with groups does not lock it${absence ? `: ${absence}` : ''}`,
+  `an agent refuses 5.10 in words, and trying what it does with groups does not lock it${absence ? `: ${absence}` : ''}`,
   async () => {
-    const { said, all } = await runOn(oldestKernel, askForGroups(), 120_000);
+    const agent = `node ${PROGRAM} agent --root /run/weft --name h1 --controller unix:///run/none.sock 2>&1; echo "agent $?"`;
+    const { said, all } = await runOn(oldestKernel, `${agent}\n${askForGroups()}`, 120_000);
+    expect(said, all).toMatch(/this kernel lacks SO_NETNS_COOKIE[\s\S]*use a kernel from 5\.15 on/);
+    expect(said, all).toMatch(/agent [1-9]/);
     expect(said, all).toContain('rejoins false');
     expect(said, all).toContain('writes');
   },
