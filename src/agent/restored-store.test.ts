@@ -1,7 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
+import { createId } from '#model/id.ts';
 import { put, type StoredRecord } from '#model/records.ts';
 import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
+
+const lifeFrom = (from: number) => ({ id: createId(0, (count) => randomBytes(count)), from });
+
+/** They hear of the store's lives when they come back. */
+function comeBack(...agents: readonly TestAgent[]): void {
+  for (const agent of agents) agent.cut();
+  for (const agent of agents) agent.heal();
+}
 
 /** The controller's store as it was once, brought back while the agents run on. */
 function restore(
@@ -14,6 +24,7 @@ function restore(
   const { snapshot, statuses } = controller.state;
   snapshot.clear();
   snapshot.apply(records.map(put), revision);
+  snapshot.lives = [...snapshot.lives, lifeFrom(revision)];
   statuses.clear();
   for (const agent of agents) agent.heal();
 }
@@ -36,6 +47,43 @@ test('what was attached after the backup is told again', async () => {
   for (let i = 0; i < 10; i++) cluster.controller.grant(createNetwork(`n${i}`));
   await cluster.settle(1_000);
   expect(h1.journal.has(id)).toBe(true);
+});
+
+test('who comes late, when others have changed things since, tells again all the same what the backup lacks', async () => {
+  const [cluster, h1, h2] = await startTwoHosts();
+  const { snapshot } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.attached(h2, 'app', '/c2', 1_000);
+  snapshot.lives = [lifeFrom(0)];
+  comeBack(h1, h2);
+  const backup = [[...snapshot.records()], snapshot.revision] as const;
+  const { id } = await cluster.attached(h2, 'app', '/c3', 1_000);
+  const told = snapshot.revision;
+  restore(cluster, [h1, h2], ...backup);
+  h2.cut();
+  await cluster.attached(h1, 'app', '/c4', 1_000);
+  for (let i = 0; snapshot.revision < told + 5; i++) cluster.controller.grant(createNetwork(`n${i}`));
+  h2.heal();
+  await cluster.settle(6_000);
+  expect([snapshot.endpoints.has(id), h2.journal.has(id)]).toEqual([true, true]);
+  expect(await h2.pendingOps()).toEqual([]);
+});
+
+test('a controller that was only started anew takes away what is gone from its store', async () => {
+  const [cluster, h1, h2] = await startTwoHosts();
+  const { snapshot } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  snapshot.lives = [lifeFrom(0)];
+  comeBack(h1, h2);
+  const { id, generation } = await cluster.attached(h1, 'app', '/c2', 1_000);
+  h1.cut();
+  cluster.controller.ask({ wish: 'detach-endpoint', endpoint: id, generation });
+  snapshot.lives = [...snapshot.lives, lifeFrom(snapshot.revision)];
+  h1.heal();
+  await cluster.settle(6_000);
+  expect([snapshot.endpoints.has(id), h1.journal.has(id)]).toEqual([false, false]);
 });
 
 test('a store that was begun anew by mistake takes nothing from whom the right one knows', async () => {

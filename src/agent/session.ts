@@ -1,6 +1,7 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import { ownsAddress } from '#intent/own-blocks.ts';
 import type { Id } from '#model/id.ts';
+import { sharedUpTo } from '#model/life.ts';
 import { type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import { dropHidden } from './keep-exposed.ts';
@@ -30,12 +31,14 @@ export function hear(state: AgentState, message: FollowMessage): AgentEffect[] {
 
 function hearSnapshot(
   state: AgentState,
-  { records, revision }: Extract<FollowMessage, { message: 'snapshot' }>,
+  { records, revision, lives }: Extract<FollowMessage, { message: 'snapshot' }>,
 ): AgentEffect[] {
-  if (revision < state.view.revision) goBack(state);
+  const shared = Math.min(sharedUpTo(state.view.lives, lives), revision);
+  if (shared < state.view.revision) goBack(state);
   state.view.clear();
   state.view.apply(records.map(put), revision);
-  unpublishUnknown(state);
+  state.view.lives = lives;
+  unpublishUnknown(state, shared);
   state.confirmed = true;
   state.orphansPossible = true;
   state.telling.clear();
@@ -58,14 +61,14 @@ function goBack({ session, turn }: AgentState): void {
 }
 
 /**
- * What the controller is to know at a later revision alone, and has not, is told again: a backup has nothing of it. Only
- * what it can take, from blocks that it knows as this host's: with all else a store that is put right once more is waited for.
+ * What the controller was told after the last revision that the backup shares with what this host knows, and has not, is
+ * told again. Only what it can take, from blocks that it knows as this host's: with all else a store that is put right once more is waited for.
  */
-function unpublishUnknown(state: AgentState): void {
+function unpublishUnknown(state: AgentState, shared: Revision): void {
   const { attachments, view } = state;
   for (const [id, attachment] of attachments) {
     const { state: is, published, since, endpoint } = attachment;
-    if (is !== 'attached' || !published || since <= view.revision) continue;
+    if (is !== 'attached' || !published || since <= shared) continue;
     if ((view.endpoints.get(id)?.generation ?? 0) < endpoint.generation && isOfOwnBlocks(state, endpoint))
       attachments.set(id, { ...attachment, published: false });
   }

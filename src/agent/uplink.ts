@@ -1,6 +1,10 @@
 import type { Logger } from 'pino';
 import type { FollowMessage } from '#api/follow-message.ts';
-import type { EndpointsResponse, FollowResponse } from '#api/gen/weft/v1/controller_pb.ts';
+import type {
+  EndpointsResponse,
+  FollowResponse,
+  Life as LifeMessage,
+} from '#api/gen/weft/v1/controller_pb.ts';
 import { rejectionFromError, rejectionFromWire } from '#api/rejection.ts';
 import { changeFromWire, endpointToWire, recordFromWire } from '#api/wire-records.ts';
 import { statusToWire } from '#api/wire-status.ts';
@@ -8,6 +12,7 @@ import type { Underlay } from '#kernel/underlay.ts';
 import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
+import type { Life } from '#model/life.ts';
 import type { Endpoint, Host, Revision, Station, StoredRecord } from '#model/records.ts';
 import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
@@ -88,10 +93,11 @@ export class Uplink {
         if (heard) hear(heard);
         continue;
       }
-      const { first, last, revision } = message.value;
+      const { first, last, revision, lives } = message.value;
       if (first) records = [];
       for (const record of message.value.records) records.push(recordFromWire(record));
-      if (last) hear({ message: 'snapshot', records, revision: Number(revision) });
+      if (last)
+        hear({ message: 'snapshot', records, revision: Number(revision), lives: livesFromWire(lives) });
     }
   }
 
@@ -218,6 +224,9 @@ const unanswered = (name: string): Rejection =>
     'unavailable',
     fault('endpoint', name, 'is not answered for by the controller', 'upgrade this program'),
   );
+
+const livesFromWire = (lives: readonly LifeMessage[]): Life[] =>
+  lives.flatMap(({ id, from }) => (isId(id) ? { id, from: Number(from) } : []));
 
 function heardFromWire({ message }: FollowResponse): FollowMessage | undefined {
   if (message.case === 'beat') return { message: 'beat', revision: Number(message.value.revision) };

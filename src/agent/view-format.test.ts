@@ -52,6 +52,13 @@ test('fields that the program before did not know are filled in', () => {
   expect([...read.hosts.values()].map(({ facts }) => facts.underlayInterfaces)).toEqual([[], [], []]);
 });
 
+test('it is known of which lives of a store it is, and an earlier program knew of none', () => {
+  const view = world();
+  expect(parseView(bytesOf(view)).lives).toEqual([]);
+  view.lives = [{ id: testId('host', 1), from: 3 }];
+  expect(parseView(bytesOf(view)).lives).toEqual(view.lives);
+});
+
 test('an empty view is a view', () => {
   expect(sorted(parseView(bytesOf(new Snapshot([], 3))))).toEqual([]);
 });

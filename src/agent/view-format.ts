@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 import { parseRecord } from '#api/wire-records.ts';
 import type { PackedEndpoints } from '#model/endpoint-table.ts';
+import type { Id } from '#model/id.ts';
 import { type Host, RECORD_SCHEMA, type StoredRecord } from '#model/records.ts';
 import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
 
@@ -10,12 +11,14 @@ import { Snapshot, type SnapshotView } from '#model/snapshot.ts';
  * is right again in the time that the kernel takes; what they are is vouched for by the checksum.
  *
  *   weftview 1 CHECKSUM LENGTH\n      of all that follows; of the JSON alone
- *   {"schema":…,"revision":…,"records":[…],"members":…,"texts":…}    blanks up to a multiple of 4 bytes
+ *   {"schema":…,"revision":…,"lives":…,"records":[…],"members":…,"texts":…}    blanks up to a multiple of 4 bytes
  *   words of the endpoints' rows
  */
 const VERSION = 1;
 const HEADER_BYTES = 32;
 const HEADER = /^weftview (\d+) ([0-9a-f]{8}) (\d+)\s*$/;
+
+const lifeSchema = z.object({ id: z.string().transform((id) => id as Id), from: z.number() });
 
 const headSchema = z.object({
   schema: z.literal(RECORD_SCHEMA),
@@ -24,15 +27,16 @@ const headSchema = z.object({
   members: z.custom<PackedEndpoints['members']>(Array.isArray),
   texts: z.custom<PackedEndpoints['texts']>((value) => typeof value === 'object'),
   firstFree: z.number().int().min(0),
+  // Unknown to earlier versions.
+  lives: z.array(lifeSchema).default([]),
 });
 
 /** The file's parts, in order. */
 export function formatView(view: SnapshotView): Uint8Array[] {
   const { words, ...packed } = view.endpoints.pack();
   const records = [...view.recordsButEndpoints()];
-  const json = Buffer.from(
-    JSON.stringify({ schema: RECORD_SCHEMA, revision: view.revision, records, ...packed }),
-  );
+  const { revision, lives } = view;
+  const json = Buffer.from(JSON.stringify({ schema: RECORD_SCHEMA, revision, lives, records, ...packed }));
   const head = Buffer.concat([json, Buffer.alloc(-json.length & 3, ' ')]);
   const rows = new Uint8Array(words.buffer.slice(words.byteOffset, words.byteOffset + words.byteLength));
   const checksum = crc32(rows, crc32(head)).toString(16).padStart(8, '0');
@@ -50,6 +54,7 @@ export function parseView(bytes: Buffer): Snapshot {
   const head = headSchema.parse(JSON.parse(bytes.toString('utf8', HEADER_BYTES, end)));
   const view = new Snapshot(readRecords(head.records), head.revision);
   const words = new Uint32Array(bytes.buffer.slice(bytes.byteOffset + end, bytes.byteOffset + bytes.length));
+  view.lives = head.lives;
   view.unpackEndpoints({ ...head, words });
   return view;
 }

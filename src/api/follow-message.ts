@@ -1,4 +1,5 @@
 import type { Id } from '#model/id.ts';
+import type { Life } from '#model/life.ts';
 import type { Change, Revision, StoredRecord } from '#model/records.ts';
 
 /** What an agent that follows is told, in the order in which it holds: first a snapshot, then what changes. */
@@ -7,6 +8,7 @@ export type FollowMessage =
       readonly message: 'snapshot';
       readonly records: readonly StoredRecord[];
       readonly revision: Revision;
+      readonly lives: readonly Life[];
     }
   | {
       readonly message: 'delta';

@@ -66,14 +66,15 @@ function toWire(message: FollowMessage): FollowResponse[] {
 }
 
 function snapshotParts(
-  { records }: Extract<FollowMessage, { message: 'snapshot' }>,
+  { records, lives }: Extract<FollowMessage, { message: 'snapshot' }>,
   revision: bigint,
 ): FollowResponse[] {
   const parts: FollowResponse[] = [];
+  const told = lives.map(({ id, from }) => ({ id, from: BigInt(from) }));
   for (let start = 0; start === 0 || start < records.length; start += RECORDS_PER_PART) {
     const end = start + RECORDS_PER_PART;
     const part = records.slice(start, end).map(recordToWire);
-    const value = { records: part, first: start === 0, last: end >= records.length, revision };
+    const value = { records: part, first: start === 0, last: end >= records.length, revision, lives: told };
     parts.push(create(FollowResponseSchema, { message: { case: 'snapshot', value } }));
   }
   return parts;

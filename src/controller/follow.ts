@@ -36,7 +36,8 @@ export function beginFollow(snapshot: SnapshotView, host: Id): { session: Sessio
     ...snapshot.networks.values(),
     ...[...networks].flatMap((id) => recordsOfNetwork(snapshot, id, host)),
   ];
-  return { session, first: { message: 'snapshot', records, revision: snapshot.revision } };
+  const { revision, lives } = snapshot;
+  return { session, first: { message: 'snapshot', records, revision, lives } };
 }
 
 /** What that host must hear of a commit; the snapshot is the one after it. Changes the session's interest. */

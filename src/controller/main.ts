@@ -13,6 +13,7 @@ import { type Address, formatAddress, parseAddress } from '#transport/address.ts
 import { openLog } from '#transport/open-log.ts';
 import { ListenError, type ServeOptions, type Server, serve } from '#transport/server.ts';
 import { readTlsFiles } from '#transport/tls.ts';
+import { beginLife } from './begin-life.ts';
 import type { ControllerConfig } from './config.ts';
 import { Engine } from './engine.ts';
 import { ControllerMetrics } from './metrics.ts';
@@ -53,7 +54,9 @@ async function startEngine(
   log: Logger,
 ): Promise<Engine> {
   const { records, revision } = await store.read();
-  const state = createControllerState(new Snapshot(records, revision), await choosePools(config, store));
+  const snapshot = new Snapshot(records, revision);
+  snapshot.lives = await beginLife(store, revision, chance(), warn(log, 'could not note this start'));
+  const state = createControllerState(snapshot, await choosePools(config, store));
   for (const { status } of await readStatuses(store))
     if (state.snapshot.hosts.has(status.host)) state.statuses.set(status.host, status);
     else

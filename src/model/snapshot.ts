@@ -1,5 +1,6 @@
 import { EndpointTable, type PackedEndpoints } from './endpoint-table.ts';
 import type { Id } from './id.ts';
+import type { Life } from './life.ts';
 import { foldName } from './name.ts';
 import type { NetworkEndpoints } from './network-endpoints.ts';
 import {
@@ -81,6 +82,8 @@ export interface SnapshotView
  */
 export class Snapshot {
   revision: Revision = 0;
+  /** Of the store that it was read from, the last one last; empty where that is not known. */
+  lives: readonly Life[] = [];
   readonly hosts = new Map<Id, Host>();
   readonly networks = new Map<Id, Network>();
   readonly blocks = new Map<Id, Block>();
