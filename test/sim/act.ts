@@ -125,6 +125,8 @@ export async function act(world: World, users: Users, engines: Engines, action: 
     case 'compact':
       controller.isTooOld = true;
       return controller.feed();
+    case 'restore store':
+      return restoreStore(world, action.most);
     case 'refuse ops':
       machine!.refusals = { kind: action.kind, errno: action.errno, times: action.times };
       return;
@@ -153,6 +155,18 @@ export function calm({ controller, rival, machines, store }: World): void {
     machine.badLooks = 0;
     machine.kernel.idle = () => false;
   }
+}
+
+/** While nobody has it open. How far hosts had come in what is no more says nothing. */
+async function restoreStore(
+  { controller, rival, store, machines, phases, count }: World,
+  most: number,
+): Promise<void> {
+  for (const process of [controller, rival]) process.crash();
+  if (!(await store.restore(most))) return;
+  count('store restored');
+  phases.forget();
+  for (const machine of machines) machine.applied = 0;
 }
 
 /** Any endpoint's, as often as not at one address of its host alone. */

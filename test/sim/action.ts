@@ -89,6 +89,8 @@ export type Action = { readonly atMs: number } & (
   | { readonly do: 'fill journal'; readonly host: number; readonly forMs: number }
   | { readonly do: 'fill store'; readonly forMs: number }
   | { readonly do: 'compact' }
+  /** From a backup of so many commits ago. */
+  | { readonly do: 'restore store'; readonly most: number }
   | {
       readonly do: 'refuse ops';
       readonly host: number;

@@ -58,7 +58,11 @@ export class ControllerProcess {
     this.#steadyFromMs = this.clock.wallMs - timeline.nowMs;
     const { records, revision } = await store.read();
     const statuses = await cores.readStatuses(store.statuses);
-    this.state = cores.createControllerState(new cores.Snapshot(records, revision), POOLS);
+    const snapshot = new cores.Snapshot(records, revision);
+    // Agents follow one of the two alone.
+    if (this === this.#world.controller)
+      snapshot.lives = await cores.beginLife(store.statuses, revision, this.#chance);
+    this.state = cores.createControllerState(snapshot, POOLS);
     for (const { status } of statuses)
       if (this.state.snapshot.hosts.has(status.host)) this.state.statuses.set(status.host, status);
     this.#service = cores.openService(this.#engine, store.statuses, ({ message }) =>
@@ -155,12 +159,8 @@ export class ControllerProcess {
 
   dispatch(event: ControllerEvent): void {
     if (!this.state) return;
-    const { cores, timeline, random } = this.#world;
-    const chance = {
-      now: this.#steadyFromMs + timeline.nowMs,
-      entropy: (count: number) => random.bytes(count),
-    };
-    for (const effect of cores.stepController(this.state, event, chance)) {
+    const { cores } = this.#world;
+    for (const effect of cores.stepController(this.state, event, this.#chance)) {
       const burns = this.fuse.burn(effect.effect);
       if (burns !== 'before') this.#perform(effect);
       if (burns) {
@@ -168,6 +168,11 @@ export class ControllerProcess {
         return;
       }
     }
+  }
+
+  get #chance() {
+    const { timeline, random } = this.#world;
+    return { now: this.#steadyFromMs + timeline.nowMs, entropy: (count: number) => random.bytes(count) };
   }
 
   /** To be called when the store holds something new. */

@@ -2,6 +2,7 @@ import { parseJournalEntry } from '#agent/attachment.ts';
 import { step as stepAgent } from '#agent/core.ts';
 import { createAgentState } from '#agent/state.ts';
 import { formatView, parseView } from '#agent/view-format.ts';
+import { beginLife } from '#controller/begin-life.ts';
 import { step as stepController } from '#controller/core.ts';
 import { readStatuses, statusKey } from '#controller/read-statuses.ts';
 import { createControllerState } from '#controller/state.ts';
@@ -26,6 +27,7 @@ export const cores = {
   parseJournalEntry,
   formatView,
   parseView,
+  beginLife,
   readStatuses,
   statusKey,
 };

@@ -43,6 +43,12 @@ export class Phases {
     }
   }
 
+  /** The store was restored from a backup. */
+  forget(): void {
+    this.#began.clear();
+    this.#left.clear();
+  }
+
   /** Of who is not there, a controller that has just begun does not know what it has taken. */
   #leave(network: Id, machines: readonly Machine[], sessions: Iterable<{ readonly host: Id }>): void {
     const following = new Set([...sessions].map(({ host }) => host));

@@ -36,6 +36,8 @@ export class ResolverProcess {
       // A network that was left goes whole; that it is joined again is heard later.
       const isLeft = view.revision < head.revision && view.inNetwork(network).endpoints.size === 0;
       if (isLeft) continue;
+      // Nor is it in the backup that the store was restored from; it is told again.
+      if (world.store.restores > 0 && !world.store.at(view.revision)?.endpoints.has(id)) continue;
       if (isAskedFor && !this.endpoints.has(id) && head.endpoints.has(id) && host !== machine.id)
         throw new Violation('a live name is not lost', `${machine.name}: ${textOf(endpoint)}`);
     }

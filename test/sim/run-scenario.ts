@@ -84,14 +84,17 @@ function createWorld(
   const machines: Machine[] = [];
   const count: World['count'] = (what) => counts.set(what, (counts.get(what) ?? 0) + 1);
   const rests = new RestCheck(machines, count);
-  const store = new StoreModel(new cores.MemoryStore(), async (before, batch, after) => {
-    world.note('store', () => `${batch.revision}: ${JSON.stringify(batch.changes.map(shorten))}`);
-    ledger.check(before, batch, after);
-    phases.check(world, before, batch, after);
-    await rests.check(before, batch.changes);
-    for (const process of [world.controller, world.rival]) process.feed();
-  });
-  const parts = { cores, timeline, random, store, ledger, machines, calmAtMs };
+  const store = new StoreModel(
+    () => new cores.MemoryStore(),
+    async (before, batch, after) => {
+      world.note('store', () => `${batch.revision}: ${JSON.stringify(batch.changes.map(shorten))}`);
+      ledger.check(before, batch, after);
+      phases.check(world, before, batch, after);
+      await rests.check(before, batch.changes);
+      for (const process of [world.controller, world.rival]) process.feed();
+    },
+  );
+  const parts = { cores, timeline, random, store, ledger, phases, machines, calmAtMs };
   const note: World['note'] = (who, what) => hear?.(`${timeline.nowMs.toFixed(1)} ${who}: ${what()}`);
   const world = { ...parts, note, count } as unknown as World & {
     controller: ControllerProcess;

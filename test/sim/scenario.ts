@@ -143,13 +143,14 @@ const FAULTS: { readonly [kind in Kind]?: Draw } = {
     ...(random.chance(0.7) && host(random, shape)),
     byMs: random.pick([-1, 1]) * random.pick(CLOCK_JUMPS_MS),
   }),
+  'restore store': (random) => ({ most: 1 + random.below(20) }),
 };
 
 /** By a second, an hour, a year, and back to 1970. */
 const CLOCK_JUMPS_MS = [1_000, 3_600_000, 31_536_000_000, 1_700_000_000_000];
 
 /** So hard that little else would be seen beside it. */
-const RARE: ReadonlySet<string> = new Set(['evict host']);
+const RARE: ReadonlySet<string> = new Set(['evict host', 'restore store']);
 
 /** What happens together finds more than what happens apart, and most when it happens to the same. */
 interface Moment {

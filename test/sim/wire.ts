@@ -159,11 +159,12 @@ export class Wire implements Carrier {
 
   /** It was in the controller's buffers when the connection broke. */
   #arriveLate(method: string, request: Uint8Array): void {
-    const { timeline, random, controller, calmAtMs, count } = this.#world;
+    const { timeline, random, controller, calmAtMs, count, store } = this.#world;
     if (random.chance(0.6)) return;
+    const { restores } = store;
     const atMs = timeline.nowMs + random.between(0, random.chance(0.8) ? 500 : 30_000);
     timeline.at(Math.min(atMs, Math.max(calmAtMs, timeline.nowMs)), () => {
-      if (!controller.state) return;
+      if (!controller.state || restores !== store.restores) return;
       count('late request');
       controller.answer(this.#principal, method, request, () => {});
     });

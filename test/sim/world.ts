@@ -3,6 +3,7 @@ import type { ControllerProcess } from './controller-process.ts';
 import type { Cores } from './cores.ts';
 import type { Ledger } from './ledger.ts';
 import type { Machine } from './machine.ts';
+import type { Phases } from './phases.ts';
 import type { Random } from './random.ts';
 import type { StoreModel } from './store-model.ts';
 import type { Timeline } from './timeline.ts';
@@ -20,6 +21,7 @@ export interface World {
   readonly rival: ControllerProcess;
   readonly machines: readonly Machine[];
   readonly ledger: Ledger;
+  readonly phases: Phases;
   readonly bridges: Bridges;
   /** From then on nothing is broken any more. */
   readonly calmAtMs: number;
