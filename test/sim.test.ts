@@ -27,7 +27,6 @@ const MUST_HAPPEN = [
   'resolver killed',
   'commit conflict',
   'store full',
-  'store restored',
   'wipe',
   'late request',
   'interrupted look',
