@@ -305,4 +305,17 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'drops: observed.drops,',
     become: '',
   },
+  {
+    name: 'which addresses of its block a host must not give is lost on the wire',
+    file: 'api/wire-records.ts',
+    find: 'except: z.array(ip),',
+    become: 'except: z.array(ip).transform(() => []),',
+  },
+  {
+    name: 'a store that was restored from a backup is known by its revision alone',
+    file: 'agent/session.ts',
+    find: 'since <= shared) continue',
+    become: 'since <= view.revision) continue',
+    from: 36_801,
+  },
 ];
