@@ -7,14 +7,14 @@ import type { AttachEndpoint } from '#model/wish.ts';
 import { answerAttach } from './answer.ts';
 import { journaling, networkId } from './attaching.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
-import { askAgainToDetach } from './detach.ts';
+import { askAgainToDetach, release } from './detach.ts';
 import { giveBackHeld, grantAgain, grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldEndpoint, heldIn, isBarred, isSetAside } from './held.ts';
 import { useHolds } from './hold.ts';
 import { keepJournal, noteUnwritten, noteWritten } from './keep-journal.ts';
-import { addToView, isTakenAway, learnedSince, ownWords } from './own-word.ts';
+import { addToView, alreadyHere, isTakenAway, learnedSince, ownWords } from './own-word.ts';
 import { letBurstPass, letGoFirst, letRuntimeFirst, NEXT_CALL_MS } from './pace.ts';
 import { publish, tellAtOnce } from './publish.ts';
 import { takeBack } from './settle-attach.ts';
@@ -121,6 +121,9 @@ export function endAttachGrant(
     return attaching ? answerAttach(state, request, grant) : [];
   }
   if (attaching && isVoid(state, grant, attaching)) return answerAttach(state, request, takenAway(grant));
+  const other = attaching && alreadyHere(state, grant.endpoint);
+  if (other)
+    return [...answerAttach(state, request, isHere(grant, other)), ...release(state, grant.endpoint)];
   if (attaching) return promise(state, request, grant, true);
   state.orphansPossible = true;
   return [];
@@ -135,6 +138,11 @@ const isVoid = (
 
 const takenAway = ({ endpoint: { name } }: AttachGrant): Rejection =>
   reject('unavailable', fault('endpoint', name, 'was taken away again by the controller', 'attach it again'));
+
+const isHere = ({ endpoint: { name } }: AttachGrant, other: Endpoint): Rejection => {
+  const problem = `was given what ${other.name} has, of which the controller does not know yet`;
+  return reject('unavailable', fault('endpoint', name, problem, 'attach it again in a moment'));
+};
 
 /** The promise goes into the journal before the kernel is touched: a killed agent finds what it began. */
 function promise(state: AgentState, request: number, grant: AttachGrant, published: boolean): AgentEffect[] {

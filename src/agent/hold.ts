@@ -13,7 +13,7 @@ import { release } from './detach.ts';
 import type { AgentEffect, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
 import { heldIn, holdKey, isBarred, isSetAside, readHoldKey } from './held.ts';
-import { addToView, isTakenAway } from './own-word.ts';
+import { addToView, alreadyHere, isTakenAway } from './own-word.ts';
 import type { AgentState, Hold, Holding } from './state.ts';
 
 /*
@@ -136,6 +136,8 @@ export function endHoldGrant(
   const { endpoint, revision } = grant;
   const address = holding && endpoint.addresses.find((ip) => cidrContains(holding.ask.subnet, ip));
   if (!address) return release(state, endpoint);
+  if (alreadyHere(state, endpoint))
+    return [...answerHold(state, request, takenAway(address)), ...release(state, endpoint)];
   if (isTakenAway(state, endpoint.id, revision)) return answerHold(state, request, takenAway(address));
   state.heldRevision = revision;
   addToView(state, endpoint);

@@ -53,6 +53,19 @@ export function ownWords(state: AgentState): Attachment[] {
   return [...state.attachments.values(), ...begun];
 }
 
+/** Who else of this host has what the controller gave: it did not know, as its store was restored from a backup. */
+export const alreadyHere = (
+  state: AgentState,
+  { id, network, mac, addresses }: Endpoint,
+): Endpoint | undefined =>
+  ownWords(state).find(
+    ({ endpoint, state: is }) =>
+      is === 'attached' &&
+      endpoint.id !== id &&
+      endpoint.network === network &&
+      (endpoint.mac === mac || endpoint.addresses.some((ip) => addresses.includes(ip))),
+  )?.endpoint;
+
 /** Of an endpoint that was asked for once more: it holds, and not what is being written. */
 export const learnedSince = (
   { attachments }: AgentState,

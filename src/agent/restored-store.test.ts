@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
 import { createId } from '#model/id.ts';
+import type { Mac } from '#model/mac.ts';
 import { put, type StoredRecord } from '#model/records.ts';
 import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
@@ -68,6 +69,34 @@ test('who comes late, when others have changed things since, tells again all the
   await cluster.settle(6_000);
   expect([snapshot.endpoints.has(id), h2.journal.has(id)]).toEqual([true, true]);
   expect(await h2.pendingOps()).toEqual([]);
+});
+
+test('what a host is given before it has heard of the backup is none of what its containers have', async () => {
+  const [cluster, h1] = await startTwoHosts();
+  const { snapshot } = cluster.controller.state;
+  cluster.controller.grant(createNetwork('app'));
+  snapshot.lives = [lifeFrom(0)];
+  comeBack(h1);
+  await cluster.attached(h1, 'app', '/c1', 1_000);
+  const backup = [[...snapshot.records()], snapshot.revision] as const;
+  const { id } = await cluster.attached(h1, 'app', '/c2', 1_000);
+  snapshot.clear();
+  snapshot.apply(backup[0].map(put), backup[1]);
+  snapshot.lives = [...snapshot.lives, lifeFrom(backup[1])];
+  // A MAC is the controller's to give.
+  const words = { mac: '02:00:00:00:00:99' as Mac };
+  const request = h1.attach('app', '/c3', words);
+  await cluster.settle(100);
+  expect(h1.answers.get(request)).toMatchObject({
+    faults: [{ problem: 'was given what c2 has, of which the controller does not know yet' }],
+  });
+  comeBack(h1);
+  await cluster.settle(6_000);
+  expect([...snapshot.endpoints.values()].map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+  expect(h1.journal.has(id)).toBe(true);
+  const again = h1.attach('app', '/c3', words);
+  await cluster.settle(100);
+  expect(h1.answers.get(again)).toMatchObject({ answer: 'attached', endpoint: words });
 });
 
 test('a controller that was only started anew takes away what is gone from its store', async () => {
