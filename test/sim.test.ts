@@ -27,6 +27,7 @@ const MUST_HAPPEN = [
   'resolver killed',
   'commit conflict',
   'store full',
+  'store restored',
   'wipe',
   'late request',
   'interrupted look',

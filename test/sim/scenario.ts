@@ -149,12 +149,6 @@ const FAULTS: { readonly [kind in Kind]?: Draw } = {
 /** By a second, an hour, a year, and back to 1970. */
 const CLOCK_JUMPS_MS = [1_000, 3_600_000, 31_536_000_000, 1_700_000_000_000];
 
-/**
- * Open: a host that asks for an endpoint before it has heard that the store went back can be given an address that a
- * container of its own has. Until then what CI runs has no backups.
- */
-const RESTORES_FROM = 1_001;
-
 /** So hard that little else would be seen beside it. */
 const RARE: ReadonlySet<string> = new Set(['evict host', 'restore store']);
 
@@ -246,7 +240,6 @@ function drawMix(random: Random): Wish[] {
 function drawFaults(random: Random, shape: Shape, moments: readonly Moment[]): Action[] {
   const share = random.pick([0, 0.2, 0.5, 0.8]);
   return Object.entries(FAULTS).flatMap(([kind, draw]) => {
-    if (kind === 'restore store' && shape.seed < RESTORES_FROM) return [];
     if (!random.chance(RARE.has(kind) ? share / 2 : share)) return [];
     return Array.from({ length: random.pick([2, 4, 8]) }, () => {
       const moment = random.pick(moments);
