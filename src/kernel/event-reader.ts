@@ -1,11 +1,17 @@
 import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { isTunnelName, PROTOCOL } from '#model/own.ts';
+import { GATEWAY_DEVICES, isTunnelName, PROTOCOL } from '#model/own.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, type ReceivedMessage, RTM } from '#netlink/message.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
 import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
-import { emptyNeighbourRow, type NeighbourRow, NTF, readNeighbourRow } from '#netlink/route/neighbour.ts';
+import {
+  emptyNeighbourRow,
+  type NeighbourRow,
+  NTF,
+  NUD,
+  readNeighbourRow,
+} from '#netlink/route/neighbour.ts';
 import { decodeRoute, RT_TABLE, RTPROT } from '#netlink/route/route.ts';
 import { isDefaultRow, keepFdb } from './fdb.ts';
 import type { KernelEvent } from './kernel.ts';
@@ -63,8 +69,9 @@ export class EventReader {
     // Before Linux 6.13 each write to a device's own FDB is told once more, without where the row leads (rtnl_fdb_notify()
     // in net/core/rtnetlink.c): taken for the row it would be mended, which is told in its turn.
     if (isFdb && ROW.flags & NTF.SELF && !ROW.hasAge) return undefined;
-    // The multicast that other devices listen to, and neighbours of theirs, are the kernel's.
-    if (!isTunnelName(name) && !(isFdb && !(ROW.flags & NTF.SELF))) return undefined;
+    // The multicast that other devices listen to, and what they find out of neighbours, are the kernel's.
+    const isFixed = !isFdb && ROW.state === NUD.PERMANENT && GATEWAY_DEVICES.has(name);
+    if (!isTunnelName(name) && !(isFdb && !(ROW.flags & NTF.SELF)) && !isFixed) return undefined;
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
     if (isFdb && isDefaultRow(ROW)) return { dirty: 'namespace', ns };
     const row = isFdb ? fdbOf(ns, name, ROW) : neighbourOf(ns, name, ROW);

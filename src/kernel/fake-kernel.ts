@@ -16,7 +16,13 @@ import {
 } from '#model/kernel-state.ts';
 import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
-import { isOverlayNamespace, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from '#model/own.ts';
+import {
+  GATEWAY_DEVICES,
+  isOverlayNamespace,
+  isOverlayNamespaceOf,
+  isOwnHostLink,
+  UPLINK_NAME,
+} from '#model/own.ts';
 import type { PermitFamily } from '#model/permit.ts';
 import { type FakeDevice, FakeRefusal } from './fake-device.ts';
 import { emptyDoomedChains, seenFilter } from './fake-filter.ts';
@@ -122,7 +128,9 @@ export class FakeKernel implements Kernel {
       for (const device of devices) addDevice(state, device, seen);
       this.#addFilters(state, ns);
       if (scope.rows !== 'none') state.rowSums.set(ns, sumOf(devices));
-      if (!scope.rows) for (const row of devices.flatMap(rowsOf)) addKernelObject(state, row);
+      if (!scope.rows)
+        for (const row of [...devices.flatMap(rowsOf), ...devices.flatMap(fixedOf)])
+          addKernelObject(state, row);
     }
     for (const { namespace, interfaces } of containers)
       for (const device of this.#host.namespaces.get(namespace.path)!.values())
@@ -318,6 +326,9 @@ const rowsOf = (device: FakeDevice): (Fdb | Neighbour)[] => [
   ...device.ownRows(),
   ...device.fdb.values(),
 ];
+
+const fixedOf = ({ link, neighbours }: FakeDevice): Neighbour[] =>
+  GATEWAY_DEVICES.has(link.name) ? [...neighbours.values()].filter(({ state }) => state === 'permanent') : [];
 
 function fakeBridgeFacts(
   { link, addresses }: FakeDevice,

@@ -91,6 +91,7 @@ export function observeContract(at: () => Stage): void {
       const strangers: KernelObject[] = [
         { ...stage.net.bridge, name: 'stranger0', mac: '02:00:00:00:ff:00' as Mac },
         { ...stage.net.neighbour, ip: '10.0.0.99' as Ip },
+        { ...stage.net.neighbour, ip: '10.0.0.99' as Ip, dev: stage.net.bridge.name },
         { ...stage.net.remote, mac: '02:00:00:00:ff:01' as Mac },
         { ...stage.net.flood, dst: '192.0.2.99' as Ip },
         { ...stage.net.local, mac: '02:00:00:00:ff:02' as Mac },

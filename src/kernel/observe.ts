@@ -26,7 +26,7 @@ import { type LinkNames, type LinkRows, linkFrom, rowsByIndex, withDevice } from
 import { observeContainer, observeExposed, tellPort } from './observe-container.ts';
 import { findLink, readHost } from './observe-host.ts';
 import { readLayer3 } from './read-layer3.ts';
-import { readTables } from './read-tables.ts';
+import { readFixedNeighbours, readTables } from './read-tables.ts';
 import { readOverlaySettings, readSettings } from './setting.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
@@ -116,7 +116,9 @@ function readOverlay(
   const tunnels = rows.filter(({ vxlan }) => vxlan).map(({ index }) => index);
   const { sum, defaults } = readTables(visit, names, tunnels, reach === 'sums' ? undefined : state);
   state.rowSums.set(ns, sum);
-  if (reach === undefined) noteLostDefaults(state, ns, defaults);
+  if (reach !== undefined) return;
+  noteLostDefaults(state, ns, defaults);
+  readFixedNeighbours(visit, names, state.neighbour);
 }
 
 /** A port's other end that waits in the host's own namespace, or was given back there. */

@@ -1,4 +1,5 @@
 import type { Fdb, MutableKernelTables } from '#model/kernel-state.ts';
+import { GATEWAY_DEVICES } from '#model/own.ts';
 import type { RowTable } from '#model/row-table.ts';
 import { AF_INET, AF_INET6 } from '#netlink/ip-text.ts';
 import { AF_BRIDGE } from '#netlink/route/bridge-port.ts';
@@ -6,6 +7,7 @@ import {
   emptyNeighbourRow,
   encodeDumpNeighbours,
   type NeighbourRow,
+  NUD,
   readNeighbourRow,
 } from '#netlink/route/neighbour.ts';
 import { isDefaultRow, keepFdb } from './fdb.ts';
@@ -42,6 +44,21 @@ export function readTables(
     else keepFdb(fdb, ns, dev, row);
   });
   return { sum: [...sums, sum].join(), defaults };
+}
+
+/** What somebody has fixed where the gateway asks for its neighbours: what it found out itself is its own. */
+export function readFixedNeighbours(
+  visit: Visit,
+  names: LinkNames,
+  neighbours: MutableKernelTables['neighbour'],
+): void {
+  for (const [ifindex, name] of names) {
+    if (!GATEWAY_DEVICES.has(name)) continue;
+    for (const family of [AF_INET, AF_INET6])
+      readTable(visit, family, ifindex, neighbours, (row) => {
+        if (row.state === NUD.PERMANENT) keepNeighbour(neighbours, visit.ns, name, row);
+      });
+  }
 }
 
 const ROW = emptyNeighbourRow();

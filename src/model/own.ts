@@ -43,6 +43,9 @@ export const adoptedTunnelName = (vni: Vni, device = 0): string =>
 
 /** The two ends of a network's way out: in its own namespace, and in the host's (at most 9 characters). */
 export const UPLINK_NAME = 'up0';
+
+/** Where a network's gateway asks for its neighbours itself. */
+export const GATEWAY_DEVICES: ReadonlySet<string> = new Set([BRIDGE_NAME, UPLINK_NAME]);
 export const gatewayName = (vni: Vni): string => `wfg${vni.toString(16)}`;
 /** That of an overlay namespace. */
 export const gatewayNameOf = (overlay: NamespaceName): string =>
