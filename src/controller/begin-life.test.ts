@@ -22,6 +22,9 @@ test('each start is a life of its own, and the store knows all of them', async (
   expect(first).toMatchObject([{ from: 0 }]);
   const second = await beginLife(store, 7, chance(2));
   expect(second).toEqual([...first, { id: expect.any(String), from: 7 }]);
-  for (let number = 3; number < 200; number++) await beginLife(store, number, chance(number));
+  const anew = await beginLife(store, 7, chance(3));
+  expect(anew).toEqual([...first, { id: expect.any(String), from: 7 }]);
+  expect(anew[1]!.id).not.toBe(second[1]!.id);
+  for (let number = 8; number < 200; number++) await beginLife(store, number, chance(number));
   expect((await beginLife(store, 200, chance(200))).length).toBe(100);
 });

@@ -23,7 +23,9 @@ export async function beginLife(
 ): Promise<readonly Life[]> {
   const kept = (await store.readStatus()).get(KEY);
   const before = kept ? livesSchema.parse(JSON.parse(new TextDecoder().decode(kept))) : [];
-  const lives = [...before, { id: createId(now, entropy), from }].slice(-MOST_LIVES);
+  // One that wrote nothing is none: a controller that is started a hundred times over must not push the others out.
+  const written = before.filter((life) => life.from < from);
+  const lives = [...written, { id: createId(now, entropy), from }].slice(-MOST_LIVES);
   await store.putStatus(KEY, new TextEncoder().encode(JSON.stringify(lives))).catch(onUnkept);
   return lives;
 }
