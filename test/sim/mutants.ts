@@ -27,6 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'plan/diff.ts',
     find: 'for (const change of changes) ops.push(change);',
     become: '',
+    from: 131,
   },
   {
     name: 'a host sends to its own VTEP too',
@@ -69,6 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/settle-attach.ts',
     find: '!endpoint || stood || ask.exposure',
     become: '!endpoint || ask.exposure',
+    from: 1151,
   },
   {
     name: 'a container made anew under its name passes for the old one',
@@ -93,6 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'intent/own-blocks.ts',
     find: 'block.host === id && block.epoch === epoch && isInUse(block)',
     become: 'block.host === id',
+    from: 151,
   },
   {
     name: 'a promise is made before the journal has it',
@@ -207,13 +210,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/state.ts',
     find: '!namespace && sandboxPath ?',
     become: 'false ?',
+    from: 381,
   },
   {
     name: 'an agent that knows less than the resolver tells it all that it knows',
     file: 'agent/names.ts',
     find: 'if (confirmed || view.revision >= revision)',
     become: 'if (true)',
-    from: 1001,
+    from: 5381,
   },
   {
     name: 'the resolver is not told what the controller says',
@@ -304,6 +308,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/plan-ops.ts',
     find: 'drops: observed.drops,',
     become: '',
+    from: 86,
   },
   {
     name: 'which addresses of its block a host must not give is lost on the wire',
