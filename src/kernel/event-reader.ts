@@ -1,5 +1,5 @@
 import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { GATEWAY_DEVICES, isTunnelName, PROTOCOL } from '#model/own.ts';
+import { BRIDGE_NAME, GATEWAY_DEVICES, isTunnelName, PROTOCOL } from '#model/own.ts';
 import { fdbTable, neighbourTable } from '#model/row-table.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type Message, type ReceivedMessage, RTM } from '#netlink/message.ts';
@@ -75,7 +75,10 @@ export class EventReader {
     const gone = message.type === RTM.DELNEIGH || ROW.macAt < 0;
     if (isFdb && isDefaultRow(ROW)) return { dirty: 'namespace', ns };
     const row = isFdb ? fdbOf(ns, name, ROW) : neighbourOf(ns, name, ROW);
-    if (!row || (row.kind === 'fdb' && row.table === 'master' && row.mac === mac)) return undefined;
+    // A port's own MAC is the kernel's affair; without the bridge's, nobody reaches the gateway.
+    const isPortsOwn =
+      row?.kind === 'fdb' && row.table === 'master' && row.mac === mac && name !== BRIDGE_NAME;
+    if (!row || isPortsOwn) return undefined;
     return { dirty: 'row', row, gone };
   }
 }
