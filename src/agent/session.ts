@@ -62,7 +62,8 @@ function goBack({ session, turn }: AgentState): void {
 
 /**
  * What the controller was told after the last revision that the backup shares with what this host knows, and has not, is
- * told again. Only what it can take, from blocks that it knows as this host's: with all else a store that is put right once more is waited for.
+ * told again. Only what it can take, from blocks that it knows as this host's: with all else a store that is put right
+ * once more is waited for.
  */
 function unpublishUnknown(state: AgentState, shared: Revision): void {
   const { attachments, view } = state;

@@ -1,8 +1,9 @@
 import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
-import type { KernelKind } from '#model/kernel-state.ts';
+import { type KernelKind, kernelKey } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
+import { linkKey } from '#plan/link.ts';
 import type { AgentEffect } from './event.ts';
 import { noteForwarding } from './forwarding.ts';
 import { noteOutages } from './outages.ts';
@@ -158,20 +159,23 @@ export function endTurn(state: AgentState, results: readonly OpResult[]): AgentE
   noteStatus(state, refused.length > 0 ? turn.ops : [], turn.failing);
   // They can be many.
   turn.ops = [];
-  return results.some((result) => isBarePort(result, results)) ? markUrgent(state) : [];
+  return hasBarePort(results) ? markUrgent(state) : [];
 }
 
 /**
- * A port that was tried behind a stranger's interface, and made since that had just gone, as the end of a namespace that
- * the kernel was still taking down: nothing else of it was planned, and no row of it would come before the next look.
+ * Of ports that were tried behind a stranger's interface, and made since that had just gone, as the end of a namespace that
+ * the kernel was still taking down: nothing else of them was planned, and no row of them would come before the next look.
  */
-const isBarePort = ({ ok, op }: OpResult, results: readonly OpResult[]): boolean => {
-  if (!ok || op.verb !== 'add' || op.object.kind !== 'link' || op.object.detail.type !== 'veth') return false;
-  const end = op.object.detail.peer;
-  const isEnd = ({ object }: KernelOp) =>
-    object.kind === 'link' && object.ns === end?.ns && object.name === end.name;
-  return end !== undefined && !results.some(({ op: other }) => isEnd(other));
-};
+function hasBarePort(results: readonly OpResult[]): boolean {
+  const written = new Set(
+    results.flatMap(({ op: { object } }) => (object.kind === 'link' ? kernelKey(object) : [])),
+  );
+  return results.some(({ ok, op: { verb, object } }) => {
+    if (!ok || verb !== 'add' || object.kind !== 'link' || object.detail.type !== 'veth') return false;
+    const end = object.detail.peer;
+    return end !== undefined && !written.has(linkKey(end.ns, end.name));
+  });
+}
 
 function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
   const { turn } = state;
