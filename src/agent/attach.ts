@@ -4,6 +4,7 @@ import { fault, isRejection, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { type Endpoint, put, remove } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
+import { acquireAhead } from './acquire-ahead.ts';
 import { answerAttach } from './answer.ts';
 import { journaling, networkId } from './attaching.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
@@ -46,8 +47,10 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
     const grant = refuseHeld(state, attaching.ask) ?? grantHere(state, attaching, wish, chance);
     if (isRejection(grant)) effects.push(...answerAttach(state, request, grant));
     else if (grant && isInTheWay(state, grant.endpoint.id)) continue;
-    else if (grant) effects.push(...promise(state, request, { ...grant, revision }, false));
-    else if (!hasTried(state)) break;
+    else if (grant) {
+      effects.push(...promise(state, request, { ...grant, revision }, false));
+      effects.push(...acquireAhead(state, grant.endpoint.network));
+    } else if (!hasTried(state)) break;
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
       const newBlockIn = exhaustedSubnets(wish, state.host, state.view, isBarred(state));

@@ -1,4 +1,5 @@
 import type { Id } from '#model/id.ts';
+import { endAcquire } from './acquire-ahead.ts';
 import {
   beginAttach,
   endAttachGrant,
@@ -94,6 +95,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return beginDetach(state, event.request, event.ask);
     case 'detach-granted':
       return endDetachGrant(state, event.endpoint, event.refused);
+    case 'blocks-acquired':
+      return endAcquire(state, event.network);
     case 'blocks-returned':
       return endHandBack(state, event.network, event.outcome);
     case 'adopted':

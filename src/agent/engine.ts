@@ -186,6 +186,13 @@ export class Engine {
             this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused }),
           );
         return;
+      case 'ask-blocks': {
+        const { network } = effect.wish;
+        void uplink
+          .acquireBlocks(effect.wish)
+          .then(() => this.dispatch({ event: 'blocks-acquired', network }));
+        return;
+      }
       case 'ask-return':
         void uplink
           .returnBlocks(effect.network, this.state.name)

@@ -24,7 +24,7 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint, EndpointRuntime, Network, Publication, Revision, Station } from '#model/records.ts';
 import type { Survey, SurveyAsk } from '#model/survey.ts';
-import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { AcquireBlocks, AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Manner } from '#store/journal.ts';
 import type { Announcement } from './announce.ts';
 import type { JournalEntry } from './attachment.ts';
@@ -105,6 +105,8 @@ export type AgentEvent =
       readonly outcome: Revision | Rejection;
     }
   | { readonly event: 'detach-granted'; readonly endpoint: Id; readonly refused?: Rejection }
+  /** Or not: in vain. */
+  | { readonly event: 'blocks-acquired'; readonly network: Id }
   | {
       readonly event: 'blocks-returned';
       readonly network: Id;
@@ -176,6 +178,7 @@ export type AgentEffect =
   | { readonly effect: 'ask-hold'; readonly request: number; readonly wish: AttachEndpoint }
   | { readonly effect: 'publish'; readonly endpoint: Endpoint }
   | { readonly effect: 'ask-detach'; readonly wish: DetachEndpoint }
+  | { readonly effect: 'ask-blocks'; readonly wish: AcquireBlocks }
   | { readonly effect: 'ask-return'; readonly network: Id }
   | {
       readonly effect: 'publish-stations';

@@ -9,6 +9,7 @@ import { createId, type Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
+import { acquireAhead } from './acquire-ahead.ts';
 import { release } from './detach.ts';
 import type { AgentEffect, AttachGrant } from './event.ts';
 import { hasTried, isGranting, isSettled, isViewWhole, untold } from './granting.ts';
@@ -54,7 +55,7 @@ export function takeHolds(state: AgentState, chance: Chance): AgentEffect[] {
   return [...state.holding].flatMap(([request, holding]) => {
     if (holding.phase !== 'waiting' || isGranting(state)) return [];
     const address = tryHold(state, holding);
-    if (address) return answerHold(state, request, address);
+    if (address) return [...answerHold(state, request, address), ...acquireAhead(state, holding.ask.network)];
     state.holding.set(request, { ...holding, refusedAt: state.view.revision });
     return askToHold(state, request, holding, chance);
   });

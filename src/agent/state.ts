@@ -72,6 +72,8 @@ export interface AgentState {
   readonly holds: Map<string, Hold>;
   /** What the controller granted last for a hold: the view must have come this far before more is asked. */
   heldRevision: Revision;
+  /** By network, how many addresses this host gives before it counts what is left (see acquire-ahead.ts). */
+  readonly ahead: Map<Id, number>;
   /** Interfaces that runtimes move, by endpoint (see seek-end.ts). */
   readonly seeking: Map<Id, Seeking>;
   /** Who waits until the journal says where a runtime moves an interface, and of which endpoint. */
@@ -323,6 +325,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   holding: new Map(),
   holds: new Map(),
   heldRevision: 0,
+  ahead: new Map(),
   seeking: new Map(
     [...start.attachments].flatMap(({ endpoint, namespace, sandboxPath }) =>
       !namespace && sandboxPath ? [[endpoint.id, { sinceMs: 0, nextMs: 0 }]] : [],

@@ -280,6 +280,10 @@ export class TestAgent {
         const refused = isRejection(answer) ? answer : undefined;
         return this.dispatch({ event: 'detach-granted', endpoint: effect.wish.endpoint, refused });
       }
+      case 'ask-blocks': {
+        this.askController(effect.wish);
+        return this.dispatch({ event: 'blocks-acquired', network: effect.wish.network });
+      }
       case 'ask-return': {
         const { network } = effect;
         const answer = this.askController({ wish: 'return-blocks', network, host: this.name });

@@ -14,7 +14,7 @@ import type { HostStatus } from '#model/host-status.ts';
 import { type Id, isId } from '#model/id.ts';
 import type { Life } from '#model/life.ts';
 import type { Endpoint, Host, Revision, Station, StoredRecord } from '#model/records.ts';
-import type { AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
+import type { AcquireBlocks, AttachEndpoint, DetachEndpoint } from '#model/wish.ts';
 import type { Clients } from '#transport/client.ts';
 import type { AttachGrant } from './event.ts';
 import { gather } from './gather.ts';
@@ -157,6 +157,13 @@ export class Uplink {
       if (refused) return rejectionFromWire(refused) ?? unanswered(name);
       return revision ? Number(revision) : unanswered(name);
     });
+  }
+
+  /** What came of it is told to whoever follows. */
+  async acquireBlocks({ wish, ...words }: AcquireBlocks): Promise<void> {
+    await this.ask('network', words.network, () =>
+      this.clients.controller.acquireBlocks({ ...words, subnets: [...words.subnets] }, PATIENCE),
+    );
   }
 
   /** The revision at which the controller has them. */

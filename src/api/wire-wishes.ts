@@ -3,6 +3,7 @@ import { type Id, isId } from '#model/id.ts';
 import type { Endpoint } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import type {
+  AcquireBlocksRequest,
   AddPeerRequest,
   AdoptBridgeRequest,
   AttachEndpointRequest,
@@ -56,6 +57,14 @@ export const wishFromWire = {
   evictHost: ({ host }: EvictHostRequest): WishNamed<'evict-host'> => ({ wish: 'evict-host', host }),
 
   repairAddresses: (): WishNamed<'repair-addresses'> => ({ wish: 'repair-addresses' }),
+
+  acquireBlocks: ({ network, host, subnets, owned }: AcquireBlocksRequest): WishNamed<'acquire-blocks'> => ({
+    wish: 'acquire-blocks',
+    network: readId('network', network),
+    host,
+    subnets,
+    owned,
+  }),
 
   returnBlocks: ({ network, host }: ReturnBlocksRequest): WishNamed<'return-blocks'> => ({
     wish: 'return-blocks',

@@ -44,6 +44,7 @@ function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
       return wish.name;
     case 'remove-host':
     case 'evict-host':
+    case 'acquire-blocks':
     case 'return-blocks':
     case 'attach-endpoint':
     case 'adopt-bridge':

@@ -117,6 +117,7 @@ export function controllerRoutes(engine: Engine, store: Store) {
             .map(recordToWire),
         }),
       listHostStatus: () => listHostStatus(engine, store),
+      acquireBlocks: (request, context) => answer(wishFromWire.acquireBlocks(request), false, context),
       returnBlocks: (request, context) => answer(wishFromWire.returnBlocks(request), false, context),
       reportStatus: ({ status: message }, context) => {
         const status = statusFromWire(message);

@@ -1,6 +1,7 @@
 import type { Rejection } from '#model/fault.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { Wish } from '#model/wish.ts';
+import { acquireBlocks } from './acquire-blocks.ts';
 import { addPeer } from './add-peer.ts';
 import type { Admitted, Chance } from './admitted.ts';
 import { adoptBridge } from './adopt-bridge.ts';
@@ -51,6 +52,8 @@ export function admit(
       return removeHost(wish, snapshot);
     case 'evict-host':
       return evictHost(wish, snapshot);
+    case 'acquire-blocks':
+      return acquireBlocks(wish, snapshot, chance);
     case 'return-blocks':
       return returnBlocks(wish, snapshot);
     case 'free-block':

@@ -94,6 +94,29 @@ export function addressFromOwnBlocks(
   return secondChoice;
 }
 
+/** How many addresses the host may give without asking anybody, up to `most`: O(most + the host's addresses here). */
+export function countFree(
+  subnet: Subnet,
+  network: Network,
+  host: Host,
+  snapshot: SnapshotView,
+  isBarred: IsBarred,
+  most: number,
+): number {
+  const records = snapshot.inNetwork(network.id);
+  let free = 0;
+  for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
+    const isHeld = (ip: Ip) =>
+      block.except.includes(ip) || isTaken(records, ip) || isBarred(network.id, ip, host.id) === true;
+    for (let at = lowestLeft(block, subnet, records); free < most; at++) {
+      const ip = usableAt(at, block, subnet);
+      if (ip === undefined) break;
+      if (!isHeld(ip)) free++;
+    }
+  }
+  return free;
+}
+
 /** The first that is not held, from that place of the block on. */
 function firstFrom(place: number, block: Block, subnet: Subnet, isHeld: (ip: Ip) => boolean): Ip | undefined {
   for (let at = place; ; at++) {

@@ -1,8 +1,8 @@
-import { type Cidr, cidrFamily, prefixLengthOf } from '#model/cidr.ts';
+import { type Cidr, cidrContains, cidrFamily, ipOf, prefixLengthOf } from '#model/cidr.ts';
 import { createId } from '#model/id.ts';
 import { FAMILY_BITS, type Family } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
-import type { SnapshotView } from '#model/snapshot.ts';
+import type { NetworkRecords, SnapshotView } from '#model/snapshot.ts';
 import type { Chance } from './admitted.ts';
 import { heldByOthers } from './exceptions.ts';
 import { freeRanges } from './free-ranges.ts';
@@ -45,8 +45,17 @@ export function blockPrefixLength(subnet: Cidr): number | undefined {
 
 /** A host that needs many addresses asks seldom: it gets as many blocks at once as it has … */
 const MOST_AT_ONCE = 16;
-/** … while the subnet has plenty. */
+/** … while no more of the subnet's blocks are anybody's. */
 const PLENTY = 1 / 4;
+
+/** Whether a host may have more blocks of the subnet than it needs now. */
+export function hasPlenty({ cidr }: Subnet, { blocks }: NetworkRecords): boolean {
+  const prefixLength = blockPrefixLength(cidr);
+  if (prefixLength === undefined) return false;
+  let owned = 0;
+  for (const block of blocks.values()) if (cidrContains(cidr, ipOf(block.cidr))) owned++;
+  return owned < 2 ** (prefixLength - prefixLengthOf(cidr)) * PLENTY;
+}
 
 /**
  * New blocks of the subnet for the host: the lowest that overlap no other and still have an address to give (fixed
@@ -65,9 +74,9 @@ export function allocateBlocks(
   const records = snapshot.inNetwork(network.id);
   const { blocks } = records;
   const owned = Array.from(blocks.values(), (block) => block.cidr);
-  const all = 2 ** (prefixLength - prefixLengthOf(subnet.cidr));
-  const most =
-    owned.length < all * PLENTY ? Math.min(ownBlocks(blocks.values(), subnet, host).length, MOST_AT_ONCE) : 1;
+  const most = hasPlenty(subnet, records)
+    ? Math.min(ownBlocks(blocks.values(), subnet, host).length, MOST_AT_ONCE)
+    : 1;
   const found: Block[] = [];
   for (const cidr of freeRanges(subnet.cidr, prefixLength, owned)) {
     if (findFreeAddress(subnet, cidr, (ip) => isTaken(records, ip)) === undefined) continue;

@@ -49,6 +49,37 @@ describe('a host whose own blocks have nothing to give', () => {
     expect(blocksOf(it)).toEqual(['10.1.0.0/30', '10.1.0.4/30', '10.1.0.8/30']);
   });
 
+  it('may have them before, where the subnet has plenty and it has some already', () => {
+    const it = new World();
+    const [h1, h2] = [it.host('h1'), it.host('h2')];
+    const network = it.network('red', { subnets: ['10.1.0.0/16', 'fd00:1::/124'] });
+    const acquire = (host: string, owned: number, ...subnets: string[]) =>
+      it.do({ wish: 'acquire-blocks', network: network.id, host, subnets, owned });
+    it.endpoint('red', 'h1', 'a');
+    expect(blocksOf(it)).toEqual(['10.1.0.0/28', 'fd00:1::/126']);
+    acquire('h1', 2, '10.1.0.0/16', '10.3.0.0/16', 'x');
+    expect(blocksOf(it).slice(2)).toEqual(['10.1.0.16/28']);
+    expect(acquire('h1', 2, '10.1.0.0/16').changes).toEqual([]);
+    acquire('h1', 3, '10.1.0.0/16');
+    expect(blocksOf(it).slice(3)).toEqual(['10.1.0.32/28', '10.1.0.48/28']);
+    expect(acquire('h2', 0, '10.1.0.0/16').changes).toEqual([]);
+    // Its single block is a quarter of that subnet's.
+    expect(acquire('h1', 5, 'fd00:1::/124').changes).toEqual([]);
+    it.do({ wish: 'evict-host', host: h1.id });
+    expect(acquire('h1', 5, '10.1.0.0/16').changes).toEqual([]);
+    const absent = {
+      wish: 'acquire-blocks',
+      network: 'x' as Id,
+      host: h2.id,
+      subnets: [],
+      owned: 0,
+    } as const;
+    expect(sentences(it.try(absent))).toEqual([
+      'absent',
+      expect.stringContaining('there is no such network'),
+    ]);
+  });
+
   it('gets a new block while what is free in its own rests, and rather what rests than nothing', () => {
     const it = new World();
     it.host('h1');

@@ -46,12 +46,13 @@ function randomWish(random: Random, { endpoints, networks, blocks }: SnapshotVie
     return { wish: 'detach-endpoint', endpoint, generation: pick(random, [0, 1, 2]) };
   }
   if (roll < 0.87) return { wish: 'evict-host', host: pick(random, HOSTS) };
-  if (roll < 0.89) {
+  if (roll < 0.9) {
     const network = pick(random, [...networks.keys(), '01ARYZ6S410000000000000000' as Id]);
-    return { wish: 'return-blocks', network, host: pick(random, HOSTS) };
+    const wish = pick(random, ['return-blocks', 'acquire-blocks'] as const);
+    return { wish, network, host: pick(random, HOSTS), subnets: SUBNETS, owned: pick(random, [0, 1, 2]) };
   }
   const [first] = blocks.keys();
-  if (roll < 0.9 && first) return { wish: 'free-block', block: pick(random, [...blocks.keys()]) };
+  if (roll < 0.91 && first) return { wish: 'free-block', block: pick(random, [...blocks.keys()]) };
   if (roll < 0.94)
     return createNetwork(pick(random, NETWORKS).toUpperCase(), {
       subnets: maybe(random, () => [pick(random, SUBNETS), pick(random, SUBNETS)]) ?? [pick(random, SUBNETS)],

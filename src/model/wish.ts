@@ -18,6 +18,7 @@ export type Wish =
   | AttachEndpoint
   | PublishEndpoint
   | DetachEndpoint
+  | AcquireBlocks
   | ReturnBlocks
   | FreeBlock
   | RepairAddresses
@@ -54,6 +55,17 @@ export interface EvictHost {
   readonly wish: 'evict-host';
   /** Name or id. */
   readonly host: string;
+}
+
+/** A host that gives from its own blocks will soon have given the last of these subnets. */
+export interface AcquireBlocks {
+  readonly wish: 'acquire-blocks';
+  readonly network: Id;
+  /** Name or id. */
+  readonly host: string;
+  readonly subnets: readonly string[];
+  /** How many blocks it knows to be its own in the network: with others, nothing is given. */
+  readonly owned: number;
 }
 
 /** A host that is out of a network gives its blocks there back. */

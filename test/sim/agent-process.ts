@@ -18,7 +18,7 @@ import type { World } from './world.ts';
 /** `lost`: the agent was killed before it answered. */
 export type Outcome = Answer | Rejection | 'lost';
 
-type AskingEffect = 'ask-attach' | 'ask-hold' | 'publish' | 'publish-stations' | 'ask-return' | 'ask-detach';
+type AskingEffect = Extract<AgentEffect['effect'], `ask-${string}` | 'publish' | 'publish-stations'>;
 type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
 
 /** agent/engine.ts */
@@ -139,6 +139,7 @@ export class AgentProcess {
       case 'ask-attach':
       case 'ask-hold':
       case 'publish':
+      case 'ask-blocks':
       case 'ask-return':
       case 'publish-stations':
       case 'ask-detach':
@@ -256,6 +257,13 @@ export class AgentProcess {
         const { id, generation } = effect.endpoint;
         this.#when(uplink.publish(effect.endpoint), (outcome) =>
           this.dispatch({ event: 'published', endpoint: id, generation, outcome }),
+        );
+        break;
+      }
+      case 'ask-blocks': {
+        const { network } = effect.wish;
+        this.#when(uplink.acquireBlocks(effect.wish), () =>
+          this.dispatch({ event: 'blocks-acquired', network }),
         );
         break;
       }

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file weft/v1/controller.proto.
  */
 export const file_weft_v1_controller: GenFile = /*@__PURE__*/
-  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0Iq8BCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIEh0KBXBvb2xzGAggASgLMg4ud2VmdC52MS5Qb29scyI/CgVQb29scxIMCgRpcHY0GAEgASgJEhoKEmlwdjRfcHJlZml4X2xlbmd0aBgCIAEoDRIMCgRpcHY2GAMgASgJIoMEChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5EhoKDXBvcnRfc2VjdXJpdHkYECABKAlICIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCCgoIX2dhdGV3YXlCEAoOX3BvcnRfc2VjdXJpdHki/wEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQESGgoNcG9ydF9zZWN1cml0eRgJIAEoCUgFiAEBQgcKBV9tb2RlQgcKBV9wb3J0QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCEAoOX3BvcnRfc2VjdXJpdHkiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAgoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCBIUCgxuZXdfYmxvY2tfaW4YCyADKAkSDAoEaGVsZBgMIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPwoXUHVibGlzaEVuZHBvaW50c1JlcXVlc3QSJAoJZW5kcG9pbnRzGAEgAygLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIksKFkRldGFjaEVuZHBvaW50c1JlcXVlc3QSMQoJZW5kcG9pbnRzGAEgAygLMh4ud2VmdC52MS5EZXRhY2hFbmRwb2ludFJlcXVlc3QiPwoRRW5kcG9pbnRzUmVzcG9uc2USKgoIb3V0Y29tZXMYASADKAsyGC53ZWZ0LnYxLkVuZHBvaW50T3V0Y29tZSJICg9FbmRwb2ludE91dGNvbWUSEAoIcmV2aXNpb24YASABKAQSIwoHcmVmdXNlZBgCIAEoCzISLndlZnQudjEuUmVqZWN0aW9uIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiagoSUHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsibAoUVW5wdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJwChRFeHBvc2VOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSFQoNYWxsb3dfb3ZlcmxhcBgDIAEoCBIPCgdkcnlfcnVuGAQgASgIEhEKCWFkZHJlc3NlcxgFIAMoCSJEChJIaWRlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgiqAEKDFdpc2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdzdWJqZWN0GAIgASgLMg8ud2VmdC52MS5SZWNvcmQSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlEiAKB2NoYW5nZXMYBCADKAsyDy53ZWZ0LnYxLkNoYW5nZRIgCgVwbGFucxgFIAMoCzIRLndlZnQudjEuSG9zdFBsYW4iSAoISG9zdFBsYW4SDAoEaG9zdBgBIAEoCRIgCgVzdGVwcxgCIAMoCzIRLndlZnQudjEuUGxhblN0ZXASDAoEbG9zcxgDIAEoCSIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UicwoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCBIRCglzaWxlbnRfbXMYBCABKAQiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UifQoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEEhwKBWxpdmVzGAUgAygLMg0ud2VmdC52MS5MaWZlIiAKBExpZmUSCgoCaWQYASABKAkSDAoEZnJvbRgCIAEoBCJXCgVEZWx0YRIQCghyZXZpc2lvbhgBIAEoBBIgCgdjaGFuZ2VzGAIgAygLMg8ud2VmdC52MS5DaGFuZ2USGgoSZm9yZ290dGVuX25ldHdvcmtzGAMgAygJIhgKBEJlYXQSEAoIcmV2aXNpb24YASABKAQyhg8KEUNvbnRyb2xsZXJTZXJ2aWNlEjYKBUhlbGxvEhUud2VmdC52MS5IZWxsb1JlcXVlc3QaFi53ZWZ0LnYxLkhlbGxvUmVzcG9uc2USRQoNQ3JlYXRlTmV0d29yaxIdLndlZnQudjEuQ3JlYXRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1DaGFuZ2VOZXR3b3JrEh0ud2VmdC52MS5DaGFuZ2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVJlbW92ZU5ldHdvcmsSHS53ZWZ0LnYxLlJlbW92ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlSG9zdBIaLndlZnQudjEuUmVtb3ZlSG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI9CglFdmljdEhvc3QSGS53ZWZ0LnYxLkV2aWN0SG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJRCg5BdWRpdEFkZHJlc3NlcxIeLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Gh8ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEkkKD1JlcGFpckFkZHJlc3NlcxIfLndlZnQudjEuUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRI5CgdBZGRQZWVyEhcud2VmdC52MS5BZGRQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZVBlZXISGi53ZWZ0LnYxLlJlbW92ZVBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLUHVibGlzaFBvcnQSGy53ZWZ0LnYxLlB1Ymxpc2hQb3J0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVVucHVibGlzaFBvcnQSHS53ZWZ0LnYxLlVucHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNRXhwb3NlTmV0d29yaxIdLndlZnQudjEuRXhwb3NlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtIaWRlTmV0d29yaxIbLndlZnQudjEuSGlkZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmVnaXN0ZXJIb3N0Ehwud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoOQXR0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkF0dGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElAKEFB1Ymxpc2hFbmRwb2ludHMSIC53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludHNSZXF1ZXN0Ghoud2VmdC52MS5FbmRwb2ludHNSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USTgoPRGV0YWNoRW5kcG9pbnRzEh8ud2VmdC52MS5EZXRhY2hFbmRwb2ludHNSZXF1ZXN0Ghoud2VmdC52MS5FbmRwb2ludHNSZXNwb25zZRJDCgxSZXR1cm5CbG9ja3MSHC53ZWZ0LnYxLlJldHVybkJsb2Nrc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtBZG9wdEJyaWRnZRIbLndlZnQudjEuQWRvcHRCcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMRGlzb3duQnJpZGdlEhwud2VmdC52MS5EaXNvd25CcmlkZ2VSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSQoPUHVibGlzaFN0YXRpb25zEh8ud2VmdC52MS5QdWJsaXNoU3RhdGlvbnNSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USSwoMUmVwb3J0U3RhdHVzEhwud2VmdC52MS5SZXBvcnRTdGF0dXNSZXF1ZXN0Gh0ud2VmdC52MS5SZXBvcnRTdGF0dXNSZXNwb25zZRI7CgZGb2xsb3cSFi53ZWZ0LnYxLkZvbGxvd1JlcXVlc3QaFy53ZWZ0LnYxLkZvbGxvd1Jlc3BvbnNlMAFiBnByb3RvMw", [file_weft_v1_records]);
+  fileDesc("Chh3ZWZ0L3YxL2NvbnRyb2xsZXIucHJvdG8SB3dlZnQudjEiDgoMSGVsbG9SZXF1ZXN0Iq8BCg1IZWxsb1Jlc3BvbnNlEgwKBHJvbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoDRIUCgxjYXBhYmlsaXRpZXMYBCADKAkSEQoJaG9zdF9uYW1lGAUgASgJEg8KB2hvc3RfaWQYBiABKAkSEQoJY29ubmVjdGVkGAcgASgIEh0KBXBvb2xzGAggASgLMg4ud2VmdC52MS5Qb29scyI/CgVQb29scxIMCgRpcHY0GAEgASgJEhoKEmlwdjRfcHJlZml4X2xlbmd0aBgCIAEoDRIMCgRpcHY2GAMgASgJIoMEChRDcmVhdGVOZXR3b3JrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3N1Ym5ldHMYAiADKAkSEAoIZ2F0ZXdheXMYAyADKAkSEQoEbW9kZRgEIAEoCUgAiAEBEhAKA3ZuaRgFIAEoAUgBiAEBEhEKBHBvcnQYBiABKAFIAogBARIVCgh1bmRlcmxheRgHIAEoCUgDiAEBEhAKA210dRgIIAEoAUgEiAEBEhAKA3R0bBgJIAEoAUgFiAEBEhUKDWFsbG93X292ZXJsYXAYCiABKAgSDwoHZHJ5X3J1bhgLIAEoCBISCgVncm91cBgMIAEoCUgGiAEBEhAKCGludGVybmFsGA0gASgIEhQKB2dhdGV3YXkYDiABKAlIB4gBARI5CgZsYWJlbHMYDyADKAsyKS53ZWZ0LnYxLkNyZWF0ZU5ldHdvcmtSZXF1ZXN0LkxhYmVsc0VudHJ5EhoKDXBvcnRfc2VjdXJpdHkYECABKAlICIgBARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9tb2RlQgYKBF92bmlCBwoFX3BvcnRCCwoJX3VuZGVybGF5QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCCgoIX2dhdGV3YXlCEAoOX3BvcnRfc2VjdXJpdHki/wEKFENoYW5nZU5ldHdvcmtSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEhEKBHBvcnQYAyABKAFIAYgBARIQCgNtdHUYBCABKAFIAogBARIQCgN0dGwYBSABKAFIA4gBARINCgVmb3JjZRgGIAEoCBIPCgdkcnlfcnVuGAcgASgIEhIKBWdyb3VwGAggASgJSASIAQESGgoNcG9ydF9zZWN1cml0eRgJIAEoCUgFiAEBQgcKBV9tb2RlQgcKBV9wb3J0QgYKBF9tdHVCBgoEX3R0bEIICgZfZ3JvdXBCEAoOX3BvcnRfc2VjdXJpdHkiOAoUUmVtb3ZlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIPCgdkcnlfcnVuGAIgASgIIjIKEVJlbW92ZUhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIxChBFdmljdEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCIXChVBdWRpdEFkZHJlc3Nlc1JlcXVlc3QiTgoWQXVkaXRBZGRyZXNzZXNSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIiCghmaW5kaW5ncxgCIAMoCzIQLndlZnQudjEuRmluZGluZyJHCgdGaW5kaW5nEgwKBGNvZGUYASABKAkSEAoIc2VudGVuY2UYAiABKAkSDgoGcmVwYWlyGAMgASgJEgwKBG5leHQYBCABKAkiKQoWUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBIPCgdkcnlfcnVuGAEgASgIIs0BChNSZWdpc3Rlckhvc3RSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIdW5kZXJsYXkYAyADKAkSOAoGbGFiZWxzGAQgAygLMigud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0LkxhYmVsc0VudHJ5EiEKBWZhY3RzGAUgASgLMhIud2VmdC52MS5Ib3N0RmFjdHMaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKSAgoVQXR0YWNoRW5kcG9pbnRSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdydW50aW1lGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIWCglpbnRlcmZhY2UYBSABKAlIAIgBARIRCgRuYW1lGAYgASgJSAGIAQESDwoHYWxpYXNlcxgHIAMoCRIQCgNtYWMYCCABKAlIAogBARIRCglhZGRyZXNzZXMYCSADKAkSDwoHZHJ5X3J1bhgKIAEoCBIUCgxuZXdfYmxvY2tfaW4YCyADKAkSDAoEaGVsZBgMIAMoCUIMCgpfaW50ZXJmYWNlQgcKBV9uYW1lQgYKBF9tYWMiPwoXUHVibGlzaEVuZHBvaW50c1JlcXVlc3QSJAoJZW5kcG9pbnRzGAEgAygLMhEud2VmdC52MS5FbmRwb2ludCJOChVEZXRhY2hFbmRwb2ludFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoDRIPCgdkcnlfcnVuGAMgASgIIksKFkRldGFjaEVuZHBvaW50c1JlcXVlc3QSMQoJZW5kcG9pbnRzGAEgAygLMh4ud2VmdC52MS5EZXRhY2hFbmRwb2ludFJlcXVlc3QiPwoRRW5kcG9pbnRzUmVzcG9uc2USKgoIb3V0Y29tZXMYASADKAsyGC53ZWZ0LnYxLkVuZHBvaW50T3V0Y29tZSJICg9FbmRwb2ludE91dGNvbWUSEAoIcmV2aXNpb24YASABKAQSIwoHcmVmdXNlZBgCIAEoCzISLndlZnQudjEuUmVqZWN0aW9uIlUKFEFjcXVpcmVCbG9ja3NSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEaG9zdBgCIAEoCRIPCgdzdWJuZXRzGAMgAygJEg0KBW93bmVkGAQgASgNIjQKE1JldHVybkJsb2Nrc1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJIuQBChJBZG9wdEJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHbmV0d29yaxgDIAEoCRIRCgRtb2RlGAQgASgJSACIAQESEAoDdm5pGAUgASgBSAGIAQESEQoEcG9ydBgGIAEoAUgCiAEBEhUKCHVuZGVybGF5GAcgASgJSAOIAQESEAoDdHRsGAggASgBSASIAQESDwoHZHJ5X3J1bhgJIAEoCEIHCgVfbW9kZUIGCgRfdm5pQgcKBV9wb3J0QgsKCV91bmRlcmxheUIGCgRfdHRsIkQKE0Rpc293bkJyaWRnZVJlcXVlc3QSDAoEaG9zdBgBIAEoCRIOCgZicmlkZ2UYAiABKAkSDwoHZHJ5X3J1bhgDIAEoCCJOChZQdWJsaXNoU3RhdGlvbnNSZXF1ZXN0EhAKCGFkb3B0aW9uGAEgASgJEiIKCHN0YXRpb25zGAIgAygLMhAud2VmdC52MS5TdGF0aW9uIngKDkFkZFBlZXJSZXF1ZXN0Eg8KB25ldHdvcmsYASABKAkSDAoEbmFtZRgCIAEoCRIMCgR2dGVwGAMgASgJEigKCWVuZHBvaW50cxgEIAMoCzIVLndlZnQudjEuUGVlckVuZHBvaW50Eg8KB2RyeV9ydW4YBSABKAgiQwoRUmVtb3ZlUGVlclJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRwZWVyGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiagoSUHVibGlzaFBvcnRSZXF1ZXN0EhAKCGVuZHBvaW50GAEgASgJEhQKB25ldHdvcmsYAiABKAlIAIgBARIPCgdtYXBwaW5nGAMgASgJEg8KB2RyeV9ydW4YBCABKAhCCgoIX25ldHdvcmsibAoUVW5wdWJsaXNoUG9ydFJlcXVlc3QSEAoIZW5kcG9pbnQYASABKAkSFAoHbmV0d29yaxgCIAEoCUgAiAEBEg8KB21hcHBpbmcYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCEIKCghfbmV0d29yayJwChRFeHBvc2VOZXR3b3JrUmVxdWVzdBIPCgduZXR3b3JrGAEgASgJEgwKBGhvc3QYAiABKAkSFQoNYWxsb3dfb3ZlcmxhcBgDIAEoCBIPCgdkcnlfcnVuGAQgASgIEhEKCWFkZHJlc3NlcxgFIAMoCSJEChJIaWRlTmV0d29ya1JlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRIMCgRob3N0GAIgASgJEg8KB2RyeV9ydW4YAyABKAgiqAEKDFdpc2hSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIgCgdzdWJqZWN0GAIgASgLMg8ud2VmdC52MS5SZWNvcmQSIAoHbm90aWNlcxgDIAMoCzIPLndlZnQudjEuTm90aWNlEiAKB2NoYW5nZXMYBCADKAsyDy53ZWZ0LnYxLkNoYW5nZRIgCgVwbGFucxgFIAMoCzIRLndlZnQudjEuSG9zdFBsYW4iSAoISG9zdFBsYW4SDAoEaG9zdBgBIAEoCRIgCgVzdGVwcxgCIAMoCzIRLndlZnQudjEuUGxhblN0ZXASDAoEbG9zcxgDIAEoCSIsCghQbGFuU3RlcBIQCghjb21tYW5kcxgBIAMoCRIOCgZyZWFzb24YAiABKAkiIwoSTGlzdFJlY29yZHNSZXF1ZXN0Eg0KBWtpbmRzGAEgAygJIkkKE0xpc3RSZWNvcmRzUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSIAoHcmVjb3JkcxgCIAMoCzIPLndlZnQudjEuUmVjb3JkIhcKFUxpc3RIb3N0U3RhdHVzUmVxdWVzdCJ0ChZMaXN0SG9zdFN0YXR1c1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEEiYKBWhvc3RzGAIgAygLMhcud2VmdC52MS5SZXBvcnRlZFN0YXR1cxIgCgdub3RpY2VzGAMgAygLMg8ud2VmdC52MS5Ob3RpY2UicwoOUmVwb3J0ZWRTdGF0dXMSIwoGc3RhdHVzGAEgASgLMhMud2VmdC52MS5Ib3N0U3RhdHVzEhYKDnJlcG9ydGVkX2F0X21zGAIgASgEEhEKCWNvbm5lY3RlZBgDIAEoCBIRCglzaWxlbnRfbXMYBCABKAQiOgoTUmVwb3J0U3RhdHVzUmVxdWVzdBIjCgZzdGF0dXMYASABKAsyEy53ZWZ0LnYxLkhvc3RTdGF0dXMiFgoUUmVwb3J0U3RhdHVzUmVzcG9uc2UiHQoNRm9sbG93UmVxdWVzdBIMCgRob3N0GAEgASgJIoYBCg5Gb2xsb3dSZXNwb25zZRIpCghzbmFwc2hvdBgBIAEoCzIVLndlZnQudjEuU25hcHNob3RQYXJ0SAASHwoFZGVsdGEYAiABKAsyDi53ZWZ0LnYxLkRlbHRhSAASHQoEYmVhdBgDIAEoCzINLndlZnQudjEuQmVhdEgAQgkKB21lc3NhZ2UifQoMU25hcHNob3RQYXJ0EiAKB3JlY29yZHMYASADKAsyDy53ZWZ0LnYxLlJlY29yZBINCgVmaXJzdBgCIAEoCBIMCgRsYXN0GAMgASgIEhAKCHJldmlzaW9uGAQgASgEEhwKBWxpdmVzGAUgAygLMg0ud2VmdC52MS5MaWZlIiAKBExpZmUSCgoCaWQYASABKAkSDAoEZnJvbRgCIAEoBCJXCgVEZWx0YRIQCghyZXZpc2lvbhgBIAEoBBIgCgdjaGFuZ2VzGAIgAygLMg8ud2VmdC52MS5DaGFuZ2USGgoSZm9yZ290dGVuX25ldHdvcmtzGAMgAygJIhgKBEJlYXQSEAoIcmV2aXNpb24YASABKAQyzQ8KEUNvbnRyb2xsZXJTZXJ2aWNlEjYKBUhlbGxvEhUud2VmdC52MS5IZWxsb1JlcXVlc3QaFi53ZWZ0LnYxLkhlbGxvUmVzcG9uc2USRQoNQ3JlYXRlTmV0d29yaxIdLndlZnQudjEuQ3JlYXRlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJFCg1DaGFuZ2VOZXR3b3JrEh0ud2VmdC52MS5DaGFuZ2VOZXR3b3JrUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVJlbW92ZU5ldHdvcmsSHS53ZWZ0LnYxLlJlbW92ZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USPwoKUmVtb3ZlSG9zdBIaLndlZnQudjEuUmVtb3ZlSG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRI9CglFdmljdEhvc3QSGS53ZWZ0LnYxLkV2aWN0SG9zdFJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJRCg5BdWRpdEFkZHJlc3NlcxIeLndlZnQudjEuQXVkaXRBZGRyZXNzZXNSZXF1ZXN0Gh8ud2VmdC52MS5BdWRpdEFkZHJlc3Nlc1Jlc3BvbnNlEkkKD1JlcGFpckFkZHJlc3NlcxIfLndlZnQudjEuUmVwYWlyQWRkcmVzc2VzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkgKC0xpc3RSZWNvcmRzEhsud2VmdC52MS5MaXN0UmVjb3Jkc1JlcXVlc3QaHC53ZWZ0LnYxLkxpc3RSZWNvcmRzUmVzcG9uc2USUQoOTGlzdEhvc3RTdGF0dXMSHi53ZWZ0LnYxLkxpc3RIb3N0U3RhdHVzUmVxdWVzdBofLndlZnQudjEuTGlzdEhvc3RTdGF0dXNSZXNwb25zZRI5CgdBZGRQZWVyEhcud2VmdC52MS5BZGRQZWVyUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEj8KClJlbW92ZVBlZXISGi53ZWZ0LnYxLlJlbW92ZVBlZXJSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQQoLUHVibGlzaFBvcnQSGy53ZWZ0LnYxLlB1Ymxpc2hQb3J0UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkUKDVVucHVibGlzaFBvcnQSHS53ZWZ0LnYxLlVucHVibGlzaFBvcnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRQoNRXhwb3NlTmV0d29yaxIdLndlZnQudjEuRXhwb3NlTmV0d29ya1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJBCgtIaWRlTmV0d29yaxIbLndlZnQudjEuSGlkZU5ldHdvcmtSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USQwoMUmVnaXN0ZXJIb3N0Ehwud2VmdC52MS5SZWdpc3Rlckhvc3RSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USRwoOQXR0YWNoRW5kcG9pbnQSHi53ZWZ0LnYxLkF0dGFjaEVuZHBvaW50UmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlElAKEFB1Ymxpc2hFbmRwb2ludHMSIC53ZWZ0LnYxLlB1Ymxpc2hFbmRwb2ludHNSZXF1ZXN0Ghoud2VmdC52MS5FbmRwb2ludHNSZXNwb25zZRJHCg5EZXRhY2hFbmRwb2ludBIeLndlZnQudjEuRGV0YWNoRW5kcG9pbnRSZXF1ZXN0GhUud2VmdC52MS5XaXNoUmVzcG9uc2USTgoPRGV0YWNoRW5kcG9pbnRzEh8ud2VmdC52MS5EZXRhY2hFbmRwb2ludHNSZXF1ZXN0Ghoud2VmdC52MS5FbmRwb2ludHNSZXNwb25zZRJFCg1BY3F1aXJlQmxvY2tzEh0ud2VmdC52MS5BY3F1aXJlQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkMKDFJldHVybkJsb2NrcxIcLndlZnQudjEuUmV0dXJuQmxvY2tzUmVxdWVzdBoVLndlZnQudjEuV2lzaFJlc3BvbnNlEkEKC0Fkb3B0QnJpZGdlEhsud2VmdC52MS5BZG9wdEJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJDCgxEaXNvd25CcmlkZ2USHC53ZWZ0LnYxLkRpc293bkJyaWRnZVJlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJJCg9QdWJsaXNoU3RhdGlvbnMSHy53ZWZ0LnYxLlB1Ymxpc2hTdGF0aW9uc1JlcXVlc3QaFS53ZWZ0LnYxLldpc2hSZXNwb25zZRJLCgxSZXBvcnRTdGF0dXMSHC53ZWZ0LnYxLlJlcG9ydFN0YXR1c1JlcXVlc3QaHS53ZWZ0LnYxLlJlcG9ydFN0YXR1c1Jlc3BvbnNlEjsKBkZvbGxvdxIWLndlZnQudjEuRm9sbG93UmVxdWVzdBoXLndlZnQudjEuRm9sbG93UmVzcG9uc2UwAWIGcHJvdG8z", [file_weft_v1_records]);
 
 /**
  * @generated from message weft.v1.HelloRequest
@@ -655,6 +655,40 @@ export const EndpointOutcomeSchema: GenMessage<EndpointOutcome> = /*@__PURE__*/
   messageDesc(file_weft_v1_controller, 18);
 
 /**
+ * @generated from message weft.v1.AcquireBlocksRequest
+ */
+export type AcquireBlocksRequest = Message<"weft.v1.AcquireBlocksRequest"> & {
+  /**
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * @generated from field: string host = 2;
+   */
+  host: string;
+
+  /**
+   * @generated from field: repeated string subnets = 3;
+   */
+  subnets: string[];
+
+  /**
+   * How many blocks it knows to be its own in the network.
+   *
+   * @generated from field: uint32 owned = 4;
+   */
+  owned: number;
+};
+
+/**
+ * Describes the message weft.v1.AcquireBlocksRequest.
+ * Use `create(AcquireBlocksRequestSchema)` to create a new message.
+ */
+export const AcquireBlocksRequestSchema: GenMessage<AcquireBlocksRequest> = /*@__PURE__*/
+  messageDesc(file_weft_v1_controller, 19);
+
+/**
  * @generated from message weft.v1.ReturnBlocksRequest
  */
 export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
@@ -674,7 +708,7 @@ export type ReturnBlocksRequest = Message<"weft.v1.ReturnBlocksRequest"> & {
  * Use `create(ReturnBlocksRequestSchema)` to create a new message.
  */
 export const ReturnBlocksRequestSchema: GenMessage<ReturnBlocksRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 19);
+  messageDesc(file_weft_v1_controller, 20);
 
 /**
  * @generated from message weft.v1.AdoptBridgeRequest
@@ -731,7 +765,7 @@ export type AdoptBridgeRequest = Message<"weft.v1.AdoptBridgeRequest"> & {
  * Use `create(AdoptBridgeRequestSchema)` to create a new message.
  */
 export const AdoptBridgeRequestSchema: GenMessage<AdoptBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 20);
+  messageDesc(file_weft_v1_controller, 21);
 
 /**
  * @generated from message weft.v1.DisownBridgeRequest
@@ -758,7 +792,7 @@ export type DisownBridgeRequest = Message<"weft.v1.DisownBridgeRequest"> & {
  * Use `create(DisownBridgeRequestSchema)` to create a new message.
  */
 export const DisownBridgeRequestSchema: GenMessage<DisownBridgeRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 21);
+  messageDesc(file_weft_v1_controller, 22);
 
 /**
  * @generated from message weft.v1.PublishStationsRequest
@@ -780,7 +814,7 @@ export type PublishStationsRequest = Message<"weft.v1.PublishStationsRequest"> &
  * Use `create(PublishStationsRequestSchema)` to create a new message.
  */
 export const PublishStationsRequestSchema: GenMessage<PublishStationsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 22);
+  messageDesc(file_weft_v1_controller, 23);
 
 /**
  * @generated from message weft.v1.AddPeerRequest
@@ -817,7 +851,7 @@ export type AddPeerRequest = Message<"weft.v1.AddPeerRequest"> & {
  * Use `create(AddPeerRequestSchema)` to create a new message.
  */
 export const AddPeerRequestSchema: GenMessage<AddPeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 23);
+  messageDesc(file_weft_v1_controller, 24);
 
 /**
  * @generated from message weft.v1.RemovePeerRequest
@@ -844,7 +878,7 @@ export type RemovePeerRequest = Message<"weft.v1.RemovePeerRequest"> & {
  * Use `create(RemovePeerRequestSchema)` to create a new message.
  */
 export const RemovePeerRequestSchema: GenMessage<RemovePeerRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 24);
+  messageDesc(file_weft_v1_controller, 25);
 
 /**
  * @generated from message weft.v1.PublishPortRequest
@@ -882,7 +916,7 @@ export type PublishPortRequest = Message<"weft.v1.PublishPortRequest"> & {
  * Use `create(PublishPortRequestSchema)` to create a new message.
  */
 export const PublishPortRequestSchema: GenMessage<PublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 25);
+  messageDesc(file_weft_v1_controller, 26);
 
 /**
  * @generated from message weft.v1.UnpublishPortRequest
@@ -916,7 +950,7 @@ export type UnpublishPortRequest = Message<"weft.v1.UnpublishPortRequest"> & {
  * Use `create(UnpublishPortRequestSchema)` to create a new message.
  */
 export const UnpublishPortRequestSchema: GenMessage<UnpublishPortRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 26);
+  messageDesc(file_weft_v1_controller, 27);
 
 /**
  * @generated from message weft.v1.ExposeNetworkRequest
@@ -957,7 +991,7 @@ export type ExposeNetworkRequest = Message<"weft.v1.ExposeNetworkRequest"> & {
  * Use `create(ExposeNetworkRequestSchema)` to create a new message.
  */
 export const ExposeNetworkRequestSchema: GenMessage<ExposeNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 27);
+  messageDesc(file_weft_v1_controller, 28);
 
 /**
  * @generated from message weft.v1.HideNetworkRequest
@@ -984,7 +1018,7 @@ export type HideNetworkRequest = Message<"weft.v1.HideNetworkRequest"> & {
  * Use `create(HideNetworkRequestSchema)` to create a new message.
  */
 export const HideNetworkRequestSchema: GenMessage<HideNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 28);
+  messageDesc(file_weft_v1_controller, 29);
 
 /**
  * What came of an admitted wish; a refused one is an error with a Rejection as detail.
@@ -1029,7 +1063,7 @@ export type WishResponse = Message<"weft.v1.WishResponse"> & {
  * Use `create(WishResponseSchema)` to create a new message.
  */
 export const WishResponseSchema: GenMessage<WishResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 29);
+  messageDesc(file_weft_v1_controller, 30);
 
 /**
  * @generated from message weft.v1.HostPlan
@@ -1058,7 +1092,7 @@ export type HostPlan = Message<"weft.v1.HostPlan"> & {
  * Use `create(HostPlanSchema)` to create a new message.
  */
 export const HostPlanSchema: GenMessage<HostPlan> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 30);
+  messageDesc(file_weft_v1_controller, 31);
 
 /**
  * @generated from message weft.v1.PlanStep
@@ -1082,7 +1116,7 @@ export type PlanStep = Message<"weft.v1.PlanStep"> & {
  * Use `create(PlanStepSchema)` to create a new message.
  */
 export const PlanStepSchema: GenMessage<PlanStep> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 31);
+  messageDesc(file_weft_v1_controller, 32);
 
 /**
  * @generated from message weft.v1.ListRecordsRequest
@@ -1101,7 +1135,7 @@ export type ListRecordsRequest = Message<"weft.v1.ListRecordsRequest"> & {
  * Use `create(ListRecordsRequestSchema)` to create a new message.
  */
 export const ListRecordsRequestSchema: GenMessage<ListRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 32);
+  messageDesc(file_weft_v1_controller, 33);
 
 /**
  * @generated from message weft.v1.ListRecordsResponse
@@ -1123,7 +1157,7 @@ export type ListRecordsResponse = Message<"weft.v1.ListRecordsResponse"> & {
  * Use `create(ListRecordsResponseSchema)` to create a new message.
  */
 export const ListRecordsResponseSchema: GenMessage<ListRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 33);
+  messageDesc(file_weft_v1_controller, 34);
 
 /**
  * @generated from message weft.v1.ListHostStatusRequest
@@ -1136,7 +1170,7 @@ export type ListHostStatusRequest = Message<"weft.v1.ListHostStatusRequest"> & {
  * Use `create(ListHostStatusRequestSchema)` to create a new message.
  */
 export const ListHostStatusRequestSchema: GenMessage<ListHostStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 34);
+  messageDesc(file_weft_v1_controller, 35);
 
 /**
  * @generated from message weft.v1.ListHostStatusResponse
@@ -1165,7 +1199,7 @@ export type ListHostStatusResponse = Message<"weft.v1.ListHostStatusResponse"> &
  * Use `create(ListHostStatusResponseSchema)` to create a new message.
  */
 export const ListHostStatusResponseSchema: GenMessage<ListHostStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 35);
+  messageDesc(file_weft_v1_controller, 36);
 
 /**
  * @generated from message weft.v1.ReportedStatus
@@ -1204,7 +1238,7 @@ export type ReportedStatus = Message<"weft.v1.ReportedStatus"> & {
  * Use `create(ReportedStatusSchema)` to create a new message.
  */
 export const ReportedStatusSchema: GenMessage<ReportedStatus> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 36);
+  messageDesc(file_weft_v1_controller, 37);
 
 /**
  * @generated from message weft.v1.ReportStatusRequest
@@ -1221,7 +1255,7 @@ export type ReportStatusRequest = Message<"weft.v1.ReportStatusRequest"> & {
  * Use `create(ReportStatusRequestSchema)` to create a new message.
  */
 export const ReportStatusRequestSchema: GenMessage<ReportStatusRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 37);
+  messageDesc(file_weft_v1_controller, 38);
 
 /**
  * @generated from message weft.v1.ReportStatusResponse
@@ -1234,7 +1268,7 @@ export type ReportStatusResponse = Message<"weft.v1.ReportStatusResponse"> & {
  * Use `create(ReportStatusResponseSchema)` to create a new message.
  */
 export const ReportStatusResponseSchema: GenMessage<ReportStatusResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 38);
+  messageDesc(file_weft_v1_controller, 39);
 
 /**
  * @generated from message weft.v1.FollowRequest
@@ -1251,7 +1285,7 @@ export type FollowRequest = Message<"weft.v1.FollowRequest"> & {
  * Use `create(FollowRequestSchema)` to create a new message.
  */
 export const FollowRequestSchema: GenMessage<FollowRequest> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 39);
+  messageDesc(file_weft_v1_controller, 40);
 
 /**
  * @generated from message weft.v1.FollowResponse
@@ -1288,7 +1322,7 @@ export type FollowResponse = Message<"weft.v1.FollowResponse"> & {
  * Use `create(FollowResponseSchema)` to create a new message.
  */
 export const FollowResponseSchema: GenMessage<FollowResponse> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 40);
+  messageDesc(file_weft_v1_controller, 41);
 
 /**
  * A snapshot travels in parts; the first begins anew, the last makes it hold.
@@ -1329,7 +1363,7 @@ export type SnapshotPart = Message<"weft.v1.SnapshotPart"> & {
  * Use `create(SnapshotPartSchema)` to create a new message.
  */
 export const SnapshotPartSchema: GenMessage<SnapshotPart> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 41);
+  messageDesc(file_weft_v1_controller, 42);
 
 /**
  * A run of the controller, and the revision that it began with.
@@ -1353,7 +1387,7 @@ export type Life = Message<"weft.v1.Life"> & {
  * Use `create(LifeSchema)` to create a new message.
  */
 export const LifeSchema: GenMessage<Life> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 42);
+  messageDesc(file_weft_v1_controller, 43);
 
 /**
  * @generated from message weft.v1.Delta
@@ -1382,7 +1416,7 @@ export type Delta = Message<"weft.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 43);
+  messageDesc(file_weft_v1_controller, 44);
 
 /**
  * @generated from message weft.v1.Beat
@@ -1399,7 +1433,7 @@ export type Beat = Message<"weft.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_weft_v1_controller, 44);
+  messageDesc(file_weft_v1_controller, 45);
 
 /**
  * @generated from service weft.v1.ControllerService
@@ -1594,6 +1628,16 @@ export const ControllerService: GenService<{
     methodKind: "unary";
     input: typeof DetachEndpointsRequestSchema;
     output: typeof EndpointsResponseSchema;
+  },
+  /**
+   * The host will soon have given the last of its own blocks.
+   *
+   * @generated from rpc weft.v1.ControllerService.AcquireBlocks
+   */
+  acquireBlocks: {
+    methodKind: "unary";
+    input: typeof AcquireBlocksRequestSchema;
+    output: typeof WishResponseSchema;
   },
   /**
    * The host gives its blocks in a network back.
