@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/settle-attach.ts',
     find: '!endpoint || stood || ask.exposure',
     become: '!endpoint || ask.exposure',
-    from: 1151,
+    from: 521,
   },
   {
     name: 'a container made anew under its name passes for the old one',
