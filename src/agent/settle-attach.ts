@@ -129,7 +129,7 @@ const isPortOf = ({ op: { object } }: OpResult, endpoint: Endpoint): boolean =>
 function refusedOp(
   state: AgentState,
   endpoint: Endpoint,
-  { vni }: Network,
+  { name, vni }: Network,
   path: string,
 ): Rejection | undefined {
   const overlay = overlayNamespace(hostTag(state.host), vni);
@@ -142,14 +142,19 @@ function refusedOp(
   const refused = state.turn.failing.find(concerns);
   if (!refused || refused.ok) return undefined;
   const { errno, text, command } = refused.error;
-  const taken = errno === 'EEXIST' && refused.op.object.kind === 'link';
-  return taken
-    ? reject(
-        'conflict',
-        fault('interface', endpoint.interface, `cannot be made: ${text}`, 'choose another --interface'),
-      )
-    : reject('unavailable', fault('kernel', command, `${text} (${errno})`, 'see `weft status`'));
+  const { object } = refused.op;
+  if (errno !== 'EEXIST' || object.kind !== 'link')
+    return reject('unavailable', fault('kernel', command, `${text} (${errno})`, 'see `weft status`'));
+  return reject(
+    'conflict',
+    object.detail.type === 'vxlan'
+      ? fault('network', name, `cannot be on this host: ${text}`, otherPort(name))
+      : fault('interface', endpoint.interface, `cannot be made: ${text}`, 'choose another --interface'),
+  );
 }
+
+const otherPort = (network: string): string =>
+  `remove that device, or take another UDP port: weft network set ${network} --port NUMBER`;
 
 /** Gives up what takes too long, so that no runtime hangs. */
 export function timeOutAttaches(state: AgentState): AgentEffect[] {

@@ -9,6 +9,7 @@ import { kindOf, linkChanges } from './link-request.ts';
 import type { Outbox } from './outbox.ts';
 import { readLink } from './read-link.ts';
 import { writeSysctl } from './sysctl.ts';
+import { sayWhoHas } from './vxlan-holder.ts';
 
 const { EAFNOSUPPORT, EEXIST, EOPNOTSUPP } = constants.errno;
 
@@ -85,7 +86,11 @@ function addLink(out: Outbox, wished: Link, dresses: ReadonlyMap<string, Link>):
     const { remote, device } = detail;
     if (remote)
       request.vxlan = { ...request.vxlan, remote, link: out.index(out.visit(HOST_NAMESPACE), device ?? '') };
-    out.send(out.visit(HOST_NAMESPACE), encodeNewLink(request), settle);
+    const host = out.visit(HOST_NAMESPACE);
+    out.send(host, encodeNewLink(request), (error) => {
+      const left = settle(error);
+      return left && sayWhoHas(detail, host, left);
+    });
   } else if (detail.type === 'veth' && detail.peer?.ns === HOST_NAMESPACE) {
     // From there, too: `ip link add p… netns weft-… type veth peer name wfe…`; its own namespace has no name to give.
     request.netnsFd = visit.netnsFd;

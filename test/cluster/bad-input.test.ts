@@ -316,6 +316,27 @@ describe('endpoints', () => {
     expect([links(), await endpoints()]).toEqual(before);
   });
 
+  test.each([
+    ['somebody has a tunnel', [], /^cannot be on this host: .* belongs to VXLAN device hand0$/],
+    ['somebody has a tunnel elsewhere', ['netns'], /belongs to a VXLAN device in another namespace$/],
+  ])('a VNI on whose port %s is named, with who has it', async (_, [netns], problem) => {
+    const c4 = host.addNamespace('c4');
+    const into = netns ? [netns, c4] : [];
+    await host.weftOk('network', 'create', 'hand', '--vni', '4242');
+    const hand = ['hand0', ...into, 'type', 'vxlan', 'id', '4242', 'dstport', '4789'];
+    execFileSync('ip', ['-n', host.host, 'link', 'add', ...hand]);
+    const { code, stderr } = await attach(c4, 'hand');
+    expect(code).toBe(4);
+    expect(faultsIn(stderr)).toMatchObject([
+      { field: 'network', value: 'hand', problem: expect.stringMatching(problem) },
+    ]);
+    execFileSync('ip', ['-n', netns ? c4 : host.host, 'link', 'del', 'hand0']);
+    expect((await attach(c4, 'hand')).code).toBe(0);
+    await host.weftOk('endpoint', 'detach', c4);
+    await host.weftOk('network', 'rm', 'hand');
+    execFileSync('ip', ['netns', 'del', c4]);
+  });
+
   test('one that is not there', () =>
     expectFault(() => host.weft('endpoint', 'detach', 'nobody'), {
       code: 3,
