@@ -1,8 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nextTick } from 'node:process';
 
 /**
- * Makes one call of what is asked for in one turn of the event loop, of `most` at a time, and hands each its own
- * result. Behind the turn: whoever waits for an endpoint has the kernel first.
+ * Makes one call of what is asked for by one event, of `most` at a time, and hands each its own result. Behind all that
+ * follows from the event at once (a tick asked for by a microtask comes when none is left): whoever waits for an endpoint is
+ * answered first. But before what else the event loop has, such as what the kernel tells of that endpoint.
  */
 export function gather<T, R>(
   most: number,
@@ -11,7 +12,8 @@ export function gather<T, R>(
   let open: { readonly items: T[]; readonly results: Promise<readonly R[]> } | undefined;
   const begin = () => {
     const items: T[] = [];
-    const results = nextTurn().then(() => {
+    const behind = new Promise<void>((resolve) => queueMicrotask(() => nextTick(resolve)));
+    const results = behind.then(() => {
       if (open?.items === items) open = undefined;
       return call(items);
     });
