@@ -1,5 +1,7 @@
 import { type Publication, PublicationSchema } from '#api/gen/weft/v1/records_pb.ts';
 import { formatMapping, type Mapping } from '#intent/publications.ts';
+import { fault } from '#model/fault.ts';
+import { faultError } from '../cli-error.ts';
 import { messageJson, printEmpty, printJson, printTable, printWish } from '../output/print.ts';
 import { type SessionOptions, withController } from '../session.ts';
 import type { World } from '../world.ts';
@@ -27,13 +29,19 @@ export async function unpublishPort(
   world: World,
   options: PublishOptions,
   endpoint: string,
-  mapping = '',
+  mapping?: string,
 ): Promise<void> {
+  // What a script's unset variable leaves must not end in all of them.
+  if (mapping === '')
+    throw faultError(
+      'usage',
+      fault('port', mapping, 'is empty', 'give one as `weft publish ls` shows it, or leave it out for all'),
+    );
   const { network, dryRun } = options;
   const response = await withController(world, options, ({ controller }, call) =>
     controller.unpublishPort({ endpoint, network, mapping, dryRun }, call),
   );
-  const what = mapping || 'all its ports';
+  const what = mapping ?? 'all its ports';
   printWish(world, options, response, `${endpoint} ${dryRun ? 'would be' : 'is'} unpublished: ${what}`);
 }
 
