@@ -10,6 +10,7 @@ import {
   RefusedFramesSchema,
 } from '#api/gen/weft/v1/records_pb.ts';
 import { fault } from '#model/fault.ts';
+import { parseIp } from '#model/ip.ts';
 import { faultError, notFound } from '../cli-error.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printPlans, printTable } from '../output/print.ts';
@@ -20,7 +21,7 @@ import { describeRefused } from './describe-refused.ts';
 import { byHost } from './host.ts';
 import { absoluteNamespace } from './namespace.ts';
 import { vtepOf } from './network.ts';
-import { findRecord, type Records, readRecords, readStatuses } from './records.ts';
+import { findRecord, namesById, type Records, readRecords, readStatuses } from './records.ts';
 
 export interface AttachOptions extends SessionOptions {
   readonly interface?: string;
@@ -119,10 +120,15 @@ export async function listEndpoints(
   const records = await withController(world, options, (clients) =>
     readRecords(clients, ['network', 'host', 'endpoint']),
   );
-  const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
-  const onHost = options.host && findRecord('host', records.hosts, options.host).id;
+  // An empty name is that of none, and not all: a script's variable may be unset.
+  const only = {
+    network:
+      options.network === undefined ? undefined : findRecord('network', records.networks, options.network),
+    host: options.host === undefined ? undefined : findRecord('host', records.hosts, options.host),
+  };
   const endpoints = records.endpoints.filter(
-    ({ network, host }) => (!inNetwork || network === inNetwork) && (!onHost || host === onHost),
+    ({ network, host }) =>
+      (!only.network || network === only.network.id) && (!only.host || host === only.host.id),
   );
   if (options.json)
     return printJson(
@@ -157,16 +163,14 @@ export async function inspectEndpoint(
   const [records, { hosts: reported }] = await withController(world, options, (clients) =>
     Promise.all([readRecords(clients, ['network', 'host', 'endpoint']), readStatuses(clients)]),
   );
-  const inNetwork = options.network && findRecord('network', records.networks, options.network).id;
-  const found = records.endpoints.filter(
-    (endpoint) => (!inNetwork || endpoint.network === inNetwork) && answersTo(endpoint, word),
-  );
-  if (found.length === 0)
+  const called = records.endpoints.filter((endpoint) => answersTo(endpoint, word));
+  if (called.length === 0)
     throw notFound(
       'endpoint',
       word,
       records.endpoints.map(({ name }) => name),
     );
+  const found = options.network === undefined ? called : inNetwork(records, called, word, options.network);
   const statusOf = byHost(reported);
   const parts = found.map(surroundingsIn(records)).map((part) => ({
     ...part,
@@ -188,8 +192,26 @@ export async function inspectEndpoint(
   world.stdout.write(parts.map((part) => formatPairs(...describeEndpoint(part), style)).join('\n'));
 }
 
-const answersTo = ({ id, name, aliases, mac, addresses }: Endpoint, word: string): boolean =>
-  [id, name, ...aliases, mac, ...addresses].some((one) => one.toLowerCase() === word.toLowerCase());
+/** An address may be written in any of its forms. */
+function answersTo({ id, name, aliases, mac, addresses }: Endpoint, word: string): boolean {
+  const ip = parseIp(word);
+  const folded = (ip.ok ? ip.value : word).toLowerCase();
+  return [id, name, ...aliases, mac, ...addresses].some((one) => one.toLowerCase() === folded);
+}
+
+function inNetwork(
+  { networks }: Records,
+  called: readonly Endpoint[],
+  word: string,
+  nameOrId: string,
+): Endpoint[] {
+  const { id, name } = findRecord('network', networks, nameOrId);
+  const found = called.filter(({ network }) => network === id);
+  if (found.length > 0) return found;
+  const where = [...new Set(called.map(({ network }) => network))].map(namesById(networks)).join(', ');
+  const problem = `is not in network ${name}, but in ${where}`;
+  throw faultError('notFound', fault('endpoint', word, problem, `leave --network out, or name ${where}`));
+}
 
 interface Surroundings {
   readonly endpoint: Endpoint;
