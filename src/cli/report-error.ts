@@ -41,6 +41,8 @@ function describeError(error: unknown): Report {
   // Start-up failures of controller, agent and lab say their own next step.
   const { next, exit = 'failed' } = error as { next?: unknown; exit?: ExitName };
   if (typeof next === 'string') return { exit, message: error.message, next, faults: [] };
+  if (isForbidden(error))
+    return { exit: 'failed', message: `not permitted: ${error.message}`, next: AS_ROOT, faults: [] };
   return {
     exit: 'failed',
     message: `unexpected: ${error.message}`,
@@ -48,3 +50,10 @@ function describeError(error: unknown): Report {
     faults: [],
   };
 }
+
+const AS_ROOT =
+  'run it as root, such as with sudo; in a container, root needs CAP_NET_ADMIN and CAP_SYS_ADMIN, too';
+
+/** The system's word to who is not root: of a file, or of a namespace that the agent asks for. */
+const isForbidden = (error: Error): boolean =>
+  ['EACCES', 'EPERM'].includes(String((error as NodeJS.ErrnoException).code));

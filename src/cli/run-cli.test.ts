@@ -298,6 +298,15 @@ describe('refusals', () => {
     });
   });
 
+  test.each(['EACCES', 'EPERM'])('without root, what %s forbids says so, and is no bug', async (code) => {
+    const runAgent = async () => {
+      throw Object.assign(new Error(`unshare: ${code}`), { code });
+    };
+    const { code: exit, stderr } = await runForTest(['agent', '--name', 'h1'], { runAgent });
+    expect(exit).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^error: not permitted: unshare: ${code}\n {2}fix: run it as root`));
+  });
+
   test('a bug is called unexpected; its trace comes with WEFT_DEBUG', async () => {
     const runAgent = async () => {
       throw new TypeError('oops');
