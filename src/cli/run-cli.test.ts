@@ -203,6 +203,11 @@ describe('whom it speaks with', () => {
     expect(await runForTest(['network', 'ls', '--controller', socket], { env })).toMatchObject({ code: 0 });
     expect(await runForTest(['--controller', socket, 'network', 'ls'], { env })).toMatchObject({ code: 0 });
     expect(await runForTest(['network', '--controller', socket, 'ls'], { env })).toMatchObject({ code: 0 });
+    // As `--controller "$UNSET"` leaves it: nobody else is asked instead.
+    expect(await host.run('network', 'ls', '--controller', '')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--controller "": is not an address'),
+    });
   });
 
   test('https without a certificate of one’s own', async () => {
@@ -210,6 +215,14 @@ describe('whom it speaks with', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('--tls-cert, --tls-key and --tls-ca');
   });
+
+  test.each(['network ls', 'agent reset --yes', 'agent', 'controller'])(
+    'a root that is empty is not the directory that one is in: %s',
+    async (command) => {
+      const run = await runForTest([...command.split(' '), '--root', '']);
+      expect(run).toMatchObject({ code: 2, stderr: expect.stringContaining('--root "": is empty') });
+    },
+  );
 
   test('a root too deep for a socket', async () => {
     const { code, stderr } = await runForTest(['network', 'ls', '--root', `/${'d'.repeat(120)}`]);

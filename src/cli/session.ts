@@ -46,8 +46,8 @@ export function withController<T>(
   options: SessionOptions,
   use: (clients: Clients, call: CallOptions, target: Target) => Promise<T>,
 ): Promise<T> {
-  const given = options.controller ?? world.env.WEFT_CONTROLLER;
-  if (given) {
+  const given = options.controller ?? (world.env.WEFT_CONTROLLER || undefined);
+  if (given !== undefined) {
     const address = parseAddress(given);
     const field = options.controller === undefined ? 'WEFT_CONTROLLER' : '--controller';
     if (!address.ok) throw faultError('usage', fault(field, given, address.problem, address.fix));
@@ -86,8 +86,12 @@ export function withAgent<T>(
   return speak(target, undefined, use, absent && (() => absent(root)));
 }
 
-export const rootOf = (world: World, options: Pick<SessionOptions, 'root'>): string =>
-  path.resolve(options.root ?? (world.env.WEFT_ROOT || '/'));
+/** An empty flag would be the directory that one is in: more likely a script's variable is unset. */
+export function rootOf(world: World, { root }: Pick<SessionOptions, 'root'>): string {
+  if (root === '')
+    throw faultError('usage', fault('--root', root, 'is empty', 'give a directory, or leave it out'));
+  return path.resolve(root ?? (world.env.WEFT_ROOT || '/'));
+}
 
 async function speak<T>(
   target: Target,
