@@ -69,7 +69,10 @@ function prepare(command: Command, world: World): void {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void world.stdout.write(text),
-      writeErr: (text) => void world.stderr.write(text),
+      // The help that a group shows to who names no command of it; programs are told as of any other error.
+      writeErr: (text) => {
+        if (!command.optsWithGlobals().json) world.stderr.write(text);
+      },
       outputError: () => {},
     })
     .configureHelp({

@@ -50,6 +50,15 @@ describe('usage', () => {
     expect(stderr).toContain('inspect <network>');
   });
 
+  test('with --json it is an error as any other', async () => {
+    for (const args of [['--json'], ['network', '--json'], ['--json', 'ipam']]) {
+      const { code, stdout, stderr } = await runForTest(args);
+      expect(code).toBe(2);
+      expect(stdout).toBe('');
+      expect(JSON.parse(stderr)).toMatchObject({ error: { exit: 'usage', code: 2 } });
+    }
+  });
+
   test('every command has help with examples; the first help has the exit codes', async () => {
     const commands = [
       'network create',
