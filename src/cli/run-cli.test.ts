@@ -59,6 +59,19 @@ describe('usage', () => {
     }
   });
 
+  test('help takes a command of a group, too', async () => {
+    for (const path of [['network', 'create'], ['ipam', 'audit'], ['agent', 'reset'], ['status']]) {
+      const help = await runForTest(['help', ...path]);
+      expect(help).toEqual(await runForTest([...path, '--help']));
+      expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:'), stderr: '' });
+    }
+    expect(await runForTest(['help', 'network', 'craete'])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('did you mean create?'),
+    });
+  });
+
   test('every command has help with examples; the first help has the exit codes', async () => {
     const commands = [
       'network create',

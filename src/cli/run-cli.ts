@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { fault } from '#model/fault.ts';
-import { CliError, faultError } from './cli-error.ts';
+import { CliError, faultError, nearest } from './cli-error.ts';
 import { type ExitName, exitCodeOf } from './exit-code.ts';
 import { buildProgram } from './program.ts';
 import { reportError } from './report-error.ts';
@@ -30,11 +30,27 @@ export async function runCli(args: readonly string[], outer: Omit<World, 'exitWi
 const labStandIn = (): Command =>
   new Command('lab').description('Several hosts on this one machine, to look at and try');
 
-/** Commander shows all of its help to who asks for that of a command that there is not. */
-const withoutHelp = ({ commands }: Command, args: readonly string[]): readonly string[] =>
-  args[0] === 'help' && args[1] !== undefined && commands.every((command) => command.name() !== args[1])
-    ? args.slice(1)
-    : args;
+/** `help network create` as `network create --help`: commander knows one word, and shows all of its help for a wrong one. */
+function withoutHelp(program: Command, args: readonly string[]): readonly string[] {
+  if (args[0] !== 'help') return args;
+  let at = program;
+  for (const [index, word] of args.entries()) {
+    if (index === 0 || word.startsWith('-') || at.commands.length === 0) continue;
+    const child = at.commands.find((command) => command.name() === word);
+    if (!child) throw unknownCommand(at, commandPath(program, args.slice(1, index)), word);
+    at = child;
+  }
+  return [...args.slice(1), '--help'];
+}
+
+function unknownCommand({ commands }: Command, path: string, word: string): CliError {
+  const near = nearest(
+    word,
+    commands.map((command) => command.name()),
+  );
+  const fix = near ? `did you mean ${near}?` : `see ${path} --help`;
+  return faultError('usage', fault('command', word, 'is not known', fix));
+}
 
 async function parse(program: Command, args: readonly string[]): Promise<void> {
   try {
