@@ -271,3 +271,12 @@ test('the demo as data is what the kernel says', async () => {
   expect(report.frame!.sentence).toContain('network blue');
   expect(report.resolution).toMatchObject({ requests: 1, copiesOnUnderlay: 0 });
 });
+
+test('the demo shows a network whose UDP port was changed, too', async () => {
+  await weftOk(['lab', 'up', ...SMALL]);
+  await weftOk(['lab', 'exec', ...NAMED, 'h1', '--', 'weft', 'network', 'set', 'blue', '--port', '4790']);
+  const report: DemoReport = await demo(NAME);
+  expect(report.verdict).toMatchObject({ ok: true, reached: 4 });
+  expect(report.topology.hosts[0]!.tunnels).toMatchObject([{ network: 'blue', port: 4790 }]);
+  expect(report.frame!.layers).toContainEqual(expect.objectContaining({ layer: 'vxlan' }));
+});

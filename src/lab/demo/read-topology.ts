@@ -110,10 +110,17 @@ async function readTunnel(
   networks: readonly NetworkJson[],
   signal: AbortSignal,
 ): Promise<DemoTunnel> {
-  const [[link], fdb, neighbours] = await Promise.all([
-    kernelJson<LinkJson[]>(namespace, 'ip', ['-d', 'link', 'show', 'dev', 'vxlan0'], signal),
-    kernelJson<FdbJson[]>(namespace, 'bridge', ['fdb', 'show', 'dev', 'vxlan0'], signal),
-    kernelJson<unknown[]>(namespace, 'ip', ['neigh', 'show', 'dev', 'vxlan0'], signal),
+  // vxlan0, or vxlan1 after a change of the UDP port.
+  const [link] = await kernelJson<LinkJson[]>(
+    namespace,
+    'ip',
+    ['-d', 'link', 'show', 'type', 'vxlan'],
+    signal,
+  );
+  const show = ['show', 'dev', link!.ifname];
+  const [fdb, neighbours] = await Promise.all([
+    kernelJson<FdbJson[]>(namespace, 'bridge', ['fdb', ...show], signal),
+    kernelJson<unknown[]>(namespace, 'ip', ['neigh', ...show], signal),
   ]);
   const { id, port, local, local6, learning, proxy = false } = link!.linkinfo!.info_data!;
   const remote = fdb.flatMap(({ mac, dst }) => (dst === undefined ? [] : [{ mac, vtep: dst }]));
