@@ -33,7 +33,7 @@ export async function exposeNetwork(world: World, options: ExposeOptions, networ
   });
   if (options.json)
     return printJson(world, {
-      ...(messageJson(WishResponseSchema, response) as object),
+      ...asJson(options, response, look),
       ...(look.endpoint && { endpoint: messageJson(EndpointSchema, look.endpoint) }),
     });
   const { host, endpoint } = look;
@@ -52,11 +52,19 @@ export async function hideNetwork(world: World, options: HideOptions, network: s
     const seen = dryRun ? lookAt(clients, network, host) : until(clients, network, host, isOut);
     return { response: answer, look: await seen };
   });
-  if (options.json) return printJson(world, messageJson(WishResponseSchema, response));
+  if (options.json) return printJson(world, asJson(options, response, look));
   const done = dryRun ? 'would be hidden' : 'is hidden';
   world.stdout.write(`network ${look.network.name} ${done} on host ${look.host.name}\n`);
   finish(world, options, response, look.notices);
 }
+
+/** The answer with what the host says of it, which people are told as well. */
+const asJson = ({ dryRun }: HideOptions, response: WishResponse, look: Look): object => ({
+  ...(messageJson(WishResponseSchema, response) as object),
+  notices: [...response.notices, ...(dryRun ? [] : look.notices)].map(
+    ({ code, title, sentence, next }): Notice => ({ code, title, sentence, next }),
+  ),
+});
 
 function finish(
   world: World,
