@@ -381,8 +381,11 @@ test('reset with no agent running is done from here', async () => {
   const reset = await runForTest(['agent', 'reset', '--yes'], world);
   expect(reset).toMatchObject({ code: 0, stderr: expect.stringContaining('[reset-untold]') });
   expect(reset.stderr).toContain('weft host evict HOST, then weft host rm HOST');
+  const asked = await runForTest(['agent', 'reset', '--yes', '--json'], world);
+  expect(JSON.parse(asked.stdout)).toMatchObject({ notices: [{ code: 'reset-untold' }] });
   expect(done).toEqual([
     [host.root, true],
+    [host.root, false],
     [host.root, false],
   ]);
 });

@@ -24,7 +24,11 @@ export async function resetAgent(
       return create(ResetResponseSchema, { plan: { host: 'this host', steps: steps.map(copyStep) } });
     },
   );
-  if (json) return printJson(world, messageJson(ResetResponseSchema, response));
+  if (json)
+    return printJson(world, {
+      ...(messageJson(ResetResponseSchema, response) as object),
+      notices: notices.map((notice) => messageJson(NoticeSchema, notice)),
+    });
   if (response.plan && dryRun) printPlans(world, [response.plan]);
   if (!dryRun) world.stdout.write('this host keeps no trace of Weft\n');
   printNotices(world, notices);
