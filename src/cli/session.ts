@@ -6,7 +6,7 @@ import { fault } from '#model/fault.ts';
 import { agentPaths, controllerPaths } from '#model/paths.ts';
 import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
 import { type Clients, createClients } from '#transport/client.ts';
-import { readTlsFiles, type TlsFiles } from '#transport/tls.ts';
+import { readTlsFiles, TlsFileError, type TlsFiles } from '#transport/tls.ts';
 import { CliError, faultError } from './cli-error.ts';
 import { EXIT_OF_REJECTION } from './exit-code.ts';
 import type { World } from './world.ts';
@@ -131,6 +131,7 @@ function clientTls(world: World, options: SessionOptions, address: Address): Tls
   try {
     return readTlsFiles({ cert, key, ca });
   } catch (error) {
+    if (error instanceof TlsFileError) throw new CliError('usage', error.message, error.next);
     throw new CliError('usage', `cannot read a certificate: ${(error as Error).message}`, 'check the paths');
   }
 }
