@@ -198,8 +198,16 @@ function errnoOf(error: ConnectError): string | undefined {
   return undefined;
 }
 
-function unreachable({ role, address }: Target, errno: string, text: string): CliError {
+function unreachable(target: Target, errno: string, text: string): CliError {
+  const { role, address } = target;
   const where = formatAddress(address);
+  // Others are the system's, such as ECONNREFUSED.
+  if (isTls(target) && !/^E[A-Z0-9]+$/.test(errno))
+    return new CliError(
+      'unreachable',
+      `who answers at ${where} is not trusted: ${text}`,
+      'check --tls-ca, and that the controller’s certificate is valid and names that address',
+    );
   if (errno === 'EACCES')
     return new CliError('unreachable', `not permitted to open ${where}`, 'run it as root, such as with sudo');
   if (address.kind === 'tcp')
