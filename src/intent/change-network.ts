@@ -66,7 +66,7 @@ function noticesOfPeers(from: Network, to: Tunnel, snapshot: SnapshotView): Noti
       code: 'peers-unchanged',
       title: 'Peers must be changed by hand',
       sentence: `Network ${from.name} goes to port ${to.port}${to.group ? `, group ${to.group}` : ''}; its peers ${listSome(names)} do not.`,
-      next: 'Run on each what `weft peer inspect` prints for it: until then nothing reaches it.',
+      next: 'Run on each `ip link del vxlan0`, then what `weft peer inspect` prints for it: until then nothing reaches it.',
     },
   ];
 }

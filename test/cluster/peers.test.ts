@@ -37,7 +37,14 @@ const peer = (...args: readonly string[]) => weft(['peer', ...args, '--root', ne
 /** What is printed for the other machine, as a person would copy it. */
 const printed = (stdout: string): string[] => {
   const lines = stdout.split('\n');
-  return lines.slice(lines.findIndex((line) => line.startsWith('On the other machine')) + 1).filter(Boolean);
+  const from = lines.findIndex((line) => line.startsWith('On the other machine')) + 1;
+  return lines.slice(from).filter((line) => line.startsWith('  '));
+};
+
+/** What is to be typed before, when it is typed again. */
+const printedForAgain = (stdout: string): string[] => {
+  const [, before] = /^Again .*: first (.*)$/m.exec(stdout) ?? [];
+  return [...(before ? [before] : []), ...printed(stdout)];
 };
 
 const CASES: readonly [string, UnderlayFamily, string[]][] = [
@@ -76,6 +83,25 @@ describe.sequential.each(CASES)('in mode %s over %s', (mode, underlay, hosts) =>
     for (const host of hosts) await rowsTo(host, vtep, 0);
     await net.removeNetwork('red');
   });
+});
+
+test('what is printed, typed again after a host has joined and the UDP port has changed, reaches it', async () => {
+  await net.network('red', { mode: 'static' });
+  const [first] = await net.attachAll('red', ['h1']);
+  const added = await peer('add', 'red', 'old', '--vtep', '10.99.0.9', '--mac', `${MAC}=${BEHIND.join()}`);
+  runIn(machine, printed(added.stdout));
+  const [second] = await net.attachAll('red', ['h2']);
+  const root = net.world.rootOf('h1');
+  const changed = await weft(['network', 'set', 'red', '--port', '4790', '--root', root]);
+  expect([changed.code, changed.stderr]).toEqual([0, expect.stringContaining('ip link del vxlan0')]);
+  try {
+    runIn(machine, printedForAgain((await peer('inspect', 'red', 'old')).stdout));
+    expect(await pingAll(machine, [...first!.addresses, ...second!.addresses])).toEqual([]);
+  } finally {
+    runIn(machine, ['ip link del vxlan0']);
+  }
+  await peer('rm', 'red', 'old');
+  await net.removeNetwork('red');
 });
 
 test('rows of a peer that somebody deletes come back', async () => {

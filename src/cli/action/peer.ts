@@ -143,6 +143,7 @@ function printPeer(world: World, peer: PeerRecord, network: Network): void {
 
 function printCommands(world: World, commands: readonly string[]): void {
   if (commands.length === 0) return;
-  world.stdout.write('\nOn the other machine, as root (again after hosts join or leave):\n');
+  world.stdout.write('\nOn the other machine, as root:\n');
   for (const command of commands) world.stdout.write(`  ${command}\n`);
+  world.stdout.write('Again after hosts join or leave, or the network changes: first ip link del vxlan0\n');
 }
