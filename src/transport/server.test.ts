@@ -89,6 +89,23 @@ describe('a unix socket', () => {
     expect(fs.existsSync(file)).toBe(false);
   });
 
+  test('what is no socket is left as it is', async () => {
+    const directory = path.join(dir, 'directory');
+    fs.mkdirSync(directory);
+    fs.writeFileSync(path.join(dir, 'notes.txt'), 'precious');
+    fs.symlinkSync('notes.txt', path.join(dir, 'link'));
+    for (const name of ['notes.txt', 'link', 'directory', 'notes.txt/a.sock']) {
+      const refused = start(unix(name)).catch((error: unknown) => error);
+      expect(await refused, name).toBeInstanceOf(ListenError);
+    }
+    await expect(start(unix('directory'))).rejects.toMatchObject({
+      message: `cannot listen on ${directory}: a directory is there, which is no socket`,
+      next: 'move it away, or choose another path',
+    });
+    expect(fs.readFileSync(path.join(dir, 'link'), 'utf8')).toBe('precious');
+    expect(fs.readdirSync(dir).sort()).toEqual(['directory', 'link', 'notes.txt']);
+  });
+
   test('of a killed process is taken over, of a living one not', async () => {
     const file = path.join(dir, 'a.sock');
     const child = spawn(process.execPath, [

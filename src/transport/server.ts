@@ -148,10 +148,27 @@ async function listen(server: http.Server, address: Address): Promise<void> {
   }
 }
 
-/** A socket file whose owner was killed is removed; one that still answers is somebody's. */
+/**
+ * A socket file whose owner was killed is removed; one that still answers is somebody's, and so is what is no socket: a
+ * file that was named by mistake, or the directory that Docker makes of a bind mount whose source is not there.
+ */
 async function takeOverSocket(socketPath: string): Promise<void> {
-  fs.mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o755 });
-  if (!fs.existsSync(socketPath)) return;
+  let there: fs.Stats | undefined;
+  try {
+    fs.mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o755 });
+    there = fs.statSync(socketPath, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new ListenError(
+      `cannot listen on ${socketPath}: ${(error as Error).message}`,
+      'choose another path, or mend this one',
+    );
+  }
+  if (!there) return;
+  if (!there.isSocket())
+    throw new ListenError(
+      `cannot listen on ${socketPath}: ${there.isDirectory() ? 'a directory' : 'a file'} is there, which is no socket`,
+      'move it away, or choose another path',
+    );
   const alive = await new Promise<boolean>((resolve) => {
     const probe = net.connect(socketPath, () => {
       probe.destroy();
