@@ -247,7 +247,7 @@ async function openDocker({ config, log }: Ground, door: AgentDoor): Promise<Doc
   } catch (error) {
     throw new StartError(
       `Docker would not find its drivers: ${(error as Error).message}`,
-      'stop the other program there, or say docker-plugin: off',
+      'put that right, or say docker-plugin: off',
     );
   }
 }

@@ -132,6 +132,20 @@ describe('its socket', () => {
     expect((await call('Plugin.Activate')).status).toBe(200);
   });
 
+  // Docker makes a directory of a bind mount whose source is not there yet.
+  it.each(['directory', 'file'])(
+    'leaves a %s in its place as it is, and keeps no process for it',
+    async (what) => {
+      fs.mkdirSync(what === 'file' ? path.dirname(socket) : socket, { recursive: true });
+      if (what === 'file') fs.writeFileSync(socket, 'precious');
+      await expect(servePlugin(socket, METHODS, log)).rejects.toThrow(
+        `${socket} is there, and is no socket: move it away`,
+      );
+      expect(fs.readdirSync(path.dirname(socket))).toEqual(['weft.sock']);
+      if (what === 'file') expect(fs.readFileSync(socket, 'utf8')).toBe('precious');
+    },
+  );
+
   it('comes back when somebody has removed it', async () => {
     await start({ checkMs: 10 });
     fs.rmSync(path.dirname(socket), { recursive: true });

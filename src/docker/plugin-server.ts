@@ -74,7 +74,6 @@ export async function servePlugin(
       listeners.add(again);
       log.warn({ socket }, 'the socket for Docker was gone, and is there again');
     } catch (error) {
-      again.close();
       log.error({ socket, error: (error as Error).message }, 'the socket for Docker is gone');
     }
   }
@@ -132,9 +131,11 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Gives the inode of the file. */
+/** Gives the inode of the file. Where it throws, nothing of the server stays: it would keep the process. */
 async function listen(server: http.Server, socket: string): Promise<number> {
   fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o755 });
+  const there = fs.statSync(socket, { throwIfNoEntry: false });
+  if (there && !there.isSocket()) throw new Error(`${socket} is there, and is no socket: move it away`);
   if (await isAlive(socket)) throw new Error(`${socket} is in use by a running program`);
   const temporary = `${socket}.${process.pid}`;
   fs.rmSync(temporary, { force: true });
@@ -145,6 +146,9 @@ async function listen(server: http.Server, socket: string): Promise<number> {
       server.listen(temporary, () => resolve(void server.off('error', reject)));
     });
     fs.renameSync(temporary, socket);
+  } catch (error) {
+    server.close();
+    throw error;
   } finally {
     process.umask(umask);
   }
