@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, lstatSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileError, unreadableError } from './file-error.ts';
@@ -51,6 +51,9 @@ export class JournalFile {
   static async open(path: string): Promise<OpenedFile> {
     const handle = await open(path, 'r+').catch(async (error) => {
       if (error.code !== 'ENOENT') throw error;
+      // To a disk that is not mounted, say: what is there must not be taken for nothing.
+      if (lstatSync(path, { throwIfNoEntry: false }))
+        throw unreadableError(path, 'is a link that leads nowhere');
       return (await writeWhole(path, [])).handle;
     });
     try {

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -329,6 +339,14 @@ describe('refuses to open', () => {
   test('a path that leads nowhere', async () => {
     path = join(directory, 'absent', 'journal');
     await expect(open()).rejects.toEqual(storeError('unreadable'));
+  });
+
+  test('a link to a disk that is not mounted, and leaves it for when it is', async () => {
+    symlinkSync(join(directory, 'disk', 'journal'), path);
+    await expect(open()).rejects.toEqual(storeError('unreadable'));
+    mkdirSync(join(directory, 'disk'));
+    await expect(open()).rejects.toThrow('is a link that leads nowhere');
+    expect(readlinkSync(path)).toBe(join(directory, 'disk', 'journal'));
   });
 
   test('a file without the permission', async () => {
