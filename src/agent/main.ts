@@ -148,14 +148,15 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   state.rejoinsGroups = rejoinsGroups();
   const metrics = new AgentMetrics(state);
   const uplink = new Uplink(own, config.controller, log);
+  const known = () => state.view.hosts.get(state.host)?.underlay;
   const engine = new Engine(state, {
     kernel,
     metrics,
     journal,
     uplink,
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
-    hostWords: () => readHostWords(config, controller),
-    underlay: () => readUnderlay(config, controller),
+    hostWords: () => readHostWords(config, controller, known()),
+    underlay: () => readUnderlay(config, controller, known()),
     routes: hostRoutes,
     survey: (ask) => readSurvey(ask, config.dockerSocket),
     portHolders: (publications) =>
@@ -281,15 +282,23 @@ function restoreState({ config, journal, log }: Ground, host: Id, viewPath: stri
 }
 
 /** What this host is now. Throws as {@link readUnderlay} does. */
-async function readHostWords(config: AgentConfig, controller: Address): Promise<HostWords> {
+async function readHostWords(
+  config: AgentConfig,
+  controller: Address,
+  known?: readonly Ip[],
+): Promise<HostWords> {
   const { name, labels } = config;
-  const underlay = await readUnderlay(config, controller);
+  const underlay = await readUnderlay(config, controller, known);
   return { name, labels, underlay: underlay.addresses, facts: await readHostFacts(underlay) };
 }
 
 /** Throws with the next step when it cannot be found. */
-async function readUnderlay({ underlay: text }: AgentConfig, controller: Address): Promise<Underlay> {
-  const underlay = findUnderlay({ text, towards: await addressTowards(controller) });
+async function readUnderlay(
+  { underlay: text }: AgentConfig,
+  controller: Address,
+  known?: readonly Ip[],
+): Promise<Underlay> {
+  const underlay = findUnderlay({ text, towards: await addressTowards(controller), known });
   if (isRejection(underlay)) {
     const { field, value, problem, fix } = underlay.faults[0]!;
     throw new StartError(`${field} "${value}": ${problem}`, fix);

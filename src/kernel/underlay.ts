@@ -1,5 +1,5 @@
 import { fault, type Rejection, reject } from '#model/fault.ts';
-import { FAMILIES, familyOf, type Ip, parseIp } from '#model/ip.ts';
+import { FAMILIES, type Family, familyOf, type Ip, parseIp } from '#model/ip.ts';
 import { isOwnHostLink } from '#model/own.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
@@ -21,6 +21,11 @@ export interface UnderlayWish {
   readonly text?: string;
   /** Without a text: the interface that leads there (the controller), with the source address of that route. */
   readonly towards?: Ip;
+  /**
+   * What the others know this host by: kept as long as it has them there. The kernel lists the youngest address of IPv6
+   * first, be it one that comes and goes, as an address that floats between hosts, or one that is for privacy.
+   */
+  readonly known?: readonly Ip[];
 }
 
 /** Looks at this host's interfaces and routes once; an answer may be old by the next moment. */
@@ -31,8 +36,8 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
       links: conversation.dump(encodeDumpLinks(), decodeLink),
       addresses: conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable),
     });
-    if (wish.text === undefined) return byRoute(host, conversation, wish.towards);
-    const found = byText(host, wish.text);
+    if (wish.text === undefined) return byRoute(host, conversation, wish);
+    const found = byText(host, wish.text, wish.known);
     return 'addresses' in found ? wayOut(host, conversation, found, wish.towards) : found;
   } finally {
     conversation.close();
@@ -58,7 +63,7 @@ function withoutOwn({ links, addresses }: HostInterfaces): HostInterfaces {
 const isUsable = ({ scope, flags }: Address): boolean =>
   scope === RT_SCOPE.UNIVERSE && (flags & (IFA_F.DEPRECATED | IFA_F.TENTATIVE | IFA_F.DADFAILED)) === 0;
 
-function byText(host: HostInterfaces, text: string): Underlay | Rejection {
+function byText(host: HostInterfaces, text: string, known?: readonly Ip[]): Underlay | Rejection {
   const ip = parseIp(text);
   if (ip.ok) {
     const found = host.addresses.find(({ address }) => address === ip.value);
@@ -67,7 +72,7 @@ function byText(host: HostInterfaces, text: string): Underlay | Rejection {
   }
   const link = host.links.find(({ name }) => name === text);
   if (!link) return refuse(text, 'is neither an address nor an interface of this host', interfaceHint(host));
-  const addresses = firstAddresses(host, link.index);
+  const addresses = firstAddresses(host, link.index, known);
   if (addresses.length > 0) return underlayOf(host, link.index, addresses);
   return refuse(text, 'has no address that other hosts could reach', interfaceHint(host));
 }
@@ -97,16 +102,18 @@ const LOOPBACK = 'lo';
 function byRoute(
   host: HostInterfaces,
   conversation: Conversation,
-  towards: Ip | undefined,
+  { towards, known }: UnderlayWish,
 ): Underlay | Rejection {
   const source = towards && sourceTowards(conversation, towards);
   const found = host.addresses.find(({ address }) => address === source);
   const link = host.links.find(({ index }) => index === found?.ifindex);
   if (!found || link?.name === LOOPBACK)
     return refuse('', 'cannot be told from the way to the controller', addressHint(host));
-  const own = source as Ip;
-  const others = firstAddresses(host, found.ifindex).filter((ip) => familyOf(ip) !== familyOf(own));
-  return underlayOf(host, found.ifindex, [own, ...others]);
+  const family = familyOf(found.address);
+  const rows = rowsOf(host, found.ifindex, family);
+  const own = isTemporary(found) ? lastingRow(rows, known)! : (keptRow(rows, known) ?? found);
+  const others = firstAddresses(host, found.ifindex, known).filter((ip) => familyOf(ip) !== family);
+  return underlayOf(host, found.ifindex, [own.address as Ip, ...others]);
 }
 
 /** `ip route get 192.0.2.1` → `… src 192.0.2.7`; undefined without a route. */
@@ -118,11 +125,23 @@ const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: reado
   return { interface: name, mtu, addresses };
 };
 
-const firstAddresses = ({ addresses }: HostInterfaces, ifindex: number): Ip[] =>
+const firstAddresses = (host: HostInterfaces, ifindex: number, known?: readonly Ip[]): Ip[] =>
   FAMILIES.flatMap((family) => {
-    const first = addresses.find((row) => row.ifindex === ifindex && familyOf(row.address) === family);
-    return first ? [first.address as Ip] : [];
+    const row = lastingRow(rowsOf(host, ifindex, family), known);
+    return row ? [row.address as Ip] : [];
   });
+
+const rowsOf = ({ addresses }: HostInterfaces, ifindex: number, family: Family): Address[] =>
+  addresses.filter((row) => row.ifindex === ifindex && familyOf(row.address) === family);
+
+const lastingRow = (rows: readonly Address[], known?: readonly Ip[]): Address | undefined =>
+  keptRow(rows, known) ?? rows.find((row) => !isTemporary(row)) ?? rows[0];
+
+const keptRow = (rows: readonly Address[], known: readonly Ip[] = []): Address | undefined =>
+  rows.find(({ address }) => known.includes(address as Ip));
+
+const isTemporary = ({ address, flags }: Address): boolean =>
+  familyOf(address) === 6 && (flags & IFA_F.TEMPORARY) !== 0;
 
 const refuse = (text: string, problem: string, fix: string): Rejection =>
   reject('invalid', fault('underlay', text, problem, fix));

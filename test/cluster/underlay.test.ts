@@ -23,6 +23,20 @@ const seenFromH1 = (overlay: string): string =>
 const deviceOf = (overlay: string): string =>
   execFileSync('ip', ['-n', overlay, '-d', 'link', 'show', 'vxlan0'], { encoding: 'utf8' });
 
+test('an address that comes to an interface beside the host’s own does not become where tunnels end', async () => {
+  const floating = ['10.99.0.222/24', 'fd99::222/64'];
+  const onH2 = (verb: string) => {
+    for (const address of floating)
+      ip('-n', net.hostNamespace('h2'), 'addr', verb, address, 'dev', 'eth0', 'nodad');
+  };
+  onH2('add');
+  // A host looks every two seconds where its tunnels end.
+  await new Promise((resolve) => setTimeout(resolve, 5_000));
+  const { hosts } = await net.world.records();
+  onH2('del');
+  expect(hosts.find(({ name }) => name === 'h2')!.underlay).toEqual(['10.99.0.2', 'fd99::2']);
+});
+
 describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a host’s address in %s', (mode) => {
   let vni: string;
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
 import { missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { isLocalAddress } from '#kernel/route-towards.ts';
 import { portHolders, takenUdpPorts } from '#kernel/taken-ports.ts';
-import { findUnderlay } from '#kernel/underlay.ts';
+import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
 import { LINK_GROUP } from '#model/own.ts';
 import { enterHostNamespace, ip, realWorld } from './kernel-lab.ts';
@@ -51,6 +51,35 @@ describe('the underlay', () => {
     });
     expect(findUnderlay({ towards: '2001:db8::99' as Ip })).toEqual({
       ...eth0,
+      addresses: ['2001:db8::7', '198.51.100.7'],
+    });
+  });
+
+  it.each([
+    ['an interface', { text: 'eth0' }],
+    ['the way to the controller', { towards: '2001:db8::99' as Ip }],
+  ])('keeps the addresses that others know, also when younger ones come: found by %s', (_, wish) => {
+    const known = ['198.51.100.7', '2001:db8::7'] as Ip[];
+    const young = ['198.51.100.77/24', '198.18.0.1/24', '2001:db8::77/64'];
+    for (const address of young) ip('addr', 'add', address, 'dev', 'eth0', 'nodad');
+    try {
+      expect((findUnderlay({ ...wish, known }) as Underlay).addresses.toSorted()).toEqual(known);
+      for (const address of ['198.51.100.7/24', '2001:db8::7/64']) ip('addr', 'del', address, 'dev', 'eth0');
+      expect(findUnderlay({ ...wish, known })).toMatchObject({
+        addresses: expect.arrayContaining(['2001:db8::77']),
+      });
+    } finally {
+      ip('addr', 'flush', 'dev', 'eth0');
+    }
+  });
+
+  it('is no address that the kernel makes for privacy, and another one tomorrow', () => {
+    const settings = ['use_tempaddr=2', 'accept_dad=0'].map((each) => `net.ipv6.conf.eth0.${each}`);
+    execFileSync('sysctl', ['-qw', ...settings]);
+    ip('addr', 'replace', '2001:db8::7/64', 'dev', 'eth0', 'nodad', 'mngtmpaddr');
+    expect(ip('-6', 'addr', 'show', 'dev', 'eth0', 'temporary')).toMatch(/inet6 2001:db8::/);
+    expect(findUnderlay({ text: 'eth0' })).toMatchObject({ addresses: ['198.51.100.7', '2001:db8::7'] });
+    expect(findUnderlay({ towards: '2001:db8::99' as Ip })).toMatchObject({
       addresses: ['2001:db8::7', '198.51.100.7'],
     });
   });

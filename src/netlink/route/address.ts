@@ -20,6 +20,8 @@ const IFADDRMSG_BYTES = 8;
 /** linux/if_addr.h, IFA_F_* */
 export const IFA_F = {
   SECONDARY: 0x01,
+  /** Of IPv6: made by the kernel for privacy, and for a day. */
+  TEMPORARY: 0x01,
   /** No duplicate address detection: usable at once. */
   NODAD: 0x02,
   DADFAILED: 0x08,
