@@ -5,11 +5,10 @@ import type { Adoption, Host, Network } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { FilterRules } from '#model/survey.ts';
 import { adoptedMtu } from './adopted.ts';
+import { OVERHEAD } from './carried-mtu.ts';
 import { forwardDrop } from './forward-drop.ts';
 import type { Clash } from './stations.ts';
 
-/** Bytes around an inner IP packet: outer IP, UDP 8, VXLAN 8, inner Ethernet 14. */
-const OVERHEAD = { ipv4: 50, ipv6: 70 } as const;
 /** More are not named one by one. */
 const SHOWN = 5;
 

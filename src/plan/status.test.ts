@@ -126,4 +126,21 @@ describe('the status of a host', () => {
       codes(records.map((record) => (record.kind === 'host' ? { ...record, underlay: [] } : record))),
     ).toEqual(['host-without-tunnel', 'endpoint-unreachable']);
   });
+
+  it('notices that full packets do not fit through the underlay any more', () => {
+    const withMtu = (underlayMtu: number) =>
+      statusOf(
+        {},
+        testView(
+          records.map((record) =>
+            record.kind === 'host' ? { ...record, facts: { ...record.facts, underlayMtu } } : record,
+          ),
+        ),
+      ).notices;
+    const { mtu } = testNetwork(1, 'proxy');
+    expect(withMtu(mtu + 50)).toEqual([]);
+    expect(withMtu(mtu + 49)).toMatchObject([
+      { code: 'underlay-mtu-too-small', next: expect.stringContaining(`--mtu ${mtu - 1}`) },
+    ]);
+  });
 });

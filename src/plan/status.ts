@@ -5,9 +5,10 @@ import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-
 import type { Notice } from '#model/notice.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
 import type { Permit } from '#model/permit.ts';
-import type { Revision } from '#model/records.ts';
+import type { Host, Network, Revision } from '#model/records.ts';
 import { permitLine } from '#model/render-filter.ts';
-import type { HostView, NetworkView } from './host-view.ts';
+import { containerMtu, OVERHEAD } from './carried-mtu.ts';
+import { type HostView, type NetworkView, vtepOf } from './host-view.ts';
 import { linkKey } from './link.ts';
 
 /** What the last look found, and what came of it. */
@@ -111,5 +112,25 @@ function tunnelNotices({ host }: HostView, { network, unreachable, vteps }: Netw
       sentence: `In network ${network.name}, ${unreachable.length} endpoint(s) are on hosts without an ${network.underlay} underlay address.`,
       next: `give those hosts an ${network.underlay} address, or make the network over the other family.`,
     });
-  return notices;
+  return [...notices, ...narrowNotices(host, network)];
+}
+
+/**
+ * The underlay's MTU has become smaller since containers here were attached. Most interfaces drop what is larger when it
+ * comes in, and nobody hears of that: connections are made, and stand still.
+ */
+function narrowNotices(host: Host, network: Network): Notice[] {
+  const vtep = vtepOf(host, network.underlay);
+  const overhead = OVERHEAD[network.underlay];
+  const [mtu, fits] = [containerMtu(network), host.facts.underlayMtu - overhead];
+  if (!vtep || mtu <= fits) return [];
+  const dev = host.facts.underlayInterfaces[host.underlay.indexOf(vtep)] || 'its underlay';
+  return [
+    {
+      code: 'underlay-mtu-too-small',
+      title: 'Full packets do not fit through the underlay',
+      sentence: `Network ${network.name} has MTU ${mtu}, and ${dev} of ${host.name} carries ${fits} of it (its own MTU is ${host.facts.underlayMtu}): larger packets for containers here can be lost without a word.`,
+      next: `ip link set ${dev} mtu ${mtu + overhead}, or weft network set ${network.name} --mtu ${fits}.`,
+    },
+  ];
 }

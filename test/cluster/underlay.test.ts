@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointJson } from '../world/api.ts';
 import { ip } from '../world/namespaces.ts';
-import { pingAll } from '../world/talk.ts';
+import { ping, pingAll } from '../world/talk.ts';
 import { HOSTS, ThreeHosts } from '../world/three-hosts.ts';
 import { until } from '../world/world.ts';
 import { buildIfStale } from './lab-cli.ts';
@@ -35,6 +35,26 @@ test('an address that comes to an interface beside the host’s own does not bec
   const { hosts } = await net.world.records();
   onH2('del');
   expect(hosts.find(({ name }) => name === 'h2')!.underlay).toEqual(['10.99.0.2', 'fd99::2']);
+});
+
+test('an underlay that carries less than it did loses full packets, and status says so', async () => {
+  await net.network('red', { mode: 'proxy' });
+  const [, c2] = await net.attachAll('red', ['h1', 'h2']);
+  const full = () => ping(net.containerOn('h1'), c2!.addresses[0]!, '-M', 'do', '-s', '1400');
+  const noticed = async () => {
+    const { status } = await net.world.status('h2');
+    return status?.notices?.some(({ code }) => code === 'underlay-mtu-too-small') ?? false;
+  };
+  const setMtu = (mtu: number) =>
+    ip('-n', net.hostNamespace('h2'), 'link', 'set', 'eth0', 'mtu', String(mtu));
+  expect([await full(), await noticed()]).toEqual([true, false]);
+  setMtu(1400);
+  expect(await full()).toBe(false);
+  await until('it is said', noticed);
+  setMtu(1500);
+  await until('nothing is said any more', async () => !(await noticed()));
+  expect(await full()).toBe(true);
+  await net.removeNetwork('red');
 });
 
 describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a host’s address in %s', (mode) => {
