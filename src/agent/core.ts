@@ -24,7 +24,7 @@ import { greetResolver, hearTroubles, loseResolver, tellNames } from './names.ts
 import { releaseOrphans } from './orphans.ts';
 import { comeBackToRest } from './pace.ts';
 import { endPublish, publishAll, tellAtOnce } from './publish.ts';
-import { noteDoorNotices, reportStatus } from './report.ts';
+import { noteDoorNotices, noteHostNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
 import { describe } from './retell.ts';
@@ -89,6 +89,8 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       return describe(state, event.door, event.words);
     case 'door-noticed':
       return noteDoorNotices(state, event.notices);
+    case 'host-noticed':
+      return noteHostNotices(state, event.notices);
     case 'published':
       return endPublish(state, event.endpoint, event.generation, event.outcome);
     case 'asked-detach':

@@ -30,7 +30,7 @@ const WORDS_INTERVAL_MS = 2_000;
 const MOST_CHANGES = 1_000;
 
 /** What the core's effects are done with. */
-export interface AgentParts extends Omit<HostTellerParts, 'host' | 'uplink' | 'nowMs'> {
+export interface AgentParts extends Omit<HostTellerParts, 'host' | 'uplink' | 'nowMs' | 'notice'> {
   readonly kernel: Kernel;
   readonly metrics: AgentMetrics;
   readonly journal: Journal<JournalEntry>;
@@ -68,7 +68,12 @@ export class Engine {
       log: parts.log,
       dispatch: (event) => this.dispatch(event),
     });
-    this.teller = new HostTeller({ ...parts, host: state.host, nowMs: () => parts.moment().nowMs });
+    this.teller = new HostTeller({
+      ...parts,
+      host: state.host,
+      nowMs: () => parts.moment().nowMs,
+      notice: (notices) => this.dispatch({ event: 'host-noticed', notices }),
+    });
     this.viewFile = parts.viewFile((revision) => this.dispatch({ event: 'view-kept', revision }));
   }
 

@@ -97,6 +97,7 @@ export type AgentEvent =
   | { readonly event: 'end-sought'; readonly endpoint: Id; readonly found?: FoundEnd | LostEnd }
   | { readonly event: 'described'; readonly door: DoorHandle; readonly words: DoorDescription }
   | { readonly event: 'door-noticed'; readonly notices: readonly Notice[] }
+  | { readonly event: 'host-noticed'; readonly notices: readonly Notice[] }
   | {
       readonly event: 'published';
       readonly endpoint: Id;

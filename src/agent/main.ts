@@ -156,7 +156,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     uplink,
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
     hostWords: () => readHostWords(config, controller, known()),
-    underlay: () => readUnderlay(config, controller, known()),
+    underlay: () => seekUnderlay(config, controller, known()),
     routes: hostRoutes,
     survey: (ask) => readSurvey(ask, config.dockerSocket),
     portHolders: (publications) =>
@@ -293,18 +293,17 @@ async function readHostWords(
 }
 
 /** Throws with the next step when it cannot be found. */
-async function readUnderlay(
-  { underlay: text }: AgentConfig,
-  controller: Address,
-  known?: readonly Ip[],
-): Promise<Underlay> {
-  const underlay = findUnderlay({ text, towards: await addressTowards(controller), known });
+async function readUnderlay(...where: Parameters<typeof seekUnderlay>): Promise<Underlay> {
+  const underlay = await seekUnderlay(...where);
   if (isRejection(underlay)) {
     const { field, value, problem, fix } = underlay.faults[0]!;
     throw new StartError(`${field} "${value}": ${problem}`, fix);
   }
   return underlay;
 }
+
+const seekUnderlay = async ({ underlay: text }: AgentConfig, controller: Address, known?: readonly Ip[]) =>
+  findUnderlay({ text, towards: await addressTowards(controller), known });
 
 /** The controller's address, if it is on a network. */
 async function addressTowards(controller: Address): Promise<Ip | undefined> {

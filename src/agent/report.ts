@@ -92,6 +92,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...publishedPortNotices(state),
     ...forwardingNotices(state),
     ...state.doorNotices,
+    ...state.hostNotices,
     ...namesNotices(state),
   ];
   if (!state.canFilter) notices.push(UNFILTERED);
@@ -109,6 +110,12 @@ function noticesOf(state: AgentState): Notice[] {
 /** All that a door wants people to know from now on. */
 export function noteDoorNotices(state: AgentState, notices: readonly Notice[]): AgentEffect[] {
   state.doorNotices = notices;
+  return renewNotices(state);
+}
+
+/** All that is to be known of this host's way to the others from now on. */
+export function noteHostNotices(state: AgentState, notices: readonly Notice[]): AgentEffect[] {
+  state.hostNotices = notices;
   return renewNotices(state);
 }
 

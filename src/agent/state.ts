@@ -81,6 +81,8 @@ export interface AgentState {
   readonly runtime: RuntimePace;
   /** What a door wants people to know. */
   doorNotices: readonly Notice[];
+  /** What is to be known of this host's way to the others. */
+  hostNotices: readonly Notice[];
   /** Networks whose blocks are going back, from which nothing is given; and since when this host is out of others. */
   readonly handingBack: Map<Id, HandBack>;
   readonly idleSince: Map<Id, number>;
@@ -334,6 +336,7 @@ const emptyState = (start: AgentStart): AgentState => ({
   noting: new Map(),
   runtime: restingPace(),
   doorNotices: [],
+  hostNotices: [],
   handingBack: new Map([...start.handingBack].map((network) => [network, UNTOLD])),
   idleSince: new Map(),
   stations: new Map(),

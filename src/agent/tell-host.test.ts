@@ -1,8 +1,10 @@
 import pino from 'pino';
 import { beforeEach, expect, test } from 'vitest';
 import type { Cidr } from '#model/cidr.ts';
+import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
+import type { Notice } from '#model/notice.ts';
 import { HostTeller } from './tell-host.ts';
 import type { HostWords } from './uplink.ts';
 
@@ -13,12 +15,15 @@ let words: HostWords;
 let told: HostWords[];
 let reads: number;
 let teller: HostTeller;
+let found: Rejection | undefined;
+let noticed: Notice[][];
 const wordsNow = (): HostWords => ({ ...words, facts: { ...words.facts, routes } });
 
 beforeEach(() => {
   [nowMs, readingMs, reads] = [0, 0, 0];
   routes = ['10.99.0.0/24'] as Cidr[];
   told = [];
+  [found, noticed] = [undefined, []];
   words = {
     name: 'h1',
     underlay: ['10.99.0.1' as Ip],
@@ -29,13 +34,15 @@ beforeEach(() => {
     host: 'h' as Id,
     uplink: { correct: async (_, each) => void told.push(each) },
     hostWords: async () => wordsNow(),
-    underlay: async () => ({ addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0' }),
+    underlay: async () =>
+      found ?? { addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0' },
     routes: () => {
       reads++;
       nowMs += readingMs;
       return routes;
     },
     nowMs: () => nowMs,
+    notice: (notices) => void noticed.push([...notices]),
     log: pino({ level: 'silent' }),
   });
   teller.told(words);
@@ -74,4 +81,19 @@ test('of very many routes, reading takes no more than a share of the time', asyn
   readingMs = 1_000;
   for (let s = 0; s < 1_000; s += 2) await lookAfter(2_000);
   expect(reads).toBeLessThan(7);
+});
+
+test('an underlay that is not found is noticed once, with what to do, until it is found', async () => {
+  found = reject(
+    'invalid',
+    fault('underlay', 'eth0', 'is no interface of this host', 'give --underlay eth1'),
+  );
+  await lookAfter(2_000);
+  await lookAfter(2_000);
+  expect(noticed).toMatchObject([
+    [{ code: 'underlay-untold', next: expect.stringContaining('give --underlay eth1') }],
+  ]);
+  found = undefined;
+  await lookAfter(2_000);
+  expect([noticed.length, noticed.at(-1), told]).toEqual([2, [], []]);
 });

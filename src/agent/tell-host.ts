@@ -1,8 +1,12 @@
 import type { Logger } from 'pino';
+import { rejectionFromError } from '#api/rejection.ts';
+import { listSome } from '#intent/list-some.ts';
 import type { Underlay } from '#kernel/underlay.ts';
 import { type Cidr, cidrFamily, prefixLengthOf } from '#model/cidr.ts';
+import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { FAMILY_BITS } from '#model/ip.ts';
+import type { Notice } from '#model/notice.ts';
 import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
 
 /** A host may be told of anew as often: Docker makes a bridge, a VPN comes up. */
@@ -15,12 +19,14 @@ export interface HostTellerParts {
   readonly uplink: Pick<Uplink, 'correct'>;
   /** What to register, read anew at each try: addresses change. */
   readonly hostWords: () => Promise<HostWords>;
-  /** Where this host's tunnels end now; throws when that cannot be found. */
-  readonly underlay: () => Promise<Underlay>;
+  /** Where this host's tunnels end now, or why that cannot be found. */
+  readonly underlay: () => Promise<Underlay | Rejection>;
   /** What this host routes now. */
   readonly routes: () => readonly Cidr[];
   /** Never goes back. */
   readonly nowMs: () => number;
+  /** What people are to know from now on. */
+  readonly notice: (notices: readonly Notice[]) => void;
   readonly log: Logger;
 }
 
@@ -31,6 +37,7 @@ export class HostTeller {
   private tunnels = '';
   private routes = '';
   private nextRoutesAtMs = 0;
+  private untold = '[]';
 
   constructor(parts: HostTellerParts) {
     this.parts = parts;
@@ -45,18 +52,42 @@ export class HostTeller {
 
   /** To be called now and then, while there is a session. */
   async look(): Promise<void> {
-    const { host, uplink, hostWords, underlay, log } = this.parts;
     try {
-      // All that is to be told takes a look at every process: only once it is known that something is.
-      const hasMoved = whereTunnelsEnd(await underlay()) !== this.tunnels;
-      if (!hasMoved && !this.routesDiffer()) return;
-      const words = await hostWords();
-      await uplink.correct(host, words);
-      this.told(words);
-      if (hasMoved) log.info({ underlay: words.underlay }, 'the underlay is another');
+      this.noteUntold(await this.correct());
     } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'cannot tell what this host is now');
+      this.parts.log.warn({ reason: (error as Error).message }, 'cannot tell what this host is now');
     }
+  }
+
+  /** Gives why the controller could not be told, if it is so. */
+  private async correct(): Promise<Rejection | undefined> {
+    const { host, uplink, hostWords, underlay, log } = this.parts;
+    const found = await underlay();
+    if (isRejection(found)) return found;
+    // All that is to be told takes a look at every process: only once it is known that something is.
+    const hasMoved = whereTunnelsEnd(found) !== this.tunnels;
+    if (!hasMoved && !this.routesDiffer()) return undefined;
+    const words = await hostWords();
+    try {
+      await uplink.correct(host, words);
+    } catch (error) {
+      const refusal = rejectionFromError(error);
+      if (!refusal) throw error;
+      return refusal;
+    }
+    this.told(words);
+    if (hasMoved) log.info({ underlay: words.underlay }, 'the underlay is another');
+    return undefined;
+  }
+
+  private noteUntold(refusal: Rejection | undefined): void {
+    const notices = refusal ? [untoldNotice(refusal)] : [];
+    const text = JSON.stringify(notices);
+    if (text === this.untold) return;
+    this.untold = text;
+    const { log, notice } = this.parts;
+    if (refusal) log.warn({ faults: refusal.faults }, 'cannot tell what this host is now');
+    notice(notices);
   }
 
   private routesDiffer(): boolean {
@@ -76,3 +107,13 @@ const whereRoutesLead = (routes: readonly Cidr[]): string =>
     .filter((cidr) => prefixLengthOf(cidr) < FAMILY_BITS[cidrFamily(cidr)])
     .sort()
     .join();
+
+function untoldNotice({ faults }: Rejection): Notice {
+  const said = faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`);
+  return {
+    code: 'underlay-untold',
+    title: 'Others do not know where this host’s tunnels end now',
+    sentence: `They send to where its tunnels ended before, as ${listSome(said)}.`,
+    next: `${faults[0]?.fix ?? 'see the agent’s log'}; this host looks again every two seconds.`,
+  };
+}

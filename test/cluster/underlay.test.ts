@@ -57,6 +57,31 @@ test('an underlay that carries less than it did loses full packets, and status s
   await net.removeNetwork('red');
 });
 
+test.each([
+  { loses: 'its addresses', away: ['addr', 'flush', 'dev', 'eth0'], back: [] },
+  {
+    loses: 'its interface’s name',
+    away: ['link', 'set', 'eth0', 'down', 'name', 'ens3'],
+    back: ['link', 'set', 'ens3', 'name', 'eth0'],
+  },
+])('a host that loses $loses says so, and heals when it has them again', async ({ away, back }) => {
+  await net.network('red', { mode: 'proxy' });
+  endpoints = await net.attachAll('red');
+  const codes = async () => (await net.world.status('h2')).status?.notices?.map(({ code }) => code) ?? [];
+  const onH2 = (...words: string[]) => ip('-n', net.hostNamespace('h2'), ...words);
+  onH2(...away);
+  await until('it is said', async () => (await codes()).includes('underlay-untold'));
+  if (back.length > 0) onH2(...back);
+  onH2('link', 'set', 'eth0', 'up');
+  onH2('addr', 'replace', '10.99.0.2/24', 'dev', 'eth0');
+  onH2('addr', 'replace', 'fd99::2/64', 'dev', 'eth0', 'nodad');
+  await until('all is well', async () => (await codes()).length === 0);
+  const all = endpoints.flatMap(({ addresses }) => addresses);
+  for (const host of HOSTS)
+    await until(`${host} reaches all`, async () => (await pingAll(net.containerOn(host), all)).length === 0);
+  await net.removeNetwork('red');
+});
+
 describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a host’s address in %s', (mode) => {
   let vni: string;
   beforeAll(async () => {
