@@ -355,12 +355,10 @@ export class Engine {
   private async connect(afterMs: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     if (this.stopped) return;
-    const { uplink, hostWords, log } = this.parts;
+    const { uplink, log } = this.parts;
     try {
       const { host, name } = this.state;
-      const words = await hostWords();
-      await uplink.register(host, words);
-      this.teller.told(words);
+      await this.teller.register();
       log.info({ host: name, id: host }, 'registered');
       await uplink.follow(this.state.name, (message) => this.dispatch({ event: 'heard', message }));
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });

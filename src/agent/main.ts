@@ -155,6 +155,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     journal,
     uplink,
     viewFile: (onKept) => new ViewFile(viewPath, state.view, log, onKept),
+    known,
     hostWords: () => readHostWords(config, controller, known()),
     underlay: () => seekUnderlay(config, controller, known()),
     routes: hostRoutes,

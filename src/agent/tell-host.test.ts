@@ -1,5 +1,6 @@
 import pino from 'pino';
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { rejectionToError } from '#api/rejection.ts';
 import type { Cidr } from '#model/cidr.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
@@ -17,22 +18,32 @@ let reads: number;
 let teller: HostTeller;
 let found: Rejection | undefined;
 let noticed: Notice[][];
+let taken: Set<Ip>;
+let known: Ip[] | undefined;
 const wordsNow = (): HostWords => ({ ...words, facts: { ...words.facts, routes } });
 
 beforeEach(() => {
   [nowMs, readingMs, reads] = [0, 0, 0];
   routes = ['10.99.0.0/24'] as Cidr[];
   told = [];
-  [found, noticed] = [undefined, []];
+  [found, noticed, taken, known] = [undefined, [], new Set(), ['10.99.0.1' as Ip]];
   words = {
     name: 'h1',
     underlay: ['10.99.0.1' as Ip],
     labels: {},
     facts: { underlayMtu: 1500, takenPorts: [], routes, underlayInterfaces: ['eth0'] },
   };
+  const tell = async (_: Id, each: HostWords) => {
+    const faults = each.underlay
+      .filter((ip) => taken.has(ip))
+      .map((ip) => fault('underlay', ip, 'is taken', '…'));
+    if (faults.length > 0) throw rejectionToError(reject('conflict', ...faults));
+    told.push(each);
+  };
   teller = new HostTeller({
     host: 'h' as Id,
-    uplink: { correct: async (_, each) => void told.push(each) },
+    uplink: { correct: tell, register: tell },
+    known: () => known,
     hostWords: async () => wordsNow(),
     underlay: async () =>
       found ?? { addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0' },
@@ -96,4 +107,40 @@ test('an underlay that is not found is noticed once, with what to do, until it i
   found = undefined;
   await lookAfter(2_000);
   expect([noticed.length, noticed.at(-1), told]).toEqual([2, [], []]);
+});
+
+describe('an address that another host is known by', () => {
+  const [other, own] = ['10.99.0.2', 'fd99::1'] as Ip[];
+  const said = () => told.map(({ underlay, facts }) => [underlay, facts.underlayInterfaces]);
+  beforeEach(() => {
+    taken = new Set([other!]);
+    const facts = { ...words.facts, underlayInterfaces: ['eth0', 'eth0'] };
+    words = { ...words, underlay: [other!, own!], facts };
+  });
+
+  test('is asked for until it is free; meanwhile what this host has no more is let go', async () => {
+    await lookAfter(2_000);
+    await lookAfter(2_000);
+    expect(said()).toEqual([[[own], ['eth0']]]);
+    expect(noticed).toMatchObject([[{ code: 'underlay-untold' }]]);
+    taken.clear();
+    await lookAfter(2_000);
+    expect(said().at(-1)).toEqual([
+      [other, own],
+      ['eth0', 'eth0'],
+    ]);
+    expect(noticed.at(-1)).toEqual([]);
+  });
+
+  test('keeps a host that is known from no session', async () => {
+    await teller.register();
+    expect(said()).toEqual([[[own], ['eth0']]]);
+    expect(noticed).toMatchObject([[{ code: 'underlay-untold' }]]);
+  });
+
+  test('keeps a host away that nobody knows', async () => {
+    known = undefined;
+    await expect(teller.register()).rejects.toThrow('is taken');
+    expect(told).toEqual([]);
+  });
 });

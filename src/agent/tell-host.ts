@@ -5,7 +5,7 @@ import type { Underlay } from '#kernel/underlay.ts';
 import { type Cidr, cidrFamily, prefixLengthOf } from '#model/cidr.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
-import { FAMILY_BITS } from '#model/ip.ts';
+import { FAMILY_BITS, type Ip } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './uplink.ts';
 
@@ -16,7 +16,9 @@ const ROUTES_SHARE = 1 / 200;
 
 export interface HostTellerParts {
   readonly host: Id;
-  readonly uplink: Pick<Uplink, 'correct'>;
+  readonly uplink: Pick<Uplink, 'correct' | 'register'>;
+  /** What others know this host by; undefined while they do not know it at all. */
+  readonly known: () => readonly Ip[] | undefined;
   /** What to register, read anew at each try: addresses change. */
   readonly hostWords: () => Promise<HostWords>;
   /** Where this host's tunnels end now, or why that cannot be found. */
@@ -41,6 +43,23 @@ export class HostTeller {
 
   constructor(parts: HostTellerParts) {
     this.parts = parts;
+  }
+
+  /** Begins a session. Throws what the controller refuses for, or why it could not be told. */
+  async register(): Promise<void> {
+    const { host, uplink, hostWords, known } = this.parts;
+    const words = await hostWords();
+    try {
+      await uplink.register(host, words);
+      this.told(words);
+    } catch (error) {
+      const refusal = rejectionFromError(error);
+      const rest = refusal && known() && withoutTaken(words, refusal);
+      if (!rest) throw error;
+      await uplink.register(host, rest).catch(() => Promise.reject(error));
+      this.told(rest);
+      this.noteUntold(refusal);
+    }
   }
 
   /** The controller was told that. */
@@ -73,11 +92,24 @@ export class HostTeller {
     } catch (error) {
       const refusal = rejectionFromError(error);
       if (!refusal) throw error;
+      await this.giveUp(words, refusal);
       return refusal;
     }
     this.told(words);
     if (hasMoved) log.info({ underlay: words.underlay }, 'the underlay is another');
     return undefined;
+  }
+
+  /**
+   * What this host has no more is let go, though it is not given what it has instead: of two hosts that have each other's
+   * address now neither would get its own else.
+   */
+  private async giveUp(words: HostWords, refusal: Rejection): Promise<void> {
+    const rest = withoutTaken(words, refusal);
+    if (!rest || whereTunnelsEnd(underlayOf(rest)) === this.tunnels) return;
+    const { host, uplink } = this.parts;
+    // A controller that takes no host without an address stays with what it knows.
+    await uplink.correct(host, rest).then(() => this.told(rest), passRefusal);
   }
 
   private noteUntold(refusal: Rejection | undefined): void {
@@ -107,6 +139,18 @@ const whereRoutesLead = (routes: readonly Cidr[]): string =>
     .filter((cidr) => prefixLengthOf(cidr) < FAMILY_BITS[cidrFamily(cidr)])
     .sort()
     .join();
+
+/** What is left of its addresses; undefined where it is refused for something else. */
+function withoutTaken(words: HostWords, { reason, faults }: Rejection): HostWords | undefined {
+  if (reason !== 'conflict' || faults.some(({ field }) => field !== 'underlay')) return undefined;
+  const left = words.underlay.filter((ip) => !faults.some(({ value }) => value === ip));
+  const dev = (ip: Ip) => words.facts.underlayInterfaces[words.underlay.indexOf(ip)] ?? '';
+  return { ...words, underlay: left, facts: { ...words.facts, underlayInterfaces: left.map(dev) } };
+}
+
+const passRefusal = (error: unknown): void => {
+  if (!rejectionFromError(error)) throw error;
+};
 
 function untoldNotice({ faults }: Rejection): Notice {
   const said = faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`);

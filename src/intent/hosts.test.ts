@@ -107,6 +107,12 @@ describe('register-host', () => {
         'give another address or, if that host is gone, run `weft host rm h1`',
     ]);
   });
+  it('lets a known host have no tunnel address for now', () => {
+    const it = new World();
+    const { id } = it.host('h1', { underlay: [V4] });
+    expect(it.do(registerHost('h1', { id, underlay: [] })).subject).toMatchObject({ id, underlay: [] });
+  });
+
   it('takes the id that a new host gives itself, and refuses what is none', () => {
     const id = '01ARYZ6S410000000000000000';
     expect(new World().host('h2', { id })).toMatchObject({ id, epoch: 1 });

@@ -71,7 +71,8 @@ function readUnderlay(
   snapshot: SnapshotView,
 ): Ip[] {
   const underlay = new Set(readEach(faults.invalid, 'underlay', values, parseIp));
-  if (values.length === 0) {
+  // A known one may have lost those that it had, and have none yet that is not another's.
+  if (values.length === 0 && !(self && snapshot.hosts.has(self))) {
     const fix = 'give the address or interface that reaches the other hosts';
     faults.invalid.push(fault('underlay', '', 'a host needs at least one address for its tunnels', fix));
   }

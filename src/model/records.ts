@@ -33,7 +33,7 @@ export interface Host {
   readonly name: string;
   /** Raised by eviction: what the host did under a lower epoch no longer counts. */
   readonly epoch: number;
-  /** Where its tunnels end: the first address of a family is its VTEP in that family. */
+  /** Where its tunnels end: the first address of a family is its VTEP in that family. None while others are known by them. */
   readonly underlay: readonly Ip[];
   readonly labels: Readonly<Record<string, string>>;
   /** What the host's agent reports and admission respects. */

@@ -82,6 +82,40 @@ test.each([
   await net.removeNetwork('red');
 });
 
+test('hosts that have each other’s address now are found there', async () => {
+  const addresses = { h1: '10.99.0.1/24', h2: '10.99.0.2/24' };
+  const give = (to: Readonly<Record<string, string>>) => {
+    for (const host of Object.keys(to))
+      ip('-n', net.hostNamespace(host), 'addr', 'flush', 'dev', 'eth0', 'scope', 'global');
+    for (const [host, address] of Object.entries(to))
+      ip('-n', net.hostNamespace(host), 'addr', 'add', address, 'dev', 'eth0');
+  };
+  await net.network('red', { mode: 'proxy' });
+  endpoints = await net.attachAll('red');
+  const all = endpoints.flatMap(({ addresses }) => addresses);
+  const untilWell = async () => {
+    for (const host of HOSTS)
+      await until(
+        `${host} reaches all`,
+        async () => (await pingAll(net.containerOn(host), all)).length === 0,
+      );
+    for (const host of HOSTS)
+      await until(`${host} is well`, async () => !(await net.world.status(host)).status?.notices?.length);
+  };
+  give({ h1: addresses.h2, h2: addresses.h1 });
+  await untilWell();
+  // As after a power cut, with what the hosts know from before.
+  for (const host of ['h1', 'h2']) await net.world.untilViewKept(host);
+  for (const host of ['h1', 'h2']) await net.world.agent(host).stop('SIGKILL');
+  give(addresses);
+  for (const host of ['h1', 'h2']) net.world.agent(host).start();
+  for (const host of ['h1', 'h2']) await net.world.untilConnected(host);
+  await untilWell();
+  await net.removeNetwork('red');
+  for (const host of ['h1', 'h2'])
+    ip('-n', net.hostNamespace(host), 'addr', 'add', `fd99::${host.slice(1)}/64`, 'dev', 'eth0', 'nodad');
+});
+
 describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a host’s address in %s', (mode) => {
   let vni: string;
   beforeAll(async () => {
