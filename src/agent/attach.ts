@@ -51,13 +51,16 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
       effects.push(...promise(state, request, { ...grant, revision }, false));
       effects.push(...acquireAhead(state, grant.endpoint.network));
     } else if (!hasTried(state)) break;
+    // Asked all the same, the controller would give to whose name this host has.
+    else if (state.session.refusal)
+      effects.push(...answerAttach(state, request, untold(state, wish.network)));
     else if (isSettled(state)) {
       state.attaching.set(request, { ...attaching, phase: 'granting' });
       const newBlockIn = exhaustedSubnets(wish, state.host, state.view, isBarred(state));
       const held = heldIn(state, networkId(state, wish)).filter((ip) => !wish.addresses.includes(ip));
       effects.push({ effect: 'ask-attach', request, wish: { ...wish, newBlockIn, held } });
     } else if (!state.session.connected) {
-      effects.push(...answerAttach(state, request, untold(wish.network)));
+      effects.push(...answerAttach(state, request, untold(state, wish.network)));
     } else {
       state.attaching.set(request, { ...attaching, refusedAt: revision });
       // The controller must have heard of all that was given here first.

@@ -136,7 +136,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       if (event.revision <= state.view.revision) state.session.keptRevision = event.revision;
       return [];
     case 'disconnected':
-      return loseSession(state, event.reason);
+      return loseSession(state, event.reason, event.refusal);
     case 'kernel-changed':
       forgetStanding(state, event.changes);
       hastenSeeks(state, event.changes);

@@ -69,7 +69,7 @@ export class AgentDoor implements HostDoor {
     const awaited = isRejection(network) ? isNameTaken(network) && words.name.toLowerCase() : network.id;
     if (!awaited) return network;
     const isAwaited = ({ id, name }: Network) => id === awaited || name.toLowerCase() === awaited;
-    return (await this.#hearOf(isAwaited)) ? network : untold(words.name);
+    return (await this.#hearOf(isAwaited)) ? network : untold(this.#engine.state, words.name);
   }
 
   tryNetwork(words: Omit<CreateNetwork, 'wish'>): Promise<Network | Rejection> {
@@ -86,7 +86,7 @@ export class AgentDoor implements HostDoor {
       );
       return recordFromWire(subject) as Network;
     } catch (error) {
-      return rejectionFromError(error) ?? untold(words.name);
+      return rejectionFromError(error) ?? untold(this.#engine.state, words.name);
     }
   }
 
@@ -119,7 +119,7 @@ export class AgentDoor implements HostDoor {
   }
 
   freeSubnet(family: Family, except: readonly Cidr[]): Cidr | Rejection {
-    if (!this.#pools) return untold('a new one');
+    if (!this.#pools) return untold(this.#engine.state, 'a new one');
     const cidr = allocateSubnet(family, this.#pools, this.#engine.state.view, except);
     if (cidr) return cidr;
     const problem = 'has no range left that no network has and this host does not route';

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
+import { rejectionFromError } from '#api/rejection.ts';
 import type { Kernel, KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
@@ -366,7 +367,7 @@ export class Engine {
       if (this.stopped) return;
       const reason = (error as Error).message;
       log.warn({ reason }, 'no session with the controller');
-      this.dispatch({ event: 'disconnected', reason });
+      this.dispatch({ event: 'disconnected', reason, refusal: rejectionFromError(error) });
     }
   }
 

@@ -129,7 +129,12 @@ export type AgentEvent =
   | { readonly event: 'journal-failed'; readonly key: string; readonly rejection: Rejection }
   | { readonly event: 'heard'; readonly message: FollowMessage }
   | { readonly event: 'view-kept'; readonly revision: Revision }
-  | { readonly event: 'disconnected'; readonly reason: string }
+  | {
+      readonly event: 'disconnected';
+      readonly reason: string;
+      /** The controller is there, and does not take this host. */
+      readonly refusal?: Rejection;
+    }
   | { readonly event: 'kernel-changed'; readonly changes: readonly KernelEvent[] }
   | { readonly event: 'observed'; readonly state: Observed }
   | { readonly event: 'observe-failed'; readonly text: string }

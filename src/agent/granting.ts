@@ -24,13 +24,11 @@ export const isSettled = (state: AgentState): boolean =>
     is === 'attached' ? published : state.told.has(endpoint.id),
   );
 
-export const untold = (network: string): Rejection =>
-  reject(
-    'unavailable',
-    fault(
-      'network',
-      network,
-      'needs the controller, which is away',
-      'start the controller, or see `weft status`',
-    ),
-  );
+export function untold({ session }: AgentState, network: string): Rejection {
+  const [first] = session.refusal?.faults ?? [];
+  const problem = first
+    ? `needs the controller, which does not take this host (${first.field} "${first.value}" ${first.problem})`
+    : 'needs the controller, which is away';
+  const fix = first?.fix ?? 'start the controller, or see `weft status`';
+  return reject('unavailable', fault('network', network, problem, fix));
+}

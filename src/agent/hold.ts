@@ -106,7 +106,7 @@ function askToHold(state: AgentState, request: number, holding: Holding, chance:
   const { session, view, host } = state;
   const { network, subnet } = holding.ask;
   if (!hasTried(state)) return [];
-  if (!session.connected) return answerHold(state, request, untold(network));
+  if (!session.connected) return answerHold(state, request, untold(state, network));
   if (!isSettled(state) || view.revision < state.heldRevision) return [];
   state.holding.set(request, { ...holding, phase: 'granting' });
   const containerId = `hold-${createId(chance.now, chance.entropy)}`;

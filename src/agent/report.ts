@@ -16,7 +16,7 @@ import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import { isRuntimeQuiet } from './pace.ts';
 import { takesPart } from './place-of.ts';
-import type { AgentState } from './state.ts';
+import type { AgentState, SessionState } from './state.ts';
 import { publishedPortNotices } from './taken-ports.ts';
 
 /** The controller hears at least this often how it stands here. */
@@ -24,9 +24,12 @@ const REPORT_INTERVAL_MS = 5_000;
 
 /** Remembers what a look found: `ops` to do, and how those of this turn ended. */
 export function noteStatus(state: AgentState, ops: readonly RankedOp[], results: readonly OpResult[]): void {
-  const view = hostView(state.view, state.host);
-  if (!view) return;
   const { turn, session } = state;
+  const view = hostView(state.view, state.host);
+  if (!view) {
+    noteAlone(state);
+    return;
+  }
   const headRevision = session.connected ? session.headRevision : state.view.revision;
   noteForwarded(state, view);
   state.status = hostStatus(view, {
@@ -40,6 +43,23 @@ export function noteStatus(state: AgentState, ops: readonly RankedOp[], results:
     notices: noticesOf(state),
     permits: state.permits,
   });
+}
+
+/** A host that the controller has not taken has but one thing to say: why. */
+function noteAlone(state: AgentState): void {
+  state.status = state.session.connected
+    ? undefined
+    : {
+        ...{
+          host: state.host,
+          appliedRevision: 0,
+          headRevision: 0,
+          settledRevision: 0,
+          endpoints: 0,
+          networks: 0,
+        },
+        ...{ drift: [], outages: [], failing: [], refused: [], permits: [], notices: noticesOf(state) },
+      };
 }
 
 const revokedNotice = ({ id, name }: Endpoint): Notice => ({
@@ -97,14 +117,27 @@ function noticesOf(state: AgentState): Notice[] {
   ];
   if (!state.canFilter) notices.push(UNFILTERED);
   if (!state.hasIpv6) notices.push(...ipv4OnlyNotices(state));
-  if (!state.session.connected)
-    notices.push({
+  if (!state.session.connected) notices.push(aloneNotice(state.session));
+  return notices;
+}
+
+const ALONE = 'Traffic flows and the kernel is kept as it was wished last; nothing new is heard';
+
+function aloneNotice({ reason, refusal }: SessionState): Notice {
+  if (!refusal)
+    return {
       code: 'controller-away',
       title: 'No session with the controller',
-      sentence: `Traffic flows and the kernel is kept as it was wished last; nothing new is heard${state.session.reason && ` (${state.session.reason})`}.`,
+      sentence: `${ALONE}${reason && ` (${reason})`}.`,
       next: 'start the controller, or see `weft agent --help` for its address.',
-    });
-  return notices;
+    };
+  const said = refusal.faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`);
+  return {
+    code: 'host-refused',
+    title: 'The controller does not take this host',
+    sentence: `Its ${listSome(said)}. ${ALONE}.`,
+    next: `${refusal.faults[0]?.fix ?? 'see the agent’s log'}; this host asks again every five seconds.`,
+  };
 }
 
 /** All that a door wants people to know from now on. */

@@ -1,5 +1,6 @@
 import type { FollowMessage } from '#api/follow-message.ts';
 import { ownsAddress } from '#intent/own-blocks.ts';
+import type { Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { sharedUpTo } from '#model/life.ts';
 import { type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
@@ -23,6 +24,7 @@ export function hear(state: AgentState, message: FollowMessage): AgentEffect[] {
   const { session } = state;
   session.connected = true;
   session.failures = 0;
+  session.refusal = undefined;
   session.lastHeardMs = state.nowMs;
   session.headRevision = message.revision;
   if (message.message === 'beat') return hearBeat(state, message.revision);
@@ -129,9 +131,14 @@ const recordsIn = ({ view }: AgentState, network: Id) => {
 };
 
 /** Comes back after a growing pause. The data plane and the view stay as they are. */
-export function loseSession({ session, nowMs }: AgentState, reason: string): AgentEffect[] {
+export function loseSession(
+  { session, nowMs }: AgentState,
+  reason: string,
+  refusal?: Rejection,
+): AgentEffect[] {
   session.connected = false;
   session.reason = reason;
+  session.refusal = refusal;
   session.failures++;
   const afterMs = Math.min(FIRST_RETRY_DELAY_MS * 2 ** (session.failures - 1), LONGEST_RETRY_DELAY_MS);
   session.lastHeardMs = nowMs + afterMs;

@@ -130,6 +130,7 @@ export interface SessionState {
   /** Failed tries in a row, and why the last one failed. */
   failures: number;
   reason: string;
+  refusal?: Rejection;
   /** When the controller spoke last, or was to be called; unknown before the first tick. */
   lastHeardMs: number | undefined;
   headRevision: Revision;

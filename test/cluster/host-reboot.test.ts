@@ -1,10 +1,12 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EndpointJson } from '../world/api.ts';
 import { bootOf, inBoot, newBoot } from '../world/boot.ts';
 import { ip, kernelJson, namespacesWith } from '../world/namespaces.ts';
 import { untilSettled } from '../world/settled.ts';
 import { until, World } from '../world/world.ts';
-import { buildIfStale, PROGRAM, pings } from './lab-cli.ts';
+import { buildIfStale, PROGRAM, pings, weft } from './lab-cli.ts';
 
 /**
  * A host that boots anew, a container that is made anew, and a namespace's path that is another's by now are told
@@ -146,4 +148,34 @@ describe.sequential('told apart', () => {
     expect((await world.records()).endpoints.map(({ name }) => name)).toEqual(['b1']);
     expect(namespacesWith(world.overlaysOf('h1'))).toEqual([]);
   });
+});
+
+test('a machine set up anew under its old name is told what to do about the one that it was, by whom it asks', async () => {
+  await world.attachTo('h1', 'a2', 'red');
+  await world.endpointOf('a2');
+  await world.agent('h1').stop('SIGKILL');
+  for (const name of namespacesWith(world.overlaysOf('h1'))) ip('netns', 'del', name);
+  rmSync(path.dirname(world.viewOf('h1')), { recursive: true });
+  remake('a2');
+  newBoot(world, 'h1');
+  world.agent('h1').start();
+  await world.untilAnswers('h1');
+
+  const onHost = async (...words: string[]) => (await weft([...words, '--root', world.rootOf('h1')])).stdout;
+  await until('status tells why', async () => (await onHost('status')).includes('[host-refused]'));
+  const said = await onHost('status');
+  expect(said).toMatch(/^h1 \(here\) /m);
+  expect(said).toMatch(/name "h1" is taken by another host .*\n *next: .*`weft host rm h1`/);
+  const { ok, body } = await world.attachTo('h1', 'a2', 'red');
+  expect(ok).toBe(false);
+  expect(body.message).toContain('which does not take this host (name "h1" is taken');
+
+  await onHost('host', 'evict', 'h1', '--yes');
+  await onHost('host', 'rm', 'h1');
+  await world.untilConnected('h1');
+  expect(await world.attachTo('h1', 'a2', 'red')).toMatchObject({ ok: true });
+  const { addresses } = await world.endpointOf('b1');
+  await until('the other host is told', () => pings(world.containerOf('a2'), addresses[0]!));
+  await settled();
+  await until('nothing is to be said', async () => !(await world.status('h1')).status?.notices?.length);
 });

@@ -67,22 +67,39 @@ const saySick = (sick: readonly HostState[], count: number): string =>
   `${sick.map(({ name }) => name).join(', ')}.`;
 
 async function readState(world: World, options: SessionOptions): Promise<ClusterState> {
+  const asked = readOwn(world, options);
   try {
-    return await withController(world, options, readCluster);
+    const cluster = await withController(world, options, readCluster);
+    const own = await asked;
+    return own && !own.reported?.connected ? withOwn(cluster, own) : cluster;
   } catch (error) {
     if (!(error instanceof CliError) || error.exit !== 'unreachable' || options.controller) throw error;
-    const own = await withAgent(world, options, ({ agent }) => agent.status({}, OWN_WORD)).catch(
-      () => undefined,
-    );
-    if (!own?.status) throw error;
-    const reported = create(ReportedStatusSchema, { status: own.status, connected: own.connected });
-    return {
-      revision: own.status.headRevision,
-      hosts: [judge(own.hostName, reported)],
-      notices: [],
-      alone: error,
-    };
+    const own = await asked;
+    if (!own) throw error;
+    const revision = own.reported?.status?.headRevision ?? 0n;
+    return { revision, hosts: [own], notices: [], alone: error };
   }
+}
+
+/** What this host's agent says of itself, if one runs here and says anything. */
+async function readOwn(world: World, options: SessionOptions): Promise<HostState | undefined> {
+  if (options.controller) return undefined;
+  const own = await withAgent(world, options, ({ agent }) => agent.status({}, OWN_WORD)).catch(
+    () => undefined,
+  );
+  if (!own?.status) return undefined;
+  return judge(own.hostName, create(ReportedStatusSchema, { status: own.status, connected: own.connected }));
+}
+
+/**
+ * It has no session, and so the controller has not heard from it why. One that is not taken may have the name of another,
+ * or of itself before its data was lost.
+ */
+function withOwn(cluster: ClusterState, own: HostState): ClusterState {
+  const idOf = ({ reported }: HostState) => reported?.status?.host;
+  const others = cluster.hosts.filter((host) => idOf(host) !== idOf(own));
+  const name = others.some((host) => host.name === own.name) ? `${own.name} (here)` : own.name;
+  return { ...cluster, hosts: [...others, { ...own, name }] };
 }
 
 async function readCluster(clients: Clients): Promise<ClusterState> {

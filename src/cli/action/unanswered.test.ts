@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { HostStatusSchema } from '#api/gen/weft/v1/records_pb.ts';
+import { recordToWire } from '#api/wire-records.ts';
 import { agentPaths } from '#model/paths.ts';
+import { testHost } from '#plan/test-world.ts';
 import { createTestHost, type Handlers, type TestHost } from '../test-cli.ts';
 
 let host: TestHost;
@@ -37,6 +39,30 @@ test('status: the agent is asked for its own word, and not for long', async () =
   const { code, stderr } = await host.run('status');
   expect(code).toBe(5);
   expect(stderr).toContain('does not answer (nothing came within 10 s)');
+});
+
+test('status: of a host that the controller does not take its own word is shown, beside whose name it has', async () => {
+  const notices = [
+    { code: 'host-refused', title: 'Not taken', sentence: 'Its name is taken.', next: 'rename it' },
+  ];
+  await host.serve('agent', {
+    controller: {
+      listRecords: () => ({ revision: 7n, records: [recordToWire(testHost(1))] }),
+      listHostStatus: () => ({ hosts: [] }),
+    },
+    agent: {
+      status: () => ({
+        hostName: testHost(1).name,
+        connected: false,
+        status: create(HostStatusSchema, { host: testHost(2).id, notices }),
+      }),
+    },
+  });
+  const { code, stdout } = await host.run('status');
+  expect(code).toBe(6);
+  expect(stdout).toMatch(/^h1 +(?!\(here\))/m);
+  expect(stdout).toMatch(/^h1 \(here\)/m);
+  expect(stdout).toContain('Its name is taken. [host-refused]');
 });
 
 test('status: without the others, what the agent knows of its own host is shown', async () => {
