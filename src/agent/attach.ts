@@ -74,7 +74,8 @@ export function grantWaiting(state: AgentState, chance: Chance): AgentEffect[] {
 const wishOf = (state: AgentState, { words, door, exposure }: AttachAsk): AttachEndpoint => ({
   wish: 'attach-endpoint',
   ...words,
-  host: state.name,
+  // Not by its name, which may be another's whom the controller, or a view of an earlier installation, knows by it.
+  host: state.host,
   runtime: exposure ? 'host' : (door?.runtime ?? 'netns'),
 });
 

@@ -110,7 +110,7 @@ function askToHold(state: AgentState, request: number, holding: Holding, chance:
   if (!isSettled(state) || view.revision < state.heldRevision) return [];
   state.holding.set(request, { ...holding, phase: 'granting' });
   const containerId = `hold-${createId(chance.now, chance.entropy)}`;
-  const words = { network, host: state.name, runtime: 'netns', containerId, aliases: [], addresses: [] };
+  const words = { network, host, runtime: 'netns', containerId, aliases: [], addresses: [] };
   const wish: AttachEndpoint = { wish: 'attach-endpoint', ...words, held: heldIn(state, network) };
   const exhausted = exhaustedSubnets(wish, host, view, isBarred(state));
   return [
