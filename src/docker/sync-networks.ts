@@ -164,14 +164,17 @@ export class NetworkSync {
   }
 }
 
-/** `docker network create`, as the Engine API takes it: 20.10 makes two of one name unless it is told to look. */
+/**
+ * `docker network create`, as the Engine API takes it: 20.10 makes two of one name unless it is told to look. Not
+ * attachable: to this driver's networks that means nothing, but an engine that leaves a swarm disconnects every container
+ * from those that are, whatever their driver.
+ */
 const wordsFor = ({ id, name, subnets, internal, labels }: Network, driver: string): object => {
   const [has4, has6] = FAMILIES.map((family) => subnets.some(({ cidr }) => cidrFamily(cidr) === family));
   return {
     Name: name,
     CheckDuplicate: true,
     Driver: driver,
-    Attachable: true,
     Internal: internal,
     ...(!has4 && { EnableIPv4: false }),
     EnableIPv6: has6,

@@ -155,6 +155,17 @@ onEngines('faults', (world, version) => {
     await engine('h2').startEngine();
   });
 
+  test('an engine that leaves its swarm leaves its containers where they are', async () => {
+    await Promise.all([run('h1', 'c1'), run('h2', 'c2')]);
+    await untilReaches('h1', 'c1', 'c2');
+    await docker('h1', 'swarm', 'init', '--advertise-addr', world().underlayOf('h1'));
+    await run('h1', 'c3');
+    await docker('h1', 'swarm', 'leave', '--force');
+    for (const name of ['c1', 'c3']) expect(await reaches('h1', name, 'c2')).toBe(true);
+    expect(await reaches('h1', 'c1', world().underlayOf('h2'))).toBe(true);
+    await untilAgreed();
+  });
+
   test('with the controller away, containers come and go; other hosts hear of them when it is back', async () => {
     await Promise.all([run('h1', 'c1', '--ip', '10.1.9.9'), run('h2', 'c2')]);
     await untilReaches('h2', 'c2', '10.1.9.9');

@@ -64,7 +64,6 @@ onEngines('networks', (world, version) => {
           Scope: 'local',
           EnableIPv6: true,
           Internal: false,
-          Attachable: true,
         });
         expect(network.IPAM.Config.map(({ Subnet }: { Subnet: string }) => Subnet)).toEqual([
           '10.1.0.0/16',
