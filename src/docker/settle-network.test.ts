@@ -55,6 +55,7 @@ describe('which network a new one of Docker is', () => {
     expect(choose('app', ['10.9.0.0/16'], 'fd00:1::/64')).toBe(app);
     expect(choose('app', ['fd00:9::/64'], '10.3.0.0/16')).toBe('app-3');
     expect(choose('app', ['10.9.0.0/16'])).toBe('app-3');
+    expect(choose('app', ['10.2.0.0/16'])).toBe(second);
   });
 
   it('has a name that is one in DNS', () => {

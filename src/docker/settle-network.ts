@@ -44,22 +44,28 @@ export async function settleNetwork(
   }
 }
 
-/** The one to join, or the name for a new one: with a number behind it when others have it for another subnet. */
+/**
+ * The one to join, or the name for a new one: with a number behind it when others have it for another subnet. One that
+ * has these very subnets comes first: of a network that was forgotten, nobody knows for certain who chose them.
+ */
 export function chooseNetwork(
   { door, book }: Pick<DriverParts, 'door' | 'book'>,
   name: string,
   copy: Pick<DockerNetwork, 'dockerId' | 'subnets' | 'chosen'>,
 ): Network | string {
-  for (let number = 1; ; number++) {
-    const candidate = number === 1 ? name : `${name}-${number}`;
-    const holder = findNetwork(door, candidate);
-    if (!holder) return candidate;
-    const other = book.copyOf(holder.id);
-    // Without a subnet, the name alone says which is meant: one with a number may be anybody's.
-    const asked = number === 1 ? copy : { subnets: copy.subnets };
-    if (!holder.adopts && hasSubnets(holder, asked) && (!other || other.dockerId === copy.dockerId))
-      return holder;
-  }
+  const numbered = (number: number) => (number === 1 ? name : `${name}-${number}`);
+  const holders: Network[] = [];
+  for (let holder = findNetwork(door, name); holder; holder = findNetwork(door, numbered(holders.length + 1)))
+    holders.push(holder);
+  const isFree = ({ id, adopts }: Network) => {
+    const other = book.copyOf(id);
+    return !adopts && (!other || other.dockerId === copy.dockerId);
+  };
+  const exact = holders.find((each) => isFree(each) && hasSubnets(each, { subnets: copy.subnets }));
+  if (exact) return exact;
+  // Without a subnet, the name alone says which is meant: one with a number may be anybody's.
+  const [first] = holders;
+  return first && isFree(first) && hasSubnets(first, copy) ? first : numbered(holders.length + 1);
 }
 
 /** Docker lets a network have any name; Weft's are also names in DNS. */

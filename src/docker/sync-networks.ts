@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import { cidrFamily } from '#model/cidr.ts';
+import { type Cidr, cidrFamily, parseCidr } from '#model/cidr.ts';
 import { isRejection } from '#model/fault.ts';
 import { FAMILIES } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Network } from '#model/records.ts';
-import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf } from './driver-parts.ts';
+import { ADDRESS_SPACE, type DriverParts, findNetwork, heardOf, usualGateway } from './driver-parts.ts';
 import { type EngineApi, type EngineNetwork, unlessBroken } from './engine-api.ts';
 import { NETWORK_OPTION } from './network-options.ts';
 import { planSync, type SyncAction } from './plan-sync.ts';
@@ -122,7 +122,7 @@ export class NetworkSync {
     if (word !== undefined && !network && !door.isConnected()) return [];
     log.info({ docker: docker.Name, network: network?.name }, 'a network of Docker that was forgotten');
     const named = docker.IPAM?.Options?.[NETWORK_OPTION] !== undefined;
-    await book.add({ ...asked.copy, named, network: network?.id });
+    await book.add({ ...asked.copy, chosen: chosenIn(docker), named, network: network?.id });
     return [];
   }
 
@@ -163,6 +163,16 @@ export class NetworkSync {
     }
   }
 }
+
+/**
+ * The subnets that nobody asked for: Docker lists those with the gateway that it was offered, and those that its user
+ * gave as they were given. With `--gateway` they may have been asked for all the same: see `chooseNetwork`.
+ */
+const chosenIn = ({ IPAM }: EngineNetwork): Cidr[] =>
+  (IPAM?.Config ?? []).flatMap(({ Subnet, Gateway }) => {
+    const cidr = parseCidr(Subnet ?? '');
+    return cidr.ok && Gateway?.split('/')[0] === usualGateway(cidr.value) ? [cidr.value] : [];
+  });
 
 /**
  * `docker network create`, as the Engine API takes it: 20.10 makes two of one name unless it is told to look. Not

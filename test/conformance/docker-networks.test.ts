@@ -240,27 +240,33 @@ onEngines('networks', (world, version) => {
       await until_('h2', 'unused');
     });
 
+    const loseState = async (host: string) => {
+      await world().agent(host).stop('SIGKILL');
+      await weft('host', 'rm', host);
+      await world().engine(host).machine.exec('rm', '-r', '/var/lib/weft/agent');
+      world().agent(host).start();
+      await world().untilConnected(host);
+    };
+    const SHOW = ['busybox', '/bin/busybox', 'ip', 'addr'];
+
     test('of a host whose state was lost go on', async () => {
       await make('h1', '--subnet', '10.6.0.0/16', 'kept');
       await until_('h2', 'kept');
-      await docker(
-        'h2',
-        'create',
-        '--name',
-        'c1',
-        '--network',
-        'kept',
-        'busybox',
-        '/bin/busybox',
-        'ip',
-        'addr',
-      );
-      await world().agent('h2').stop('SIGKILL');
-      await weft('host', 'rm', 'h2');
-      await world().engine('h2').machine.exec('rm', '-r', '/var/lib/weft/agent');
-      world().agent('h2').start();
-      await world().untilConnected('h2');
+      await docker('h2', 'create', '--name', 'c1', '--network', 'kept', ...SHOW);
+      await loseState('h2');
       await until('c1 starts', async () => (await docker('h2', 'start', '-a', 'c1')).includes('inet 10.6.'));
+      await docker('h2', 'rm', 'c1');
+    });
+
+    test('without a subnet, made anew on a host, are the same also when its state was lost', async () => {
+      await make('h1', 'kept');
+      await until_('h2', 'kept');
+      await docker('h2', 'network', 'rm', 'kept');
+      await make('h2', 'kept');
+      await docker('h2', 'create', '--name', 'c1', '--network', 'kept', ...SHOW);
+      await loseState('h2');
+      await until('c1 starts', () => docker('h2', 'start', '-a', 'c1'));
+      expect((await records()).map(({ name }) => name)).toEqual(['kept']);
       await docker('h2', 'rm', 'c1');
     });
   });
