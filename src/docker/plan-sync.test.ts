@@ -144,6 +144,15 @@ describe('a network of Docker', () => {
     expect(notices[0]!.next).toContain('docker network rm app');
     expect(notices[0]!.sentence).toContain('10.1.0.0/16');
   });
+
+  it('with a name that is none in DNS is no other than that which Weft has', () => {
+    const web = testNetwork('web-shop', ['10.2.0.0/16']);
+    const facts = { networks: [web], copies: [copy('d1', web.id)], docker: [inDocker('d1', 'web shop')] };
+    const { notices, codes } = plan(facts);
+    expect(codes).toEqual(['docker-network-apart']);
+    expect(notices[0]!.sentence).not.toContain('do not reach each other');
+    expect(notices[0]!.sentence).toContain('web-shop');
+  });
 });
 
 describe("Docker's docker_gwbridge", () => {

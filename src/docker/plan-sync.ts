@@ -129,10 +129,12 @@ function apartNotice(
   return {
     code: 'docker-network-apart',
     title: `Docker's network ${Name} is ${network.name} in Weft`,
-    sentence: `There ${Name} is another network${other ? ` (${other.subnets.map(({ cidr }) => cidr).join(', ')})` : ''}: containers of the two do not reach each other.`,
+    sentence: other
+      ? `There ${Name} is another network (${other.subnets.map(({ cidr }) => cidr).join(', ')}): containers of the two do not reach each other.`
+      : `Weft could not give it that name, so it is ${network.name} in the Docker of other hosts, too, and in names of containers.`,
     next: other
       ? `To be in ${other.name} instead: docker network rm ${Name}, then ${commandFor(other, driver)}.`
-      : `Nothing, or docker network rm ${Name} and make it again.`,
+      : `Nothing; or docker network rm '${Name}', and make it again: names in Weft have letters, digits, "_", "." and "-" only.`,
   };
 }
 
