@@ -156,6 +156,10 @@ describe('a network', () => {
     expect(book.isDeclined(id)).toBe(true);
   });
 
+  it('of no family is refused', async () => {
+    expect(await refusal('NetworkDriver.CreateNetwork', creation(N1!, []))).toContain('add --ipv6');
+  });
+
   it.each<[string, object, object, string]>([
     [
       "Docker's own addresses",

@@ -56,13 +56,20 @@ function askedGateway(parts: DriverParts, { Pool, Gateway }: IpamData): string[]
 }
 
 function readPools(faults: Fault[], data: readonly IpamData[], driver: string): Cidr[] {
+  if (data.length === 0) {
+    // Since Docker 28 this can be asked for.
+    faults.push(
+      fault('--ipv4', 'false', 'leaves no family to give addresses of', 'add --ipv6, or leave it out'),
+    );
+    return [];
+  }
   const strange = data.find(({ AddressSpace }) => AddressSpace !== ADDRESS_SPACE);
-  if (strange || data.length === 0) {
-    const subnet = strange && strange.Pool !== NO_POOL ? ` --subnet ${strange.Pool}` : '';
+  if (strange) {
+    const subnet = strange.Pool === NO_POOL ? '' : ` --subnet ${strange.Pool}`;
     faults.push(
       fault(
         '--ipam-driver',
-        strange?.Pool === NO_POOL ? 'null' : (strange?.AddressSpace ?? ''),
+        strange.Pool === NO_POOL ? 'null' : strange.AddressSpace,
         'gives addresses that other hosts do not know of',
         `let Weft give them: docker network create -d ${driver} --ipam-driver ${driver}${subnet} NAME`,
       ),

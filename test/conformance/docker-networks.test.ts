@@ -377,6 +377,14 @@ onEngines('networks', (world, version) => {
       expect(await namesOn('h1')).toEqual(['there']);
     });
 
+    // Engines before 28 know no network without IPv4.
+    if (version === 'sid')
+      test('without any family are refused', async () => {
+        const said = await refusalOf(docker('h1', ...MAKE, '--ipv4=false', 'bad'));
+        expect(said).toContain('--ipv4 "false": leaves no family to give addresses of; add --ipv6');
+        expect(await namesOn('h1')).toEqual(['there']);
+      });
+
     test('cannot be made while the controller is away, which is said; those that are there go on', async () => {
       const runOnce = () =>
         docker('h1', 'run', '--rm', '--network', 'there', 'busybox', '/bin/busybox', 'true');
