@@ -41,7 +41,8 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
   const names = new NameFollower(door, api, log);
   const sweep = new EndpointSweep({ door, book, api }, log, nowMs);
   const engine = { socket: engineSocket, isThere: () => rounds.hasEngine };
-  const drivers = { door, book, pools: new PoolTable(nowMs), driver, engine, kick: () => rounds.kick() };
+  const pools = new PoolTable(nowMs);
+  const drivers = { door, book, pools, driver, engine, kick: () => rounds.kick() };
   const sync = new NetworkSync({ ...drivers, api, log, nowMs });
   const rounds = new Rounds(sync, sweep, log, nowMs);
   const server = await servePlugin(
@@ -63,6 +64,7 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
     log,
     signal: end.signal,
     onStart: () => {
+      sync.engineIsThere();
       rounds.engineIsThere();
       void names.renewAll().catch(() => undefined);
     },
@@ -73,7 +75,10 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
       if (event.Type === 'network' && (event.Action === 'create' || event.Action === 'destroy'))
         rounds.kick();
     },
-    onEnd: () => rounds.engineIsGone(),
+    onEnd: () => {
+      pools.clear();
+      rounds.engineIsGone();
+    },
   });
   return {
     async close() {

@@ -35,6 +35,11 @@ export class PoolTable {
     this.cidrOf.delete(poolId);
   }
 
+  /** Docker has ended, and with it what it was about to make. */
+  clear(): void {
+    for (const poolId of this.endMs.keys()) this.delete(poolId);
+  }
+
   /** Docker goes on holding what it does not like, and asks for another. */
   cidrs(): Cidr[] {
     for (const poolId of this.endMs.keys()) if (!this.has(poolId)) this.delete(poolId);

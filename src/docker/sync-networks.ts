@@ -24,11 +24,17 @@ export interface SyncParts extends DriverParts {
 export class NetworkSync {
   private readonly parts: SyncParts;
   private readonly awaitedSince = new Map<string, number>();
+  private isNewEngine = false;
   /** What was told when a network was made or refused: by its name in Docker, as long as nothing newer is. */
   private readonly lasting = new Map<string, readonly Notice[]>();
 
   constructor(parts: SyncParts) {
     this.parts = parts;
+  }
+
+  /** What an engine before this one was about to make, this one does not have, nor will it. */
+  engineIsThere(): void {
+    this.isNewEngine = true;
   }
 
   /** One pass. Gives whether Docker will soon have more to tell. Rejects when Docker cannot be asked. */
@@ -47,6 +53,7 @@ export class NetworkSync {
     });
     const told: Notice[] = [...notices];
     for (const action of actions) told.push(...(await this.perform(action)));
+    this.isNewEngine = false;
     door.showNotices([...told, ...[...this.lasting.values()].flat()]);
     return { again: actions.some(({ action }) => action === 'await' || action === 'recover') };
   }
@@ -95,7 +102,7 @@ export class NetworkSync {
     const { book, nowMs } = this.parts;
     const since = this.awaitedSince.get(dockerId) ?? nowMs();
     this.awaitedSince.set(dockerId, since);
-    if (nowMs() - since < AWAITED_MS) return [];
+    if (!this.isNewEngine && nowMs() - since < AWAITED_MS) return [];
     this.awaitedSince.delete(dockerId);
     await book.forget(dockerId);
     return [];

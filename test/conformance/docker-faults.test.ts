@@ -127,6 +127,23 @@ onEngines('faults', (world, version) => {
     expect(await endpointOf('once')).toBeUndefined();
   });
 
+  test('an engine that dies while it makes a network makes it when it is back', async () => {
+    const make = () => {
+      const driver = ['-d', 'weft', '--ipam-driver', 'weft', '--subnet', '10.9.0.0/16'];
+      return docker('h2', 'network', 'create', ...driver, 'torn');
+    };
+    world().controller.freeze();
+    const torn = make().catch(() => 'torn');
+    await sleep(1_000);
+    await engine('h2').stopEngine('SIGKILL');
+    world().controller.thaw();
+    expect(await torn).toBe('torn');
+    await engine('h2').startEngine();
+    await until('it is made', make, 5_000);
+    await until('h1 has it', () => docker('h1', 'network', 'inspect', 'torn'));
+    await world().weft('h1', 'network', 'rm', 'torn');
+  });
+
   test('with live-restore, its containers go on without it', async () => {
     const { flags } = engine('h2');
     engine('h2').flags = [...flags, '--live-restore'];
