@@ -36,7 +36,7 @@ async function relayTo(told: () => Promise<void>, asked = () => {}): Promise<Cli
   };
   servers.push(
     await serve({ kind: 'unix', path: path.join(dir, 'controller') }, (router) =>
-      router.service(ControllerService, { listRecords: still, listHostStatus: still }),
+      router.service(ControllerService, { listRecords: still, listHostStatus: still, createNetwork: still }),
     ),
     await serve({ kind: 'unix', path: path.join(dir, 'agent') }, (router) =>
       relayRoutes(
@@ -63,6 +63,17 @@ test('of a controller that stands still the agent tells who asks', async () => {
   );
   await expect(controller.listRecords({})).rejects.toMatchObject(silence);
   await expect(controller.listHostStatus({})).rejects.toMatchObject(silence);
+});
+
+test('of one that stands still when something is wished, too', async () => {
+  const { controller } = await relayTo(
+    async () => {},
+    () => vi.advanceTimersByTime(35_000),
+  );
+  await expect(controller.createNetwork({}, { timeoutMs: 40_000 })).rejects.toMatchObject({
+    code: Code.Unavailable,
+    rawMessage: 'the agent cannot reach the controller: nothing came within 35 s',
+  });
 });
 
 test('so it does while there is something that the controller is to be told first', async () => {

@@ -10,8 +10,9 @@ import type { Notice } from '#model/notice.ts';
 import type { Router } from '#transport/answer-calls.ts';
 import type { Clients } from '#transport/client.ts';
 
-/** Shorter than `weft` waits for an answer (cli/session.ts): so it hears which of the two it is that says nothing. */
+/** Both are shorter than `weft` waits for an answer (cli/session.ts): so it hears which of the two it is that says nothing. */
 const QUESTION_LIMIT_MS = 8_000;
+const WISH_LIMIT_MS = 35_000;
 
 /**
  * The controller's service on the agent's local socket, so that `weft` needs to know one socket only. What agents
@@ -25,17 +26,17 @@ export function relayRoutes(
   told: () => Promise<void>,
 ): void {
   // Who was answered here that an endpoint came or went finds it so at the controller.
-  const relay = <Q, A>(call: (request: Q) => Promise<A>) => {
-    const relayed = relayCall(call);
-    return (request: Q) => told().then(() => relayed(request));
-  };
-  const answerSoon = <Q, A>(call: (request: Q, options: { timeoutMs: number }) => Promise<A>) =>
-    relayCall((request: Q) =>
-      within(
-        QUESTION_LIMIT_MS,
-        told().then(() => call(request, { timeoutMs: QUESTION_LIMIT_MS })),
-      ),
-    );
+  const answerWithin =
+    (timeoutMs: number) =>
+    <Q, A>(call: (request: Q, options: { timeoutMs: number }) => Promise<A>) =>
+      relayCall((request: Q) =>
+        within(
+          timeoutMs,
+          told().then(() => call(request, { timeoutMs })),
+        ),
+      );
+  const relay = answerWithin(WISH_LIMIT_MS);
+  const answerSoon = answerWithin(QUESTION_LIMIT_MS);
   router.service(ControllerService, {
     hello,
     createNetwork: relay(controller.createNetwork),
