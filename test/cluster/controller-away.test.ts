@@ -101,6 +101,17 @@ describe.sequential('the controller is stopped', () => {
     expect(h1Lines()).toEqual(lines);
   });
 
+  test('a dry run, which is the controller’s to answer, says whom it cannot reach', async () => {
+    const namespace = world.containerOf('a1');
+    for (const { ok, body } of [
+      await world.attachTo('h1', 'a4', 'red', { dryRun: true }),
+      await world.detach('h1', { namespace, dryRun: true }),
+    ]) {
+      expect([ok, body.code]).toEqual([false, 'unavailable']);
+      expect(body.message).toMatch(/^the agent cannot reach the controller: /);
+    }
+  });
+
   test('a detach is done here, said to be told later, and remembered by the next process', async () => {
     const { ok, body } = await world.detachAll('h1', 'a2');
     expect(ok).toBe(true);
