@@ -16,6 +16,8 @@ export interface Candidate {
 export interface Place {
   readonly candidates: readonly Candidate[];
   readonly kind?: string;
+  /** What each value begins with: `--mode=` where that stands before it in one word. */
+  readonly prefix?: string;
   /** Of the options typed so far, those that say whom to ask. */
   readonly session: SessionOptions;
 }
@@ -27,11 +29,15 @@ export async function printCandidates(
   words: readonly string[],
 ): Promise<void> {
   const place = findPlace(program, words);
-  const values = await valuesOf(place, words.at(-1) ?? '', world).catch((): Candidate[] => []);
+  const typed = (words.at(-1) ?? '').slice(place.prefix?.length ?? 0);
+  const values = await valuesOf(place, typed, world).catch((): Candidate[] => []);
   const lines =
     values === 'files'
       ? [':files']
-      : [...place.candidates, ...values].map(({ value, description }) => `${value}\t${description}`);
+      : [
+          ...place.candidates,
+          ...values.map((one) => ({ ...one, value: `${place.prefix ?? ''}${one.value}` })),
+        ].map(({ value, description }) => `${value}\t${description}`);
   if (lines.length > 0) world.stdout.write(`${lines.join('\n')}\n`);
 }
 
@@ -47,14 +53,19 @@ export function findPlace(program: Command, words: readonly string[]): Place {
       session[pending.attributeName()] = word;
       pending = undefined;
     } else if (word === '--' && !closed) closed = true;
-    else if (!closed && word.startsWith('-')) pending = takesValue(findOption(command, word), word);
-    else {
+    else if (!closed && word.startsWith('-')) {
+      const given = joined(command, word);
+      if (given) session[given.option.attributeName()] = given.value;
+      else pending = takesValue(findOption(command, word));
+    } else {
       const child = operands === 0 ? command.commands.find((one) => one.name() === word) : undefined;
       if (child) command = child;
       else operands++;
     }
   }
   if (pending) return { candidates: [], kind: placeholder(pending.flags), session };
+  const last = closed ? undefined : joined(command, words.at(-1) ?? '');
+  if (last) return { candidates: [], kind: placeholder(last.option.flags), prefix: last.prefix, session };
   if (!closed && words.at(-1)?.startsWith('-')) return { candidates: visibleOptions(command), session };
   const args = command.registeredArguments;
   const argument = args[operands] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined);
@@ -64,8 +75,18 @@ export function findPlace(program: Command, words: readonly string[]): Place {
 const findOption = (command: Command, word: string): Option | undefined =>
   command.options.find(({ long, short }) => word === long || word === short);
 
-const takesValue = (option: Option | undefined, word: string): Option | undefined =>
-  option && (option.required || option.optional) && !word.includes('=') ? option : undefined;
+const takesValue = (option: Option | undefined): Option | undefined =>
+  option && (option.required || option.optional) ? option : undefined;
+
+/** `--mode=static`: an option and its value in one word. */
+function joined(
+  command: Command,
+  word: string,
+): { option: Option; value: string; prefix: string } | undefined {
+  const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
+  const option = name && takesValue(findOption(command, name));
+  return option ? { option, value: value!, prefix: `${name}=` } : undefined;
+}
 
 const placeholder = (flags: string): string => /[<[](.*?)(\.\.\.)?[>\]]/.exec(flags)?.[1] ?? '';
 

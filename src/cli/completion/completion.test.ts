@@ -53,6 +53,16 @@ describe('the tree', () => {
     expect(await complete('endpoint', 'attach', '/proc/1/')).toEqual([':files']);
   });
 
+  test('values of options in one word with them', async () => {
+    expect(await complete('network', 'create', '--underlay=')).toEqual([
+      '--underlay=ipv4',
+      '--underlay=ipv6',
+    ]);
+    expect(await complete('network', 'create', '--dry-run=')).toContain('--dry-run');
+    expect(await complete('--root=')).toEqual([':files']);
+    expect(await complete('endpoint', 'attach', '--', '--name=x', '')).toEqual([]);
+  });
+
   test('the agent runs by itself and has a command', async () => {
     expect(await complete('agent', '')).toEqual(['reset']);
     expect(await complete('agent', '--')).toContain('--underlay');
@@ -85,6 +95,11 @@ describe('names', () => {
     const words = ['__complete', '--', '--controller', socket, 'network', 'rm', ''];
     const { stdout } = await runForTest(words, { env: { WEFT_ROOT: '/nowhere' } });
     expect(stdout).toBe('web\tnetwork\n');
+    const joined = ['__complete', '--', `--controller=${socket}`, 'network', 'rm', ''];
+    expect(await runForTest(joined, { env: { WEFT_ROOT: '/nowhere' } })).toMatchObject({ stdout });
+    expect(await host.run('__complete', '--', '--root=/nowhere', 'network', 'rm', '')).toMatchObject({
+      stdout: '',
+    });
   });
 
   test('nobody answers: nothing is offered, and nothing is said', async () => {
@@ -108,9 +123,14 @@ COMP_LINE='${typed}' COMP_WORDS=(${parts}) COMP_CWORD=8
 _weft && echo "\${COMPREPLY[@]}"
 COMP_LINE='weft ' COMP_WORDS=(weft '') COMP_CWORD=1
 weft() { [[ $# == 3 && "$1$2$3" == "__complete--" ]] && echo network; }
-_weft && echo "\${COMPREPLY[@]}"`;
+_weft && echo "\${COMPREPLY[@]}"
+weft() { printf -- '--mode=%s\tmode\n' static proxy; }
+COMP_LINE='weft network create --mode=' COMP_WORDS=(weft network create --mode =) COMP_CWORD=4
+_weft; echo "\${COMPREPLY[@]}"
+COMP_LINE='weft network create --mode=st' COMP_WORDS=(weft network create --mode = st) COMP_CWORD=5
+_weft; echo "\${COMPREPLY[@]}"`;
   expect(spawnSync('bash', ['-c', script], { encoding: 'utf8' })).toMatchObject({
-    stdout: 'set\nnetwork\n',
+    stdout: 'set\nnetwork\nstatic proxy\nstatic\n',
     stderr: '',
   });
 });

@@ -18,13 +18,16 @@ _weft() {
     rest=\${rest#"$part"}
   done
   cur=\${words[-1]}
+  # Of a word like --mode=static it replaces what comes after the "=" alone.
+  part=\${COMP_WORDS[COMP_CWORD]}
+  part=\${cur%"\${part#=}"}
   while IFS= read -r line; do
     if [[ $line == ':files' ]]; then
       compopt -o default 2>/dev/null
       return
     fi
     line=\${line%%$'\\t'*}
-    [[ $line == "$cur"* ]] && COMPREPLY+=("$line")
+    [[ $line == "$cur"* ]] && COMPREPLY+=("\${line#"$part"}")
   done < <("\${words[0]}" __complete -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _weft weft
