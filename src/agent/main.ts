@@ -20,6 +20,7 @@ import type { Publication } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
 import { trimHeap } from '#netlink/libc.ts';
 import { type Journal, openJournal } from '#store/journal.ts';
+import { StoreError } from '#store/store-error.ts';
 import { type Address, parseAddress } from '#transport/address.ts';
 import { createClients } from '#transport/client.ts';
 import { openLog } from '#transport/open-log.ts';
@@ -30,6 +31,7 @@ import type { AgentConfig } from './config.ts';
 import { AgentDoor } from './door.ts';
 import { Engine } from './engine.ts';
 import type { PortFinding } from './event.ts';
+import { identityLeft } from './identity-left.ts';
 import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
 import { planOps } from './plan-ops.ts';
@@ -74,7 +76,9 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     log.warn({ reason: error.message }, 'the controller is not found by its name');
   });
   fs.mkdirSync(paths.state, { recursive: true, mode: 0o700 });
-  const journal = await openJournal(path.join(paths.state, 'journal'), parseJournalEntry, givesBack);
+  const journal = await openOwnJournal(paths.state).catch((error) => {
+    throw isCorrupt(error) ? new StartError(error.message, beginAnew(config.name)) : error;
+  });
   const kernel = new RealKernel();
   try {
     await runOn({ config, controller, paths, journal, kernel, log }, signal);
@@ -83,6 +87,16 @@ export async function runAgent(config: AgentConfig, signal: AbortSignal): Promis
     await journal.close();
   }
 }
+
+const openOwnJournal = (state: string): Promise<Journal<JournalEntry>> =>
+  openJournal(path.join(state, 'journal'), parseJournalEntry, givesBack);
+
+const isCorrupt = (error: unknown): error is StoreError =>
+  error instanceof StoreError && error.code === 'corrupt';
+
+/** Without its journal a host is another one, which must not find in the kernel what the first one left. */
+const beginAnew = (name: string): string =>
+  `restore it from a backup; or begin anew: \`weft agent reset\` here, \`weft host evict ${name}\` and \`weft host rm ${name}\` on the controller, then start this again`;
 
 /** One step of a removal, as a person would type it. */
 export interface RemovalStep {
@@ -100,7 +114,10 @@ export async function resetHost(root: string, dryRun: boolean): Promise<RemovalS
   if (!fs.existsSync(state)) return [];
   const kernel = new RealKernel();
   try {
-    const steps = await clearKernel(kernel, path.join(state, 'journal'), dryRun);
+    const steps = await clearKernel(kernel, state, dryRun).catch((error) => {
+      if (isCorrupt(error)) return clearAfterDamage(kernel, state, dryRun, error);
+      throw error;
+    });
     if (!dryRun) await dismissResolver(names);
     if (!dryRun) fs.rmSync(state, { recursive: true });
     return steps;
@@ -110,19 +127,37 @@ export async function resetHost(root: string, dryRun: boolean): Promise<RemovalS
 }
 
 /** The journal is held meanwhile, so that no agent starts. */
-async function clearKernel(kernel: RealKernel, file: string, dryRun: boolean): Promise<RemovalStep[]> {
-  const journal = await openJournal(file, parseJournalEntry, givesBack);
+async function clearKernel(kernel: RealKernel, state: string, dryRun: boolean): Promise<RemovalStep[]> {
+  const journal = await openOwnJournal(state);
   try {
     const identity = journal.entries().get(IDENTITY_KEY);
-    if (identity?.entry !== 'identity') return [];
-    const plan = await planRemoval(kernel, identity.host);
-    const refused = dryRun ? [] : await removeAll(kernel, identity.host);
-    for (const result of refused)
-      if (!result.ok) throw new Error(`${result.error.command}: ${result.error.text}`);
-    return plan.map(({ op, reason }) => ({ commands: renderOp(op), reason }));
+    return identity?.entry === 'identity' ? await clearOf(identity.host, kernel, dryRun) : [];
   } finally {
     await journal.close();
   }
+}
+
+/** No agent starts with such a journal. */
+async function clearAfterDamage(
+  kernel: RealKernel,
+  state: string,
+  dryRun: boolean,
+  { message }: StoreError,
+): Promise<RemovalStep[]> {
+  const host = await identityLeft(state, kernel);
+  if (host) return clearOf(host, kernel, dryRun);
+  throw new StartError(
+    `${message}, and nothing else says which of the namespaces here are this host's`,
+    `remove ${state}, and restart this machine: nothing of Weft is in the kernel then`,
+  );
+}
+
+async function clearOf(host: Id, kernel: RealKernel, dryRun: boolean): Promise<RemovalStep[]> {
+  const plan = await planRemoval(kernel, host);
+  const refused = dryRun ? [] : await removeAll(kernel, host);
+  for (const result of refused)
+    if (!result.ok) throw new Error(`${result.error.command}: ${result.error.text}`);
+  return plan.map(({ op, reason }) => ({ commands: renderOp(op), reason }));
 }
 
 interface Ground {
