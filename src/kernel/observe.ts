@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
+import type { Cidr } from '#model/cidr.ts';
 import {
   addKernelObject,
   emptyKernelState,
@@ -27,6 +28,7 @@ import { observeContainer, observeExposed, tellPort } from './observe-container.
 import { findLink, readHost } from './observe-host.ts';
 import { readLayer3 } from './read-layer3.ts';
 import { readFixedNeighbours, readTables } from './read-tables.ts';
+import { isRoutedBy } from './route-towards.ts';
 import { readOverlaySettings, readSettings } from './setting.ts';
 import { type Port, Ports } from './veth-pair.ts';
 import { isAbsent, type Visit, type Visits } from './visit.ts';
@@ -136,9 +138,11 @@ function readGatewayEnd(state: MutableKernelTables, host: Visit, overlay: Namesp
   const byIndex = rowsByIndex([row]);
   addKernelObject(state, linkFrom(HOST_NAMESPACE, row, byIndex, { type: 'veth' }));
   if (row.kind === 'veth') ports.add({ visit: host, row });
+  const isRouted = (subnet: Cidr) => !row.up || isRoutedBy(host.conversation, row.index, subnet);
   const own = host.conversation.dump(encodeDumpAddresses({ ifindex: row.index }), decodeAddress);
   for (const each of own)
-    if (each.ifindex === row.index) addKernelObject(state, addressFrom(HOST_NAMESPACE, row.name ?? '', each));
+    if (each.ifindex === row.index)
+      addKernelObject(state, addressFrom(HOST_NAMESPACE, row.name ?? '', each, isRouted));
   readSettings(state, host, [...Object.values(FORWARDING), routeLocalnet(row.name ?? '')]);
 }
 

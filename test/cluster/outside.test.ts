@@ -125,6 +125,22 @@ describe('the way out', () => {
   });
 });
 
+test('a way out whose route on the host somebody flushed has it again', async () => {
+  const onHost = (...words: string[]) => ip('-n', ns('h1'), ...words);
+  const routes = () =>
+    ['-4', '-6']
+      .flatMap((family) => onHost(family, 'route', 'show', 'table', 'main').trim().split('\n'))
+      .sort();
+  const were = routes();
+  for (const family of ['-4', '-6']) onHost(family, 'route', 'flush', 'table', 'main');
+  onHost('route', 'add', '10.99.0.0/24', 'dev', 'eth0');
+  onHost('route', 'add', 'fd99::/64', 'dev', 'eth0');
+  await until('it leads out', async () => (await talkTo(ns('c1'), OUTSIDE)).length === 0, 20_000);
+  const ways = (all: string[]) => all.filter((line) => /240\.|fd77/.test(line));
+  expect(ways(routes())).toEqual(ways(were));
+  await until('nothing drifts', async () => !(await world.status('h1')).status?.drift?.length);
+});
+
 test.each([
   ['name', 'eve0'],
   ['name', 'wfeve'],
