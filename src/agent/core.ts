@@ -150,7 +150,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
     case 'observed':
       return takeLook(state, event.state);
     case 'observe-failed':
-      return failLook(state);
+      return failLook(state, event.text);
     case 'applied':
       return endTurn(state, event.results);
     case 'shortcut-ended':

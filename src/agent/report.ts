@@ -84,6 +84,13 @@ const UNFILTERED: Notice = {
   next: 'load nf_tables (with its bridge family), or use a kernel that has it, and start the agent anew.',
 };
 
+const unseenNotice = (text: string): Notice => ({
+  code: 'kernel-unseen',
+  title: 'The agent cannot look at this host’s kernel',
+  sentence: `It was told: ${text}. Nothing is attached, mended or taken from the controller until it can; what stands goes on.`,
+  next: 'where it says EMFILE or “too many open files”, raise the agent’s limit of open files (LimitNOFILE); else see its log.',
+});
+
 /** Networks of which containers here have less than the others. */
 function ipv4OnlyNotices(state: AgentState): Notice[] {
   const networks = [...state.view.networks.values()].filter(({ id }) => takesPart(state, id));
@@ -115,6 +122,7 @@ function noticesOf(state: AgentState): Notice[] {
     ...state.hostNotices,
     ...namesNotices(state),
   ];
+  if (state.turn.unseen !== undefined) notices.push(unseenNotice(state.turn.unseen));
   if (!state.canFilter) notices.push(UNFILTERED);
   if (!state.hasIpv6) notices.push(...ipv4OnlyNotices(state));
   if (!state.session.connected) notices.push(aloneNotice(state.session));

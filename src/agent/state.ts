@@ -227,6 +227,8 @@ export interface Turn {
   urgent: boolean;
   /** A look failed, and none has ended since: what it was for may not be in the kernel. */
   owesLook: boolean;
+  /** Why the kernel was not seen; looks failed again and again. */
+  unseen?: string;
   /** Something happened that a glance will find. */
   stirred: boolean;
   /** Rows that changed while a look was under way. */

@@ -2,6 +2,25 @@ import { expect, test } from 'vitest';
 import { createNetwork, registerHost } from '#intent/test-world.ts';
 import { TestCluster } from './test-cluster.ts';
 
+test('a kernel that cannot be looked at, again and again, is told of until it is seen', async () => {
+  const cluster = new TestCluster();
+  const h1 = cluster.agent('h1');
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.settle(1_000);
+  const codes = () => h1.state.status?.notices.map(({ code }) => code);
+  h1.holding = 'observe';
+  for (let tries = 0; tries < 3; tries++) {
+    expect(codes()).toEqual([]);
+    h1.dispatch({ event: 'observe-failed', text: 'EMFILE: too many open files' });
+  }
+  expect(codes()).toEqual(['kernel-unseen']);
+  h1.letGo();
+  await cluster.settle(1_000);
+  expect(codes()).toEqual([]);
+});
+
 test('what is heard after a look that failed does not count as applied', async () => {
   const cluster = new TestCluster();
   const [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];

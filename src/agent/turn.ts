@@ -21,7 +21,7 @@ import {
 import { takesPart } from './place-of.ts';
 import { planOps } from './plan-ops.ts';
 import { noteRefused } from './refused.ts';
-import { noteStatus } from './report.ts';
+import { noteStatus, renewNotices } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
 import { type AgentState, liveAttachments, promiseKey, type Turn } from './state.ts';
 import { noteStations } from './stations.ts';
@@ -103,6 +103,7 @@ function observe(state: AgentState, reach: Turn['reach'], scope: NonNullable<Tur
 /** The kernel as it is: what must be done to bring it to the view? */
 export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   const { turn } = state;
+  turn.unseen = undefined;
   noteLive(state, observed);
   noteStations(state, observed.bridges);
   noteRefused(state, observed);
@@ -190,15 +191,19 @@ function noteOutcome(state: AgentState, refused: readonly OpResult[]): void {
 }
 
 /** The kernel could not even be looked at. */
-export function failLook(state: AgentState): AgentEffect[] {
+export function failLook(state: AgentState, text: string): AgentEffect[] {
   const { turn } = state;
   turn.phase = 'idle';
   // It has seen nothing of what it was to take in.
   turn.scope = undefined;
   turn.owesLook ||= turn.reach === 'look';
   scheduleRetry(state);
-  return [];
+  // One alone is nothing: what is looked at can change meanwhile.
+  if (turn.failures < FAILURES_TO_TELL) return [];
+  turn.unseen = text;
+  return renewNotices(state);
 }
+const FAILURES_TO_TELL = 3;
 
 /** Time has come to try again, or to glance whether all is still well. */
 export function retryTurn(state: AgentState): AgentEffect[] {
