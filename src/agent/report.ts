@@ -6,7 +6,7 @@ import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { RankedOp } from '#plan/order.ts';
-import { hostStatus } from '#plan/status.ts';
+import { hostStatus, tunnelNotices } from '#plan/status.ts';
 import { adoptedNotices } from './adopted-notices.ts';
 import type { AgentEffect } from './event.ts';
 import { unexposedNotices } from './exposures.ts';
@@ -162,7 +162,9 @@ export function noteHostNotices(state: AgentState, notices: readonly Notice[]): 
 
 /** Something is to be told that no look at the kernel tells of. */
 export function renewNotices(state: AgentState): AgentEffect[] {
-  if (state.status) state.status = { ...state.status, notices: noticesOf(state) };
+  const view = hostView(state.view, state.host);
+  const notices = [...noticesOf(state), ...(view ? tunnelNotices(view) : [])];
+  if (state.status) state.status = { ...state.status, notices };
   return [];
 }
 

@@ -42,3 +42,19 @@ test('what is heard after a look that failed does not count as applied', async (
   await cluster.settle(1_000);
   expect(h1.state.turn.applied).toBe(revision + 1);
 });
+
+test('news that no look tells of does not hide what is to be known of tunnels', async () => {
+  const cluster = new TestCluster();
+  const [h1, h2] = [cluster.agent('h1'), cluster.agent('h2')];
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  await cluster.attached(h1, 'app', '/c1');
+  await cluster.attached(h2, 'app', '/c2');
+  const lost = registerHost('h2', { id: h2.state.host, underlay: [] });
+  cluster.controller.grant(lost, { role: 'host', name: 'h2' });
+  await cluster.settle(5_000);
+  const codes = () => h1.state.status?.notices.map(({ code }) => code);
+  expect(codes()).toEqual(['endpoint-unreachable']);
+  h1.dispatch({ event: 'host-noticed', notices: [] });
+  expect(codes()).toEqual(['endpoint-unreachable']);
+});

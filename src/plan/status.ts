@@ -41,7 +41,7 @@ export function hostStatus(view: HostView, facts: StatusFacts): HostStatus {
     outages,
     refused,
     failing: results.flatMap((result) => (result.ok ? [] : [result.error])),
-    notices: [...notices, ...view.networks.flatMap((network) => tunnelNotices(view, network))],
+    notices: [...notices, ...tunnelNotices(view)],
     permits: permits.map((permit) => permitLine(permit)),
     endpoints: view.networks.reduce((count, { local }) => count + local.length, 0),
     networks: view.networks.length,
@@ -95,8 +95,12 @@ function hangsOn(object: KernelObject, links: ReadonlySet<string>): boolean {
   return !!master && links.has(linkKey(ns, master));
 }
 
+/** Of all tunnels that this host has, or should have. */
+export const tunnelNotices = (view: HostView): Notice[] =>
+  view.networks.flatMap((network) => noticesOfNetwork(view, network));
+
 /** Without a VTEP of its own a host has no tunnel in the network; of others' endpoints it says which have none. */
-function tunnelNotices({ host }: HostView, { network, unreachable, vteps }: NetworkView): Notice[] {
+function noticesOfNetwork({ host }: HostView, { network, unreachable, vteps }: NetworkView): Notice[] {
   const notices: Notice[] = [];
   if (!vteps.has(host.id))
     notices.push({
