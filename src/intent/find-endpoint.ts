@@ -33,7 +33,9 @@ export function findEndpoint(
     ({ id, network, host }) =>
       `${id} in ${snapshot.networks.get(network)?.name} on ${snapshot.hosts.get(host)?.name ?? host}`,
   );
-  const fix = 'give its id, or the network with --network';
+  // Endpoints of one network may share a name.
+  const isOfOne = new Set(found.map(({ network }) => network)).size === 1;
+  const fix = isOfOne ? 'give its id' : 'give its id, or the network with --network';
   faults.conflict.push(fault('endpoint', text, `is the name of ${listSome(where)}`, fix));
   return undefined;
 }

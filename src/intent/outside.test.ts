@@ -114,6 +114,8 @@ describe('a published port', () => {
     ]);
     const docker = it.endpoint('red', 'h1', 'd1', { runtime: 'docker' });
     expect(sentences(it.try(publish(docker.id, '80:80')))[1]).toMatch(/has Docker’s own way out; use Docker/);
+    it.endpoint('red', 'h1', 'other', { name: 'shop' });
+    expect(sentences(it.try(publish('shop', '80:80')))[1]).toMatch(/; give its id$/);
   });
 });
 
