@@ -1,6 +1,6 @@
 import { countFree } from '#intent/allocate-address.ts';
 import { hasPlenty } from '#intent/allocate-block.ts';
-import { ownBlocks, ownsBlock } from '#intent/own-blocks.ts';
+import { ownBlocks, ownedBy } from '#intent/own-blocks.ts';
 import { cidrSize } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
@@ -29,14 +29,14 @@ export function acquireAhead(state: AgentState, id: Id): AgentEffect[] {
   ahead.set(id, uncounted);
   const [network, host] = [view.networks.get(id), view.hosts.get(state.host)];
   if (uncounted > 0 || !network || !host || !session.connected || handingBack.has(id)) return [];
-  const { blocks } = view.inNetwork(id);
-  const own = [...blocks.values()].filter((block) => ownsBlock(host, block));
+  const records = view.inNetwork(id);
+  const own = ownedBy(host, records.blocks);
   const spare = network.subnets.map((subnet) => ({
     subnet,
     count: countSpare(state, network, host, subnet, own),
   }));
   const short = spare.filter(({ count }) => count < 0).map(({ subnet }) => subnet);
-  const subnets = short.filter((subnet) => hasPlenty(subnet, view.inNetwork(id))).map(({ cidr }) => cidr);
+  const subnets = short.filter((subnet) => hasPlenty(subnet, records)).map(({ cidr }) => cidr);
   ahead.set(id, short.length > 0 ? AFTER_ASKING : 1 + Math.min(...spare.map(({ count }) => count)));
   if (subnets.length === 0) return [];
   ahead.set(id, Number.POSITIVE_INFINITY);

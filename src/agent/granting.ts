@@ -1,4 +1,4 @@
-import { fault, type Rejection, reject } from '#model/fault.ts';
+import { fault, type Rejection, reject, sayFault } from '#model/fault.ts';
 import { ownWords } from './own-word.ts';
 import type { AgentState } from './state.ts';
 
@@ -27,7 +27,7 @@ export const isSettled = (state: AgentState): boolean =>
 export function untold({ session }: AgentState, network: string): Rejection {
   const [first] = session.refusal?.faults ?? [];
   const problem = first
-    ? `needs the controller, which does not take this host (${first.field} "${first.value}" ${first.problem})`
+    ? `needs the controller, which does not take this host (${sayFault(first)})`
     : 'needs the controller, which is away';
   const fix = first?.fix ?? 'start the controller, or see `weft status`';
   return reject('unavailable', fault('network', network, problem, fix));

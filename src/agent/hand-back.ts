@@ -1,4 +1,4 @@
-import { ownsBlock } from '#intent/own-blocks.ts';
+import { ownedBy } from '#intent/own-blocks.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Revision } from '#model/records.ts';
@@ -47,7 +47,7 @@ function idleNetworks(state: AgentState): Id[] {
   const host = view.hosts.get(state.host);
   if (!host) return [];
   const owned = new Set<Id>();
-  for (const block of view.blocks.values()) if (ownsBlock(host, block)) owned.add(block.network);
+  for (const { network } of ownedBy(host, view.blocks)) owned.add(network);
   for (const { endpoint } of attachments.values()) owned.delete(endpoint.network);
   // What is on its way in or out.
   for (const { network } of releasing.values()) owned.delete(network);

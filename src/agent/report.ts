@@ -1,5 +1,6 @@
 import { listSome } from '#intent/list-some.ts';
 import { cidrFamily } from '#model/cidr.ts';
+import { sayFault } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
@@ -139,11 +140,10 @@ function aloneNotice({ reason, refusal }: SessionState): Notice {
       sentence: `${ALONE}${reason && ` (${reason})`}.`,
       next: 'start the controller, or see `weft agent --help` for its address.',
     };
-  const said = refusal.faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`);
   return {
     code: 'host-refused',
     title: 'The controller does not take this host',
-    sentence: `Its ${listSome(said)}. ${ALONE}.`,
+    sentence: `Its ${listSome(refusal.faults.map(sayFault))}. ${ALONE}.`,
     next: `${refusal.faults[0]?.fix ?? 'see the agent’s log'}; this host asks again every five seconds.`,
   };
 }
@@ -162,9 +162,10 @@ export function noteHostNotices(state: AgentState, notices: readonly Notice[]): 
 
 /** Something is to be told that no look at the kernel tells of. */
 export function renewNotices(state: AgentState): AgentEffect[] {
+  if (!state.status) return [];
   const view = hostView(state.view, state.host);
   const notices = [...noticesOf(state), ...(view ? tunnelNotices(view) : [])];
-  if (state.status) state.status = { ...state.status, notices };
+  state.status = { ...state.status, notices };
   return [];
 }
 

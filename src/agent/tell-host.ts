@@ -3,7 +3,7 @@ import { rejectionFromError } from '#api/rejection.ts';
 import { listSome } from '#intent/list-some.ts';
 import type { Underlay } from '#kernel/underlay.ts';
 import { type Cidr, cidrFamily, prefixLengthOf } from '#model/cidr.ts';
-import { isRejection, type Rejection } from '#model/fault.ts';
+import { isRejection, type Rejection, sayFault } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { FAMILY_BITS, type Ip } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
@@ -153,11 +153,10 @@ const passRefusal = (error: unknown): void => {
 };
 
 function untoldNotice({ faults }: Rejection): Notice {
-  const said = faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`);
   return {
     code: 'underlay-untold',
     title: 'Others do not know where this host’s tunnels end now',
-    sentence: `They send to where its tunnels ended before, as ${listSome(said)}.`,
+    sentence: `They send to where its tunnels ended before, as ${listSome(faults.map(sayFault))}.`,
     next: `${faults[0]?.fix ?? 'see the agent’s log'}; this host looks again every two seconds.`,
   };
 }

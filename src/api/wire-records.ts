@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import * as z from 'zod';
 import { parseCidr } from '#model/cidr.ts';
-import { type Fault, fault } from '#model/fault.ts';
+import { type Fault, fault, sayFault } from '#model/fault.ts';
 import { type Id, isId } from '#model/id.ts';
 import { parseIp } from '#model/ip.ts';
 import { parseMac } from '#model/mac.ts';
@@ -222,7 +222,7 @@ export class WireError extends Error {
   readonly faults: readonly Fault[];
 
   constructor(faults: readonly Fault[]) {
-    super(faults.map(({ field, value, problem }) => `${field} "${value}" ${problem}`).join('; '));
+    super(faults.map(sayFault).join('; '));
     this.faults = faults;
   }
 }

@@ -6,7 +6,7 @@ import { type Admitted, admitted, type Chance } from './admitted.ts';
 import { allocateBlocks, hasPlenty } from './allocate-block.ts';
 import { complete, noFaults } from './faults.ts';
 import { findHost, findNetwork } from './find-record.ts';
-import { ownBlocks, ownsBlock } from './own-blocks.ts';
+import { ownBlocks, ownedBy } from './own-blocks.ts';
 
 /**
  * More blocks for a host that will soon need them, so that no attach waits for the controller. Only where there are
@@ -24,7 +24,7 @@ export function acquireBlocks(
   if (isRejection(found)) return found;
   const { host, network } = found;
   const records = snapshot.inNetwork(network.id);
-  const own = [...records.blocks.values()].filter((block) => ownsBlock(host, block));
+  const own = ownedBy(host, records.blocks);
   if (own.length !== wish.owned) return admitted([], host);
   const subnets = network.subnets.filter(
     (subnet) =>

@@ -1,4 +1,5 @@
 import { cidrContains, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
+import type { Id } from '#model/id.ts';
 import { type Ip, ipToNumber } from '#model/ip.ts';
 import type { Block, Endpoint, Host, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
@@ -11,11 +12,13 @@ export const isInUse = ({ retired }: Block): boolean => retired === 0;
 export const ownsBlock = ({ id, epoch }: Host, block: Block): boolean =>
   block.host === id && block.epoch === epoch && isInUse(block);
 
+/** Those that the host may give from, of one network or all. */
+export const ownedBy = (host: Host, blocks: ReadonlyMap<Id, Block>): Block[] =>
+  [...blocks.values()].filter((block) => ownsBlock(host, block));
+
 /** Whether an address of an endpoint's network is in a block that the host may give from. */
 export const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
-  [...snapshot.inNetwork(network).blocks.values()].some(
-    (block) => ownsBlock(host, block) && cidrContains(block.cidr, ip),
-  );
+  ownedBy(host, snapshot.inNetwork(network).blocks).some(({ cidr }) => cidrContains(cidr, ip));
 
 /** The host's own in a subnet, lowest first. */
 export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {

@@ -56,6 +56,9 @@ export function take<T>(faults: Fault[], field: string, value: unknown, result: 
   return undefined;
 }
 
+/** What is wrong, within a sentence. */
+export const sayFault = ({ field, value, problem }: Fault): string => `${field} "${value}" ${problem}`;
+
 /** The one sentence form of a fault, as people see it. */
 export const formatFault = ({ field, value, problem, fix }: Fault): string =>
   `${field} "${value}": ${problem}; ${fix}`;
