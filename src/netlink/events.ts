@@ -13,7 +13,7 @@ import {
 } from './libc.ts';
 import { type ReceivedMessage, readMessages } from './message.ts';
 import { CLONE_NEWNET, comingHome, inNamespace } from './namespace.ts';
-import { NetlinkError } from './netlink-error.ts';
+import { isMalformed, NetlinkError } from './netlink-error.ts';
 import { decodeNamespaceId, encodeGetNamespaceId, encodeNewNamespaceId } from './route/namespace-id.ts';
 import { create, type Protocol, SOL_NETLINK, setReceiveBuffer, socketAddress } from './socket.ts';
 import { attachFilter, detachFilter, dropMessageTypes, type FilterInstruction } from './socket-filter.ts';
@@ -36,7 +36,8 @@ export type EventGroup = keyof typeof GROUPS;
 
 /**
  * `message`: one change; its body is valid during the call only. `nsid` says in which added namespace.
- * `overrun`: some changes were lost, nobody knows which: read again whatever matters.
+ * `overrun`: some changes were lost, nobody knows which: read again whatever matters. So is one that `onEvent` could not
+ * decode.
  */
 export type RouteEvent =
   | { kind: 'message'; message: ReceivedMessage; nsid: number | undefined }
@@ -177,8 +178,14 @@ function receiver(fd: number): (onEvent: (event: RouteEvent) => void) => boolean
     }
     orThrow('recvmsg', length);
     const nsid = readNsid(header, control);
-    for (const message of readMessages(datagram.subarray(0, length)))
-      onEvent({ kind: 'message', message, nsid });
+    try {
+      for (const message of readMessages(datagram.subarray(0, length)))
+        onEvent({ kind: 'message', message, nsid });
+    } catch (error) {
+      // Others' objects, and newer kernels, say what we have never seen.
+      if (!isMalformed(error)) throw error;
+      onEvent({ kind: 'overrun' });
+    }
     return true;
   };
 }

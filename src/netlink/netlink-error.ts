@@ -53,6 +53,9 @@ export function malformed(text: string): NetlinkError {
   return new NetlinkError({ errno: constants.errno.EBADMSG, request: 'decode', text });
 }
 
+export const isMalformed = (error: unknown): boolean =>
+  error instanceof NetlinkError && error.errno === constants.errno.EBADMSG;
+
 /** A value that cannot be put into a message; found before the kernel is asked. */
 export function unencodable(text: string): NetlinkError {
   return new NetlinkError({ errno: constants.errno.EINVAL, request: 'encode', text });

@@ -110,6 +110,24 @@ describe('one namespace', () => {
       }
     }));
 
+  test('one that cannot be decoded counts as lost, and those behind it are heard', () =>
+    withNamespaces(1, async ({ conversation, fd }) => {
+      const heard: string[] = [];
+      const subscription = subscribe({ netnsFd: fd, groups: ['LINK'] }, (event) => {
+        if (event.kind === 'overrun') return void heard.push('overrun');
+        const { name } = decodeLink(event.message);
+        if (name === 'odd') decodeLink({ ...event.message, body: event.message.body.subarray(0, 3) });
+        heard.push(name!);
+      });
+      try {
+        for (const name of ['odd', 'x']) conversation.request(encodeNewLink({ name, kind: 'bridge' }));
+        await until(() => heard.length === 2);
+        expect(heard).toEqual(['overrun', 'x']);
+      } finally {
+        subscription.close();
+      }
+    }));
+
   test('dropped types cost nothing, misses still pass; both kinds of miss are told apart', () =>
     withNamespaces(1, async (ns) => {
       const ifindex = vxlan(ns, { proxy: true, l2miss: true, l3miss: true });

@@ -243,8 +243,11 @@ export function decodeChangedChain(message: Message): SeenChain | undefined {
   return type === NFT_MSG.NEWRULE || type === NFT_MSG.DELRULE ? decodeRule(message) : undefined;
 }
 
-/** Which table an event of nf_tables is about: attribute 1 of all of them. */
+/** Attribute 1 of each of their messages; the others are of another kind in each. */
+const tableNameFields = defineFields({ table: field(1, string) });
+
+/** Which table an event of nf_tables is about. */
 export function decodeTableName(message: Message): string {
   const body = requireBody(message, NFGENMSG_BYTES);
-  return readFields(tableFields, body, NFGENMSG_BYTES, body.length).table ?? '';
+  return readFields(tableNameFields, body, NFGENMSG_BYTES, body.length).table ?? '';
 }
