@@ -87,6 +87,16 @@ export const ND = {
 export const ND_OPTION = { sourceMac: '0x0101', targetMac: '0x0201', nonce: '0x0e01' } as const;
 /** RFC 2710, 3.1, and RFC 3810, 5 */
 export const MLD = { report: 131, done: 132, reportV2: 143 } as const;
+/** The first half of the group that an MLDv1 report is of, and of those of an MLDv2 report without sources. */
+const groupAt = (at: number): Field => ({
+  text: `@th,${8 * at},16`,
+  type: 'u16',
+  from: { base: 'transport', at },
+});
+export const mldGroup = groupAt(8);
+export const mldV2Group = (n: number): Field => groupAt(12 + 20 * n);
+/** Well-known groups of one link (RFC 4291, 2.7), which no router forwards. */
+export const LINK_GROUP = '0xff02';
 /** RFC 792, and RFC 1256 */
 export const ICMP = { redirect: 5, routerAdvert: 9 } as const;
 /** RFC 2131, 4.1, and RFC 8415, 7.2 */

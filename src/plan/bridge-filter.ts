@@ -1,8 +1,8 @@
 import { type Chain, type FilterObject, goTo, is, type Rule, rule } from '#model/filter.ts';
 import { iifname } from '#model/filter-fields.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
-import type { Network } from '#model/records.ts';
 import { gatewayOf } from './gateway.ts';
+import type { NetworkView } from './host-view.ts';
 import { portRules, portSecurity, SENT } from './port-security.ts';
 import { guardInward, turnToBridge } from './tunnel-guard.ts';
 
@@ -17,13 +17,15 @@ import { guardInward, turnToBridge } from './tunnel-guard.ts';
 const RECEIVED = 'received';
 const BEFORE_THE_BRIDGE = { type: 'filter', hook: 'prerouting', priority: -290, policy: 'accept' } as const;
 
-export function* bridgeFilter(network: Network, ns: NamespaceName): Generator<FilterObject> {
+export function* bridgeFilter(view: NetworkView, ns: NamespaceName): Generator<FilterObject> {
+  const { network, hosts, vteps } = view;
   const gateway = gatewayOf(network);
   const isSecure = network.portSecurity === 'on';
   const chain = (name: string, rules: readonly Rule[]): Chain => {
     return { kind: 'chain', ns, family: 'bridge', name, rules };
   };
-  if (isSecure) yield* portSecurity(ns);
+  const hasPeers = [...vteps.keys()].some((id) => !hosts.has(id));
+  if (isSecure) yield* portSecurity(ns, hasPeers);
   yield chain(RECEIVED, guardInward(gateway));
   yield chain(SENT, turnToBridge(gateway));
   const rules = [

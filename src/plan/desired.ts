@@ -72,7 +72,7 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
     const ipv6 = carriesIpv6(network.network, facts.hasIpv6);
     const add = (objects: Iterable<KernelObject>) => addAll(state, makeable(objects, ipv6));
     add(bridgeObjects(network, ns));
-    add(bridgeFilter(network.network, ns));
+    add(bridgeFilter(network, ns));
     add([...gatewayAddresses(network.network, ns), gatewayRow(network.network, ns)]);
     if (leadsOut(network)) add([...wayOut(network, ns), ...overlayChains(network, ns)]);
     addTunnel(state, { ...network, host: view.host, ns, nameOf: tunnelName, ipv6 }, rows);

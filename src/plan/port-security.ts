@@ -42,10 +42,13 @@ import {
   ip6SourceBytes,
   ipSource,
   ipTarget,
+  LINK_GROUP,
   l4proto,
   MAC_AND_IPV4,
   MLD,
   mark,
+  mldGroup,
+  mldV2Group,
   ND,
   ND_OPTION,
   ndOption,
@@ -102,10 +105,10 @@ export function* portElements(ns: NamespaceName, { id, mac, addresses }: Endpoin
   for (const ip of [...addresses, linkLocalOf(mac)]) yield element(familyOf(ip) === 4 ? IPV4 : IPV6, ip);
 }
 
-/** The sets and chains of a network. */
-export function* portSecurity(ns: NamespaceName): Generator<FilterObject> {
+/** The sets and chains of a network; `snoops` where some bridge of it may listen to reports. */
+export function* portSecurity(ns: NamespaceName, snoops: boolean): Generator<FilterObject> {
   for (const shape of [MACS, IPV4, IPV6, COUNTED]) yield { kind: 'set', ns, shape };
-  for (const [name, rules] of Object.entries(CHAINS))
+  for (const [name, rules] of Object.entries({ ...CHAINS, [REPORTS]: snoops ? [rule(pass)] : REPORT_RULES }))
     yield { kind: 'chain', ns, family: 'bridge', name, rules };
 }
 
@@ -118,6 +121,25 @@ const notOurs = (shape: SetShape, ...fields: Field[]) => isNotIn(shape, iifname,
 /** Where what may be sent goes on. It sorts behind all that lead there. */
 export const SENT = 'sent';
 const pass = goTo(SENT);
+
+/**
+ * A container reports its solicited-node groups some four times, to bridges that snoop alone: ours do not, and each report
+ * would be copied to each container on each host, which takes the kernel longer than the attaching itself.
+ */
+const REPORTS = 'ports-ipv6-reports';
+/** RFC 2710, 3, and RFC 3810, 5.2, behind the hop-by-hop header that all of them have; of MLDv2 up to four groups. */
+const [HOP_BY_HOP_BYTES, MLD_BYTES, GROUP_BYTES, MOST_GROUPS] = [8, 24, 20, 4];
+const REPORT_RULES: readonly Rule[] = [
+  rule(is(ip6Length, HOP_BY_HOP_BYTES + MLD_BYTES), is(mldGroup, LINK_GROUP), drop),
+  ...Array.from({ length: MOST_GROUPS }, (_, last) =>
+    rule(
+      is(ip6Length, HOP_BY_HOP_BYTES + 8 + GROUP_BYTES * (last + 1)),
+      ...Array.from({ length: last + 1 }, (_, n) => is(mldV2Group(n), LINK_GROUP)),
+      drop,
+    ),
+  ),
+  rule(pass),
+];
 
 const OTHER_RULES: readonly Rule[] = [
   rule(is(etherType, ETHER_TYPE.ip), goTo('ports-ipv4')),
@@ -142,6 +164,8 @@ export const portRules = (gateways: readonly Ip[]): readonly Rule[] => [
   ),
   ...OTHER_RULES,
 ];
+
+const toReports = [MLD.report, MLD.reportV2].map((type) => rule(is(icmpv6Type, type), goTo(REPORTS)));
 
 /** Of a solicitation or advertisement without options (RFC 4861, 4.3 and 4.4), and with one: more hide one in the other. */
 const [ND_BYTES, ND_BYTES_WITH_OPTION] = [24, 32];
@@ -199,7 +223,8 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
       ours(IPV6, etherSource, ndTarget),
       pass,
     ),
-    ...[ND.routerSolicit, MLD.report, MLD.done, MLD.reportV2].map((type) => rule(is(icmpv6Type, type), pass)),
+    ...[ND.routerSolicit, MLD.done].map((type) => rule(is(icmpv6Type, type), pass)),
+    ...toReports,
     rule(refuse('nd')),
   ],
   'ports-ipv6-icmp': [
@@ -207,6 +232,7 @@ const CHAINS: Readonly<Record<string, readonly Rule[]>> = {
     rule(is(icmpv6Type, ND.redirect), refuse('router')),
     rule(is(icmpv6Type, ND.solicit), goTo('ports-ipv6-icmp-solicit')),
     rule(is(icmpv6Type, ND.advert), goTo('ports-ipv6-icmp-advert')),
+    ...toReports,
     rule(isNot(icmpv6Type, ND.advert), pass),
     rule(goTo('ports-ipv6-unread')),
   ],

@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelWorld } from '#kernel/contract-stage.ts';
 import { type Forgery, forgeryOf } from '#model/forgery.ts';
+import type { Ip } from '#model/ip.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { overlayNamespace, portName } from '#model/own.ts';
-import type { Endpoint } from '#model/records.ts';
+import type { Endpoint, Peer } from '#model/records.ts';
 import { interfaceIndex } from '#netlink/interface-index.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { type Capture, capture, openFrameSender } from '#netlink/packet-socket.ts';
@@ -14,8 +15,8 @@ import { desired, type HostRuntimeFacts } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import { order } from '#plan/order.ts';
-import { testEndpoint, testHost, testNetwork, testView } from '#plan/test-world.ts';
-import { forgedFrames, honestFrames, type Party } from '../world/forged-frames.ts';
+import { testEndpoint, testHost, testId, testNetwork, testView } from '#plan/test-world.ts';
+import { forgedFrames, honestFrames, type Party, reports } from '../world/forged-frames.ts';
 import { enterHostNamespace, ip, realWorld, UNDERLAY } from './kernel-lab.ts';
 
 /*
@@ -37,6 +38,11 @@ const [ME, VICTIM, OTHER] = [11, 12, 13].map((number) => testEndpoint(number, 1,
 const party = ({ mac, addresses: [ipv4, ipv6] }: Endpoint): Party => ({ mac, ipv4: ipv4!, ipv6: ipv6! });
 const [me, victim, other] = [ME, VICTIM, OTHER].map(party) as [Party, Party, Party];
 const PORT = portName(ME.id);
+/** A machine that Weft does not run, whose bridge may snoop. */
+const PEER: Peer = {
+  ...{ kind: 'peer', id: testId('host', 9), network: testNetwork(1).id, name: 'elsewhere' },
+  ...{ vtep: '10.99.0.9' as Ip, endpoints: [] },
+};
 /** Ethernet and IPv6. */
 const HEADERS_BYTES = 54;
 
@@ -75,9 +81,9 @@ describe('a container with raw sockets', () => {
     containers: containers.map((namespace) => ({ namespace, interfaces: [ME.interface] })),
   });
 
-  async function settle(portSecurity: 'on' | 'off'): Promise<number> {
+  async function settle(portSecurity: 'on' | 'off', peers: Peer[] = []): Promise<number> {
     const network = { ...testNetwork(1), mtu: 1400, portSecurity };
-    const view = testView([testHost(1, { underlay: [UNDERLAY] }), network, ME, VICTIM, OTHER]);
+    const view = testView([testHost(1, { underlay: [UNDERLAY] }), network, ME, VICTIM, OTHER, ...peers]);
     const wished = desired(view, facts);
     const ops = order(diff(wished, await world.kernel.observe(scope()), facts)).map(({ op }) => op);
     const results = await world.kernel.apply(ops, scope());
@@ -127,6 +133,24 @@ describe('a container with raw sockets', () => {
     const before = await counts();
     expect(await arrivals([{ name, frame }])).toEqual([]);
     expect(await counts()).toEqual({ ...before, [kind]: (before[kind] ?? 0) + 1 });
+  });
+
+  it('keeps to itself which groups of the link it has joined, unless a bridge elsewhere may snoop', async () => {
+    const { ofTheLink, others } = reports(me);
+    const arrived = async (frames: readonly Buffer[]) => {
+      heard = [];
+      for (const frame of frames) sender.send(frame);
+      await sleep(200);
+      const sent = frames.map((frame) => frame.toString('hex'));
+      return heard.filter((hex) => sent.some((frame) => frame.startsWith(hex))).length;
+    };
+    const before = await counts();
+    expect(await arrived(ofTheLink)).toBe(0);
+    expect(await arrived(others)).toBe(others.length);
+    await settle('on', [PEER]);
+    expect(await arrived([...ofTheLink, ...others])).toBe(ofTheLink.length + others.length);
+    await settle('on');
+    expect(await counts()).toEqual(before);
   });
 
   it('reaches its neighbours in both families all the while', () => {

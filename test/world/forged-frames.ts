@@ -241,3 +241,30 @@ export function honestFrames(
     { name: 'something else', frame: ethernet(victim.mac, me.mac, '88b5', Buffer.alloc(46)) },
   ];
 }
+
+/** Reports of multicast groups by `me`: what only a bridge that snoops needs, and what a router may. */
+export function reports(me: Party): { ofTheLink: Buffer[]; others: Buffer[] } {
+  const report = (from: string, ...payload: Uint8Array[]) => {
+    const hopByHop = bytes([ICMPV6, 0, 5, 2, 0, 0, 1, 0], ...payload);
+    return ethernet('33:33:00:00:00:16', me.mac, '86dd', ipv6(from, 'ff02::16', HOP_BY_HOP, hopByHop));
+  };
+  const v1 = (group: string) => report(me.ipv6, icmpv6(131, ip(group)));
+  const v2 = (...groups: string[]) =>
+    report(
+      me.ipv6,
+      bytes([143, 0, 0, 0, 0, 0], u16(groups.length), ...groups.map((g) => bytes([4, 0, 0, 0], ip(g)))),
+    );
+  const solicited = Array.from({ length: 5 }, (_, n) => `ff02::1:ff00:${n}`);
+  const [wide, mdns] = ['ff05::9', 'ff02::fb'];
+  return {
+    ofTheLink: [v1(mdns), ...[1, 2, 3, 4].map((count) => v2(...solicited.slice(0, count)))],
+    others: [
+      v1(wide),
+      v2(wide),
+      v2(mdns, wide),
+      v2(wide, mdns),
+      v2(mdns, mdns, mdns, wide),
+      v2(...solicited),
+    ],
+  };
+}
