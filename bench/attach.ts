@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '#lab/run.ts';
 import type { Bench } from './bench.ts';
-import { type Attached, attachTo, detachFrom, type Member, startCluster, timeEach } from './cluster.ts';
+import { type Attached, age, attachTo, detachFrom, type Member, startCluster, timeEach } from './cluster.ts';
 import { stop } from './daemon.ts';
 import { atLeast, atMost, figure, figureOfRounds, median, percentile, ratio, slowness } from './figure.ts';
 import { compileFloor, Floor } from './floor.ts';
@@ -20,7 +20,7 @@ const REST_MS = 400;
 
 /**
  * From the request on the agent's socket, for a namespace that exists, to the answer; with `--endpoints` of them on
- * the host. Each round measures the C program and the agent next to each other.
+ * the host, whose agent has attached a thousand before. Each round measures the C program and the agent next to each other.
  */
 export const attach: Bench = (options) => {
   const base = options.endpoints ?? 100;
@@ -30,12 +30,13 @@ export const attach: Bench = (options) => {
     const remote = await attachTo(there, there.containers[0]!);
     await Promise.all(here.containers.slice(0, base).map((container) => attachTo(here, container)));
     const pool = here.containers.slice(base);
+    const youngMs = await age(here, pool.slice(0, IN_A_ROW));
     const rounds = new Rounds(ground, here, remote, new Floor(program, [base, AT_ONCE]));
-    for (let i = 0; i < (options.repeat ?? 5); i++) await rounds.inARow(pool.slice(0, IN_A_ROW));
+    for (let i = 0; i < (options.repeat ?? 15); i++) await rounds.inARow(pool.slice(0, IN_A_ROW));
     for (let i = 0; i < Math.min(options.repeat ?? 3, 3); i++) await rounds.atOnce(pool);
     await rounds.floor.close();
     await Promise.all([here, there].map(({ daemon }) => stop(daemon)));
-    return rounds.report();
+    return rounds.report(youngMs);
   });
 };
 
@@ -105,7 +106,7 @@ class Rounds {
     return (await Promise.all(answers)).map(({ code }) => code === 0);
   }
 
-  report() {
+  report(youngMs: readonly number[][]) {
     const slow = slowness(median(this.referenceMs.flat()), REFERENCE_MS);
     const p50 = (rounds: readonly number[][]) => rounds.map((samples) => percentile(samples, 50));
     const answered = this.pings.map((ok) => (ok ? 100 : 0));
@@ -114,6 +115,7 @@ class Rounds {
       metrics: {
         attachP50Ms: atMost(2 * slow, figureOfRounds(this.attachMs, 50)),
         attachP99Ms: atMost(10 * slow, figureOfRounds(this.attachMs, 99)),
+        newAgentAttachP50Ms: figureOfRounds(youngMs, 50),
         detachP50Ms: atMost(2 * slow, figureOfRounds(this.detachMs, 50)),
         attachCpuMs: figure(this.attachCpuMs),
         detachCpuMs: figure(this.detachCpuMs),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LabHost } from '#lab/layout.ts';
 import type { TunnelMode } from '#model/tunnel-mode.ts';
 import type { Daemon } from './daemon.ts';
@@ -64,4 +65,26 @@ export async function timeEach<T>(
     timesMs.push(performance.now() - startMs);
   }
   return timesMs;
+}
+
+const AGE = 1000;
+/** What is put off behind answers is done by then. */
+const BREATH_MS = 150;
+
+/**
+ * An agent that has attached a thousand endpoints, as one of a day's age has: V8 compiles what runs often, so a new one
+ * is slower. How long its first hundred took, round by round.
+ */
+export async function age(member: Member, containers: readonly string[]): Promise<number[][]> {
+  const rounds: number[][] = [];
+  for (let count = 0; count < AGE; count += containers.length) {
+    const attached: Attached[] = [];
+    rounds.push(
+      await timeEach(containers, async (container) => attached.push(await attachTo(member, container))),
+    );
+    await sleep(BREATH_MS);
+    await Promise.all(attached.map(({ id }) => detachFrom(member, id)));
+    await sleep(BREATH_MS);
+  }
+  return rounds.slice(0, Math.ceil(100 / containers.length));
 }

@@ -10,7 +10,7 @@ import { decodeNeighbour } from '#netlink/route/neighbour.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import { REFERENCE_MS } from './attach.ts';
 import type { Bench } from './bench.ts';
-import { type Attached, attachTo, detachFrom, type Member, startCluster } from './cluster.ts';
+import { type Attached, age, attachTo, detachFrom, type Member, startCluster } from './cluster.ts';
 import { stop } from './daemon.ts';
 import { atMost, figure, figureOfRounds, median, percentile, ratio, slowness } from './figure.ts';
 import { compileFloor, Floor } from './floor.ts';
@@ -32,13 +32,14 @@ export const converge: Bench = (options) => {
     await attachTo(there, there.containers[0]!);
     // The tunnel is up on both before anything is measured.
     await attachTo(here, here.containers[count]!);
+    await age(here, here.containers.slice(0, count));
     const watch = new RowWatch(overlayOf(there));
     const fromRequest: number[][] = [];
     const fromAnswer: number[][] = [];
     const floorMs: number[][] = [];
     const referenceMs: number[][] = [];
     const spent = ground.daemons.map(({ child }) => new Spent(child.pid!, count));
-    for (let round = 0; round < (options.repeat ?? 5); round++) {
+    for (let round = 0; round < (options.repeat ?? 15); round++) {
       referenceMs.push(await floor.ask(`reference ${count}`));
       floorMs.push(await floor.ask(`whole ${count}`));
       await sleep(REST_MS);
