@@ -1,10 +1,11 @@
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Mac } from '#model/mac.ts';
-import { overlayNamespace, portName } from '#model/own.ts';
+import { overlayNamespace, portName, tunnelName } from '#model/own.ts';
 import type { Change, Endpoint, Network } from '#model/records.ts';
 import { encodeGratuitousArp, encodeNeighbourAdvertisement } from '#packet/encode-frame.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
+import { learns } from '#plan/tunnel.ts';
 import type { AgentEffect } from './event.ts';
 import { thisHost } from './place-of.ts';
 import { formerlyAnothers } from './rest.ts';
@@ -77,14 +78,16 @@ function tell(
   const here = thisHost(state);
   if (!here) return [];
   const own = new Set(endpoints.map(({ id }) => id));
-  const ports = [...state.view.inNetwork(network.id).endpoints.on(state.host)]
+  const others = [...state.view.inNetwork(network.id).endpoints.on(state.host)]
     .filter(({ id }) => !own.has(id))
     .map(({ id }) => portName(id));
   // A network that is new here comes with all of its endpoints: too many to make frames of.
-  if (ports.length === 0 || ports.length * endpoints.length * FRAMES_EACH > MOST_FRAMES) return [];
+  if (others.length === 0 || others.length * endpoints.length * FRAMES_EACH > MOST_FRAMES) return [];
   const frames = endpoints.flatMap((endpoint) =>
     addressesOf(endpoint).map((ip) => frameOf(endpoint.mac, ip)),
   );
+  // A tunnel that learns would, of a frame that slipped into it while rules are flushed, that the endpoint is here.
+  const ports = network.change || learns(network, tunnelName(network.device)) ? others : 'all';
   return [{ effect: 'announce', frames: { ns: overlayNamespace(here.hostTag, network.vni), ports, frames } }];
 }
 

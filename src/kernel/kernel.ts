@@ -74,11 +74,14 @@ export interface MissSource {
   readonly port?: number;
 }
 
-/** Frames that each of these ports of an overlay is to get. */
+/**
+ * Frames that each of these ports of an overlay is to get; or all, but for that of whom a frame bears the MAC, and without
+ * rules (`canFilter`) tunnels as well.
+ */
 export interface PortFrames {
   readonly ns: NamespaceName;
   /** By name. */
-  readonly ports: readonly string[];
+  readonly ports: readonly string[] | 'all';
   readonly frames: readonly Uint8Array[];
 }
 

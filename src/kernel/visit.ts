@@ -2,6 +2,7 @@ import { openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { HOST_NAMESPACE, isContainer, type NamespaceName } from '#model/kernel-state.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
+import { WITHIN_MARK } from '#model/own.ts';
 import { type Conversation, converse, openConversation } from '#netlink/conversation.ts';
 import { interfaceIndex } from '#netlink/interface-index.ts';
 import { close } from '#netlink/libc.ts';
@@ -75,7 +76,7 @@ export class Visit {
 
   /** Onto this namespace's devices. */
   get frames(): FrameBatchSender {
-    this.#frames ??= openFrameBatchSender(this.netnsFd);
+    this.#frames ??= openFrameBatchSender(WITHIN_MARK, this.netnsFd);
     return this.#frames;
   }
 

@@ -96,7 +96,7 @@ const groupAt = (at: number): Field => ({
 export const mldGroup = groupAt(8);
 export const mldV2Group = (n: number): Field => groupAt(12 + 20 * n);
 /** Well-known groups of one link (RFC 4291, 2.7), which no router forwards. */
-export const LINK_GROUP = '0xff02';
+export const GROUP_OF_THE_LINK = '0xff02';
 /** RFC 792, and RFC 1256 */
 export const ICMP = { redirect: 5, routerAdvert: 9 } as const;
 /** RFC 2131, 4.1, and RFC 8415, 7.2 */

@@ -11,6 +11,9 @@ export const DOOMED_LINK_GROUP = 0x77656678;
 /** rtm_protocol and NDA_PROTOCOL of our routes and neighbours (not taken in linux/rtnetlink.h). */
 export const PROTOCOL = 119;
 
+/** Mark of frames that an overlay's bridge is to bring to this host's containers, and to no tunnel. */
+export const WITHIN_MARK = LINK_GROUP;
+
 /** Names inside an overlay namespace. */
 export const BRIDGE_NAME = 'br0';
 export const VXLAN_NAME = 'vxlan0';

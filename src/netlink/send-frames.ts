@@ -1,7 +1,8 @@
 import { interfaceIndex } from './interface-index.ts';
-import { addressOf, closeLater, sendmmsgAsync } from './libc.ts';
+import { addressOf, close, closeLater, orThrow, sendmmsgAsync, setOption } from './libc.ts';
 import { NetlinkError } from './netlink-error.ts';
 import { linkLayerAddress, openPacketSocket } from './packet-socket.ts';
+import { SOL_SOCKET } from './socket.ts';
 
 /** Puts frames on interfaces of one namespace. */
 export interface FrameBatchSender {
@@ -14,9 +15,21 @@ export interface FrameBatchSender {
   close(): void;
 }
 
-/** In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards. Throws NetlinkError. Close it. */
-export function openFrameBatchSender(netnsFd?: number): FrameBatchSender {
+/** asm-generic/socket.h: what rules know as `meta mark`. */
+const SO_MARK = 36;
+
+/**
+ * In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards; its frames bear `mark`.
+ * Throws NetlinkError. Close it.
+ */
+export function openFrameBatchSender(mark: number, netnsFd?: number): FrameBatchSender {
   const fd = openPacketSocket(netnsFd);
+  try {
+    orThrow('setsockopt SO_MARK', setOption(fd, SOL_SOCKET, SO_MARK, mark));
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
   let sent: Promise<void> = Promise.resolve();
   return {
     send(interfaces, frames) {

@@ -1,10 +1,10 @@
-import { type Chain, type FilterObject, goTo, is, type Rule, rule } from '#model/filter.ts';
-import { iifname } from '#model/filter-fields.ts';
+import { accept, type Chain, drop, type FilterObject, goTo, is, type Rule, rule } from '#model/filter.ts';
+import { iifname, oifname } from '#model/filter-fields.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { gatewayOf } from './gateway.ts';
 import type { NetworkView } from './host-view.ts';
-import { portRules, portSecurity, SENT } from './port-security.ts';
-import { guardInward, turnToBridge } from './tunnel-guard.ts';
+import { isItsOwn, portRules, portSecurity, SENT } from './port-security.ts';
+import { guardInward, turnToBridge, WITHIN } from './tunnel-guard.ts';
 
 /*
  * All that a network's bridge is sent on this host, heard before the bridge does, by one chain: each chain takes a frame as
@@ -28,6 +28,12 @@ export function* bridgeFilter(view: NetworkView, ns: NamespaceName): Generator<F
   if (isSecure) yield* portSecurity(ns, hasPeers);
   yield chain(RECEIVED, guardInward(gateway));
   yield chain(SENT, turnToBridge(gateway));
+  const within = [
+    rule(is(oifname, 'vxlan*'), drop),
+    ...(isSecure ? [rule(isItsOwn, drop)] : []),
+    rule(accept),
+  ];
+  yield chain(WITHIN, within);
   const rules = [
     rule(is(iifname, 'vxlan*'), goTo(RECEIVED)),
     ...(isSecure ? portRules(gateway.addresses) : [rule(goTo(SENT))]),

@@ -31,6 +31,7 @@ import {
   etherSource,
   etherSourceBytes,
   etherType,
+  GROUP_OF_THE_LINK,
   ICMP,
   icmpType,
   icmpv6Type,
@@ -42,7 +43,6 @@ import {
   ip6SourceBytes,
   ipSource,
   ipTarget,
-  LINK_GROUP,
   l4proto,
   MAC_AND_IPV4,
   MLD,
@@ -54,6 +54,7 @@ import {
   ndOption,
   ndOptionMac,
   ndTarget,
+  oifname,
   PROTOCOL,
   portTarget,
   protocol,
@@ -105,6 +106,9 @@ export function* portElements(ns: NamespaceName, { id, mac, addresses }: Endpoin
   for (const ip of [...addresses, linkLocalOf(mac)]) yield element(familyOf(ip) === 4 ? IPV4 : IPV6, ip);
 }
 
+/** Of a frame that the bridge sends: it would leave by the port of whom it bears the MAC. */
+export const isItsOwn = isIn(MACS, oifname, etherSourceBytes);
+
 /** The sets and chains of a network; `snoops` where some bridge of it may listen to reports. */
 export function* portSecurity(ns: NamespaceName, snoops: boolean): Generator<FilterObject> {
   for (const shape of [MACS, IPV4, IPV6, COUNTED]) yield { kind: 'set', ns, shape };
@@ -130,11 +134,11 @@ const REPORTS = 'ports-ipv6-reports';
 /** RFC 2710, 3, and RFC 3810, 5.2, behind the hop-by-hop header that all of them have; of MLDv2 up to four groups. */
 const [HOP_BY_HOP_BYTES, MLD_BYTES, GROUP_BYTES, MOST_GROUPS] = [8, 24, 20, 4];
 const REPORT_RULES: readonly Rule[] = [
-  rule(is(ip6Length, HOP_BY_HOP_BYTES + MLD_BYTES), is(mldGroup, LINK_GROUP), drop),
+  rule(is(ip6Length, HOP_BY_HOP_BYTES + MLD_BYTES), is(mldGroup, GROUP_OF_THE_LINK), drop),
   ...Array.from({ length: MOST_GROUPS }, (_, last) =>
     rule(
       is(ip6Length, HOP_BY_HOP_BYTES + 8 + GROUP_BYTES * (last + 1)),
-      ...Array.from({ length: last + 1 }, (_, n) => is(mldV2Group(n), LINK_GROUP)),
+      ...Array.from({ length: last + 1 }, (_, n) => is(mldV2Group(n), GROUP_OF_THE_LINK)),
       drop,
     ),
   ),

@@ -3,6 +3,7 @@ import {
   type Chain,
   drop,
   type Field,
+  goTo,
   is,
   isNot,
   type Rule,
@@ -24,6 +25,7 @@ import {
   ipSource,
   ipTarget,
   l4proto,
+  mark,
   ND,
   ndTargetBehind,
   oifname,
@@ -33,6 +35,7 @@ import {
 import { type Family, familyOf, type Ip } from '#model/ip.ts';
 import type { NamespaceName } from '#model/kernel-state.ts';
 import { type Mac, parseMac } from '#model/mac.ts';
+import { WITHIN_MARK } from '#model/own.ts';
 
 /** Before br_netfilter and ebtables have a look (enum nf_br_hook_priorities, linux/netfilter_bridge.h). */
 const FIRST = { type: 'filter', priority: -300, policy: 'accept' } as const;
@@ -70,8 +73,13 @@ export const turnToBridge = ({ addresses, mac }: OwnBridge): Rule[] => [
   ...[...addresses, mac].flatMap(signsOf).map((signs) => rule(...signs, turnTo(mac), accept)),
 ];
 
-export const guardOutward = (ns: NamespaceName, dev: string, { addresses, mac }: OwnBridge): Chain =>
-  guardChain(ns, `${dev}-out`, 'output', oifname, dev, [...addresses, mac]);
+/** Where frames go that the bridge sends for this host's containers alone. It sorts behind all that lead there. */
+export const WITHIN = 'within';
+
+export function guardOutward(ns: NamespaceName, dev: string, { addresses, mac }: OwnBridge): Chain {
+  const chain = guardChain(ns, `${dev}-out`, 'output', oifname, dev, [...addresses, mac]);
+  return { ...chain, rules: [rule(is(mark, WITHIN_MARK), goTo(WITHIN)), ...chain.rules] };
+}
 
 type Hook = 'prerouting' | 'output' | 'postrouting';
 

@@ -8,16 +8,18 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Peer } from '#model/records.ts';
 import { interfaceIndex } from '#netlink/interface-index.ts';
+import { close } from '#netlink/libc.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { type Capture, capture, openFrameSender } from '#netlink/packet-socket.ts';
 import { openSocket } from '#netlink/socket.ts';
+import { encodeGratuitousArp } from '#packet/encode-frame.ts';
 import { desired, type HostRuntimeFacts } from '#plan/desired.ts';
 import { diff } from '#plan/diff.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import { order } from '#plan/order.ts';
 import { testEndpoint, testHost, testId, testNetwork, testView } from '#plan/test-world.ts';
 import { forgedFrames, honestFrames, type Party, reports } from '../world/forged-frames.ts';
-import { enterHostNamespace, ip, realWorld, UNDERLAY } from './kernel-lab.ts';
+import { enterHostNamespace, ip, ipJson, realWorld, UNDERLAY } from './kernel-lab.ts';
 
 /*
  * What a container with raw sockets can and cannot send to its neighbour on the same host. Each forged frame arrives
@@ -151,6 +153,26 @@ describe('a container with raw sockets', () => {
     expect(await arrived([...ofTheLink, ...others])).toBe(ofTheLink.length + others.length);
     await settle('on');
     expect(await counts()).toEqual(before);
+  });
+
+  it('is told of by the bridge to its neighbours, and neither itself nor by the tunnel', async () => {
+    const frames = [encodeGratuitousArp({ mac: ME.mac, ip: me.ipv4 as Ip })];
+    const [sent] = frames.map((frame) => Buffer.from(frame).toString('hex'));
+    const elsewhere: string[] = [];
+    const [ifindex, netnsFd] = interfaceIn(containers[0]!);
+    const opened = openNamespace(`/run/netns/${ns}`);
+    if (typeof opened === 'string') throw new Error(opened);
+    const listen = (place: { ifindex: number; netnsFd: number }) =>
+      capture(place, ({ bytes }) => elsewhere.push(Buffer.from(bytes).toString('hex')));
+    const vxlan = ipJson('-n', ns, 'link', 'show', 'vxlan0')[0]!.ifindex;
+    const captures = [listen({ ifindex, netnsFd }), listen({ ifindex: vxlan, netnsFd: opened.fd })];
+    heard = [];
+    world.kernel.announce({ ns, ports: 'all', frames });
+    await sleep(200);
+    for (const each of captures) each.close();
+    close(opened.fd);
+    expect(heard.some((hex) => hex.startsWith(sent!))).toBe(true);
+    expect(elsewhere.filter((hex) => hex.startsWith(sent!))).toEqual([]);
   });
 
   it('reaches its neighbours in both families all the while', () => {
