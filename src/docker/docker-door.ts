@@ -9,6 +9,7 @@ import { networkDriver } from './network-driver.ts';
 import { plainMethod } from './plugin-method.ts';
 import { servePlugin } from './plugin-server.ts';
 import { PoolTable } from './pool-table.ts';
+import { prunedNetworks } from './pruned-networks.ts';
 import { Rounds } from './rounds.ts';
 import { EndpointSweep } from './sweep-endpoints.ts';
 import { NetworkSync } from './sync-networks.ts';
@@ -59,6 +60,14 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
   );
   log.info({ socket: pluginSocket, driver }, 'Docker finds its network and IPAM driver there');
   const end = new AbortController();
+  const acceptPruned = async () => {
+    try {
+      await book.acceptPruned(prunedNetworks(await api.pastRemovals()));
+      rounds.kick();
+    } catch (error) {
+      log.debug({ reason: (error as Error).message }, 'Docker does not say what was pruned');
+    }
+  };
   const stopWatching = door.watchNetworks(() => rounds.kick());
   const following = followEngine(api, {
     log,
@@ -66,12 +75,12 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
     onStart: () => {
       sync.engineIsThere();
       rounds.engineIsThere();
+      void acceptPruned();
       void names.renewAll().catch(() => undefined);
     },
     onEvent: (event) => {
       names.hear(event);
-      if (event.Type === 'network' && event.Action === 'prune')
-        void book.acceptPruned().then(() => rounds.kick());
+      if (event.Type === 'network' && event.Action === 'prune') void acceptPruned();
       if (event.Type === 'network' && (event.Action === 'create' || event.Action === 'destroy'))
         rounds.kick();
     },

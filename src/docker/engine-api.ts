@@ -68,6 +68,7 @@ const eventSchema = z.looseObject({
   Type: z.string(),
   Action: z.string(),
   Actor: z.looseObject({ ID: z.string(), Attributes: labels }),
+  timeNano: z.number().optional(),
 });
 export type EngineEvent = z.output<typeof eventSchema>;
 
@@ -135,6 +136,19 @@ export class EngineApi {
         if (event) onEvent(event);
       }
     }
+  }
+
+  /**
+   * Which networks went, and when somebody pruned, oldest first: as far as the engine remembers, which has its last 256
+   * events of all kinds, and none of before its own start.
+   */
+  async pastRemovals(): Promise<EngineEvent[]> {
+    const filters = encodeURIComponent(JSON.stringify({ type: ['network'], event: ['destroy', 'prune'] }));
+    // Without an end the engine would go on to what happens next. What it has just told is within this millisecond.
+    const until = ((Date.now() + 1) / 1000).toFixed(3);
+    const response = await this.request('GET', `/events?since=1&until=${until}&filters=${filters}`);
+    if (response.statusCode !== 200) throw await errorOf(response);
+    return (await bodyOf(response)).split('\n').flatMap((line) => readEvent(line) ?? []);
   }
 
   private async call(verb: string, path: string, words?: object): Promise<unknown> {

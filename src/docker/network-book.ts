@@ -59,9 +59,6 @@ const networkSchema = z.object({
 
 const NETWORK = 'docker-network/';
 const DECLINED = 'docker-declined/';
-/** Of many networks a prune takes its time. */
-const PRUNE_MS = 10_000;
-
 /**
  * Which network of Docker is which of Weft: dockerd tells a plugin only once, when it is made, and never again. What
  * a user removed from this host's Docker is remembered too, and not made there again.
@@ -71,8 +68,9 @@ export class NetworkBook {
   private readonly networks = new Map<string, DockerNetwork>();
   /** Of which the disk is being told that they are no more. */
   private readonly leaving = new Set<string>();
-  private readonly declinedIds = new Set<Id>();
-  private readonly justDeclined = new Set<Id>();
+  /** With the id that its copy had in Docker. */
+  private readonly declinedIds = new Map<Id, string>();
+  private pruned: ReadonlySet<string> = new Set();
   /** Names of networks that are being made, in Weft first and then in Docker. In memory. */
   readonly expected = new Set<string>();
   private waiting: (() => void)[] = [];
@@ -84,7 +82,7 @@ export class NetworkBook {
       const read = key.startsWith(NETWORK) ? networkSchema.safeParse(note) : undefined;
       if (read?.success) this.networks.set(read.data.dockerId, read.data);
       const declined = key.startsWith(DECLINED) ? key.slice(DECLINED.length) : '';
-      if (isId(declined)) this.declinedIds.add(declined);
+      if (isId(declined)) this.declinedIds.set(declined, typeof note === 'string' ? note : '');
     }
   }
 
@@ -141,20 +139,24 @@ export class NetworkBook {
   }
 
   declined(): readonly Id[] {
-    return [...this.declinedIds];
+    return [...this.declinedIds.keys()];
   }
 
-  async decline(network: Id): Promise<void> {
-    if (this.declinedIds.has(network)) return;
-    this.declinedIds.add(network);
-    this.justDeclined.add(network);
-    setTimeout(() => this.justDeclined.delete(network), PRUNE_MS).unref();
-    await this.notes.put(DECLINED + network, true);
+  /** That copy of it was removed. */
+  async decline(network: Id, dockerId: string): Promise<void> {
+    if (this.declinedIds.get(network) === dockerId || this.pruned.has(dockerId)) return;
+    this.declinedIds.set(network, dockerId);
+    await this.notes.put(DECLINED + network, dockerId);
   }
 
-  /** Docker says only afterwards that it pruned: what went a moment before was nobody's word about that network. */
-  async acceptPruned(): Promise<void> {
-    for (const network of this.justDeclined) await this.accept(network);
+  /**
+   * Docker says only afterwards that it pruned, perhaps to an agent that was not there: whichever of these copies went,
+   * or is yet to be found gone, it was nobody's word about that network.
+   */
+  async acceptPruned(dockerIds: ReadonlySet<string>): Promise<void> {
+    this.pruned = dockerIds;
+    for (const [network, dockerId] of [...this.declinedIds])
+      if (dockerIds.has(dockerId)) await this.accept(network);
   }
 
   async accept(network: Id): Promise<void> {

@@ -43,7 +43,7 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
     const network = parts.book.get(NetworkID)?.network;
     // Removed by a user it stays away from this host; removed because Weft's is gone, there is nothing to stay away.
     const isGone = network && parts.door.isConnected() && !heardOf(parts.door, network);
-    if (network && !isGone) await parts.book.decline(network);
+    if (network && !isGone) await parts.book.decline(network, NetworkID);
     await parts.book.forget(NetworkID);
     return {};
   }),

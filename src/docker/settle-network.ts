@@ -32,7 +32,7 @@ export async function settleNetwork(
     if (!isRejection(network)) {
       // Removed by its user before it was known which it is: so that could not be noted then.
       if (!(await parts.book.update(copy.dockerId, { network: network.id }))) {
-        await parts.book.decline(network.id);
+        await parts.book.decline(network.id, copy.dockerId);
         return [];
       }
       await parts.book.accept(network.id);

@@ -85,7 +85,7 @@ export class NetworkSync {
       case 'await':
         return this.await(step.copy.dockerId);
       case 'forget':
-        if (step.decline) await book.decline(step.decline);
+        if (step.decline) await book.decline(step.decline, step.copy.dockerId);
         await book.forget(step.copy.dockerId);
         return [];
       case 'remove':

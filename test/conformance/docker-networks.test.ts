@@ -240,6 +240,27 @@ onEngines('networks', (world, version) => {
       await until_('h2', 'unused');
     });
 
+    test('are not meant by a prune that no agent was there for', async () => {
+      await make('h1', '--subnet', '10.6.0.0/16', 'unused');
+      await until_('h2', 'unused');
+      // Until it has been seen in Docker, its absence says nothing.
+      await sleep(2_000);
+      await world().agent('h2').stop('SIGKILL');
+      // dockerd looks for its driver for half a minute, and then goes on without.
+      expect(await docker('h2', 'network', 'prune', '-f')).toContain('unused');
+      expect(await namesOn('h2')).toEqual([]);
+      world().agent('h2').start();
+      await world().untilConnected('h2');
+      await until_('h2', 'unused');
+      await docker('h2', 'network', 'rm', 'unused');
+      await world().agent('h2').stop('SIGKILL');
+      world().agent('h2').start();
+      await world().untilConnected('h2');
+      await weft('network', 'create', 'sign', '--subnet', '10.254.0.0/24');
+      await until_('h2', 'sign');
+      expect(await namesOn('h2')).toEqual(['sign']);
+    });
+
     const loseState = async (host: string) => {
       await world().agent(host).stop('SIGKILL');
       await weft('host', 'rm', host);
