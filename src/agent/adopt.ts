@@ -21,7 +21,7 @@ import type { Clients } from '#transport/client.ts';
 import type { Engine } from './engine.ts';
 import { ownExposures } from './exposures.ts';
 import { planOps } from './plan-ops.ts';
-import { relayCall } from './relay.ts';
+import { relayWish } from './relay.ts';
 import { ownAdoptions } from './scope.ts';
 import { isLooking } from './turn.ts';
 
@@ -46,7 +46,7 @@ export async function adoptBridge(parts: AdoptionParts, request: AdoptBridgeRequ
   const { engine, operator } = parts;
   const network = request.network || request.bridge;
   const words = { ...request, network, host: engine.state.name };
-  const response = await relayCall(operator.controller.adoptBridge)(words);
+  const response = await relayWish(operator.controller.adoptBridge)(words);
   if (request.dryRun) return withPlan(parts, response);
   engine.dispatch({ event: 'adopted' });
   const answer = await untilApplied(engine, response);
@@ -59,7 +59,7 @@ export async function disownBridge(
   request: DisownBridgeRequest,
 ): Promise<WishResponse> {
   const { engine, operator } = parts;
-  const response = await relayCall(operator.controller.disownBridge)({ ...request, host: engine.state.name });
+  const response = await relayWish(operator.controller.disownBridge)({ ...request, host: engine.state.name });
   return request.dryRun ? withPlan(parts, response) : untilApplied(engine, response);
 }
 

@@ -8,6 +8,7 @@ import { ControllerService, HelloResponseSchema } from '#api/gen/weft/v1/control
 import { type Clients, createClients } from '#transport/client.ts';
 import { type Server, serve } from '#transport/server.ts';
 import { relayRoutes } from './relay.ts';
+import { agentRoutes, type ServiceParts } from './service.ts';
 
 let dir: string;
 const servers: Server[] = [];
@@ -74,6 +75,33 @@ test('of one that stands still when something is wished, too', async () => {
     code: Code.Unavailable,
     rawMessage: 'the agent cannot reach the controller: nothing came within 35 s',
   });
+});
+
+test('of one that stands still when an attach or an adoption is tried, it is the controller that is named', async () => {
+  const still = (): Promise<never> => {
+    vi.advanceTimersByTime(35_000);
+    return new Promise(() => {});
+  };
+  const controllerAt = { kind: 'unix', path: path.join(dir, 'controller') } as const;
+  const agentAt = { kind: 'unix', path: path.join(dir, 'agent') } as const;
+  const parts = {
+    engine: { state: { name: 'h1' } },
+    operator: clientOf('controller'),
+    resolveNamespace: () => ({ path: '/run/netns/c1' }),
+    inspectBridge: () => '02:00:00:00:00:01',
+  } as unknown as ServiceParts;
+  servers.push(
+    await serve(controllerAt, (router) =>
+      router.service(ControllerService, { attachEndpoint: still, adoptBridge: still }),
+    ),
+    await serve(agentAt, agentRoutes(parts)),
+  );
+  const { agent } = clientOf('agent');
+  const rawMessage = 'the agent cannot reach the controller: nothing came within 35 s';
+  const asked = { namespace: 'c1', network: 'app', dryRun: true };
+  await expect(agent.attach(asked, { timeoutMs: 40_000 })).rejects.toMatchObject({ rawMessage });
+  const adopted = { bridge: 'br1', dryRun: true };
+  await expect(agent.adoptBridge(adopted, { timeoutMs: 40_000 })).rejects.toMatchObject({ rawMessage });
 });
 
 test('so it does while there is something that the controller is to be told first', async () => {

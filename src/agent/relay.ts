@@ -77,7 +77,7 @@ async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
 }
 
 /** The call as the agent's caller sees it. */
-export const relayCall =
+const relayCall =
   <Q, A>(call: (request: Q) => Promise<A>) =>
   async (request: Q): Promise<A> => {
     try {
@@ -86,6 +86,10 @@ export const relayCall =
       throw asRelayed(ConnectError.from(error));
     }
   };
+
+/** The same for what is asked for on the caller's behalf, within the time that the caller waits. */
+export const relayWish = <Q, A>(call: (request: Q, options: { timeoutMs: number }) => Promise<A>) =>
+  relayCall((request: Q) => call(request, { timeoutMs: WISH_LIMIT_MS }));
 
 /** The details of the controller's refusal go on unopened. */
 function asRelayed(error: ConnectError): ConnectError {

@@ -30,7 +30,7 @@ import type { Engine } from './engine.ts';
 import type { Answer, DetachAsk } from './event.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import type { AgentMetrics } from './metrics.ts';
-import { relayCall, relayRoutes } from './relay.ts';
+import { relayRoutes, relayWish } from './relay.ts';
 import { currentStatus } from './report.ts';
 
 /** Where `ip netns` pins namespaces by name. */
@@ -114,7 +114,7 @@ async function previewAttach(
   { engine, operator }: ServiceParts,
   words: Parameters<Engine['attach']>[0]['words'],
 ): Promise<AttachResponse> {
-  const answer = await relayCall(operator.controller.attachEndpoint)({
+  const answer = await relayWish(operator.controller.attachEndpoint)({
     ...words,
     aliases: [...words.aliases],
     addresses: [...words.addresses],
@@ -156,7 +156,7 @@ async function previewDetach({ engine, operator }: ServiceParts, ask: DetachAsk)
   if (isRejection(endpoints)) throw rejectionToError(endpoints);
   const answers = await Promise.all(
     endpoints.map(({ id, generation }) =>
-      relayCall(operator.controller.detachEndpoint)({ endpoint: id, generation, dryRun: true }),
+      relayWish(operator.controller.detachEndpoint)({ endpoint: id, generation, dryRun: true }),
     ),
   );
   return create(DetachResponseSchema, {
