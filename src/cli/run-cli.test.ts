@@ -151,6 +151,15 @@ describe('what cannot be sent', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(`error: vni "${text}": ${problem}\n`)]);
   });
 
+  test('of whose way out containers take, one is to be chosen', async () => {
+    const words = ['network', 'create', 'web', '--gateway', 'anycast', '--gateway', '10.1.0.1', '--gateway'];
+    expect(await host.run(...words, 'runtime')).toMatchObject({
+      code: 2,
+      stderr: 'error: gateway "runtime": comes beside anycast\n  fix: give one of the two words\n',
+    });
+    expect((await host.run(...words, 'anycast')).code).toBe(5);
+  });
+
   test('detach needs one of its two forms', async () => {
     expect(await host.run('endpoint', 'detach')).toMatchObject({
       code: 2,

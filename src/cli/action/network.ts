@@ -14,9 +14,11 @@ import {
 } from '#api/gen/weft/v1/records_pb.ts';
 import { exhaustionNotices } from '#intent/exhaustion.ts';
 import { subnetUses } from '#intent/subnet-use.ts';
+import { fault } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Notice } from '#model/notice.ts';
 import { DEFAULT_GATEWAY_USE, DEFAULT_PORT_SECURITY, GATEWAY_USES } from '#model/records.ts';
+import { faultError } from '../cli-error.ts';
 import { formatPairs } from '../output/pairs.ts';
 import { messageJson, printEmpty, printJson, printNotices, printTable, printWish } from '../output/print.ts';
 import { styleFor } from '../output/style.ts';
@@ -66,7 +68,7 @@ export async function createNetwork(
     name,
     subnets: [...(subnet ?? [])],
     gateways: gateway.filter((text) => !isUse(text)),
-    gateway: gateway.find(isUse),
+    gateway: oneOf(gateway.filter(isUse)),
     internal,
     portSecurity,
     mode,
@@ -80,6 +82,13 @@ export async function createNetwork(
     controller.createNetwork(request, call),
   );
   printChanged(world, options, response, dryRun ? 'would be made' : 'made');
+}
+
+/** The wire has one, and which of two was meant nobody can know. */
+function oneOf([first, ...others]: readonly string[]): string | undefined {
+  const other = others.find((each) => each !== first);
+  if (other === undefined) return first;
+  throw faultError('usage', fault('gateway', other, `comes beside ${first}`, 'give one of the two words'));
 }
 
 export async function removeNetwork(
