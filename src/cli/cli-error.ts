@@ -17,6 +17,9 @@ export class CliError extends Error {
   }
 }
 
+/** Somebody may well be there: it is not for this user to know. */
+export class NotPermitted extends CliError {}
+
 /** Faults in what was typed, or in what it names. */
 export const faultError = (exit: ExitName, ...faults: readonly Fault[]): CliError =>
   new CliError(

@@ -7,7 +7,7 @@ import { agentPaths, controllerPaths } from '#model/paths.ts';
 import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
 import { type Clients, createClients } from '#transport/client.ts';
 import { readTlsFiles, TlsFileError, type TlsFiles } from '#transport/tls.ts';
-import { CliError, faultError } from './cli-error.ts';
+import { CliError, faultError, NotPermitted } from './cli-error.ts';
 import { EXIT_OF_REJECTION } from './exit-code.ts';
 import type { World } from './world.ts';
 
@@ -209,7 +209,11 @@ function unreachable(target: Target, errno: string, text: string): CliError {
       'check --tls-ca, and that the controller’s certificate is valid and names that address',
     );
   if (errno === 'EACCES')
-    return new CliError('unreachable', `not permitted to open ${where}`, 'run it as root, such as with sudo');
+    return new NotPermitted(
+      'unreachable',
+      `not permitted to open ${where}`,
+      'run it as root, such as with sudo',
+    );
   if (address.kind === 'tcp')
     return new CliError(
       'unreachable',
