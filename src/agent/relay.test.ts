@@ -73,6 +73,17 @@ test('of one that stands still when something is wished, too', async () => {
   );
   await expect(controller.createNetwork({}, { timeoutMs: 40_000 })).rejects.toMatchObject({
     code: Code.Unavailable,
+    rawMessage:
+      'the agent cannot reach the controller: nothing came within 35 s; what was asked for may still happen',
+  });
+});
+
+test('of a dry run, it does not say that anything may still happen', async () => {
+  const { controller } = await relayTo(
+    async () => {},
+    () => vi.advanceTimersByTime(35_000),
+  );
+  await expect(controller.createNetwork({ dryRun: true }, { timeoutMs: 40_000 })).rejects.toMatchObject({
     rawMessage: 'the agent cannot reach the controller: nothing came within 35 s',
   });
 });

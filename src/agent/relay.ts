@@ -83,7 +83,7 @@ const relayCall =
     try {
       return await call(request);
     } catch (error) {
-      throw asRelayed(ConnectError.from(error));
+      throw asRelayed(ConnectError.from(error), isWish(request));
     }
   };
 
@@ -91,8 +91,11 @@ const relayCall =
 export const relayWish = <Q, A>(call: (request: Q, options: { timeoutMs: number }) => Promise<A>) =>
   relayCall((request: Q) => call(request, { timeoutMs: WISH_LIMIT_MS }));
 
+/** Not a question, nor a dry run. */
+const isWish = (request: unknown): boolean => (request as { dryRun?: boolean }).dryRun === false;
+
 /** The details of the controller's refusal go on unopened. */
-function asRelayed(error: ConnectError): ConnectError {
+function asRelayed(error: ConnectError, wished: boolean): ConnectError {
   if (error.details.length > 0) {
     const relayed = new ConnectError(error.rawMessage, error.code);
     relayed.details = error.details;
@@ -100,9 +103,12 @@ function asRelayed(error: ConnectError): ConnectError {
   }
   const unreachable =
     [Code.Unavailable, Code.DeadlineExceeded].includes(error.code) || isSystemError(error.cause);
-  return unreachable
-    ? new ConnectError(`the agent cannot reach the controller: ${error.rawMessage}`, Code.Unavailable)
-    : error;
+  if (!unreachable) return error;
+  const isDoubtful = wished && [Code.DeadlineExceeded, Code.Aborted].includes(error.code);
+  return new ConnectError(
+    `the agent cannot reach the controller: ${error.rawMessage}${isDoubtful ? '; what was asked for may still happen' : ''}`,
+    Code.Unavailable,
+  );
 }
 
 /** Such as ENOENT for a unix socket that is not there: to Connect an internal error. */

@@ -9,6 +9,7 @@ import { type Clients, createClients } from '#transport/client.ts';
 import { readTlsFiles, TlsFileError, type TlsFiles } from '#transport/tls.ts';
 import { CliError, faultError, NotPermitted } from './cli-error.ts';
 import { EXIT_OF_REJECTION } from './exit-code.ts';
+import { notingWishes, type PendingWish } from './pending-wish.ts';
 import type { World } from './world.ts';
 
 /** Options of every command that speaks with an agent or a controller. */
@@ -100,12 +101,13 @@ async function speak<T>(
   absent?: () => Promise<T>,
 ): Promise<T> {
   const clients = createClients(target.address, { tls });
+  const pending: PendingWish = {};
   try {
-    return await use(clients, CALL, target);
+    return await use(notingWishes(clients, pending), CALL, target);
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
     if (absent && ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) return await absent();
-    throw explainError(error, target);
+    throw explainError(error, target, pending);
   } finally {
     clients.close();
   }
@@ -136,24 +138,26 @@ function clientTls(world: World, options: SessionOptions, address: Address): Tls
   }
 }
 
-function explainError(error: ConnectError, target: Target): CliError {
+function explainError(error: ConnectError, target: Target, { shownBy }: PendingWish): CliError {
   const rejection = rejectionFromError(error);
   if (rejection) return faultError(EXIT_OF_REJECTION[rejection.reason], ...rejection.faults);
   const errno = errnoOf(error);
   if (errno) return unreachable(target, errno, error.rawMessage);
   const where = `the ${target.role} at ${formatAddress(target.address)}`;
+  const mayHappen = shownBy === undefined ? '' : ': what was asked for may still happen';
+  const look = shownBy === undefined ? '' : `; ${shownBy} shows whether it happened`;
   switch (error.code) {
     case Code.Unavailable:
       return new CliError(
         'unreachable',
         error.rawMessage,
-        'try again when weft status shows the host connected',
+        `try again when weft status shows the host connected${look}`,
       );
     case Code.DeadlineExceeded:
       return new CliError(
         'unreachable',
-        `${where} does not answer (${error.rawMessage})`,
-        'see that it is not stopped, look at its log, or restart it',
+        `${where} does not answer (${error.rawMessage})${mayHappen}`,
+        `see that it is not stopped, look at its log, or restart it${look}`,
       );
     case Code.Aborted:
       // From there: whom it asked in our name did.
@@ -161,8 +165,8 @@ function explainError(error: ConnectError, target: Target): CliError {
         return new CliError('unreachable', `${where} says: ${error.rawMessage}`, 'look at its log');
       return new CliError(
         'unreachable',
-        `${where} went away during the request${isTls(target) ? ', or does not take this certificate' : ''}`,
-        'look at its log, then try again',
+        `${where} went away during the request${isTls(target) ? ', or does not take this certificate' : ''}${mayHappen}`,
+        `look at its log, then try again${look}`,
       );
     case Code.Unimplemented:
       return new CliError(

@@ -34,6 +34,33 @@ test.each([['endpoint'], ['network'], ['host']])('%s ls: who does not answer is 
   );
 });
 
+/** Of what is wished more is waited for. */
+const standsStillLong = (): Promise<never> => {
+  vi.advanceTimersByTime(40_000);
+  return new Promise(() => {});
+};
+
+test('a wish that nobody answered may still happen, and it is said where that shows', async () => {
+  await host.serve('agent', {
+    controller: { createNetwork: standsStillLong, removePeer: standsStillLong },
+    agent: { attach: standsStillLong },
+  });
+  const wishes = [
+    [['network', 'create', 'app'], 'weft network ls'],
+    [['peer', 'rm', 'app', 'old'], 'weft peer ls'],
+    [['endpoint', 'attach', 'c1', 'app'], 'weft endpoint ls'],
+  ] as const;
+  for (const [words, shownBy] of wishes) {
+    const { code, stderr } = await host.run(...words);
+    expect(code).toBe(5);
+    expect(stderr).toContain('(nothing came within 40 s): what was asked for may still happen');
+    expect(stderr).toContain(`; ${shownBy} shows whether it happened`);
+    const tried = await host.run(...words, '--dry-run');
+    expect(tried.stderr).toContain('(nothing came within 40 s)\n');
+    expect(tried.stderr).not.toContain('happen');
+  }
+});
+
 test('status: the agent is asked for its own word, and not for long', async () => {
   await host.serve('agent', { ...still, agent: { status: standsStill } });
   const { code, stderr } = await host.run('status');
