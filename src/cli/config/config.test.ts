@@ -136,6 +136,23 @@ describe('faults', () => {
     );
   });
 
+  test('aliases that stand for too much, or for themselves, are refused by what they are', async () => {
+    const ten = (item: string) => `[${Array(10).fill(item).join(', ')}]`;
+    const bomb = [`a: &a ${ten('x')}`, `b: &b ${ten('*a')}`, `c: &c ${ten('*b')}`, `name: ${ten('*c')}`];
+    const file = writeConfig('agent', `${bomb.join('\n')}\n`);
+    expect(await start(['agent'])).toMatchObject({
+      code: 2,
+      stderr: `error: config "${file}": has aliases (*NAME) that stand for aliases, and all together for too much\n  fix: write the values themselves, without &NAME and *NAME\n`,
+    });
+    writeConfig('agent', 'name: h1\nlabel: &all [zone=a, *all]\n');
+    expect(await start(['agent'])).toMatchObject({
+      code: 2,
+      stderr: `error: config "${file}": line 2: *all is within what it stands for\n  fix: write the value itself\n`,
+    });
+    writeConfig('agent', 'name: &name h1\nunderlay: *name\n');
+    expect((await start(['agent'])).config).toMatchObject({ name: 'h1', underlay: 'h1' });
+  });
+
   test.each([
     ['a list', '- a\n'],
     ['a word', 'hello\n'],

@@ -19,15 +19,15 @@ export function fileSource(path: string, given: boolean): Source {
     );
   const faults: Fault[] = [];
   visit(document, {
-    Alias: (_, alias) => {
-      if (!alias.resolve(document))
+    Alias: (_, alias, ancestors) => {
+      const meant = alias.resolve(document);
+      const where = `${lineAt(alias.range![0])}: *${alias.source}`;
+      if (!meant)
         faults.push(
-          fileFault(
-            path,
-            `${lineAt(alias.range![0])}: *${alias.source} is no anchor of this file`,
-            `put it in quotes: "*${alias.source}"`,
-          ),
+          fileFault(path, `${where} is no anchor of this file`, `put it in quotes: "*${alias.source}"`),
         );
+      else if (ancestors.includes(meant))
+        faults.push(fileFault(path, `${where} is within what it stands for`, 'write the value itself'));
     },
     // As it was typed: to YAML 1.10 is the number 1.1, and 007 is 7.
     Scalar: (_, scalar) => {
@@ -45,10 +45,24 @@ export function fileSource(path: string, given: boolean): Source {
   for (const { key } of contents?.items ?? [])
     if (isScalar(key) && key.range) places.set(String(key.value), `${path}, ${lineAt(key.range[0])}`);
   return {
-    values: (contents?.toJS(document) as Record<string, unknown> | undefined) ?? {},
+    values: contents ? valuesOf(path, () => contents.toJS(document)) : {},
     nameOf: (key) => key,
     placeOf: (key) => places.get(key) ?? path,
   };
+}
+
+/** Aliases of aliases can stand for more than a machine holds: there the library gives up, and says no line. */
+function valuesOf(path: string, read: () => unknown): Record<string, unknown> {
+  try {
+    return read() as Record<string, unknown>;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    const problem = 'has aliases (*NAME) that stand for aliases, and all together for too much';
+    throw faultError(
+      'usage',
+      fileFault(path, problem, 'write the values themselves, without &NAME and *NAME'),
+    );
+  }
 }
 
 function readText(path: string, given: boolean): string {
