@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { faultError } from '#cli/cli-error.ts';
+import { fault } from '#model/fault.ts';
 import { UNDERLAY_FAMILIES, type UnderlayFamily } from '#model/records.ts';
 import { DEFAULT_TUNNEL_MODE, TUNNEL_MODES, type TunnelMode } from '#model/tunnel-mode.ts';
 import { MAX_CONTAINERS, MAX_HOSTS, NETWORK_NAMES } from './layout.ts';
@@ -132,6 +134,17 @@ function shapeOptions(command: Command): Command {
 function shapeOf(command: Command): { shape: ShapeOptions; asked: boolean } {
   const names = ['hosts', 'containers', 'networks', 'mode', 'underlay', 'mtu'];
   const { hosts, containers, networks, mode, underlay, mtu } = command.opts<ShapeOptions>();
+  // Not with its third host's first container: a lab takes seconds until there.
+  if (mode === 'p2p' && hosts > 2 && containers * networks > 0)
+    throw faultError(
+      'usage',
+      fault(
+        'hosts',
+        hosts,
+        'are too many for mode p2p, which goes from point to point',
+        'say --hosts 2, or another --mode, such as flood',
+      ),
+    );
   return {
     shape: { hosts, containers, networks, mode, underlay, mtu },
     asked: names.some((name) => command.getOptionValueSource(name) === 'cli'),

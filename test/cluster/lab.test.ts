@@ -183,6 +183,7 @@ test.each([
   [['--hosts', '1e1'], '--hosts'],
   [['--mode', 'magic'], 'flood, static, proxy'],
   [['--mtu', '99999'], '--mtu'],
+  [['--mode', 'p2p'], 'hosts "3": are too many for mode p2p, which goes from point to point'],
   [['--name', 'weft'], '--name'],
   [['--name', '../x'], '--name'],
 ])('up %j is refused, and makes nothing', async (args, said) => {
