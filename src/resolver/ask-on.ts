@@ -120,15 +120,17 @@ export class AskOn {
     const socket = new net.Socket({ fd });
     const stop = () => socket.destroy();
     this.stops.add(stop);
+    // Of the whole answer, not of a silence: who sends a byte now and then would have the question for hours.
+    const timer = setTimeout(stop, PATIENCE_MS);
     return new Promise<Buffer | undefined>((resolve) => {
       const unframer = new Unframer();
-      socket.setTimeout(PATIENCE_MS, stop);
       socket.on('error', stop).on('close', () => resolve(undefined));
       socket.on('data', (chunk) => {
         for (const message of unframer.take(chunk)) if (answers(question, message)) resolve(message);
       });
       socket.write(framed(question));
     }).finally(() => {
+      clearTimeout(timer);
       stop();
       this.stops.delete(stop);
     });

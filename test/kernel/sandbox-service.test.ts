@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { NameTable } from '#dns/name-table.ts';
@@ -11,6 +12,7 @@ import { openNamespace } from '#netlink/open-namespace.ts';
 import { acceptNone } from '#netlink/socket-filter.ts';
 import { ETH_P_IP, encodeEthernet } from '#packet/ethernet.ts';
 import { encodeIpv4 } from '#packet/ipv4.ts';
+import { AskOn } from '#resolver/ask-on.ts';
 import { readDiversion } from '#resolver/divert.ts';
 import { SandboxService } from '#resolver/sandbox-service.ts';
 import { type TestNamespace, withNamespaces } from './netlink-lab.ts';
@@ -23,6 +25,7 @@ const QUESTION = Buffer.from(
   'hex',
 );
 const LO = 1;
+const SERVFAIL = 2;
 
 const serving = (test: (namespace: TestNamespace) => Promise<void>): Promise<void> =>
   withNamespaces(1, async (namespace) => {
@@ -67,6 +70,27 @@ test('a question from port 0 is not answered, and the next one is', () =>
     sender.send(LO, encodeEthernet({ destination: none, source: none, etherType: ETH_P_IP }, packet));
     sender.close();
     expect(await isAnswered(fd)).toBe(true);
+  }));
+
+test('who answers byte by byte keeps a question by TCP no longer than who says nothing', () =>
+  withNamespaces(1, async ({ fd, ip }) => {
+    ip('link', 'set', 'lo', 'up');
+    const server = net.createServer((socket) => {
+      const drip = setInterval(() => socket.write(Uint8Array.of(0xff)), 100);
+      socket.on('error', () => {}).on('close', () => clearInterval(drip));
+    });
+    server.listen({ fd: openBound(fd, 'stream', { address: NAMESERVER, port: 53 }) });
+    await once(server, 'listening');
+    const askOn = new AskOn(fd);
+    try {
+      const answer = new Promise<Buffer>((resolve) => void askOn.byStream(QUESTION, false, resolve));
+      const response = await Promise.race([answer, sleep(20_000)]);
+      expect(response, 'it still waits after 20 s').toBeDefined();
+      expect(response![3]! & 15).toBe(SERVFAIL);
+    } finally {
+      askOn.close();
+      server.close();
+    }
   }));
 
 test('rules that somebody holds on to are ours again when they let go', () =>
