@@ -31,17 +31,49 @@ export function readJournal(root: string): Map<string, any> {
 export const overlaysOf = (root: string): string =>
   `weft-${readJournal(root).get('identity').host.slice(-8).toLowerCase()}-`;
 
-/** Every namespace and file of a world whose processes have ended, whatever state it was in. */
+/**
+ * Every namespace and file of a world whose processes have ended, whatever state it was in. Another test may be at it at
+ * the same moment.
+ */
 export function removeWorld(world: string): void {
   const directory = directoryOf(world);
   for (const host of existsSync(directory) ? readdirSync(directory) : []) {
-    if (!existsSync(path.join(directory, host, 'var/lib/weft/agent/journal'))) continue;
-    for (const name of namespacesWith(overlaysOf(path.join(directory, host)))) ip('netns', 'del', name);
+    const root = path.join(directory, host);
+    const journal = path.join(root, 'var/lib/weft/agent/journal');
+    if (!existsSync(journal)) continue;
+    unlessGone(
+      () => existsSync(journal),
+      () => removeNamespaces(overlaysOf(root)),
+    );
   }
-  for (const name of namespacesWith(`${world}-`)) ip('netns', 'del', name);
-  for (const mount of mountsBelow(directory)) execFileSync('umount', [mount]);
+  removeNamespaces(`${world}-`);
+  for (const mount of mountsBelow(directory))
+    unlessGone(
+      () => mountsBelow(directory).includes(mount),
+      () => execFileSync('umount', [mount], { stdio: 'pipe' }),
+    );
   removeCgroups(`${world}-`);
-  rmSync(directory, { recursive: true, force: true });
+  unlessGone(
+    () => existsSync(directory),
+    () => rmSync(directory, { recursive: true, force: true, maxRetries: 10 }),
+  );
+}
+
+function removeNamespaces(prefix: string): void {
+  for (const name of namespacesWith(prefix))
+    unlessGone(
+      () => namespacesWith(name).includes(name),
+      () => ip('netns', 'del', name),
+    );
+}
+
+/** What somebody else has removed meanwhile is as good as removed. */
+function unlessGone(isThere: () => boolean, remove: () => unknown): void {
+  try {
+    remove();
+  } catch (error) {
+    if (isThere()) throw error;
+  }
 }
 
 const mountsBelow = (directory: string): string[] =>

@@ -12,8 +12,20 @@ export function removeCgroups(prefix: string): void {
 
 function removeCgroup(at: string): void {
   for (const name of directoriesIn(at)) removeCgroup(path.join(at, name));
-  rmdirSync(at);
+  orAbsent(() => rmdirSync(at), undefined);
 }
 
 const directoriesIn = (at: string): string[] =>
-  readdirSync(at, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
+  orAbsent(() => readdirSync(at, { withFileTypes: true }), []).flatMap((entry) =>
+    entry.isDirectory() ? entry.name : [],
+  );
+
+/** The kernel removes some by itself, and others may be at it as well. */
+function orAbsent<T>(act: () => T, absence: T): T {
+  try {
+    return act();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return absence;
+    throw error;
+  }
+}
