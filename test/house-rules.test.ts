@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'store/sync-directory.ts',
     'netlink/netlink-error.ts',
   ],
-  docker: ['model', 'api'],
+  docker: ['model', 'api', 'transport/socket-file.ts'],
   // It loads the long-running roles and the lab on demand, and knows no more of them than how to start them. What it
   // shows of addresses it judges by intent's own rules, so that nobody is told otherwise than admission decides.
   cli: [

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import { lookAtSocketFile } from '#transport/socket-file.ts';
 import { PluginError } from './plugin-error.ts';
 import type { PluginMethods } from './plugin-method.ts';
 
@@ -134,9 +134,10 @@ async function readBody(request: http.IncomingMessage): Promise<string> {
 /** Gives the inode of the file. Where it throws, nothing of the server stays: it would keep the process. */
 async function listen(server: http.Server, socket: string): Promise<number> {
   fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o755 });
-  const there = fs.statSync(socket, { throwIfNoEntry: false });
-  if (there && !there.isSocket()) throw new Error(`${socket} is there, and is no socket: move it away`);
-  if (await isAlive(socket)) throw new Error(`${socket} is in use by a running program`);
+  const there = await lookAtSocketFile(socket);
+  if (there === 'directory' || there === 'file')
+    throw new Error(`${socket} is there, and is no socket: move it away`);
+  if (there === 'alive') throw new Error(`${socket} is in use by a running program`);
   const temporary = `${socket}.${process.pid}`;
   fs.rmSync(temporary, { force: true });
   const umask = process.umask(0o177);
@@ -156,15 +157,6 @@ async function listen(server: http.Server, socket: string): Promise<number> {
 }
 
 const inodeOf = (file: string): number | undefined => fs.statSync(file, { throwIfNoEntry: false })?.ino;
-
-const isAlive = (socket: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = net.connect(socket, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
 
 async function closeServer(server: http.Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import net from 'node:net';
+import type net from 'node:net';
 import path from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { Code, ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
@@ -9,6 +9,7 @@ import { HOST_HEADER, type Principal, principalKey } from '#api/principal.ts';
 import { API_VERSION_HEADER, refuseVersion } from '#api/version.ts';
 import { type Address, formatAddress, isLoopback } from './address.ts';
 import { answerCalls, type Router } from './answer-calls.ts';
+import { lookAtSocketFile, type SocketFile } from './socket-file.ts';
 import { peerPrincipal, type TlsFiles } from './tls.ts';
 
 export interface Server {
@@ -153,35 +154,27 @@ async function listen(server: http.Server, address: Address): Promise<void> {
  * file that was named by mistake, or the directory that Docker makes of a bind mount whose source is not there.
  */
 async function takeOverSocket(socketPath: string): Promise<void> {
-  let there: fs.Stats | undefined;
+  let there: SocketFile;
   try {
     fs.mkdirSync(path.dirname(socketPath), { recursive: true, mode: 0o755 });
-    there = fs.statSync(socketPath, { throwIfNoEntry: false });
+    there = await lookAtSocketFile(socketPath);
   } catch (error) {
     throw new ListenError(
       `cannot listen on ${socketPath}: ${(error as Error).message}`,
       'choose another path, or mend this one',
     );
   }
-  if (!there) return;
-  if (!there.isSocket())
+  if (there === 'directory' || there === 'file')
     throw new ListenError(
-      `cannot listen on ${socketPath}: ${there.isDirectory() ? 'a directory' : 'a file'} is there, which is no socket`,
+      `cannot listen on ${socketPath}: a ${there} is there, which is no socket`,
       'move it away, or choose another path',
     );
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = net.connect(socketPath, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', () => resolve(false));
-  });
-  if (alive)
+  if (there === 'alive')
     throw new ListenError(
       `${socketPath} is in use by a running program`,
       'stop it first, or give this one another --root',
     );
-  fs.rmSync(socketPath, { force: true });
+  if (there === 'dead') fs.rmSync(socketPath, { force: true });
 }
 
 async function closeServer(
