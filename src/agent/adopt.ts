@@ -70,6 +70,9 @@ function costNotices(state: Engine['state'], bridge: string): Notice[] {
   return network && host && facts ? fragmentNotices(network, bridge, facts, host) : [];
 }
 
+/** One that stands still is as good as away. */
+const SOON = { timeoutMs: 8_000 };
+
 /** A reset leaves nothing adopted or exposed. With the controller away the records stay, and with them the wish. */
 export async function disownAll({
   engine: { state },
@@ -77,8 +80,8 @@ export async function disownAll({
 }: AdoptionParts): Promise<void> {
   const host = state.name;
   await Promise.allSettled([
-    ...ownAdoptions(state).map(({ bridge }) => controller.disownBridge({ host, bridge })),
-    ...ownExposures(state).map(({ network }) => controller.hideNetwork({ host, network })),
+    ...ownAdoptions(state).map(({ bridge }) => controller.disownBridge({ host, bridge }, SOON)),
+    ...ownExposures(state).map(({ network }) => controller.hideNetwork({ host, network }, SOON)),
   ]);
 }
 

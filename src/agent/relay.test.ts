@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ControllerService, HelloResponseSchema } from '#api/gen/weft/v1/controller_pb.ts';
 import { type Clients, createClients } from '#transport/client.ts';
 import { type Server, serve } from '#transport/server.ts';
+import { disownAll } from './adopt.ts';
 import { relayRoutes } from './relay.ts';
 import { agentRoutes, type ServiceParts } from './service.ts';
 
@@ -114,6 +115,22 @@ test('of one that stands still when an attach or an adoption is tried, it is the
   const adopted = { bridge: 'br1', dryRun: true };
   await expect(agent.adoptBridge(adopted, { timeoutMs: 40_000 })).rejects.toMatchObject({ rawMessage });
 });
+
+test('a reset waits for it some seconds, and then goes on without', async () => {
+  const still = (): Promise<never> => {
+    vi.advanceTimersByTime(8_000);
+    return new Promise(() => {});
+  };
+  servers.push(
+    await serve({ kind: 'unix', path: path.join(dir, 'controller') }, (router) =>
+      router.service(ControllerService, { disownBridge: still }),
+    ),
+  );
+  const view = { adoptions: new Map([['a1', { host: 'H1', bridge: 'br1' }]]), exposures: new Map() };
+  const engine = { state: { name: 'h1', host: 'H1', view } };
+  const parts = { engine, operator: clientOf('controller') } as unknown as ServiceParts;
+  await expect(disownAll(parts)).resolves.toBeUndefined();
+}, 5_000);
 
 test('so it does while there is something that the controller is to be told first', async () => {
   const { controller } = await relayTo(() => {
