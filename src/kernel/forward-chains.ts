@@ -48,12 +48,12 @@ export class ForwardChains {
   drops(): ForwardDrop[] {
     return this.#chains.filter(hearsForwarded).flatMap((chain): ForwardDrop[] => {
       const { family, table, chain: name, base } = chain;
-      const passed: string[] = [];
+      const passed = new Set<string>();
       const end = this.#walk(family, table, name, passed);
       const by = end ?? (base?.policy === 'drop' ? 'policy drop' : 'accept');
       if (by === 'accept') return [];
       const isIptables = family !== 'inet' && table === PERMIT_TABLE && name === 'FORWARD';
-      const into: PermitChain = passed.includes('DOCKER-USER') ? 'DOCKER-USER' : 'FORWARD';
+      const into: PermitChain = passed.has('DOCKER-USER') ? 'DOCKER-USER' : 'FORWARD';
       return [
         isIptables
           ? { family, table, chain: name, by, into, knows: [] }
@@ -100,16 +100,16 @@ export class ForwardChains {
     );
   }
 
-  /** Of one that returns to where it was called from, undefined. */
+  /** Of one that returns to where it was called from, undefined; so one that was `passed` did, and does again. */
   #walk(
     family: ForwardDrop['family'],
     table: string,
     chain: string,
-    passed: string[],
+    passed: Set<string>,
     depth = 0,
   ): End | undefined {
-    passed.push(chain);
-    if (depth > DEEPEST) return undefined;
+    if (passed.has(chain) || depth > DEEPEST) return undefined;
+    passed.add(chain);
     for (const { conditional, verdict, chainAfter } of this.rules(family, table, chain)) {
       if (conditional) continue;
       if (verdict === 'return') return undefined;
@@ -124,7 +124,7 @@ export class ForwardChains {
   #ends(family: PermitFamily, { conditional, verdict, chainAfter }: RuleEffect): boolean {
     if (conditional) return false;
     if (verdict || chainAfter?.how === 'goto') return true;
-    return !!chainAfter && this.#walk(family, PERMIT_TABLE, chainAfter.chain, []) !== undefined;
+    return !!chainAfter && this.#walk(family, PERMIT_TABLE, chainAfter.chain, new Set()) !== undefined;
   }
 
   #known(family: ForwardDrop['family'], table: string): string[] {

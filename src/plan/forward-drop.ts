@@ -4,13 +4,12 @@
  * certain.
  */
 export function forwardDrop(rules: readonly string[], bridge: string): string | undefined {
-  const verdict = walk(rules.map(parse), 'FORWARD', bridge, 0);
+  const verdict = walk(rules.map(parse), 'FORWARD', bridge, new Set());
   if (verdict !== undefined) return verdict === ACCEPTED ? undefined : verdict;
   return rules.find((rule) => rule === '-P FORWARD DROP');
 }
 
 const ACCEPTED = Symbol('accepted');
-const DEEPEST = 16;
 
 interface Rule {
   readonly text: string;
@@ -19,20 +18,22 @@ interface Rule {
 
 const parse = (text: string): Rule => ({ text, words: text.match(/"[^"]*"|\S+/g) ?? [] });
 
+/** Of one that returns to where it was called from, undefined; so one that was `passed` did, and does again. */
 function walk(
   rules: readonly Rule[],
   chain: string,
   bridge: string,
-  depth: number,
+  passed: Set<string>,
 ): string | typeof ACCEPTED | undefined {
-  if (depth > DEEPEST) return undefined;
+  if (passed.has(chain)) return undefined;
+  passed.add(chain);
   for (const { text, words } of rules) {
     if (words[0] !== '-A' || words[1] !== chain) continue;
     const target = targetOf(words.slice(2), bridge);
     if (target === 'ACCEPT') return ACCEPTED;
     if (target === 'DROP' || target === 'REJECT') return text;
     if (target === 'RETURN') return undefined;
-    const inner = target && walk(rules, target, bridge, depth + 1);
+    const inner = target && walk(rules, target, bridge, passed);
     if (inner !== undefined && inner !== '') return inner;
   }
   return undefined;

@@ -150,6 +150,25 @@ describe('what drops', () => {
   });
 });
 
+it('a chain that several ways lead to is gone through once', async () => {
+  const names = ['mine', ...Array.from({ length: 14 }, (_, i) => `c${i}`)];
+  sh(`nft -f - <<'END'
+    table inet mine {
+      ${names.map((name) => `chain ${name} { }`).join('\n')}
+    }
+    ${names
+      .slice(1)
+      .map((name, i) => `add rule inet mine ${names[i]} jump ${name}\n`.repeat(4))
+      .toReversed()
+      .join('')}
+    add chain inet mine through { type filter hook forward priority 0; policy drop; }
+    add rule inet mine through jump mine
+END`);
+  const before = performance.now();
+  expect(await drops()).toHaveLength(1);
+  expect(performance.now() - before).toBeLessThan(5000);
+});
+
 it('tells of what others do there, and of nothing else of theirs', async () => {
   world.setFirewall('ip', 'docker');
   await world.kernel.observe(scope);
