@@ -16,8 +16,10 @@ import { decodeRuleEffect, type RuleEffect } from '#netlink/netfilter/rule-effec
 import {
   decodeChain,
   decodeChangedChain,
+  decodeTable,
   encodeDumpChains,
   encodeDumpRules,
+  encodeDumpTables,
   type SeenChain,
 } from '#netlink/netfilter/tables.ts';
 
@@ -46,8 +48,11 @@ export class ForwardChains {
   }
 
   drops(): ForwardDrop[] {
+    const tables = this.#conversation.dump(encodeDumpTables(), decodeTable);
+    const asleep = new Set(tables.filter(({ isDormant }) => isDormant).map(tableKey));
     return this.#chains.filter(hearsForwarded).flatMap((chain): ForwardDrop[] => {
       const { family, table, chain: name, base } = chain;
+      if (asleep.has(tableKey(chain))) return [];
       const passed = new Set<string>();
       const end = this.#walk(family, table, name, passed);
       const by = end ?? (base?.policy === 'drop' ? 'policy drop' : 'accept');
@@ -132,6 +137,8 @@ export class ForwardChains {
     return [...new Set(names.filter((name) => name.startsWith('wf')))];
   }
 }
+
+const tableKey = ({ family, table }: Pick<SeenChain, 'family' | 'table'>): string => `${family} ${table}`;
 
 export const chainKey = (family: string | undefined, table: string, chain: string): string =>
   `${family} ${table} ${chain}`;

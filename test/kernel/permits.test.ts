@@ -144,6 +144,10 @@ describe('what drops', () => {
       `nft 'add table inet mine; add chain inet mine through { type filter hook forward priority 0; }; add rule inet mine through iifname "wfg*" accept; add rule inet mine through oifname "wf*" accept; add rule inet mine through reject'`,
       [{ family: 'inet', table: 'mine', chain: 'through', by: 'reject', knows: ['wfg', 'wf'] }],
     ],
+    [
+      `nft 'add table inet mine; add chain inet mine through { type filter hook forward priority 0; policy drop; }; add table inet mine { flags dormant; }'`,
+      [],
+    ],
   ])('is known of: %s', async (commands, expected) => {
     sh(commands);
     expect(await drops()).toEqual(expected);
