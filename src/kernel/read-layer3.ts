@@ -4,7 +4,7 @@ import { PROTOCOL } from '#model/own.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { addressFrom } from './address.ts';
 import type { LinkNames, LinkRows } from './link.ts';
-import { destinationOf, dumpMainRoutes, isKernelsRoute, routeFrom } from './route.ts';
+import { destinationOf, dumpMainRoutes, isForAllPackets, isKernelsRoute, routeFrom } from './route.ts';
 import type { Visit } from './visit.ts';
 
 /** Addresses and routes of the named devices. */
@@ -13,7 +13,7 @@ export function readLayer3(
   names: LinkNames,
   rows: LinkRows,
 ): (Address | Route)[] {
-  const routes = dumpMainRoutes(conversation);
+  const routes = dumpMainRoutes(conversation).filter(isForAllPackets);
   const isRouted = routedBy(routes, rows);
   const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress).flatMap((row) => {
     const dev = names.get(row.ifindex);

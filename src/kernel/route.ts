@@ -33,6 +33,10 @@ const FAMILIES: ReadonlySet<number> = new Set([AF_INET, AF_INET6]);
 /** `proto kernel`: follows from an address, and is nobody's wish. */
 export const isKernelsRoute = ({ protocol }: NetlinkRoute): boolean => protocol === RTPROT.KERNEL;
 
+/** Not for some sources or types of service alone: those are strangers', and no write of ours means them. */
+export const isForAllPackets = ({ tos, sourceLength }: NetlinkRoute): boolean =>
+  tos === 0 && sourceLength === 0;
+
 export const destinationOf = ({ family, dst, dstLength }: NetlinkRoute): Cidr =>
   `${dst ?? (family === AF_INET ? '0.0.0.0' : '::')}/${dstLength}` as Cidr;
 
@@ -75,6 +79,7 @@ function settle(visit: Visit, request: RouteRequest, wished: Route, error: Netli
   const maker = wished.protocol ?? RTPROT.BOOT;
   const ours = dumpMainRoutes(visit.conversation).some(
     (row) =>
+      isForAllPackets(row) &&
       row.protocol === maker &&
       destinationOf(row) === wished.destination &&
       metricFrom(row).metric === wished.metric,

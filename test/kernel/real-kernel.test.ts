@@ -159,6 +159,18 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     expect(route.get(kernelKey(net.route4))).toEqual(net.route4);
   });
 
+  it('leaves routes alone that are for some packets only', async () => {
+    await build();
+    const own = [...(await world.kernel.observe(scope)).route.keys()];
+    const like = ['dev', 'eth0', 'proto', '119'];
+    ip('-n', container, 'route', 'add', 'default', 'tos', '8', ...like);
+    ip('-n', container, '-6', 'route', 'add', '2001:db8::/32', 'from', '2001:db8:1::/48', ...like);
+    ip('-n', net.ns, 'route', 'add', '198.51.100.0/24', 'dev', 'br0', 'tos', '8');
+    const { route } = await world.kernel.observe(scope);
+    expect([...route.keys()]).toEqual(own);
+    expect(route.get(kernelKey(net.route4))).toEqual(net.route4);
+  });
+
   it('looks past devices that are no Ethernet', async () => {
     await build();
     ip('-n', net.ns, 'tuntap', 'add', 'tun0', 'mode', 'tun');

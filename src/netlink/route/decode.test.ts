@@ -124,6 +124,7 @@ describe('what Linux 6.18 answers is read as ip(8) shows it', () => {
       dst: '10.0.0.0',
       dstLength: 24,
       sourceLength: 0,
+      tos: 0,
       prefSource: '10.0.0.1',
       oif: v0,
       table: RT_TABLE.MAIN,

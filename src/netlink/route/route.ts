@@ -66,6 +66,8 @@ export interface Route extends RouteValues {
   family: number;
   dstLength: number;
   sourceLength: number;
+  /** Of IPv4: it is for packets of this type of service only. */
+  tos: number;
   table: number;
   protocol: number;
   scope: number;
@@ -118,6 +120,7 @@ export function decodeRoute(message: Message): Route {
     family: body[0]!,
     dstLength: body[1]!,
     sourceLength: body[2]!,
+    tos: body[3]!,
     table: values.table ?? body[4]!,
     protocol: body[5]!,
     scope: body[6]!,
