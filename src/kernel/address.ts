@@ -60,12 +60,24 @@ export function writeAddress(out: Outbox, op: KernelOp, wished: Address): void {
     prefixLength: prefixLengthOf(wished.address),
     flags: wished.nodad ? IFA_F.NODAD : undefined,
   };
-  if (verb === 'delete') out.send(visit, encodeDeleteAddress(request));
+  if (verb === 'delete')
+    out.send(visit, encodeDeleteAddress(request), (error) => deleteWithPeer(visit, request, error));
   else if (op.verb === 'change') {
     out.send(visit, encodeNewAddress(request, 'replace'));
     // Behind another's, as the kernel's own: refused, it would be missed at every look.
     if ((op.was as Address).unrouted) out.send(visit, encodeNewRoute(subnetRoute(request), 'append'), routed);
   } else out.send(visit, encodeNewAddress(request, 'add'), (error) => settle(visit, request, wished, error));
+}
+
+/** IPv4 knows an address by its peer, too, where that is in another subnet. */
+function deleteWithPeer({ conversation }: Visit, request: AddressRequest, error: NetlinkError) {
+  if (error.errno !== constants.errno.EADDRNOTAVAIL) return error;
+  const { ifindex, address, prefixLength } = request;
+  const there = conversation
+    .dump(encodeDumpAddresses({ ifindex }), decodeAddress)
+    .find((row) => row.ifindex === ifindex && row.address === address && row.prefixLength === prefixLength);
+  if (!there?.peer) return error;
+  return conversation.batch([encodeDeleteAddress({ ...request, peer: there.peer })])[0];
 }
 
 /** As the kernel made it with the address; with the address it goes. */

@@ -171,6 +171,28 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     expect(route.get(kernelKey(net.route4))).toEqual(net.route4);
   });
 
+  it('deletes an address that has a peer elsewhere, and none beside it', async () => {
+    await build();
+    const before = (await world.kernel.observe(scope)).address;
+    for (const peer of ['198.51.100.9/24', '2001:db8::9/64'])
+      ip(
+        '-n',
+        net.ns,
+        'addr',
+        'add',
+        peer.includes(':') ? 'fd00:9::1' : '10.9.0.1',
+        'peer',
+        peer,
+        'dev',
+        'br0',
+      );
+    const seen = [...(await world.kernel.observe(scope)).address.values()];
+    const extra = seen.filter((each) => !before.has(kernelKey(each)));
+    expect(extra.map(({ address }) => address)).toEqual(['10.9.0.1/24', 'fd00:9::1/64']);
+    await applyAll(...extra.map(del));
+    expect((await world.kernel.observe(scope)).address).toEqual(before);
+  });
+
   it('looks past devices that are no Ethernet', async () => {
     await build();
     ip('-n', net.ns, 'tuntap', 'add', 'tun0', 'mode', 'tun');

@@ -65,6 +65,8 @@ type AddressValues = ValuesOf<typeof addressFields.table>;
 export interface AddressRequest {
   ifindex: number;
   address: string;
+  /** The other end of a point-to-point link; then the prefix is that one's. */
+  peer?: string;
   prefixLength: number;
   /** IFA_F_* bits. */
   flags?: number;
@@ -120,7 +122,7 @@ export function decodeAddress(message: Message): Address {
 }
 
 function encode(type: number, headerFlags: number, request: AddressRequest): Request {
-  const { ifindex, address, prefixLength, flags = 0, scope = RT_SCOPE.UNIVERSE, broadcast } = request;
+  const { ifindex, address, peer, prefixLength, flags = 0, scope = RT_SCOPE.UNIVERSE, broadcast } = request;
   const body = writer.start(type, headerFlags, IFADDRMSG_BYTES);
   writer.bytes[body] = familyOf(address);
   writer.bytes[body + 1] = prefixLength;
@@ -129,7 +131,7 @@ function encode(type: number, headerFlags: number, request: AddressRequest): Req
   writer.bytes.writeUInt32LE(ifindex, body + 4);
   writeFields(writer, addressFields, {
     local: address,
-    address,
+    address: peer ?? address,
     broadcast,
     flags: flags > 0xff ? flags : undefined,
   });
