@@ -26,7 +26,7 @@ import { decodeKey, keyBytes, typesOf } from './filter-bytes.ts';
 import { ForwardChains, PERMIT_PLACES } from './forward-chains.ts';
 import type { Visit } from './visit.ts';
 
-const { EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } = constants.errno;
+const { EINTR, EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } = constants.errno;
 /** What a kernel without nf_tables answers: then there are no rules either. */
 const WITHOUT_TABLES: ReadonlySet<number> = new Set([EINVAL, EOPNOTSUPP, EPROTONOSUPPORT]);
 
@@ -51,15 +51,22 @@ export class FilterMemory {
     const generation = generationOf(visit);
     let known = this.#known.get(ns);
     if (known?.cookie !== cookie || known.generation !== generation) {
-      known = { cookie, generation, objects: generation === undefined ? [] : [...filtersOf(visit)] };
+      const isKnown = ns === HOST_NAMESPACE && known?.cookie === cookie;
+      known = unlessRestless(isKnown, () => this.#readAnew(visit, generation)) ?? known!;
       this.#known.set(ns, known);
-      if (ns === HOST_NAMESPACE && generation !== undefined) this.#readForwarding(visit);
     }
     for (const object of known.objects) {
       addKernelObject(state, object);
       if (object.kind === 'set' && object.shape.countsUpTo !== undefined)
         for (const element of elementsOf(visit, object.shape)) addKernelObject(state, element);
     }
+  }
+
+  #readAnew(visit: Visit, generation: number | undefined): Known {
+    const { ns, cookie } = visit;
+    const objects = generation === undefined ? [] : [...filtersOf(visit)];
+    if (ns === HOST_NAMESPACE && generation !== undefined) this.#readForwarding(visit);
+    return { cookie, generation, objects };
   }
 
   /** Of the host's own namespace, as it was read last: what others drop there, and what we wrote among theirs. */
@@ -93,6 +100,19 @@ interface Known {
   /** Undefined in a kernel without tables. */
   readonly generation: number | undefined;
   readonly objects: readonly FilterObject[];
+}
+
+/**
+ * Undefined when others change their tables faster than all of the host's can be read, and it `isKnown` what was there:
+ * that does until they stand still, and all else of a look does not wait for it.
+ */
+function unlessRestless<T>(isKnown: boolean, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isKnown && error instanceof NetlinkError && error.errno === EINTR) return undefined;
+    throw error;
+  }
 }
 
 function generationOf(visit: Visit): number | undefined {

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { add, del, expectEventually, type KernelWorld } from '#kernel/contract-stage.ts';
 import type { KernelEvent, Scope } from '#kernel/kernel.ts';
@@ -171,6 +172,23 @@ END`);
   const before = performance.now();
   expect(await drops()).toHaveLength(1);
   expect(performance.now() - before).toBeLessThan(5000);
+});
+
+it('others who change their tables all the time do not keep the host from being looked at', async () => {
+  const chains = Array.from({ length: 5000 }, (_, i) => `add chain inet mine c${i}`).join('\n');
+  sh(`nft -f - <<'END'\nadd table inet mine\n${chains}\nadd set inet mine s { type mark; }\nEND`);
+  sh(`nft 'add chain inet mine through { type filter hook forward priority 0; policy drop; }'`);
+  expect(await drops()).toHaveLength(1);
+  const turns =
+    'while echo "add element inet mine s { 1 }"; do echo "delete element inet mine s { 1 }"; done';
+  const restless = spawn('timeout', ['20', 'sh', '-c', `(${turns}) | nft -i`], { stdio: 'ignore' });
+  try {
+    await expectEventually(() => expect(sh('nft list set inet mine s')).toContain('elements'));
+    for (let look = 0; look < 5; look++) expect(await drops()).toHaveLength(1);
+  } finally {
+    restless.kill();
+    await once(restless, 'exit');
+  }
 });
 
 it('tells of what others do there, and of nothing else of theirs', async () => {
