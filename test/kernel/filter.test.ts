@@ -2,14 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { add, del } from '#kernel/contract-stage.ts';
 import { examples } from '#kernel/filter.contract.ts';
+import { FilterMemory } from '#kernel/filter-read.ts';
 import type { Scope } from '#kernel/kernel.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
+import { Visit } from '#kernel/visit.ts';
 import { type Chain, is, isLocal, rule, translateTo } from '#model/filter.ts';
 import { l4proto, nfproto, portTarget } from '#model/filter-fields.ts';
 import type { Ip } from '#model/ip.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
-import { kernelKey } from '#model/kernel-state.ts';
+import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
 import { renderObject } from '#model/render-kernel.ts';
+import type { Conversation } from '#netlink/conversation.ts';
+import { decodeElements } from '#netlink/netfilter/elements.ts';
+import { type OpenNamespace, openNamespace } from '#netlink/open-namespace.ts';
 import { enterHostNamespace, ip, TAG } from './kernel-lab.ts';
 
 /* Rules and sets as nft(8) sees them: what our messages made, and what it makes itself of the lines that we show. */
@@ -86,6 +91,23 @@ it('sees what nft has changed, and mends it', async () => {
   expect([...mended.chain.values()].find(({ name }) => name === 'base')!.rules).toHaveLength(
     base.rules.length,
   );
+});
+
+it('bears that somebody deletes all of it between two questions', async () => {
+  const { all } = examples(ns);
+  await applyAll(...all.map(add));
+  const visit = new Visit(ns, openNamespace(`/run/netns/${ns}`) as OpenNamespace);
+  const { filter } = visit;
+  const dump: Conversation['dump'] = (request, decode) => {
+    if ((decode as unknown) === decodeElements) nft(ns, 'flush', 'ruleset');
+    return filter.dump(request, decode);
+  };
+  Object.defineProperty(visit, 'filter', { value: { ...filter, dump } });
+  const state = emptyKernelState();
+  new FilterMemory().read(state, visit);
+  expect(state.chain.size).toBeGreaterThan(0);
+  expect(state.element.size).toBe(0);
+  visit.close();
 });
 
 it('sees that a table was put to sleep, and wakes it', async () => {
