@@ -34,13 +34,15 @@ export class AskOn {
   private readonly netnsFd: number;
   private readonly stops = new Set<() => void>();
   private streams = 0;
+  private isClosed = false;
 
   constructor(netnsFd: number) {
     this.netnsFd = netnsFd;
   }
 
-  /** Gives up what is under way. */
+  /** Gives up what is under way. The namespace may be closed afterwards. */
   close(): void {
+    this.isClosed = true;
     for (const stop of [...this.stops]) stop();
   }
 
@@ -90,8 +92,10 @@ export class AskOn {
     send(fd, question, question.length, MSG.DONTWAIT);
   }
 
+  /** The same. */
   async byStream(query: Buffer, doubted: boolean, reply: Reply): Promise<void> {
     const response = this.streams < MOST_STREAMS_AT_ONCE ? await this.askByStream(asked(query)) : undefined;
+    if (this.isClosed) return;
     reply(response ? answered(query, response, doubted) : encodeFailure(query));
   }
 
@@ -99,6 +103,7 @@ export class AskOn {
     this.streams++;
     try {
       for (const address of [NAMESERVER, ...hostServers()]) {
+        if (this.isClosed) return undefined;
         const response = await this.askStreamOf(address, question);
         if (response) return response;
       }

@@ -93,6 +93,22 @@ test('who answers byte by byte keeps a question by TCP no longer than who says n
     }
   }));
 
+test('a question by TCP that is given up goes to nobody else, whatever has the number of the namespace by then', () =>
+  withNamespaces(1, async ({ fd, ip }) => {
+    ip('link', 'set', 'lo', 'up');
+    const server = net.createServer((socket) => void socket.on('error', () => {}).resume());
+    server.listen({ fd: openBound(fd, 'stream', { address: NAMESERVER, port: 53 }) });
+    await once(server, 'listening');
+    const askOn = new AskOn(fd);
+    const replies: Buffer[] = [];
+    const given = askOn.byStream(QUESTION, false, (reply) => replies.push(reply));
+    await once(server, 'connection');
+    askOn.close();
+    await given;
+    expect(replies).toEqual([]);
+    server.close();
+  }));
+
 test('rules that somebody holds on to are ours again when they let go', () =>
   serving(async ({ fd, name }) => {
     const nft = spawn('ip', ['netns', 'exec', name, 'nft', '-i'], { stdio: ['pipe', 'pipe', 'inherit'] });
