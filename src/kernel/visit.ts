@@ -76,7 +76,7 @@ export class Visit {
 
   /** Onto this namespace's devices. */
   get frames(): FrameBatchSender {
-    this.#frames ??= openFrameBatchSender(WITHIN_MARK, this.netnsFd);
+    this.#frames ??= openFrameBatchSender(this.netnsFd, WITHIN_MARK);
     return this.#frames;
   }
 

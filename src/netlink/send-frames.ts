@@ -19,10 +19,10 @@ export interface FrameBatchSender {
 const SO_MARK = 36;
 
 /**
- * In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards; its frames bear `mark`.
- * Throws NetlinkError. Close it.
+ * In the namespace behind `netnsFd` (default: this thread's), which may be closed afterwards; frames bear `mark`. Throws
+ * NetlinkError. Close it.
  */
-export function openFrameBatchSender(mark: number, netnsFd?: number): FrameBatchSender {
+export function openFrameBatchSender(netnsFd?: number, mark = 0): FrameBatchSender {
   const fd = openPacketSocket(netnsFd);
   try {
     orThrow('setsockopt SO_MARK', setOption(fd, SOL_SOCKET, SO_MARK, mark));
