@@ -78,16 +78,17 @@ function tell(
   const here = thisHost(state);
   if (!here) return [];
   const own = new Set(endpoints.map(({ id }) => id));
-  const others = [...state.view.inNetwork(network.id).endpoints.on(state.host)]
-    .filter(({ id }) => !own.has(id))
-    .map(({ id }) => portName(id));
+  const others = [...state.view.inNetwork(network.id).endpoints.on(state.host)].filter(
+    ({ id }) => !own.has(id),
+  );
   // A network that is new here comes with all of its endpoints: too many to make frames of.
   if (others.length === 0 || others.length * endpoints.length * FRAMES_EACH > MOST_FRAMES) return [];
   const frames = endpoints.flatMap((endpoint) =>
     addressesOf(endpoint).map((ip) => frameOf(endpoint.mac, ip)),
   );
   // A tunnel that learns would, of a frame that slipped into it while rules are flushed, that the endpoint is here.
-  const ports = network.change || learns(network, tunnelName(network.device)) ? others : 'all';
+  const isLearned = network.change || learns(network, tunnelName(network.device));
+  const ports = isLearned ? others.map(({ id }) => portName(id)) : 'all';
   return [{ effect: 'announce', frames: { ns: overlayNamespace(here.hostTag, network.vni), ports, frames } }];
 }
 
