@@ -24,7 +24,7 @@ import {
 import { NetlinkError } from '#netlink/netlink-error.ts';
 import { decodeKey, keyBytes, typesOf } from './filter-bytes.ts';
 import { ForwardChains, PERMIT_PLACES } from './forward-chains.ts';
-import { isAbsent, type Visit } from './visit.ts';
+import { unlessAbsent, type Visit } from './visit.ts';
 
 const { EINTR, EINVAL, EOPNOTSUPP, EPROTONOSUPPORT } = constants.errno;
 /** What a kernel without nf_tables answers: then there are no rules either. */
@@ -175,30 +175,20 @@ function typesAsLong(type: number, bytes: number | undefined): readonly ValueTyp
   return types && keyBytes(types) === bytes ? types : undefined;
 }
 
-/** Of a set that somebody has deleted since it was seen: the next look reads all anew. */
-function unlessGone<T>(dump: () => T[]): T[] {
-  try {
-    return dump();
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
-  }
-}
-
 function elementsOf(visit: Visit, set: SetShape): Element[] {
   const { ns, filter } = visit;
   const { family, key: types, value: valueTypes, name } = set;
   const request = encodeDumpElements({ family, name: FILTER_TABLE }, name);
-  return unlessGone(() => filter.dump(request, decodeElements))
-    .flat()
-    .map(({ key, value, packets }) => ({
-      kind: 'element',
-      ns,
-      set,
-      key: key ? decodeKey(types, Buffer.from(key)) : [],
-      ...(valueTypes && value && { value: decodeKey(valueTypes, Buffer.from(value)) }),
-      ...(packets !== undefined && { packets }),
-    }));
+  // Somebody may have deleted the set since it was seen: the next look reads all anew.
+  const seen = unlessAbsent(() => filter.dump(request, decodeElements)) ?? [];
+  return seen.flat().map(({ key, value, packets }) => ({
+    kind: 'element',
+    ns,
+    set,
+    key: key ? decodeKey(types, Buffer.from(key)) : [],
+    ...(valueTypes && value && { value: decodeKey(valueTypes, Buffer.from(value)) }),
+    ...(packets !== undefined && { packets }),
+  }));
 }
 
 function ours<T extends { readonly table: string; readonly family: FilterFamily | undefined }>(

@@ -9,7 +9,7 @@ import {
 } from '#netlink/route/link.ts';
 import type { FoundEnd, LostEnd, PortPlace } from './kernel.ts';
 import { isPair } from './veth-pair.ts';
-import { isAbsent, type Visit, Visits } from './visit.ts';
+import { isAbsent, unlessAbsent, type Visit, Visits } from './visit.ts';
 
 /** See `Kernel.findEnd`. What is at the path may be anything: only a network namespace is gone into. */
 export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | LostEnd | undefined {
@@ -41,12 +41,7 @@ export function findEnd({ ns, name }: PortPlace, path: string): FoundEnd | LostE
 }
 
 function portAt(overlay: Visit, name: string): NetlinkLink | undefined {
-  try {
-    return linkAt(overlay, { name });
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
+  return unlessAbsent(() => linkAt(overlay, { name }));
 }
 
 const linkAt = ({ conversation }: Visit, target: LinkTarget): NetlinkLink =>

@@ -11,21 +11,14 @@ import {
   readNeighbourRow,
 } from '#netlink/route/neighbour.ts';
 import { keepFdb } from './fdb.ts';
-import { isAbsent, type Visits } from './visit.ts';
+import { unlessAbsent, type Visits } from './visit.ts';
 
 /** Ages of rows are told in 1/100 s (USER_HZ). */
 const TICKS_PER_MS = 1 / 10;
 
 /** See `Kernel.idleRows`. A namespace that is not there has none. */
 export function idleRows(overlays: readonly NamespaceName[], idleMs: number, visits: Visits): Fdb[] {
-  return overlays.flatMap((ns) => {
-    try {
-      return idleRowsOf(ns, idleMs, visits);
-    } catch (error) {
-      if (!isAbsent(error)) throw error;
-      return [];
-    }
-  });
+  return overlays.flatMap((ns) => unlessAbsent(() => idleRowsOf(ns, idleMs, visits)) ?? []);
 }
 
 function idleRowsOf(ns: NamespaceName, idleMs: number, visits: Visits): Fdb[] {

@@ -31,7 +31,7 @@ import { readFixedNeighbours, readTables } from './read-tables.ts';
 import { isRoutedBy } from './route-towards.ts';
 import { readOverlaySettings, readSettings } from './setting.ts';
 import { type Port, Ports } from './veth-pair.ts';
-import { isAbsent, type Visit, type Visits } from './visit.ts';
+import { unlessAbsent, type Visit, type Visits } from './visit.ts';
 
 type MutableObserved = MutableKernelTables & { readonly rowSums: Map<NamespaceName, string> };
 
@@ -76,16 +76,6 @@ export async function observe(
   }
   containers.keepOnly(scope.containers);
   return state;
-}
-
-/** Undefined when the namespace is not there. */
-function unlessAbsent<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (!isAbsent(error)) throw error;
-    return undefined;
-  }
 }
 
 function readOverlay(

@@ -215,3 +215,13 @@ const absent = (text: string): NetlinkError => new NetlinkError({ errno: ENOENT,
 
 export const isAbsent = (error: unknown): boolean =>
   error instanceof NetlinkError && (error.errno === ENOENT || error.errno === ENODEV);
+
+/** Undefined when what is looked at, such as a namespace, is not there. */
+export function unlessAbsent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    return undefined;
+  }
+}
