@@ -2,7 +2,9 @@
 // other Node versions that Weft supports. The last line is "N passed, N failed, N skipped".
 //
 // What waits for the kernel and for engines leaves the processors idle for most of the time. So what only computes
-// (types, lint, unit tests, the simulator) runs beside it, on what it leaves; its output follows when it is done.
+// (types, lint, unit tests, the simulator's broken variants) runs beside it, on what it leaves; its output follows when
+// it is done. The simulator's seeds come first: they are to take three minutes at most, which is seen only where they
+// have a processor to themselves.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -109,10 +111,16 @@ function smoke(node) {
   }
 }
 
-async function waitForTheKernel() {
-  const projects = [['kernel'], ['cluster'], ['conformance'], ['faults', 'test/cluster']];
+async function simulateThenWaitForTheKernel() {
+  const projects = [
+    ['faults', 'test/sim.test.ts'],
+    ['kernel'],
+    ['cluster'],
+    ['conformance'],
+    ['faults', 'test/cluster'],
+  ];
   for (const [project, word] of projects) {
-    title(ahead, `${project} tests, Node ${process.versions.node}`);
+    title(ahead, `${project} tests, ${word ? `${word}, ` : ''}Node ${process.versions.node}`);
     await runProject(ahead, project, { word });
   }
 }
@@ -124,8 +132,8 @@ async function compute() {
   step(beside, 'lint', await run(beside, 'npm', ['run', '--silent', 'lint']));
   title(beside, `unit tests, Node ${process.versions.node}`);
   await runProject(beside, 'unit');
-  title(beside, `simulator, Node ${process.versions.node}`);
-  await runProject(beside, 'faults', { word: 'test/sim' });
+  title(beside, `the simulator's broken variants, Node ${process.versions.node}`);
+  await runProject(beside, 'faults', { word: 'test/sim-mutants.test.ts' });
   const nodes = [];
   for (const major of NODE_MAJORS) {
     const node = await nodeOf(beside, major);
@@ -138,7 +146,7 @@ async function compute() {
   return nodes;
 }
 
-const [nodes] = await Promise.all([compute(), waitForTheKernel()]);
+const [nodes] = await Promise.all([compute(), simulateThenWaitForTheKernel()]);
 console.log(readFileSync(besideLog, 'utf8'));
 for (const [major, node] of nodes) {
   title(ahead, `Node ${major}: the demo`);
