@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { type DockerDoor, openDockerDoor } from '#docker/docker-door.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { bootId, hostRoutes, readHostFacts } from '#kernel/host-facts.ts';
+import { agentSocketsHere, hostTagsHere } from '#kernel/host-tags.ts';
 import { inspectBridge } from '#kernel/inspect-bridge.ts';
 import { canFilter, hasIpv6, missingKernelFeatures, rejoinsGroups } from '#kernel/kernel-features.ts';
 import { RealKernel } from '#kernel/real-kernel.ts';
@@ -15,6 +16,7 @@ import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
 import { isRejection } from '#model/fault.ts';
 import { createId, type Id } from '#model/id.ts';
 import { type Ip, parseIp } from '#model/ip.ts';
+import { hostTag } from '#model/own.ts';
 import { agentPaths, type Paths } from '#model/paths.ts';
 import type { Publication } from '#model/records.ts';
 import { renderOp } from '#model/render-kernel.ts';
@@ -31,7 +33,6 @@ import type { AgentConfig } from './config.ts';
 import { AgentDoor } from './door.ts';
 import { Engine } from './engine.ts';
 import type { PortFinding } from './event.ts';
-import { identityLeft } from './identity-left.ts';
 import { AgentMetrics } from './metrics.ts';
 import { planRemoval, removeAll } from './offline-reset.ts';
 import { planOps } from './plan-ops.ts';
@@ -111,50 +112,46 @@ export interface RemovalStep {
  */
 export async function resetHost(root: string, dryRun: boolean): Promise<RemovalStep[]> {
   const { state, names } = agentPaths(root);
-  if (!fs.existsSync(state)) return [];
   const kernel = new RealKernel();
+  // It is held meanwhile, so that no agent starts. No agent does with one that is damaged.
+  const journal = fs.existsSync(state) ? await openOwnJournal(state).catch(undefinedIfCorrupt) : undefined;
   try {
-    const steps = await clearKernel(kernel, state, dryRun).catch((error) => {
-      if (isCorrupt(error)) return clearAfterDamage(kernel, state, dryRun, error);
-      throw error;
-    });
+    const steps: RemovalStep[] = [];
+    for (const tag of tagsToClear(journal, state)) steps.push(...(await clearOf(tag, kernel, dryRun)));
     if (!dryRun) await dismissResolver(names);
-    if (!dryRun) fs.rmSync(state, { recursive: true });
+    if (!dryRun) fs.rmSync(state, { recursive: true, force: true });
     return steps;
   } finally {
     await kernel.close();
+    await journal?.close();
   }
 }
 
-/** The journal is held meanwhile, so that no agent starts. */
-async function clearKernel(kernel: RealKernel, state: string, dryRun: boolean): Promise<RemovalStep[]> {
-  const journal = await openOwnJournal(state);
-  try {
-    const identity = journal.entries().get(IDENTITY_KEY);
-    return identity?.entry === 'identity' ? await clearOf(identity.host, kernel, dryRun) : [];
-  } finally {
-    await journal.close();
-  }
+function undefinedIfCorrupt(error: unknown): undefined {
+  if (!isCorrupt(error)) throw error;
 }
 
-/** No agent starts with such a journal. */
-async function clearAfterDamage(
-  kernel: RealKernel,
-  state: string,
-  dryRun: boolean,
-  { message }: StoreError,
-): Promise<RemovalStep[]> {
-  const host = await identityLeft(state, kernel);
-  if (host) return clearOf(host, kernel, dryRun);
+/** Whose objects those are here. Where nothing is left of a tunnel, any tag finds the rest. */
+function tagsToClear(journal: Journal<JournalEntry> | undefined, state: string): Iterable<string> {
+  const identity = journal?.entries().get(IDENTITY_KEY);
+  if (identity?.entry === 'identity') return [hostTag(identity.host)];
+  const left = hostTagsLeft(state);
+  return left.size > 0 ? left : [''];
+}
+
+/** Tags under which a host whose journal is lost has tunnels here still. Not where they are those of another agent. */
+function hostTagsLeft(state: string): ReadonlySet<string> {
+  const [other] = agentSocketsHere();
+  if (other === undefined) return hostTagsHere();
   throw new StartError(
-    `${message}, and nothing else says which of the namespaces here are this host's`,
-    `remove ${state}, and restart this machine: nothing of Weft is in the kernel then`,
+    `${state} does not say which host this is, and another agent of this host listens on ${other}`,
+    'give the --root of that one, or stop it first',
   );
 }
 
-async function clearOf(host: Id, kernel: RealKernel, dryRun: boolean): Promise<RemovalStep[]> {
-  const plan = await planRemoval(kernel, host);
-  const refused = dryRun ? [] : await removeAll(kernel, host);
+async function clearOf(tag: string, kernel: RealKernel, dryRun: boolean): Promise<RemovalStep[]> {
+  const plan = await planRemoval(kernel, tag);
+  const refused = dryRun ? [] : await removeAll(kernel, tag);
   for (const result of refused)
     if (!result.ok) throw new Error(`${result.error.command}: ${result.error.text}`);
   return plan.map(({ op, reason }) => ({ commands: renderOp(op), reason }));
@@ -177,7 +174,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
     createClients(controller, { tls }),
   ];
   const viewPath = path.join(paths.state, 'view');
-  const state = restoreState(ground, await knowSelf(journal), viewPath);
+  const state = restoreState(ground, await knowSelf(ground), viewPath);
   state.canFilter = canFilter();
   state.hasIpv6 = hasIpv6();
   state.rejoinsGroups = rejoinsGroups();
@@ -299,9 +296,15 @@ function resolverCommand(): readonly string[] {
 const entropy = (byteCount: number): Uint8Array => randomBytes(byteCount);
 
 /** Who this host is; at the first start it names itself, durably, before anybody hears of it. */
-async function knowSelf(journal: Journal<JournalEntry>): Promise<Id> {
+async function knowSelf({ config, paths, journal }: Ground): Promise<Id> {
   const identity = journal.entries().get(IDENTITY_KEY);
   if (identity?.entry === 'identity') return identity.host;
+  const [left] = hostTagsLeft(paths.state);
+  if (left !== undefined)
+    throw new StartError(
+      `weft-${left}-… hold networks of this host, and ${paths.state} does not say that they are its own`,
+      beginAnew(config.name),
+    );
   const host = createId(Date.now(), entropy);
   await journal.put(IDENTITY_KEY, { entry: 'identity', host });
   return host;

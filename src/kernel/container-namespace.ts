@@ -69,7 +69,7 @@ const MTIME_GRAIN_MS = 50;
 let listed: { readonly mtimeMs: number; readonly names: readonly string[] } | undefined;
 
 /** Of any host: several can share a machine. Read anew only when a name has come or gone, as there can be many. */
-function overlayNames(): readonly string[] {
+export function overlayNames(): readonly string[] {
   const mtimeMs = statSync(NAMESPACE_DIRECTORY, { throwIfNoEntry: false })?.mtimeMs;
   if (mtimeMs === undefined) return [];
   if (listed?.mtimeMs === mtimeMs) return listed.names;

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import type { Cidr } from '#model/cidr.ts';
@@ -15,12 +14,13 @@ import { gatewayNameOf, isOverlayNamespaceOf, isOwnHostLink, UPLINK_NAME } from 
 import type { ForwardDrop } from '#model/permit.ts';
 import { FORWARDING, routeLocalnet } from '#model/setting.ts';
 import { close } from '#netlink/libc.ts';
-import { NAMESPACE_DIRECTORY, namedNamespacePath } from '#netlink/named-namespace.ts';
+import { namedNamespacePath } from '#netlink/named-namespace.ts';
 import { openNamespace } from '#netlink/open-namespace.ts';
 import { decodeAddress, encodeDumpAddresses } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import { addressFrom } from './address.ts';
 import type { ContainerMemory } from './container-memory.ts';
+import { overlayNames } from './container-namespace.ts';
 import type { FilterMemory } from './filter-read.ts';
 import type { Observed, Scope } from './kernel.ts';
 import { type LinkNames, type LinkRows, linkFrom, rowsByIndex, withDevice } from './link.ts';
@@ -173,13 +173,5 @@ function isHollow(ns: NamespaceName): boolean {
 }
 
 /** Names under /run/netns with the host's tag. */
-export function overlayNamespaces({ hostTag, overlays }: Scope): NamespaceName[] {
-  let names: string[];
-  try {
-    names = readdirSync(NAMESPACE_DIRECTORY);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-  return names.filter((name) => isOverlayNamespaceOf(hostTag, name) && (overlays?.includes(name) ?? true));
-}
+export const overlayNamespaces = ({ hostTag, overlays }: Scope): NamespaceName[] =>
+  overlayNames().filter((name) => isOverlayNamespaceOf(hostTag, name) && (overlays?.includes(name) ?? true));

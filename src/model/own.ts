@@ -27,6 +27,9 @@ export const hostTag = (host: Id): string => host.slice(-8).toLowerCase();
 /** The namespace of one network on one host: `weft-<hostTag>-<vni hex>`. */
 export const overlayNamespace = (tag: string, vni: Vni): NamespaceName => `weft-${tag}-${vni.toString(16)}`;
 
+/** Whose overlay namespace of that name is. */
+export const hostTagOf = (overlay: NamespaceName): string => overlay.split('-')[1]!;
+
 /** Whether this host made the namespace. */
 export const isOverlayNamespaceOf = (tag: string, name: NamespaceName): boolean =>
   name.startsWith(`weft-${tag}-`);

@@ -61,16 +61,6 @@ export function parseJournal(bytes: Buffer, path: string): ParsedJournal {
   return { entries, end };
 }
 
-/** All that is whole, wherever it is: what is between is lost, and what came later may be. */
-export function parseWhatIsLeft(bytes: Buffer): JournalEntry[] {
-  const entries: JournalEntry[] = [];
-  for (let at = HEADER_BYTES, end = 0; end >= 0; at = end + 1) {
-    end = bytes.indexOf(NEWLINE, at);
-    if (end >= 0) entries.push(...(parseLine(bytes.subarray(at, end)) ?? []));
-  }
-  return entries;
-}
-
 function parseHeader(bytes: Buffer, path: string): number {
   const header = bytes.toString('latin1', 0, HEADER_BYTES);
   const version = Number(/^weft-journal (\d+)[ \n]/.exec(header)?.[1]);

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { corruptError, fileError } from './file-error.ts';
 import { JournalFile } from './journal-file.ts';
-import { formatLine, type JournalEntry, parseWhatIsLeft } from './journal-line.ts';
+import { formatLine, type JournalEntry } from './journal-line.ts';
 import { lockFile } from './lock-file.ts';
 import { StoreError } from './store-error.ts';
 
@@ -62,12 +61,6 @@ export async function openJournal<T>(
     unlock();
     throw fileError(error, path);
   }
-}
-
-/** What is left of the word of that key in a journal that is damaged; undefined where there is none. It may be old. */
-export function readDamagedJournal(path: string, key: string): unknown {
-  const last = parseWhatIsLeft(readFileSync(path)).findLast((entry) => entry.key === key);
-  return last && 'value' in last ? last.value : undefined;
 }
 
 function replay<T>(

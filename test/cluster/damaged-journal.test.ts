@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callOk } from '../world/api.ts';
@@ -13,8 +13,11 @@ const journal = () => path.join(world.rootOf('h1'), 'var/lib/weft/agent/journal'
 /** In the host's own namespace, as its user types it. */
 const agentOf = (...words: readonly string[]) => {
   const inside = ['nsenter', `--net=/run/netns/${world.containerOf('h1')}`, process.execPath, PROGRAM];
-  return outcomeOf(startCommand([...inside, 'agent', ...words, '--root', world.rootOf('h1')]));
+  return outcomeOf(startCommand([...inside, 'agent', '--root', world.rootOf('h1'), ...words]));
 };
+
+const started = () =>
+  agentOf('--name', 'h1', '--underlay', 'eth0', '--controller', `unix://${world.controllerSocket}`);
 
 beforeAll(async () => {
   buildIfStale();
@@ -45,9 +48,10 @@ test('the agent says what to do, and after that its containers are in their netw
   await world.agent('h1').stop('SIGKILL');
   const whole = damage('"attachment"');
   try {
-    const towards = ['--controller', `unix://${world.controllerSocket}`];
-    const started = await agentOf('--name', 'h1', '--underlay', 'eth0', ...towards);
-    expect(started).toMatchObject({ code: 1, stderr: expect.stringContaining('`weft host evict h1`') });
+    expect(await started()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('`weft host evict h1`'),
+    });
     expect(await agentOf('reset', '--yes')).toMatchObject({ code: 0 });
     expect([namespacesWith(overlays), existsSync(journal())]).toEqual([[], false]);
   } finally {
@@ -63,19 +67,30 @@ test('the agent says what to do, and after that its containers are in their netw
   expect(await pings(world.containerOf('b1'), body.endpoint.addresses[0])).toBe(true);
 });
 
-test('where it does not say who this host is, and two are on the machine, neither is touched', {
+test('where none says who this host is, its tunnels do, and nothing is touched of another host on the machine', {
   timeout: 60_000,
 }, async () => {
-  await world.untilViewKept('h1');
-  const overlays = world.overlaysOf('h1');
+  const state = path.dirname(journal());
+  const lost = `${state}-lost`;
+  const [overlays, others] = [world.overlaysOf('h1'), world.overlaysOf('h2')];
+  const away = await agentOf('reset', '--yes', '--root', '/nowhere');
+  expect(away).toMatchObject({ code: 1, stderr: expect.stringContaining(world.rootOf('h1')) });
   await world.agent('h1').stop('SIGKILL');
-  const whole = damage('"identity"');
+  renameSync(state, lost);
   try {
-    const reset = await agentOf('reset', '--yes');
-    expect(reset).toMatchObject({ code: 1, stderr: expect.stringContaining('restart this machine') });
-    expect(namespacesWith(overlays)).toHaveLength(1);
+    expect(await started()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/weft-[0-9a-z]{8}-… hold networks of this host[^]*`weft agent reset`/),
+    });
+    expect([namespacesWith(overlays).length, namespacesWith(others).length]).toEqual([1, 1]);
+    expect(await agentOf('reset', '--dry-run')).toMatchObject({
+      stdout: expect.stringContaining('ip netns del'),
+    });
+    expect(await agentOf('reset', '--yes')).toMatchObject({ code: 0 });
+    expect([namespacesWith(overlays).length, namespacesWith(others).length]).toEqual([0, 1]);
+    expect(existsSync(state)).toBe(false);
   } finally {
-    writeFileSync(journal(), whole);
+    rmSync(state, { recursive: true, force: true });
+    renameSync(lost, state);
   }
-  expect(await pings(world.containerOf('a1'), (await world.endpointOf('b1')).addresses[0]!)).toBe(true);
 });
