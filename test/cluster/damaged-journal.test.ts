@@ -80,7 +80,7 @@ test('where none says who this host is, its tunnels do, and nothing is touched o
   try {
     expect(await started()).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/weft-[0-9a-z]{8}-… hold networks of this host[^]*`weft agent reset`/),
+      stderr: expect.stringMatching(/weft-[0-9a-z]{8}-… hold networks of this host.*`weft agent reset`/s),
     });
     expect([namespacesWith(overlays).length, namespacesWith(others).length]).toEqual([1, 1]);
     expect(await agentOf('reset', '--dry-run')).toMatchObject({
