@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makePair } from '#transport/test-certificates.ts';
 import { runForTest } from './test-cli.ts';
 
 let directory: string;
@@ -12,25 +12,10 @@ let server: https.Server;
 let url: string;
 const file = (name: string) => path.join(directory, name);
 
-/** A pair that trusts itself alone. */
-function makePair(name: string, subjectAltName: string): void {
-  const key = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    file(`${name}.key`),
-  ];
-  const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=${subjectAltName}`];
-  execFileSync('openssl', ['req', '-x509', ...key, '-out', file(`${name}.pem`), ...names], { stdio: 'pipe' });
-}
-
 beforeAll(async () => {
   directory = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-session-'));
-  makePair('controller', 'IP:10.0.0.1');
-  makePair('ann', 'URI:weft:operator:ann');
+  makePair(directory, 'controller', 'IP:10.0.0.1');
+  makePair(directory, 'ann', 'URI:weft:operator:ann');
   const [cert, key] = ['controller.pem', 'controller.key'].map((name) => fs.readFileSync(file(name)));
   server = https.createServer({ cert, key });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

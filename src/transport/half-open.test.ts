@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
@@ -6,15 +5,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { serve } from './server.ts';
+import { makePair } from './test-certificates.ts';
 import { readTlsFiles } from './tls.ts';
 
 test('who has connected and says nothing does not keep a server from ending', async () => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'weft-tls-'));
-  const file = (name: string) => path.join(dir, name);
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
-  const at = ['-keyout', file('key'), '-out', file('cert'), '-subj', '/CN=localhost'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...at], { stdio: 'pipe' });
-  const tls = readTlsFiles({ cert: file('cert'), key: file('key'), ca: file('cert') });
+  const tls = readTlsFiles(makePair(dir, 'localhost'));
   const server = await serve({ kind: 'tcp', host: '127.0.0.1', port: 17491, tls: true }, () => {}, { tls });
   const silent = net.connect(17491, '127.0.0.1');
   silent.on('error', () => {});

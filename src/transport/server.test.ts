@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -12,7 +12,7 @@ import type { Address } from './address.ts';
 import type { Router } from './answer-calls.ts';
 import { createClients } from './client.ts';
 import { ListenError, type ServeOptions, type Server, serve } from './server.ts';
-import { readTlsFiles } from './tls.ts';
+import { makeAuthority } from './test-certificates.ts';
 
 let dir: string;
 const servers: Server[] = [];
@@ -165,7 +165,7 @@ describe('TCP', () => {
   });
 
   test('under TLS takes the word of certificates only', async () => {
-    const tls = makeCertificates(dir);
+    const tls = makeAuthority(dir);
     const address: Address = { kind: 'tcp', host: 'localhost', port: 17472, tls: true };
     const refused: string[] = [];
     const onRefused = (why: string) => refused.push(why);
@@ -181,7 +181,7 @@ describe('TCP', () => {
     await expect(ask(address, { tls: tls('nobody', 'DNS:nobody') })).rejects.toMatchObject({
       code: Code.Unauthenticated,
     });
-    const stranger = makeCertificates(fs.mkdtempSync(path.join(dir, 'other-')))('h1', 'URI:weft:host:h1');
+    const stranger = makeAuthority(fs.mkdtempSync(path.join(dir, 'other-')))('h1', 'URI:weft:host:h1');
     await expect(ask(address, { tls: { ...stranger, ca: h1.ca } })).rejects.toMatchObject({
       code: Code.Aborted,
       rawMessage: expect.stringContaining('does not take this certificate'),
@@ -204,31 +204,3 @@ test('metrics are told by a plain GET, and nothing else is', async () => {
   expect(await get('/metrics')).toEqual({ status: 200, type: METRICS.contentType, text: 'weft_test 1\n' });
   expect(await get('/metrics/more')).toMatchObject({ status: 404 });
 });
-
-/** A certificate authority of its own; gives certificates with that subject alternative name. */
-function makeCertificates(into: string) {
-  const file = (name: string) => path.join(into, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.pem'),
-    '-subj',
-    '/CN=ca',
-    '-days',
-    '1',
-  );
-  return (name: string, subjectAltName: string) => {
-    const paths = { cert: file(`${name}.pem`), key: file(`${name}.key`), ca: file('ca.pem') };
-    openssl('req', ...key, '-keyout', paths.key, '-out', file('csr'), '-subj', `/CN=${name}`);
-    fs.writeFileSync(file('ext'), `subjectAltName=${subjectAltName}\n`);
-    const issue = ['-CA', paths.ca, '-CAkey', file('ca.key'), '-CAcreateserial', '-extfile', file('ext')];
-    openssl('x509', '-req', '-in', file('csr'), ...issue, '-out', paths.cert, '-days', '1');
-    return readTlsFiles(paths);
-  };
-}

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makePair, openssl } from './test-certificates.ts';
 import { readTlsFiles } from './tls.ts';
 
 let directory: string;
@@ -10,19 +10,7 @@ const file = (name: string) => path.join(directory, name);
 
 beforeAll(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'weft-tls-'));
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
-  for (const name of ['h1', 'h2']) {
-    const key = [
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-keyout',
-      file(`${name}.key`),
-    ];
-    openssl('req', '-x509', ...key, '-out', file(`${name}.pem`), '-subj', `/CN=${name}`);
-  }
+  for (const name of ['h1', 'h2']) makePair(directory, name);
   openssl('x509', '-in', file('h1.pem'), '-outform', 'DER', '-out', file('h1.der'));
   openssl('pkcs8', '-topk8', '-in', file('h1.key'), '-passout', 'pass:x', '-out', file('locked.key'));
   writeFileSync(file('garbage.pem'), 'x');
