@@ -1,14 +1,12 @@
 import type { Attachment, JournalEntry } from '#agent/attachment.ts';
 import type { AgentEffect, AgentEvent, Answer, AttachAsk, DetachAsk, DoorHandle } from '#agent/event.ts';
 import type { AgentState } from '#agent/state.ts';
-import type { Uplink } from '#agent/uplink.ts';
 import type { HoldAsk } from '#api/door.ts';
-import type { FollowMessage } from '#api/follow-message.ts';
 import type { KernelEvent } from '#kernel/kernel.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import { type OpResult, singleOps } from '#model/kernel-op.ts';
-import { checkHeard, checkOps } from './agent-checks.ts';
-import type { Carrier } from './ends.ts';
+import { checkOps } from './agent-checks.ts';
+import { AgentSession } from './agent-session.ts';
 import { Fuse } from './fuse.ts';
 import type { Machine } from './machine.ts';
 import { callResolver } from './resolver-process.ts';
@@ -18,7 +16,6 @@ import type { World } from './world.ts';
 /** `lost`: the agent was killed before it answered. */
 export type Outcome = Answer | Rejection | 'lost';
 
-type AskingEffect = Extract<AgentEffect['effect'], `ask-${string}` | 'publish' | 'publish-stations'>;
 type Write = Extract<AgentEffect, { effect: 'apply' | 'shortcut' }>;
 
 /** agent/engine.ts */
@@ -37,7 +34,7 @@ export class AgentProcess {
   readonly #machine: Machine;
   readonly #asked = new Map<number, (outcome: Outcome) => void>();
   readonly #unwatch: () => void;
-  readonly #uplink: Uplink;
+  readonly #session: AgentSession;
   readonly #writing: Write[] = [];
   #lastWriteMs = 0;
   #lastRequest = 0;
@@ -53,12 +50,12 @@ export class AgentProcess {
     const handingBack = entries.flatMap((entry) => (entry.entry === 'hand-back' ? entry.network : []));
     const view = disk.readView();
     this.state = cores.createAgentState({ bootId, name, host, view, attachments, handingBack });
-    this.#uplink = cores.createUplink(this.#carrier);
+    this.#session = new AgentSession(world, machine, this);
     machine.kernel.watchMisses((misses) => this.dispatch({ event: 'missed', misses }));
     machine.kernel.watchClaims((claims) => this.dispatch({ event: 'claimed', claims }));
     this.#unwatch = machine.kernel.watch((change) => this.#hearKernel(change));
     this.#tick();
-    this.#connect(0);
+    this.#session.connect(0);
   }
 
   attach(ask: AttachAsk, done: (outcome: Outcome) => void): void {
@@ -130,11 +127,10 @@ export class AgentProcess {
     const { disk, name } = this.#machine;
     switch (effect.effect) {
       case 'connect':
-        this.#connect(effect.afterMs);
+        this.#session.connect(effect.afterMs);
         break;
       case 'disconnect':
-        this.#uplink.disconnect(effect.reason);
-        this.#world.timeline.awaitPromises();
+        this.#session.disconnect(effect.reason);
         break;
       case 'ask-attach':
       case 'ask-hold':
@@ -143,7 +139,7 @@ export class AgentProcess {
       case 'ask-return':
       case 'publish-stations':
       case 'ask-detach':
-        this.#askController(effect);
+        this.#session.ask(effect);
         break;
       case 'journal-put':
         this.#journal(effect.key, effect.entry, effect.tellWritten);
@@ -223,7 +219,7 @@ export class AgentProcess {
         break;
       case 'report-status': {
         this.#machine.applied = Math.max(this.#machine.applied, effect.status.appliedRevision);
-        this.#when(this.#uplink.reportStatus(effect.status), () => {});
+        this.#session.reportStatus(effect.status);
         break;
       }
       case 'answer':
@@ -240,71 +236,6 @@ export class AgentProcess {
     const done = this.#asked.get(request);
     this.#asked.delete(request);
     if (done) this.#world.timeline.after(0, () => done(answer));
-  }
-
-  #askController(effect: Extract<AgentEffect, { effect: AskingEffect }>): void {
-    const uplink = this.#uplink;
-    this.#world.note(this.#machine.name, () => describe(effect));
-    switch (effect.effect) {
-      case 'ask-attach':
-      case 'ask-hold': {
-        const event = effect.effect === 'ask-attach' ? 'attach-granted' : 'hold-granted';
-        const { request } = effect;
-        this.#when(uplink.attach(effect.wish), (grant) => this.dispatch({ event, request, grant }));
-        break;
-      }
-      case 'publish': {
-        const { id, generation } = effect.endpoint;
-        this.#when(uplink.publish(effect.endpoint), (outcome) =>
-          this.dispatch({ event: 'published', endpoint: id, generation, outcome }),
-        );
-        break;
-      }
-      case 'ask-blocks': {
-        const { network } = effect.wish;
-        this.#when(uplink.acquireBlocks(effect.wish), () =>
-          this.dispatch({ event: 'blocks-acquired', network }),
-        );
-        break;
-      }
-      case 'ask-return': {
-        const { network } = effect;
-        this.#when(uplink.returnBlocks(network, this.#machine.name), (outcome) =>
-          this.dispatch({ event: 'blocks-returned', network, outcome }),
-        );
-        break;
-      }
-      case 'publish-stations': {
-        const { adoption, stations } = effect;
-        this.#when(uplink.publishStations(adoption, stations), (outcome) =>
-          this.dispatch({ event: 'stations-published', adoption, outcome }),
-        );
-        break;
-      }
-      case 'ask-detach': {
-        const { endpoint } = effect.wish;
-        this.#when(uplink.detach(effect.wish), (refused) =>
-          this.dispatch({ event: 'detach-granted', endpoint, refused }),
-        );
-      }
-    }
-  }
-
-  /** Who is dead says nothing any more. */
-  get #carrier(): Carrier {
-    const { wire } = this.#machine;
-    const nothing = () => {};
-    return {
-      call: (...words) => (this.isAlive ? wire.call(...words) : nothing),
-      follow: (...words) => (this.isAlive ? wire.follow(...words) : nothing),
-    };
-  }
-
-  /** What goes wrong with what nobody awaits ends the run. */
-  #when<T>(promise: Promise<T>, then: (value: T) => void): void {
-    const { timeline } = this.#world;
-    promise.then(then).catch((error) => timeline.fail(error));
-    timeline.awaitPromises();
   }
 
   #journal(key: string, entry: JournalEntry | undefined, tellWritten?: true): void {
@@ -366,37 +297,6 @@ export class AgentProcess {
     });
   }
 
-  #connect(afterMs: number): void {
-    this.#world.timeline.after(afterMs, () => {
-      if (this.isAlive) this.#when(this.#beginSession(), () => {});
-    });
-  }
-
-  /** As agent/engine.ts does. */
-  async #beginSession(): Promise<void> {
-    const { name, id, words } = this.#machine;
-    this.#world.timeline.awaitPromises();
-    let reason = 'ended';
-    try {
-      await this.#uplink.register(id, words);
-      await this.#uplink.follow(name, (message) => this.#hear(message));
-    } catch (error) {
-      reason = (error as Error).message;
-    }
-    this.dispatch({ event: 'disconnected', reason });
-  }
-
-  /** A violation is none of the wire's. */
-  #hear(message: FollowMessage): void {
-    try {
-      this.dispatch({ event: 'heard', message });
-      if (message.message === 'snapshot') this.isConfirmed = true;
-      if (this.isAlive) checkHeard(this.#world, this.#machine, this.state, message);
-    } catch (error) {
-      this.#world.timeline.fail(error);
-    }
-  }
-
   #after(lowMs: number, highMs: number, run: () => void | Promise<void>): void {
     const { timeline, random } = this.#world;
     timeline.after(random.between(lowMs, highMs), run);
@@ -410,8 +310,3 @@ export class AgentProcess {
     });
   }
 }
-
-const describe = (effect: Extract<AgentEffect, { effect: AskingEffect }>): string =>
-  effect.effect === 'publish'
-    ? `publishes ${effect.endpoint.id} generation ${effect.endpoint.generation}`
-    : `${effect.effect} ${'wish' in effect && 'endpoint' in effect.wish ? effect.wish.endpoint : ''}`;
