@@ -5,7 +5,7 @@ import type { AgentState, Turn } from './state.ts';
 /** What changes without an event, or with one that was lost, is found within five seconds … */
 const GLANCE_INTERVAL_MS = 4_000;
 /**
- * … and within thirty what is in tables. But the kernel tells of every row that somebody writes or deletes, or that it
+ * … and within thirty what is in tables, or in one of many containers. But the kernel tells of every row that somebody writes or deletes, or that it
  * could not tell: where to sum them up takes long (the time for its dump of an FDB grows with the square), it is done
  * less often.
  */
@@ -85,7 +85,7 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, tookMs / share);
   if (turn.reach === 'look') turn.nextLookMs = nowMs + distance(LOOK_SHARE);
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
-  if (!turn.scope?.trustsSilence) turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
+  if (turn.scope?.trustsSilence !== true) turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
   if (turn.scope?.rows === undefined) turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
   if (turn.scope?.rows === 'sums')
     turn.sweepMs =

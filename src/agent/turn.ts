@@ -1,4 +1,4 @@
-import type { Observed } from '#kernel/kernel.ts';
+import type { Observed, Scope } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type KernelKind, kernelKey } from '#model/kernel-state.ts';
@@ -84,13 +84,13 @@ function beginLook(state: AgentState): AgentEffect[] {
 
 function beginGlance(state: AgentState): AgentEffect[] {
   // What comes without an event is sought in its time.
-  const scope = { ...scopeOf(state), trustsSilence: !isGlanceDue(state) };
+  const scope: Scope = { ...scopeOf(state), trustsSilence: isGlanceDue(state) ? 'mostly' : true };
   if (!isSweepDue(state)) return observe(state, 'glance', { ...scope, rows: 'none' });
   // Without sums of before, to compare with, a look would follow.
   return state.turn.rowSums ? observe(state, 'glance', { ...scope, rows: 'sums' }) : beginLook(state);
 }
 
-function observe(state: AgentState, reach: Turn['reach'], scope: NonNullable<Turn['scope']>): AgentEffect[] {
+function observe(state: AgentState, reach: Turn['reach'], scope: Scope): AgentEffect[] {
   const { turn, nowMs } = state;
   turn.phase = 'observing';
   turn.stirred = false;

@@ -80,4 +80,20 @@ describe('container memory', () => {
     expect(remember({ isHeard: false }).recall(container, portsOf(port()))).toBeUndefined();
     expect(remember({ what: { ...seen, ends: [] } }).recall(container, portsOf(port()))).toBeUndefined();
   });
+
+  it('forgets sixteen of a few at once, and a sixth of many, those first that were read longest ago', () => {
+    const memory = new ContainerMemory(() => true);
+    const scopes = Array.from({ length: 120 }, (_, i) => ({
+      ...container,
+      namespace: { ...container.namespace, path: `/run/netns/c${i}`, cookie: `${i}` },
+    }));
+    const known = () => scopes.flatMap((scope, i) => (memory.recall(scope, portsOf(port())) ? [i] : []));
+    for (const scope of scopes) memory.keep(scope, seen);
+    memory.keep(scopes[0]!, seen);
+    memory.forgetSome();
+    expect(known()).toEqual([0, ...Array.from({ length: 99 }, (_, i) => i + 21)]);
+    memory.keepOnly(scopes.slice(0, 40));
+    memory.forgetSome();
+    expect(known()).toEqual([0, 37, 38, 39]);
+  });
 });

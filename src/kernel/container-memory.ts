@@ -2,6 +2,10 @@ import type { KernelObject, NamespaceName } from '#model/kernel-state.ts';
 import type { ContainerScope, KernelEvent } from './kernel.ts';
 import type { Port, Ports } from './veth-pair.ts';
 
+/** To go into a container takes a millisecond of the processor: of many, so many looks take turns. */
+const FEW = 16;
+const ROUNDS = 6;
+
 /** What is seen in a container: its interfaces with all that they have, and which of them are ends of our pairs. */
 export interface SeenContainer {
   readonly objects: readonly KernelObject[];
@@ -14,6 +18,7 @@ export interface SeenContainer {
  * ends are where they were.
  */
 export class ContainerMemory {
+  /** In the order in which they were read. */
   readonly #known = new Map<NamespaceName, Known>();
   readonly #isHeard: (ns: NamespaceName, cookie: string) => boolean;
 
@@ -44,8 +49,14 @@ export class ContainerMemory {
   /** Only what our ports prove to be there can be recalled. */
   keep({ namespace: { path, cookie }, interfaces }: ContainerScope, { objects, ends }: SeenContainer): void {
     const isProven = interfaces.every((name) => ends.some((end) => end.name === name));
+    this.#known.delete(path);
     if (isProven) this.#known.set(path, { cookie, interfaces: interfaces.join(' '), objects, ends });
-    else this.#known.delete(path);
+  }
+
+  /** Forgets a share of them, those first that were read longest ago; all within some looks. */
+  forgetSome(): void {
+    const count = Math.max(FEW, Math.ceil(this.#known.size / ROUNDS));
+    for (const path of [...this.#known.keys()].slice(0, count)) this.#known.delete(path);
   }
 
   /** Those that are not looked at any more are no use. */

@@ -17,8 +17,11 @@ export interface Scope {
   readonly bridges?: readonly string[];
   /** Of the rows of tables, of which there can be many, only their sums, or nothing at all. */
   readonly rows?: 'sums' | 'none';
-  /** Of a container from which nothing was heard since it was read last, what was seen then will do. */
-  readonly trustsSilence?: boolean;
+  /**
+   * Of a container from which nothing was heard since it was read last, what was seen then will do. `mostly`: some are
+   * read all the same, those first that were read longest ago.
+   */
+  readonly trustsSilence?: true | 'mostly';
 }
 
 /** What was seen. */

@@ -65,7 +65,8 @@ export async function observe(
     if (!isThere && isHollow(ns)) addKernelObject(state, { kind: 'namespace', ns, hollow: true });
     await nextTurn();
   }
-  const trust = { memory: containers, isTrusted: scope.trustsSilence ?? false };
+  if (scope.trustsSilence === 'mostly') containers.forgetSome();
+  const trust = { memory: containers, isTrusted: scope.trustsSilence !== undefined };
   for (const container of scope.containers) {
     const { path } = container.namespace;
     if (path === HOST_NAMESPACE) observeExposed(state, host, container.interfaces, ports);
