@@ -38,7 +38,7 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
     });
     if (wish.text === undefined) return byRoute(host, conversation, wish);
     const found = byText(host, wish.text, wish.known);
-    return 'addresses' in found ? wayOut(host, conversation, found, wish.towards) : found;
+    return 'addresses' in found ? wayOut(host, conversation, found, wish) : found;
   } finally {
     conversation.close();
   }
@@ -85,19 +85,26 @@ function wayOut(
   host: HostInterfaces,
   conversation: Conversation,
   found: Underlay,
-  towards: Ip | undefined,
-): Underlay {
+  { text = '', towards }: UnderlayWish,
+): Underlay | Rejection {
   if (found.interface !== LOOPBACK) return found;
   const oif = towards && routeTowards(conversation, towards)?.oif;
-  const ways = host.links.filter(
-    ({ name, index, up }) =>
-      up && name !== LOOPBACK && host.addresses.some(({ ifindex }) => ifindex === index),
-  );
-  const way =
-    ways.find(({ index }) => index === oif) ?? [...ways].sort((a, b) => (a.mtu ?? 0) - (b.mtu ?? 0))[0];
-  return way ? { ...found, interface: way.name ?? '', mtu: way.mtu ?? 0 } : found;
+  const others = host.links.filter(({ name, up }) => up && name !== LOOPBACK);
+  const way = others.find(({ index }) => index === oif) ?? narrowest(numberedOf(host, others));
+  if (way) return { ...found, interface: way.name ?? '', mtu: way.mtu ?? 0 };
+  const fix = 'bring up the interface by which this host reaches the others';
+  return refuse(text, 'is of the loopback device, and no other interface is up', fix);
 }
 const LOOPBACK = 'lo';
+
+/** Those with addresses; where none has any, as between routers that have but one address each, all. */
+function numberedOf({ addresses }: HostInterfaces, links: readonly Link[]): readonly Link[] {
+  const numbered = links.filter(({ index }) => addresses.some(({ ifindex }) => ifindex === index));
+  return numbered.length > 0 ? numbered : links;
+}
+
+const narrowest = (links: readonly Link[]): Link | undefined =>
+  [...links].sort((a, b) => (a.mtu ?? 0) - (b.mtu ?? 0))[0];
 
 function byRoute(
   host: HostInterfaces,

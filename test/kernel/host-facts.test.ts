@@ -103,6 +103,31 @@ describe('the underlay', () => {
     }
   });
 
+  it('is an address of the loopback device where the wires have none', () => {
+    // As between routers: each has one address, and asks for the other's MAC by a link-local one.
+    ip('addr', 'flush', 'dev', 'eth0', 'scope', 'global');
+    ip('addr', 'add', '203.0.113.77/32', 'dev', 'lo');
+    ip('route', 'add', '203.0.113.0/24', 'dev', 'eth0');
+    const underlay = { ...eth0, addresses: ['203.0.113.77'] };
+    const [text, towards] = ['203.0.113.77', '203.0.113.78' as Ip];
+    try {
+      expect(findUnderlay({ text, towards })).toEqual(underlay);
+      ip('link', 'add', 'docker0', 'mtu', '1500', 'type', 'bridge');
+      ip('addr', 'add', '172.17.0.1/16', 'dev', 'docker0');
+      ip('link', 'set', 'docker0', 'up');
+      expect(findUnderlay({ text, towards })).toEqual(underlay);
+      ip('link', 'del', 'docker0');
+      for (const dev of ['eth0', 'wire0']) ip('link', 'set', dev, 'down');
+      expect(findUnderlay({ text, towards })).toMatchObject({
+        faults: [
+          { field: 'underlay', value: text, problem: expect.stringContaining('no other interface is up') },
+        ],
+      });
+    } finally {
+      ip('addr', 'del', '203.0.113.77/32', 'dev', 'lo');
+    }
+  });
+
   it.each([
     ['198.51.100.7', true],
     ['2001:db8::7', true],
