@@ -59,9 +59,12 @@ function withoutOwn({ links, addresses }: HostInterfaces): HostInterfaces {
   };
 }
 
-/** Reachable from elsewhere, and not about to go or still being tried. */
+/** Reachable from elsewhere, and not still being tried. */
 const isUsable = ({ scope, flags }: Address): boolean =>
-  scope === RT_SCOPE.UNIVERSE && (flags & (IFA_F.DEPRECATED | IFA_F.TENTATIVE | IFA_F.DADFAILED)) === 0;
+  scope === RT_SCOPE.UNIVERSE && (flags & (IFA_F.TENTATIVE | IFA_F.DADFAILED)) === 0;
+
+/** About to go, or not to be chosen by what asks for any (`preferred_lft 0`); until then it is as good as others. */
+const isDeprecated = ({ flags }: Address): boolean => (flags & IFA_F.DEPRECATED) !== 0;
 
 function byText(host: HostInterfaces, text: string, known?: readonly Ip[]): Underlay | Rejection {
   const ip = parseIp(text);
@@ -138,8 +141,12 @@ const firstAddresses = (host: HostInterfaces, ifindex: number, known?: readonly 
     return row ? [row.address as Ip] : [];
   });
 
-const rowsOf = ({ addresses }: HostInterfaces, ifindex: number, family: Family): Address[] =>
-  addresses.filter((row) => row.ifindex === ifindex && familyOf(row.address) === family);
+/** Deprecated ones where there are no others. */
+function rowsOf({ addresses }: HostInterfaces, ifindex: number, family: Family): Address[] {
+  const rows = addresses.filter((row) => row.ifindex === ifindex && familyOf(row.address) === family);
+  const lasting = rows.filter((row) => !isDeprecated(row));
+  return lasting.length > 0 ? lasting : rows;
+}
 
 const lastingRow = (rows: readonly Address[], known?: readonly Ip[]): Address | undefined =>
   keptRow(rows, known) ?? rows.find((row) => !isTemporary(row)) ?? rows[0];

@@ -84,6 +84,20 @@ describe('the underlay', () => {
     });
   });
 
+  it('is a deprecated address where that was asked for, or no other is there', () => {
+    const [old, young] = ['2001:db8::7', '2001:db8::77'] as Ip[];
+    const deprecate = (ip6: string | undefined) =>
+      ip('addr', 'change', `${ip6}/64`, 'dev', 'eth0', 'preferred_lft', '0', 'nodad');
+    deprecate(old);
+    const wishes = [{ text: 'eth0' }, { towards: '2001:db8::99' as Ip }, { text: 'eth0', known: [old!] }];
+    const found = () => wishes.map((wish) => (findUnderlay(wish) as Underlay).addresses.toSorted());
+    expect(found()).toEqual(wishes.map(() => ['198.51.100.7', old]));
+    expect(findUnderlay({ text: old })).toEqual({ ...eth0, addresses: [old] });
+    ip('addr', 'add', `${young}/64`, 'dev', 'eth0', 'nodad');
+    expect(found()).toEqual(wishes.map(() => ['198.51.100.7', young]));
+    expect(findUnderlay({ text: old })).toEqual({ ...eth0, addresses: [old] });
+  });
+
   it('is an address of the loopback device, carried by the interface that leads out', () => {
     ip('link', 'add', 'eth1', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'wire1');
     for (const dev of ['eth1', 'wire1']) ip('link', 'set', dev, 'up');
