@@ -39,7 +39,9 @@ export class HostTeller {
   private tunnels = '';
   private routes = '';
   private nextRoutesAtMs = 0;
-  private untold = '[]';
+  private noticed = '[]';
+  /** As it was found last. */
+  private found: Underlay | undefined;
 
   constructor(parts: HostTellerParts) {
     this.parts = parts;
@@ -58,7 +60,7 @@ export class HostTeller {
       if (!rest) throw error;
       await uplink.register(host, rest).catch(() => Promise.reject(error));
       this.told(rest);
-      this.noteUntold(refusal);
+      this.note(refusal);
     }
   }
 
@@ -72,7 +74,7 @@ export class HostTeller {
   /** To be called now and then, while there is a session. */
   async look(): Promise<void> {
     try {
-      this.noteUntold(await this.correct());
+      this.note(await this.correct());
     } catch (error) {
       this.parts.log.warn({ reason: (error as Error).message }, 'cannot tell what this host is now');
     }
@@ -82,6 +84,7 @@ export class HostTeller {
   private async correct(): Promise<Rejection | undefined> {
     const { host, uplink, hostWords, underlay, log } = this.parts;
     const found = await underlay();
+    this.found = isRejection(found) ? undefined : found;
     if (isRejection(found)) return found;
     // All that is to be told takes a look at every process: only once it is known that something is.
     const hasMoved = whereTunnelsEnd(found) !== this.tunnels;
@@ -112,11 +115,11 @@ export class HostTeller {
     await uplink.correct(host, rest).then(() => this.told(rest), passRefusal);
   }
 
-  private noteUntold(refusal: Rejection | undefined): void {
-    const notices = refusal ? [untoldNotice(refusal)] : [];
+  private note(refusal: Rejection | undefined): void {
+    const notices = [...(refusal ? [untoldNotice(refusal)] : []), ...ailmentNotices(this.found)];
     const text = JSON.stringify(notices);
-    if (text === this.untold) return;
-    this.untold = text;
+    if (text === this.noticed) return;
+    this.noticed = text;
     const { log, notice } = this.parts;
     if (refusal) log.warn({ faults: refusal.faults }, 'cannot tell what this host is now');
     notice(notices);
@@ -159,4 +162,20 @@ function untoldNotice({ faults }: Rejection): Notice {
     sentence: `They send to where its tunnels ended before, as ${listSome(faults.map(sayFault))}.`,
     next: `${faults[0]?.fix ?? 'see the agent’s log'}; this host looks again every two seconds.`,
   };
+}
+
+function ailmentNotices(found: Underlay | undefined): Notice[] {
+  if (!found?.ailment) return [];
+  const { interface: dev, ailment } = found;
+  return [
+    {
+      code: 'underlay-down',
+      title: 'No frame passes by the underlay',
+      sentence: `${dev}, where this host’s tunnels end, ${ailment}: containers here do not reach those of other hosts.`,
+      next:
+        ailment === 'is down'
+          ? `ip link set ${dev} up`
+          : `see to the cable or the switch of ${dev}, or to the device that it stands on.`,
+    },
+  ];
 }

@@ -3,7 +3,7 @@ import { FAMILIES, type Family, familyOf, type Ip, parseIp } from '#model/ip.ts'
 import { isOwnHostLink } from '#model/own.ts';
 import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
-import { decodeLink, encodeDumpLinks, type Link } from '#netlink/route/link.ts';
+import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
 import { routeTowards } from './route-towards.ts';
 
 /** Where this host's tunnels end. */
@@ -13,6 +13,8 @@ export interface Underlay {
   readonly mtu: number;
   /** At most one a family; the one that was asked for first. */
   readonly addresses: readonly Ip[];
+  /** Why no frame passes by the interface now, if it is so. */
+  readonly ailment?: 'is down' | 'has no carrier';
 }
 
 /** What to find the underlay by. */
@@ -131,8 +133,13 @@ const sourceTowards = (conversation: Conversation, towards: Ip): string | undefi
   routeTowards(conversation, towards)?.prefSource;
 
 const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
-  const { name = '', mtu = 0 } = links.find(({ index }) => index === ifindex) ?? {};
-  return { interface: name, mtu, addresses };
+  const link = links.find(({ index }) => index === ifindex);
+  return { interface: link?.name ?? '', mtu: link?.mtu ?? 0, addresses, ailment: link && ailmentOf(link) };
+};
+
+const ailmentOf = ({ up, flags }: Link): Underlay['ailment'] => {
+  if (!up) return 'is down';
+  return (flags & IFF.RUNNING) === 0 ? 'has no carrier' : undefined;
 };
 
 const firstAddresses = (host: HostInterfaces, ifindex: number, known?: readonly Ip[]): Ip[] =>

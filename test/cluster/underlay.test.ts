@@ -57,6 +57,31 @@ test('an underlay that carries less than it did loses full packets, and status s
   await net.removeNetwork('red');
 });
 
+test('an underlay that no frame passes by is named, by what ails it', async () => {
+  await net.network('red', { mode: 'proxy' });
+  const [, c2] = await net.attachAll('red', ['h1', 'h2']);
+  const reaches = () => ping(net.containerOn('h1'), c2!.addresses[0]!);
+  const noticed = async () =>
+    (await net.world.status('h2')).status?.notices?.map(({ code, sentence }) => `${code}: ${sentence}`) ?? [];
+  expect([await reaches(), await noticed()]).toEqual([true, []]);
+  const ends = [
+    { ns: 'wire', dev: 'p1', ailment: 'has no carrier' },
+    { ns: 'h2', dev: 'eth0', ailment: 'is down' },
+  ];
+  for (const { ns, dev, ailment } of ends) {
+    const set = (state: string) => ip('-n', net.world.containerOf(ns), 'link', 'set', dev, state);
+    set('down');
+    expect(await reaches()).toBe(false);
+    await until('it is said', async () => (await noticed()).some((text) => text.includes(ailment)));
+    expect(await noticed()).toEqual([expect.stringMatching(/^underlay-down: eth0, .* do not reach/)]);
+    set('up');
+    ip('-n', net.hostNamespace('h2'), 'addr', 'replace', 'fd99::2/64', 'dev', 'eth0', 'nodad');
+    await until('nothing is said any more', async () => (await noticed()).length === 0);
+    await until('it carries', reaches);
+  }
+  await net.removeNetwork('red');
+});
+
 test.each([
   { loses: 'its addresses', away: ['addr', 'flush', 'dev', 'eth0'], back: [] },
   {

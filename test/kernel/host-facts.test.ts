@@ -84,6 +84,15 @@ describe('the underlay', () => {
     });
   });
 
+  it('is also an interface that no frame passes by, and says why', () => {
+    const ailment = () => (findUnderlay({ text: 'eth0' }) as Underlay).ailment;
+    expect(ailment()).toBeUndefined();
+    ip('link', 'set', 'wire0', 'down');
+    expect(ailment()).toBe('has no carrier');
+    ip('link', 'set', 'eth0', 'down');
+    expect(ailment()).toBe('is down');
+  });
+
   it('is a deprecated address where that was asked for, or no other is there', () => {
     const [old, young] = ['2001:db8::7', '2001:db8::77'] as Ip[];
     const deprecate = (ip6: string | undefined) =>
