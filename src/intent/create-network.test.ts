@@ -159,7 +159,7 @@ describe('underlay and MTU follow the hosts', () => {
       {
         code: 'host-underlay-mtu-too-small',
         sentence: 'Network a has MTU 1280, more than fits through h2 (1250).',
-        next: 'Raise the underlay MTU there to 1330, or create the network with a smaller --mtu.',
+        next: 'Raise the underlay MTU there to 1330, or create the network with an IPv4 --subnet alone: IPv6 needs as much.',
       },
     ]);
     expect(it.network('b', { subnets: ['10.1.0.0/24'] })).toMatchObject({ mtu: 1250 });
@@ -174,6 +174,7 @@ describe('underlay and MTU follow the hosts', () => {
     expect(answer.notices.map((notice) => notice.sentence)).toEqual([
       'Network a has MTU 1451, more than fits through h1 (1450).',
     ]);
+    expect(answer.notices[0]!.next).toContain('with a smaller --mtu');
     expect(it.do(createNetwork('b', { mtu: 1450 })).notices).toEqual([]);
   });
 });

@@ -1,3 +1,5 @@
+import { cidrFamily } from '#model/cidr.ts';
+import { MIN_IPV6_MTU } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Host, Network, UnderlayFamily } from '#model/records.ts';
 import { ENCAPSULATION_BYTES, FAMILY_TITLE, hasUnderlay, hindrance, innerMtu } from './encapsulation.ts';
@@ -33,10 +35,15 @@ function noticeOfUnderlay(network: Network, hosts: readonly Host[]): Notice {
 function noticeOfMtu(network: Network, hosts: readonly Host[]): Notice {
   const carried = hosts.map((host) => `${host.name} (${innerMtu(host, network.underlay)})`);
   const bytes = ENCAPSULATION_BYTES[network.underlay];
+  const hasIpv6 = network.subnets.some(({ cidr }) => cidrFamily(cidr) === 6);
+  const narrower =
+    hasIpv6 && network.mtu === MIN_IPV6_MTU
+      ? 'an IPv4 --subnet alone: IPv6 needs as much'
+      : 'a smaller --mtu';
   return {
     code: 'host-underlay-mtu-too-small',
     title: 'Some hosts cannot take part',
     sentence: `Network ${network.name} has MTU ${network.mtu}, more than fits through ${listSome(carried)}.`,
-    next: `Raise the underlay MTU there to ${network.mtu + bytes}, or create the network with a smaller --mtu.`,
+    next: `Raise the underlay MTU there to ${network.mtu + bytes}, or create the network with ${narrower}.`,
   };
 }

@@ -137,10 +137,17 @@ describe('the status of a host', () => {
           ),
         ),
       ).notices;
-    const { mtu } = testNetwork(1, 'proxy');
+    const { name, mtu } = testNetwork(1, 'proxy');
     expect(withMtu(mtu + 50)).toEqual([]);
     expect(withMtu(mtu + 49)).toMatchObject([
-      { code: 'underlay-mtu-too-small', next: expect.stringContaining(`--mtu ${mtu - 1}`) },
+      {
+        code: 'underlay-mtu-too-small',
+        next: expect.stringContaining(`weft network set ${name} --mtu ${mtu - 1}`),
+      },
     ]);
+    // What the network's IPv6 subnet does not let it have, as through Tailscale (1280), is not proposed.
+    const [{ next } = { next: '' }] = withMtu(1280);
+    expect(next).not.toContain('weft network set');
+    expect(next).toContain('a network with an IPv4 subnet alone, and --mtu 1230');
   });
 });

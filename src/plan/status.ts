@@ -1,5 +1,7 @@
+import { cidrFamily } from '#model/cidr.ts';
 import { isFilter } from '#model/filter.ts';
 import type { Drift, HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
+import { MIN_IPV6_MTU } from '#model/ip.ts';
 import { type KernelOp, type OpResult, sizeOf } from '#model/kernel-op.ts';
 import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
@@ -129,12 +131,17 @@ function narrowNotices(host: Host, network: Network): Notice[] {
   const [mtu, fits] = [containerMtu(network), host.facts.underlayMtu - overhead];
   if (!vtep || mtu <= fits) return [];
   const dev = host.facts.underlayInterfaces[host.underlay.indexOf(vtep)] || 'its underlay';
+  // The network takes no MTU that is too small for its subnets.
+  const narrower =
+    fits < MIN_IPV6_MTU && network.subnets.some(({ cidr }) => cidrFamily(cidr) === 6)
+      ? `a network with an IPv4 subnet alone, and --mtu ${fits}`
+      : `weft network set ${network.name} --mtu ${fits}`;
   return [
     {
       code: 'underlay-mtu-too-small',
       title: 'Full packets do not fit through the underlay',
       sentence: `Network ${network.name} has MTU ${mtu}, and ${dev} of ${host.name} carries ${fits} of it (its own MTU is ${host.facts.underlayMtu}): larger packets for containers here can be lost without a word.`,
-      next: `ip link set ${dev} mtu ${mtu + overhead}, or weft network set ${network.name} --mtu ${fits}.`,
+      next: `ip link set ${dev} mtu ${mtu + overhead}, or ${narrower}.`,
     },
   ];
 }
