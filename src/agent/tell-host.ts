@@ -166,16 +166,13 @@ function untoldNotice({ faults }: Rejection): Notice {
 
 function ailmentNotices(found: Underlay | undefined): Notice[] {
   if (!found?.ailment) return [];
-  const { interface: dev, ailment } = found;
+  const { problem, fix } = found.ailment;
   return [
     {
       code: 'underlay-down',
       title: 'No frame passes by the underlay',
-      sentence: `${dev}, where this host’s tunnels end, ${ailment}: containers here do not reach those of other hosts.`,
-      next:
-        ailment === 'is down'
-          ? `ip link set ${dev} up`
-          : `see to the cable or the switch of ${dev}, or to the device that it stands on.`,
+      sentence: `${found.interface}, where this host’s tunnels end, ${problem}: containers here do not reach those of other hosts.`,
+      next: `${fix}.`,
     },
   ];
 }

@@ -5,6 +5,7 @@ import { type Conversation, openConversation } from '#netlink/conversation.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
 import { routeTowards } from './route-towards.ts';
+import { readSysctls } from './sysctl.ts';
 
 /** Where this host's tunnels end. */
 export interface Underlay {
@@ -14,7 +15,12 @@ export interface Underlay {
   /** At most one a family; the one that was asked for first. */
   readonly addresses: readonly Ip[];
   /** Why no frame passes by the interface now, if it is so. */
-  readonly ailment?: 'is down' | 'has no carrier';
+  readonly ailment?: Ailment;
+}
+
+export interface Ailment {
+  readonly problem: string;
+  readonly fix: string;
 }
 
 /** What to find the underlay by. */
@@ -134,13 +140,29 @@ const sourceTowards = (conversation: Conversation, towards: Ip): string | undefi
 
 const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
   const link = links.find(({ index }) => index === ifindex);
-  return { interface: link?.name ?? '', mtu: link?.mtu ?? 0, addresses, ailment: link && ailmentOf(link) };
+  const { name = '', mtu = 0 } = link ?? {};
+  return { interface: name, mtu, addresses, ailment: link && ailmentOf(link, links) };
 };
 
-const ailmentOf = ({ up, flags }: Link): Underlay['ailment'] => {
-  if (!up) return 'is down';
-  return (flags & IFF.RUNNING) === 0 ? 'has no carrier' : undefined;
-};
+function ailmentOf(link: Link, links: readonly Link[]): Ailment | undefined {
+  const { name, up, flags } = link;
+  if (!up) return { problem: 'is down', fix: `ip link set ${name} up` };
+  if ((flags & IFF.RUNNING) === 0)
+    return {
+      problem: 'has no carrier',
+      fix: `see to the cable or the switch of ${name}, or to the device that it stands on`,
+    };
+  const vrf = [link, links.find(({ index }) => index === link.master)].find((one) => one?.kind === 'vrf');
+  if (!vrf || hearsVrfs()) return undefined;
+  const problem = `is in VRF ${vrf.name}, and tunnels are outside of it`;
+  const fix = `give --underlay an interface that is in none; or sysctl -w ${HEARS_VRFS}=1, and routes to the other hosts in the main table`;
+  return { problem, fix };
+}
+
+/** A socket that is bound to no device, as a tunnel's, takes what comes by a VRF only with that. */
+const hearsVrfs = (): boolean =>
+  readSysctls(undefined, [HEARS_VRFS.replaceAll('.', '/')]).some(([, value]) => value === '1');
+const HEARS_VRFS = 'net.ipv4.udp_l3mdev_accept';
 
 const firstAddresses = (host: HostInterfaces, ifindex: number, known?: readonly Ip[]): Ip[] =>
   FAMILIES.flatMap((family) => {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
@@ -105,15 +105,45 @@ node -p '"faults " + JSON.parse(fs.readFileSync("/run/status")).hosts.map(({ sta
   LIMIT_MS + 10_000,
 );
 
-/** Asks a kernel what it does with groups, and whether it still writes and makes namespaces afterwards. */
-function askForGroups(): string {
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(directory, 'node_modules'));
-  const outfile = path.join(directory, 'groups.mjs');
-  const contents =
-    "import { rejoinsGroups } from '#kernel/kernel-features.ts'; console.log('rejoins ' + rejoinsGroups());";
+/** The command that runs such lines of our own. */
+function commandOf(name: string, contents: string): string {
+  const modules = path.join(directory, 'node_modules');
+  if (!existsSync(modules)) symlinkSync(path.join(ROOT, 'node_modules'), modules);
+  const outfile = path.join(directory, `${name}.mjs`);
   const stdin = { contents, resolveDir: ROOT, loader: 'ts' } as const;
   buildSync({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', external: ['koffi'] });
-  return `node ${outfile}; sleep 2; unshare -n ip link add br0 type bridge && echo writes`;
+  return `node ${outfile}`;
+}
+
+const FIND = `import { findUnderlay } from '#kernel/underlay.ts';
+const { addresses, ailment } = findUnderlay({ text: process.argv[2] });
+console.log('found', addresses.join(), ailment?.problem ?? 'well');`;
+
+test('an underlay in a VRF is named where tunnels hear nothing from it', async () => {
+  const find = commandOf('find', FIND);
+  const { said, all } = await runOn(
+    olderKernel,
+    `ip link add red type vrf table 10; ip link set red up
+ip link add eth1 type veth peer name wire1; ip link set wire1 up; ip link set eth1 up
+ip addr add 192.0.2.1/24 dev eth1; ip addr add 192.0.2.9/32 dev red
+${find} eth1; ip link set eth1 master red; ${find} eth1; ${find} 192.0.2.9
+sysctl -qw net.ipv4.udp_l3mdev_accept=1; ${find} eth1`,
+    120_000,
+  );
+  const outside = 'is in VRF red, and tunnels are outside of it';
+  expect(said?.match(/^found .*/gm), all).toEqual([
+    'found 192.0.2.1 well',
+    `found 192.0.2.1 ${outside}`,
+    `found 192.0.2.9 ${outside}`,
+    'found 192.0.2.1 well',
+  ]);
+}, 130_000);
+
+/** Asks a kernel what it does with groups, and whether it still writes and makes namespaces afterwards. */
+function askForGroups(): string {
+  const contents =
+    "import { rejoinsGroups } from '#kernel/kernel-features.ts'; console.log('rejoins ' + rejoinsGroups());";
+  return `${commandOf('groups', contents)}; sleep 2; unshare -n ip link add br0 type bridge && echo writes`;
 }
 
 const absence = absenceOf('oldest-kernel');

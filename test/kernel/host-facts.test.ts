@@ -85,7 +85,7 @@ describe('the underlay', () => {
   });
 
   it('is also an interface that no frame passes by, and says why', () => {
-    const ailment = () => (findUnderlay({ text: 'eth0' }) as Underlay).ailment;
+    const ailment = () => (findUnderlay({ text: 'eth0' }) as Underlay).ailment?.problem;
     expect(ailment()).toBeUndefined();
     ip('link', 'set', 'wire0', 'down');
     expect(ailment()).toBe('has no carrier');
