@@ -59,6 +59,7 @@ export class Engine {
   private readonly networkWatchers = new Set<() => void>();
   private lastRequest = 0;
   private stopped = false;
+  private isTelling = false;
   private stops: (() => void)[] = [];
 
   constructor(state: AgentState, parts: AgentParts) {
@@ -371,8 +372,12 @@ export class Engine {
     }
   }
 
+  /** One at a time: the controller's name is looked up for it, which takes long where nobody answers. */
   private async tellHost(): Promise<void> {
-    if (this.state.session.connected) await this.teller.look();
+    if (this.isTelling) return;
+    this.isTelling = true;
+    await this.teller.look(this.state.session.connected);
+    this.isTelling = false;
   }
 }
 

@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { rejectionToError } from '#api/rejection.ts';
+import type { Underlay } from '#kernel/underlay.ts';
 import type { Cidr } from '#model/cidr.ts';
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
@@ -17,6 +18,7 @@ let told: HostWords[];
 let reads: number;
 let teller: HostTeller;
 let found: Rejection | undefined;
+let ailment: Underlay['ailment'];
 let noticed: Notice[][];
 let taken: Set<Ip>;
 let known: Ip[] | undefined;
@@ -26,6 +28,7 @@ beforeEach(() => {
   [nowMs, readingMs, reads] = [0, 0, 0];
   routes = ['10.99.0.0/24'] as Cidr[];
   told = [];
+  ailment = undefined;
   [found, noticed, taken, known] = [undefined, [], new Set(), ['10.99.0.1' as Ip]];
   words = {
     name: 'h1',
@@ -46,7 +49,7 @@ beforeEach(() => {
     known: () => known,
     hostWords: async () => wordsNow(),
     underlay: async () =>
-      found ?? { addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0' },
+      found ?? { addresses: words.underlay, mtu: words.facts.underlayMtu, interface: 'eth0', ailment },
     routes: () => {
       reads++;
       nowMs += readingMs;
@@ -92,6 +95,22 @@ test('of very many routes, reading takes no more than a share of the time', asyn
   readingMs = 1_000;
   for (let s = 0; s < 1_000; s += 2) await lookAfter(2_000);
   expect(reads).toBeLessThan(7);
+});
+
+test('an interface that no frame passes by is noticed as long as it is so, with a session or without', async () => {
+  const codes = () => noticed.map((notices) => notices.map(({ code }) => code));
+  ailment = { problem: 'is down', fix: 'ip link set eth0 up' };
+  await lookAfter(2_000);
+  expect(noticed).toMatchObject([
+    [{ sentence: expect.stringMatching(/^eth0, .* is down:/), next: 'ip link set eth0 up.' }],
+  ]);
+  words = { ...words, underlay: ['10.99.0.7' as Ip] };
+  await teller.look(false);
+  expect(codes()).toEqual([['underlay-down']]);
+  ailment = undefined;
+  await teller.look(false);
+  expect(codes()).toEqual([['underlay-down'], []]);
+  expect(told).toEqual([]);
 });
 
 test('an underlay that is not found is noticed once, with what to do, until it is found', async () => {

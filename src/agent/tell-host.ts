@@ -71,21 +71,23 @@ export class HostTeller {
     this.nextRoutesAtMs = this.parts.nowMs() + ROUTES_INTERVAL_MS;
   }
 
-  /** To be called now and then, while there is a session. */
-  async look(): Promise<void> {
+  /** To be called now and then; the controller is told while there is a session, and people always. */
+  async look(connected = true): Promise<void> {
     try {
-      this.note(await this.correct());
+      const found = await this.parts.underlay();
+      this.found = isRejection(found) ? undefined : found;
+      if (isRejection(found)) this.note(found);
+      else this.note(connected ? await this.correct(found) : undefined);
     } catch (error) {
-      this.parts.log.warn({ reason: (error as Error).message }, 'cannot tell what this host is now');
+      // Each try to register says why there is no session.
+      if (connected)
+        this.parts.log.warn({ reason: (error as Error).message }, 'cannot tell what this host is now');
     }
   }
 
   /** Gives why the controller could not be told, if it is so. */
-  private async correct(): Promise<Rejection | undefined> {
-    const { host, uplink, hostWords, underlay, log } = this.parts;
-    const found = await underlay();
-    this.found = isRejection(found) ? undefined : found;
-    if (isRejection(found)) return found;
+  private async correct(found: Underlay): Promise<Rejection | undefined> {
+    const { host, uplink, hostWords, log } = this.parts;
     // All that is to be told takes a look at every process: only once it is known that something is.
     const hasMoved = whereTunnelsEnd(found) !== this.tunnels;
     if (!hasMoved && !this.routesDiffer()) return undefined;
