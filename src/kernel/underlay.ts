@@ -1,9 +1,10 @@
 import { fault, type Rejection, reject } from '#model/fault.ts';
 import { FAMILIES, type Family, familyOf, type Ip, parseIp } from '#model/ip.ts';
 import { isOwnHostLink } from '#model/own.ts';
-import { type Conversation, openConversation } from '#netlink/conversation.ts';
+import { openConversation } from '#netlink/conversation.ts';
 import { type Address, decodeAddress, encodeDumpAddresses, IFA_F, RT_SCOPE } from '#netlink/route/address.ts';
 import { decodeLink, encodeDumpLinks, IFF, type Link } from '#netlink/route/link.ts';
+import type { Route } from '#netlink/route/route.ts';
 import { routeTowards } from './route-towards.ts';
 import { readSysctls } from './sysctl.ts';
 
@@ -44,9 +45,10 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
       links: conversation.dump(encodeDumpLinks(), decodeLink),
       addresses: conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable),
     });
-    if (wish.text === undefined) return byRoute(host, conversation, wish);
-    const found = byText(host, wish.text, wish.known);
-    return 'addresses' in found ? wayOut(host, conversation, found, wish) : found;
+    const way = wish.towards && routeTowards(conversation, wish.towards);
+    if (wish.text === undefined) return byRoute(host, way, wish);
+    const found = byText(host, wish.text, way, wish.known);
+    return 'addresses' in found ? wayOut(host, found, way, wish.text) : found;
   } finally {
     conversation.close();
   }
@@ -74,10 +76,15 @@ const isUsable = ({ scope, flags }: Address): boolean =>
 /** About to go, or not to be chosen by what asks for any (`preferred_lft 0`); until then it is as good as others. */
 const isDeprecated = ({ flags }: Address): boolean => (flags & IFA_F.DEPRECATED) !== 0;
 
-function byText(host: HostInterfaces, text: string, known?: readonly Ip[]): Underlay | Rejection {
+function byText(
+  host: HostInterfaces,
+  text: string,
+  way: Route | undefined,
+  known?: readonly Ip[],
+): Underlay | Rejection {
   const ip = parseIp(text);
   if (ip.ok) {
-    const found = host.addresses.find(({ address }) => address === ip.value);
+    const found = rowOf(host, ip.value, way);
     if (found) return underlayOf(host, found.ifindex, [ip.value]);
     return refuse(text, 'is not an address of this host', addressHint(host));
   }
@@ -94,14 +101,13 @@ function byText(host: HostInterfaces, text: string, known?: readonly Ip[]): Unde
  */
 function wayOut(
   host: HostInterfaces,
-  conversation: Conversation,
   found: Underlay,
-  { text = '', towards }: UnderlayWish,
+  route: Route | undefined,
+  text: string,
 ): Underlay | Rejection {
   if (found.interface !== LOOPBACK) return found;
-  const oif = towards && routeTowards(conversation, towards)?.oif;
   const others = host.links.filter(({ name, up }) => up && name !== LOOPBACK);
-  const way = others.find(({ index }) => index === oif) ?? narrowest(numberedOf(host, others));
+  const way = others.find(({ index }) => index === route?.oif) ?? narrowest(numberedOf(host, others));
   if (way) return { ...found, interface: way.name ?? '', mtu: way.mtu ?? 0 };
   const fix = 'bring up the interface by which this host reaches the others';
   return refuse(text, 'is of the loopback device, and no other interface is up', fix);
@@ -119,11 +125,10 @@ const narrowest = (links: readonly Link[]): Link | undefined =>
 
 function byRoute(
   host: HostInterfaces,
-  conversation: Conversation,
-  { towards, known }: UnderlayWish,
+  way: Route | undefined,
+  { known }: UnderlayWish,
 ): Underlay | Rejection {
-  const source = towards && sourceTowards(conversation, towards);
-  const found = host.addresses.find(({ address }) => address === source);
+  const found = rowOf(host, way?.prefSource, way);
   const link = host.links.find(({ index }) => index === found?.ifindex);
   if (!found || link?.name === LOOPBACK)
     return refuse('', 'cannot be told from the way to the controller', addressHint(host));
@@ -134,9 +139,11 @@ function byRoute(
   return underlayOf(host, found.ifindex, [own.address as Ip, ...others]);
 }
 
-/** `ip route get 192.0.2.1` → `… src 192.0.2.7`; undefined without a route. */
-const sourceTowards = (conversation: Conversation, towards: Ip): string | undefined =>
-  routeTowards(conversation, towards)?.prefSource;
+/** Of several interfaces that have the address (links to one other machine borrow it) the one that leads out. */
+function rowOf({ addresses }: HostInterfaces, ip: string | undefined, way: Route | undefined) {
+  const rows = addresses.filter(({ address }) => address === ip);
+  return rows.find(({ ifindex }) => ifindex === way?.oif) ?? rows[0];
+}
 
 const underlayOf = ({ links }: HostInterfaces, ifindex: number, addresses: readonly Ip[]): Underlay => {
   const link = links.find(({ index }) => index === ifindex);

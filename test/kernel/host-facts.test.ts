@@ -107,6 +107,24 @@ describe('the underlay', () => {
     expect(findUnderlay({ text: old })).toEqual({ ...eth0, addresses: [old] });
   });
 
+  it('is of several interfaces that have the address the one that leads out', () => {
+    // As tunnels and point-to-point links that borrow their host's address.
+    ip('link', 'add', 'eth1', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'wire1');
+    for (const dev of ['eth1', 'wire1']) ip('link', 'set', dev, 'up');
+    ip('addr', 'add', '198.51.100.7/32', 'dev', 'eth1');
+    ip('route', 'add', '203.0.113.0/24', 'dev', 'eth1', 'src', '198.51.100.7');
+    const [text, addresses] = ['198.51.100.7', ['198.51.100.7']];
+    const eth1 = { interface: 'eth1', mtu: 1400, addresses };
+    try {
+      for (const wish of [{ towards: '203.0.113.9' as Ip }, { text, towards: '203.0.113.9' as Ip }])
+        expect(findUnderlay(wish), JSON.stringify(wish)).toEqual(eth1);
+      for (const towards of ['198.51.100.9' as Ip, undefined])
+        expect(findUnderlay({ text, towards })).toEqual({ ...eth0, addresses });
+    } finally {
+      ip('link', 'del', 'eth1');
+    }
+  });
+
   it('is an address of the loopback device, carried by the interface that leads out', () => {
     ip('link', 'add', 'eth1', 'mtu', '1400', 'type', 'veth', 'peer', 'name', 'wire1');
     for (const dev of ['eth1', 'wire1']) ip('link', 'set', dev, 'up');
