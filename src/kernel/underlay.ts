@@ -46,9 +46,9 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
       addresses: conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable),
     });
     const way = wish.towards && routeTowards(conversation, wish.towards);
-    if (wish.text === undefined) return byRoute(host, way, wish);
-    const found = byText(host, wish.text, way, wish.known);
-    return 'addresses' in found ? wayOut(host, found, way, wish.text) : found;
+    const { text, known } = wish;
+    const found = text === undefined ? byRoute(host, way, known) : byText(host, text, way, known);
+    return 'addresses' in found ? wayOut(host, found, way, text) : found;
   } finally {
     conversation.close();
   }
@@ -96,23 +96,27 @@ function byText(
 }
 
 /**
- * An address of the loopback device is reached by any interface, and so outlives each of them: a VTEP for hosts with
- * several ways. Frames leave by the one that leads to the controller; with none known, they must fit through all.
+ * An address of the loopback device, or of one that stands for it, is reached by any interface, and so outlives each of
+ * them: a VTEP for hosts with several ways. Frames leave by the one that leads to the controller; with none known, they
+ * must fit through all.
  */
 function wayOut(
   host: HostInterfaces,
   found: Underlay,
   route: Route | undefined,
-  text: string,
+  text = '',
 ): Underlay | Rejection {
-  if (found.interface !== LOOPBACK) return found;
-  const others = host.links.filter(({ name, up }) => up && name !== LOOPBACK);
+  const holder = host.links.find(({ name }) => name === found.interface);
+  if (!holder || !leadsNowhere(holder)) return found;
+  const others = host.links.filter((link) => link.up && !leadsNowhere(link));
   const way = others.find(({ index }) => index === route?.oif) ?? narrowest(numberedOf(host, others));
   if (way) return { ...found, interface: way.name ?? '', mtu: way.mtu ?? 0 };
+  if (holder.name !== LOOPBACK) return found;
   const fix = 'bring up the interface by which this host reaches the others';
   return refuse(text, 'is of the loopback device, and no other interface is up', fix);
 }
 const LOOPBACK = 'lo';
+const leadsNowhere = ({ name, kind }: Link): boolean => name === LOOPBACK || kind === 'dummy';
 
 /** Those with addresses; where none has any, as between routers that have but one address each, all. */
 function numberedOf({ addresses }: HostInterfaces, links: readonly Link[]): readonly Link[] {
@@ -123,11 +127,7 @@ function numberedOf({ addresses }: HostInterfaces, links: readonly Link[]): read
 const narrowest = (links: readonly Link[]): Link | undefined =>
   [...links].sort((a, b) => (a.mtu ?? 0) - (b.mtu ?? 0))[0];
 
-function byRoute(
-  host: HostInterfaces,
-  way: Route | undefined,
-  { known }: UnderlayWish,
-): Underlay | Rejection {
+function byRoute(host: HostInterfaces, way: Route | undefined, known?: readonly Ip[]): Underlay | Rejection {
   const found = rowOf(host, way?.prefSource, way);
   const link = host.links.find(({ index }) => index === found?.ifindex);
   if (!found || link?.name === LOOPBACK)

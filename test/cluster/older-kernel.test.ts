@@ -116,8 +116,9 @@ function commandOf(name: string, contents: string): string {
 }
 
 const FIND = `import { findUnderlay } from '#kernel/underlay.ts';
-const { addresses, ailment } = findUnderlay({ text: process.argv[2] });
-console.log('found', addresses.join(), ailment?.problem ?? 'well');`;
+const [text, towards] = process.argv.slice(2);
+const { addresses, ailment, mtu, ...found } = findUnderlay({ text: text || undefined, towards });
+console.log('found', addresses.join(), found.interface, String(mtu), ailment?.problem ?? 'well');`;
 
 test('an underlay in a VRF is named where tunnels hear nothing from it', async () => {
   const find = commandOf('find', FIND);
@@ -132,11 +133,27 @@ sysctl -qw net.ipv4.udp_l3mdev_accept=1; ${find} eth1`,
   );
   const outside = 'is in VRF red, and tunnels are outside of it';
   expect(said?.match(/^found .*/gm), all).toEqual([
-    'found 192.0.2.1 well',
-    `found 192.0.2.1 ${outside}`,
-    `found 192.0.2.9 ${outside}`,
-    'found 192.0.2.1 well',
+    'found 192.0.2.1 eth1 1500 well',
+    `found 192.0.2.1 eth1 1500 ${outside}`,
+    expect.stringMatching(`^found 192.0.2.9 red .* ${outside}`),
+    'found 192.0.2.1 eth1 1500 well',
   ]);
+}, 130_000);
+
+test('an underlay address of a dummy device is carried by the interface that leads out', async () => {
+  const find = commandOf('find', FIND);
+  const { said, all } = await runOn(
+    olderKernel,
+    `ip link add dummy0 mtu 9000 type dummy; ip link set dummy0 up; ip addr add 203.0.113.1/32 dev dummy0
+${find} dummy0
+ip link add eth1 mtu 1400 type veth peer name wire1; ip link set wire1 up; ip link set eth1 up
+ip addr add 192.0.2.1/24 dev eth1; ip route add 203.0.113.0/24 via 192.0.2.2 src 203.0.113.1
+${find} dummy0; ${find} 203.0.113.1 203.0.113.2; ${find} '' 203.0.113.2`,
+    120_000,
+  );
+  const carried = 'found 203.0.113.1 eth1 1400 well';
+  const alone = 'found 203.0.113.1 dummy0 9000 well';
+  expect(said?.match(/^found .*/gm), all).toEqual([alone, carried, carried, carried]);
 }, 130_000);
 
 /** Asks a kernel what it does with groups, and whether it still writes and makes namespaces afterwards. */
