@@ -41,10 +41,10 @@ export interface UnderlayWish {
 export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
   const conversation = openConversation();
   try {
-    const host = withoutOwn({
-      links: conversation.dump(encodeDumpLinks(), decodeLink),
-      addresses: conversation.dump(encodeDumpAddresses(), decodeAddress).filter(isUsable),
-    });
+    const links = conversation.dump(encodeDumpLinks(), decodeLink);
+    const addresses = conversation.dump(encodeDumpAddresses(), decodeAddress);
+    const untried = addresses.filter(({ flags }) => (flags & (IFA_F.TENTATIVE | IFA_F.DADFAILED)) !== 0);
+    const host = withoutOwn({ links, addresses: addresses.filter(isUsable), untried });
     const way = wish.towards && routeTowards(conversation, wish.towards);
     const { text, known } = wish;
     const found = text === undefined ? byRoute(host, way, known) : byText(host, text, way, known);
@@ -57,15 +57,18 @@ export function findUnderlay(wish: UnderlayWish): Underlay | Rejection {
 interface HostInterfaces {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
+  /** Of which the kernel does not know, or knows better, that no other machine has them. */
+  readonly untried: readonly Address[];
 }
 
 /** What Weft made leads into its own networks: no tunnel can end there. */
-function withoutOwn({ links, addresses }: HostInterfaces): HostInterfaces {
+function withoutOwn({ links, addresses, untried }: HostInterfaces): HostInterfaces {
   const isOwn = ({ name = '', group }: Link) => isOwnHostLink({ name, group });
   const own = new Set(links.filter(isOwn).map(({ index }) => index));
   return {
     links: links.filter(({ index }) => !own.has(index)),
     addresses: addresses.filter(({ ifindex }) => !own.has(ifindex)),
+    untried: untried.filter(({ ifindex }) => !own.has(ifindex)),
   };
 }
 
@@ -86,7 +89,7 @@ function byText(
   if (ip.ok) {
     const found = rowOf(host, ip.value, way);
     if (found) return underlayOf(host, found.ifindex, [ip.value]);
-    return refuse(text, 'is not an address of this host', addressHint(host));
+    return refuseAddress(host, text, ip.value);
   }
   const link = host.links.find(({ name }) => name === text);
   if (!link) return refuse(text, 'is neither an address nor an interface of this host', interfaceHint(host));
@@ -195,6 +198,18 @@ const isTemporary = ({ address, flags }: Address): boolean =>
 
 const refuse = (text: string, problem: string, fix: string): Rejection =>
   reject('invalid', fault('underlay', text, problem, fix));
+
+function refuseAddress(host: HostInterfaces, text: string, ip: Ip): Rejection {
+  const untried = host.untried.find(({ address }) => address === ip);
+  if (!untried) return refuse(text, 'is not an address of this host', addressHint(host));
+  if ((untried.flags & IFA_F.DADFAILED) === 0)
+    return refuse(text, 'is still being tried by the kernel (tentative)', 'try again in a few seconds');
+  return refuse(
+    text,
+    'is another machine’s, too (dadfailed)',
+    'take it from one of the two, and add it anew here',
+  );
+}
 
 const addressHint = ({ addresses }: HostInterfaces): string => {
   const known = addresses.map(({ address }) => address).slice(0, 8);

@@ -12,7 +12,7 @@ import { portHolders, takenUdpPorts } from '#kernel/taken-ports.ts';
 import { findUnderlay, type Underlay } from '#kernel/underlay.ts';
 import type { Ip } from '#model/ip.ts';
 import { LINK_GROUP } from '#model/own.ts';
-import { enterHostNamespace, ip, realWorld } from './kernel-lab.ts';
+import { enterHostNamespace, ip, realWorld, TAG } from './kernel-lab.ts';
 import { openDescriptors } from './netlink-lab.ts';
 
 let leave: () => void;
@@ -82,6 +82,32 @@ describe('the underlay', () => {
     expect(findUnderlay({ towards: '2001:db8::99' as Ip })).toMatchObject({
       addresses: ['2001:db8::7', '198.51.100.7'],
     });
+  });
+
+  it('is no address that another machine has, or may have', async () => {
+    const other = `kernel-test-${TAG}-other`;
+    ip('netns', 'add', other);
+    ip('link', 'add', 'eth1', 'type', 'veth', 'peer', 'name', 'eth1', 'netns', other);
+    const said = () => {
+      const found = findUnderlay({ text: '2001:db8:1::7' });
+      return 'faults' in found ? found.faults[0]!.problem : 'taken';
+    };
+    try {
+      execFileSync('sysctl', [
+        '-qw',
+        'net.ipv6.conf.eth1.accept_dad=1',
+        'net.ipv6.conf.eth1.dad_transmits=1',
+      ]);
+      for (const where of [[], ['-n', other]]) ip(...where, 'link', 'set', 'eth1', 'up');
+      ip('-n', other, 'addr', 'add', '2001:db8:1::7/64', 'dev', 'eth1', 'nodad');
+      ip('addr', 'add', '2001:db8:1::7/64', 'dev', 'eth1');
+      const words = [said()];
+      await expect.poll(() => words[words.push(said()) - 1], { timeout: 10_000 }).toContain('dadfailed');
+      expect(words[0]).toContain('tentative');
+    } finally {
+      ip('link', 'del', 'eth1');
+      ip('netns', 'del', other);
+    }
   });
 
   it('is also an interface that no frame passes by, and says why', () => {
