@@ -36,7 +36,7 @@ export const findNetwork = (door: HostDoor, word: string): Network | undefined =
  * started has not heard of again, until its controller has spoken.
  */
 export async function networkOf(
-  { door, book, engine, kick }: DriverParts,
+  { door, book, driver, engine, kick }: DriverParts,
   find: () => DockerNetwork | undefined,
   signal: AbortSignal,
 ): Promise<Network> {
@@ -56,13 +56,17 @@ export async function networkOf(
       `which network this is, Docker has not told: nobody answers at ${engine.socket}; set docker-socket in agent.yaml to where this dockerd listens, and try again`,
     );
   if (!known)
-    throw new PluginError('Weft does not know this Docker network: docker network rm it, and make it again');
+    throw new PluginError(
+      `Weft does not know this Docker network: docker network rm it, and make it again with ${bothDrivers(driver)}`,
+    );
   throw new PluginError(
     door.isConnected()
       ? 'this network is still being made in Weft: see what `weft status` says of it, and try again'
       : 'this network is to be made by the controller, which is away: see `weft status`, and try again when it is back',
   );
 }
+
+export const bothDrivers = (driver: string): string => `-d ${driver} --ipam-driver ${driver}`;
 
 export const heardOf = (door: HostDoor, id: Id): Network | undefined =>
   door.networks().find((network) => network.id === id);

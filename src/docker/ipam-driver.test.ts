@@ -119,6 +119,18 @@ describe('an address', () => {
     ).toContain('--aux-address');
   });
 
+  it('in a network of another driver is refused, with the command as it must be, whenever it is asked for', async () => {
+    const { PoolID } = await requestPool();
+    const both = 'docker network rm it, and make it again with -d weft --ipam-driver weft';
+    const request = { PoolID, Address: '', Options: null };
+    const said = await refusal('IpamDriver.RequestAddress', request);
+    expect(said).toBe(
+      `--ipam-driver "weft": gives addresses in networks of driver weft alone, and this is of another; ${both}`,
+    );
+    clock.nowMs += 61_000;
+    expect(await refusal('IpamDriver.RequestAddress', request)).toContain(both);
+  });
+
   it("that is taken is refused in Docker's words", async () => {
     const PoolID = await copyOf('app', '10.1.0.0/16');
     const request = { PoolID, Address: '10.1.0.7' };

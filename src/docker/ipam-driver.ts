@@ -12,6 +12,7 @@ import { type Family, type Ip, parseIp } from '#model/ip.ts';
 import type { Network } from '#model/records.ts';
 import {
   ADDRESS_SPACE,
+  bothDrivers,
   type DriverParts,
   findNetwork,
   heardOf,
@@ -192,9 +193,9 @@ async function holdAddress(
 ): Promise<InterfaceAddress> {
   const { door, book, pools } = parts;
   const { cidr, network: id } = readPoolId(poolText);
-  // Endpoints come after their network: what is asked for between the two is an auxiliary address.
-  if (pools.has(poolText))
-    throw refuse(fault('--aux-address', address ?? '', 'cannot be set aside', `leave it out; ${AUX_FIX}`));
+  // Endpoints come after their network: what is asked for between the two is an auxiliary address, or an endpoint's of a
+  // network that another driver has made.
+  if (pools.has(poolText)) throw refuse(address ? auxiliary(address) : ofAnotherDriver(parts));
   const network =
     (id && heardOf(door, id)) ?? (await networkOf(parts, () => findCopy(book, id, cidr), signal));
   const subnet = subnetOf(network, cidrFamily(cidr), undefined);
@@ -204,7 +205,22 @@ async function holdAddress(
   door.dropHold(network.id, held);
   throw new PluginError('too late');
 }
-const AUX_FIX = 'who has an address outside of Weft is made known by `weft peer add`';
+
+const auxiliary = (address: Ip): Fault =>
+  fault(
+    '--aux-address',
+    address,
+    'cannot be set aside',
+    'leave it out; who has an address outside of Weft is made known by `weft peer add`',
+  );
+
+const ofAnotherDriver = ({ driver }: DriverParts): Fault =>
+  fault(
+    '--ipam-driver',
+    driver,
+    `gives addresses in networks of driver ${driver} alone, and this is of another`,
+    `docker network rm it, and make it again with ${bothDrivers(driver)}`,
+  );
 
 const findCopy = (book: DriverParts['book'], id: Network['id'] | undefined, cidr: Cidr) =>
   id ? book.copyOf(id) : book.unnamedWith(cidr);
