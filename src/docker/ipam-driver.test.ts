@@ -131,6 +131,17 @@ describe('an address', () => {
     expect(await refusal('IpamDriver.RequestAddress', request)).toContain(both);
   });
 
+  it.each([
+    ['10.1.0.0/32', '/30'],
+    ['fd00:1::1/128', '/126'],
+  ])('for the gateway of %s, which has one alone, is refused', async (subnet, wider) => {
+    const { PoolID } = await requestPool(subnet, { V6: subnet.includes(':') });
+    const Options = { RequestAddressType: 'com.docker.network.gateway' };
+    expect(await refusal('IpamDriver.RequestAddress', { PoolID, Address: '', Options })).toBe(
+      `--subnet "${subnet}": has 1 address, which leaves none for a gateway; use ${wider} or wider`,
+    );
+  });
+
   it("that is taken is refused in Docker's words", async () => {
     const PoolID = await copyOf('app', '10.1.0.0/16');
     const request = { PoolID, Address: '10.1.0.7' };

@@ -178,12 +178,24 @@ function takeGateway(
 ): Ip {
   const own = offeredGateway(parts, cidr, network);
   const gateway = asked ?? own;
-  if (!gateway || !cidrContains(cidr, gateway))
-    throw refuse(fault('--gateway', asked ?? '', `is outside the subnet ${cidr}`, 'leave it out'));
+  if (!gateway)
+    throw refuse(
+      fault(
+        '--subnet',
+        cidr,
+        'has 1 address, which leaves none for a gateway',
+        `use ${WIDER[cidrFamily(cidr)]} or wider`,
+      ),
+    );
+  if (!cidrContains(cidr, gateway))
+    throw refuse(fault('--gateway', gateway, `is outside the subnet ${cidr}`, 'leave it out'));
   if (network && gateway !== own)
     throw refuse(fault('--gateway', gateway, `is not the gateway of network ${network.name}`, `use ${own}`));
   return gateway;
 }
+
+/** The narrowest that admission takes. */
+const WIDER = { 4: '/30', 6: '/126' };
 
 async function holdAddress(
   parts: DriverParts,
