@@ -62,7 +62,8 @@ export async function openDockerDoor(parts: DockerDoorParts): Promise<DockerDoor
   const end = new AbortController();
   const acceptPruned = async () => {
     try {
-      await book.acceptPruned(prunedNetworks(await api.pastRemovals()));
+      const removals = await api.pastRemovals();
+      await book.acceptPruned(prunedNetworks(removals, (dockerId) => book.isMissed(dockerId)));
       rounds.kick();
     } catch (error) {
       log.debug({ reason: (error as Error).message }, 'Docker does not say what was pruned');

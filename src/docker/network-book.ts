@@ -71,6 +71,8 @@ export class NetworkBook {
   /** With the id that its copy had in Docker. */
   private readonly declinedIds = new Map<Id, string>();
   private pruned: ReadonlySet<string> = new Set();
+  /** Copies that were found gone: nobody was there to be told of it. In memory. */
+  private readonly missed = new Set<string>();
   /** Names of networks that are being made, in Weft first and then in Docker. In memory. */
   readonly expected = new Set<string>();
   private waiting: (() => void)[] = [];
@@ -147,6 +149,18 @@ export class NetworkBook {
     if (this.declinedIds.get(network) === dockerId || this.pruned.has(dockerId)) return;
     this.declinedIds.set(network, dockerId);
     await this.notes.put(DECLINED + network, dockerId);
+  }
+
+  /** A copy went with nobody there to be told, if it is gone: that of others is, and they are forgotten. */
+  isMissed(dockerId: string): boolean {
+    return this.missed.has(dockerId) || this.networks.has(dockerId);
+  }
+
+  /** That copy is gone, and Docker did not say so. With the network that its removal is a word about. */
+  async miss(dockerId: string, network: Id | undefined): Promise<void> {
+    this.missed.add(dockerId);
+    if (network) await this.decline(network, dockerId);
+    await this.forget(dockerId);
   }
 
   /**

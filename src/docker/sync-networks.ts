@@ -85,8 +85,7 @@ export class NetworkSync {
       case 'await':
         return this.await(step.copy.dockerId);
       case 'forget':
-        if (step.decline) await book.decline(step.decline, step.copy.dockerId);
-        await book.forget(step.copy.dockerId);
+        await book.miss(step.copy.dockerId, step.decline);
         return [];
       case 'remove':
         return this.remove(step.docker, 'it is gone from Weft');
