@@ -21,8 +21,9 @@ export function adoptedNotices(state: AgentState): Notice[] {
     const network = view.networks.get(adoption.network);
     if (!network) return [];
     return [
-      ...(bridges.has(adoption.bridge) ? [] : [missingBridgeNotice(network, adoption, host)]),
-      ...filteredNotices(adoption.bridge, state.survey?.filters ?? [], host),
+      ...(bridges.has(adoption.bridge)
+        ? filteredNotices(adoption.bridge, state.survey?.filters ?? [], host)
+        : [missingBridgeNotice(network, adoption, host)]),
       ...lastingClashes(state, network),
     ];
   });

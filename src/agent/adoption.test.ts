@@ -103,6 +103,16 @@ describe('a bridge that its owner removes', () => {
     expect(noticesOf(agents.h1)).not.toContain('adopted-bridge-missing');
     expect((await agents.h1.objects()).flatMap(renderObject).join()).toContain('master br-1');
   });
+
+  test('is not said to be crossed by what the firewall drops', async () => {
+    agents.h1.survey.filters.push({ family: 4, rules: ['-P FORWARD DROP'] });
+    await pass(30);
+    expect(noticesOf(agents.h1)).toEqual(['adopted-filtered']);
+    agents.h1.kernel.removeHostLink('br-1');
+    stir(agents.h1);
+    await pass(1);
+    expect(noticesOf(agents.h1)).toEqual(['adopted-bridge-missing']);
+  });
 });
 
 describe('who is behind a bridge', () => {

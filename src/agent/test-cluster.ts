@@ -86,6 +86,8 @@ export class TestAgent {
   connected = true;
   /** Of the host, by their ports. */
   readonly programs = new Map<number, string>();
+  /** What it would find beside its kernel's state. */
+  readonly survey = { filters: [] as { family: 4; rules: string[] }[], legacy: [], addresses: new Map() };
   /** Addresses that this host does not have. */
   readonly strange = new Set<string>();
   /** Whose misses were not to be heard any more. */
@@ -297,10 +299,7 @@ export class TestAgent {
         return this.dispatch({ event: 'stations-published', adoption, outcome });
       }
       case 'survey':
-        return this.dispatch({
-          event: 'surveyed',
-          survey: { filters: [], legacy: [], addresses: new Map() },
-        });
+        return this.dispatch({ event: 'surveyed', survey: this.survey });
       case 'find-port-holders': {
         const holders = effect.publications.map(
           ({ id, hostPort, hostAddress = '' }) =>
