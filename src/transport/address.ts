@@ -7,7 +7,7 @@ export type Address =
 
 export const DEFAULT_PORT = 7470;
 
-/** Reads `unix:///path`, a bare absolute path, `http://…` or `https://…`. */
+/** Reads `unix:///path`, a bare absolute path, `https://…`, or `http://…` on loopback: nobody listens otherwise. */
 export function parseAddress(text: string): Parsed<Address> {
   const path = text.startsWith('unix://') ? text.slice('unix://'.length) : text;
   // sun_path holds 108 bytes with the final NUL (linux/un.h).
@@ -19,7 +19,14 @@ export function parseAddress(text: string): Parsed<Address> {
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (!match || port < 1 || port > 65535)
     return unparsed('is not an address', 'write unix:///run/weft/controller.sock or https://10.0.0.1:7470');
-  return parsed({ kind: 'tcp', host: match[2]!.replace(/^\[|\]$/g, ''), port, tls: match[1] === 'https' });
+  const host = match[2]!.replace(/^\[|\]$/g, '');
+  const tls = match[1] === 'https';
+  if (!tls && !isLoopback(host))
+    return unparsed(
+      'would carry plain text across machines',
+      `write ${formatAddress({ kind: 'tcp', host, port, tls: true })} and give certificates`,
+    );
+  return parsed({ kind: 'tcp', host, port, tls });
 }
 
 export const isLoopback = (host: string): boolean =>
