@@ -236,8 +236,17 @@ onEngines('networks', (world, version) => {
     test('are not meant by a prune', async () => {
       await make('h1', '--subnet', '10.6.0.0/16', 'unused');
       await until_('h2', 'unused');
+      await world().engine('h2').run('c1', '--network', 'unused');
+      await docker('h2', 'stop', 'c1');
       expect(await docker('h2', 'network', 'prune', '-f')).toContain('unused');
       await until_('h2', 'unused');
+      // As docs/docker.md has it.
+      expect(await refusalOf(docker('h2', 'start', 'c1'))).toMatch(/network \w+ not found/);
+      await docker('h2', 'network', 'disconnect', '-f', 'unused', 'c1');
+      await docker('h2', 'network', 'connect', '--ip', '10.6.0.9', 'unused', 'c1');
+      await docker('h2', 'start', 'c1');
+      expect(await docker('h2', 'exec', 'c1', '/bin/busybox', 'ip', 'addr')).toContain('inet 10.6.0.9/16');
+      await docker('h2', 'rm', '-f', 'c1');
     });
 
     test('are not meant by a prune that no agent was there for, or for some of them', async () => {
