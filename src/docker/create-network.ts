@@ -65,7 +65,7 @@ async function findOrMake(parts: DriverParts, { options, copy }: AskedNetwork): 
   // It may turn out to be one that exists, whose VNI for one is taken: by itself.
   if (door.networks().some((network) => mayBe(parts, network, copy))) return undefined;
   const tried = await door.tryNetwork(words);
-  if (isRejection(tried)) throw refuseAsDocker(tried);
+  if (isRejection(tried)) throw refuseAsDocker(tried, { id: words.name, name: 'a new one' });
   return undefined;
 }
 

@@ -212,7 +212,7 @@ async function holdAddress(
     (id && heardOf(door, id)) ?? (await networkOf(parts, () => findCopy(book, id, cidr), signal));
   const subnet = subnetOf(network, cidrFamily(cidr), undefined);
   const held = await door.holdAddress({ network: network.id, subnet, address });
-  if (isRejection(held)) throw refuseAsDocker(held);
+  if (isRejection(held)) throw refuseAsDocker(held, network);
   if (!signal.aborted) return interfaceAddress(held, prefixLengthOf(subnet));
   door.dropHold(network.id, held);
   throw new PluginError('too late');

@@ -61,7 +61,7 @@ export const networkDriver = (parts: NetworkDriverParts): PluginMethods => ({
         aliases: [],
         ...asked,
       });
-      if (isRejection(attached)) throw refuseAsDocker(attached);
+      if (isRejection(attached)) throw refuseAsDocker(attached, network);
       // dockerd has given up on it, and will not ask for its end.
       if (signal.aborted) await parts.door.detach(RUNTIME, EndpointID);
       return { Interface: withoutWhatWasAsked(attached, network.subnets, asked) };

@@ -8,12 +8,19 @@ export class PluginError extends Error {
 export const refuse = (...faults: readonly Fault[]): PluginError =>
   new PluginError(faults.map(formatFault).join('\n'));
 
-/** Admission speaks of `weft`'s own flags; whoever sits at Docker's command line has others. */
-export const refuseAsDocker = ({ faults }: Rejection): PluginError =>
+/**
+ * Admission speaks of `weft`'s own flags; whoever sits at Docker's command line has others. Nor has he ever seen the `id` by
+ * which a network was asked for.
+ */
+export const refuseAsDocker = (
+  { faults }: Rejection,
+  network?: { readonly id: string; readonly name: string },
+): PluginError =>
   refuse(
-    ...faults.map(({ field, fix, ...rest }) => ({
+    ...faults.map(({ field, value, fix, ...rest }) => ({
       ...rest,
       field: DOCKER_WORDS[field] ?? field,
+      value: value === network?.id ? network.name : value,
       fix: fix.replace(/--([a-z-]+)/g, (flag, word) => DOCKER_WORDS[word] ?? flag),
     })),
   );

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../world/world.ts';
-import { onEngines } from './on-engines.ts';
+import { onEngines, refusalOf } from './on-engines.ts';
 
 /** Who dies, hangs or is away, in whatever order; what Docker and Weft say of each other afterwards is the same. */
 onEngines('faults', (world, version) => {
@@ -195,6 +195,10 @@ onEngines('faults', (world, version) => {
     await untilReaches('h2', 'c2', '10.1.9.9');
     await docker('h2', 'rm', '-f', 'c2');
     await docker('h2', 'restart', '-t', '0', 'c3');
+    // What has to wait is said in words of who asked.
+    expect(await refusalOf(run('h2', 'c4', '--ip', '10.1.200.200'))).toContain('network "app": needs the');
+    const create = ['network', 'create', '-d', 'weft', '--ipam-driver', 'weft', 'late'];
+    expect(await refusalOf(docker('h2', ...create))).toContain('network "a new one": needs the');
     await startController();
     await untilReaches('h2', 'c3', '10.1.9.9');
     await untilAgreed();
