@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ConnectError } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import type { HoldAsk } from '#api/door.ts';
 import { rejectionFromError } from '#api/rejection.ts';
@@ -366,7 +367,7 @@ export class Engine {
       this.dispatch({ event: 'disconnected', reason: 'the controller ended the session' });
     } catch (error) {
       if (this.stopped) return;
-      const reason = (error as Error).message;
+      const reason = ConnectError.from(error).rawMessage;
       log.warn({ reason }, 'no session with the controller');
       this.dispatch({ event: 'disconnected', reason, refusal: rejectionFromError(error) });
     }

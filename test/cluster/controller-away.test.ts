@@ -52,6 +52,13 @@ describe.sequential('the controller is stopped', () => {
     expect(h1Lines()).toEqual(before);
   });
 
+  test('why, is said in words, and not in those of the wire', async () => {
+    const away = async () =>
+      (await world.status('h1')).status?.notices?.find(({ code }) => code === 'controller-away');
+    await until('it is said', async () => (await away()) !== undefined);
+    expect((await away())!.sentence).toMatch(/nothing new is heard \([^[\]]+\)\.$/);
+  });
+
   test('an agent that starts meanwhile leaves right what is right', async () => {
     await restartAgent();
     await world.attachTo('h1', 'a1', 'red');
