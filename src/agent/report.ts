@@ -138,7 +138,9 @@ function aloneNotice({ reason, refusal }: SessionState): Notice {
       code: 'controller-away',
       title: 'No session with the controller',
       sentence: `${ALONE}${reason && ` (${reason})`}.`,
-      next: 'start the controller, or see `weft agent --help` for its address.',
+      next: /certificate|not trusted/.test(reason)
+        ? 'see that the certificates of both sides are valid and of one authority; a new one counts from the next start of whose it is.'
+        : 'start the controller, or see `weft agent --help` for its address.',
     };
   return {
     code: 'host-refused',

@@ -6,7 +6,7 @@ import { fault } from '#model/fault.ts';
 import { agentPaths, controllerPaths } from '#model/paths.ts';
 import { type Address, formatAddress, parseAddress } from '#transport/address.ts';
 import { type Clients, createClients } from '#transport/client.ts';
-import { readTlsFiles, TlsFileError, type TlsFiles } from '#transport/tls.ts';
+import { isOfTls, readTlsFiles, TlsFileError, type TlsFiles } from '#transport/tls.ts';
 import { CliError, faultError, NotPermitted } from './cli-error.ts';
 import { EXIT_OF_REJECTION } from './exit-code.ts';
 import { notingWishes, type PendingWish } from './pending-wish.ts';
@@ -151,7 +151,9 @@ function explainError(error: ConnectError, target: Target, { shownBy }: PendingW
       return new CliError(
         'unreachable',
         error.rawMessage,
-        `try again when weft status shows the host connected${look}`,
+        /certificate|not trusted/.test(error.rawMessage)
+          ? `see that the certificates of both sides are valid, and of one authority${look}`
+          : `try again when weft status shows the host connected${look}`,
       );
     case Code.DeadlineExceeded:
       return new CliError(
@@ -205,11 +207,10 @@ function errnoOf(error: ConnectError): string | undefined {
 function unreachable(target: Target, errno: string, text: string): CliError {
   const { role, address } = target;
   const where = formatAddress(address);
-  // Others are the system's, such as ECONNREFUSED.
-  if (isTls(target) && !/^E[A-Z0-9]+$/.test(errno))
+  if (isTls(target) && isOfTls(errno))
     return new CliError(
       'unreachable',
-      `who answers at ${where} is not trusted: ${text}`,
+      `who answers at ${where} is not trusted: ${text.replace(/^who answers is not trusted: /, '')}`,
       'check --tls-ca, and that the controller’s certificate is valid and names that address',
     );
   if (errno === 'EACCES')

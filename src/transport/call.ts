@@ -17,10 +17,13 @@ import {
 } from '@connectrpc/connect/protocol-connect';
 import { END_OF_STREAM, EnvelopeReader, enveloped } from './envelope.ts';
 import { readWhole } from './read-whole.ts';
+import { isOfTls } from './tls.ts';
 
 /** Where to, by which agent, and what every request says of us. */
 export interface Way {
   readonly isSecure: boolean;
+  /** Until when our own certificate is one. */
+  readonly validTo?: Date;
   readonly options: http.RequestOptions;
   readonly headers: http.OutgoingHttpHeaders;
 }
@@ -57,7 +60,7 @@ class Post {
   private readonly onAbort = () => this.fail(ConnectError.from(this.signal!.reason, Code.Canceled));
 
   constructor(
-    { isSecure, options, headers }: Way,
+    { isSecure, validTo, options, headers }: Way,
     { parent, name }: DescMethod,
     type: string,
     body: Uint8Array,
@@ -73,7 +76,8 @@ class Post {
     this.response = new Promise((resolve, reject) => {
       this.request.on('response', resolve).on('error', (error) => {
         const isUnanswered = isSecure && !this.request.reusedSocket && isReset(error);
-        reject(this.failure ?? (isUnanswered ? unanswered(error) : asConnectError(error)));
+        const explained = isUnanswered ? unanswered(error, validTo) : isSecure && untrusted(error);
+        reject(this.failure ?? (explained || asConnectError(error)));
       });
     });
     if (timeoutMs !== undefined) {
@@ -147,17 +151,27 @@ const CODES: Readonly<Record<string, Code>> = {
   ETIMEDOUT: Code.Unavailable,
 };
 
-const isReset = (error: NodeJS.ErrnoException): boolean => error.code === 'ECONNRESET';
+/** Or told by TLS that it was not taken. */
+const isReset = ({ code = '' }: NodeJS.ErrnoException): boolean =>
+  code === 'ECONNRESET' || code.includes('_ALERT_');
 
 /** By TLS 1.3 whose certificate is not taken hears so after his part of the handshake, and from Node by the end of it all. */
-const unanswered = (cause: Error): ConnectError =>
-  new ConnectError(
-    'the connection ended without an answer: the other side went away, or its log says why it does not take this certificate',
-    Code.Aborted,
-    undefined,
-    undefined,
-    cause,
-  );
+const unanswered = (cause: Error, validTo?: Date): ConnectError =>
+  validTo && validTo.getTime() < Date.now()
+    ? refused(`this side’s own certificate ran out at ${validTo.toISOString()}`, Code.Unavailable, cause)
+    : refused(
+        'the connection ended without an answer: the other side went away, or its log says why it does not take this certificate',
+        Code.Aborted,
+        cause,
+      );
+
+function untrusted(cause: NodeJS.ErrnoException): ConnectError | undefined {
+  if (!isOfTls(cause.code)) return undefined;
+  return refused(`who answers is not trusted: ${cause.message}`, Code.Unavailable, cause);
+}
+
+const refused = (text: string, code: Code, cause: Error): ConnectError =>
+  new ConnectError(text, code, undefined, undefined, cause);
 
 function asConnectError(error: unknown): ConnectError {
   if (error instanceof ConnectError) return error;

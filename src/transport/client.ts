@@ -7,7 +7,7 @@ import { HOST_HEADER } from '#api/principal.ts';
 import { API_VERSION, API_VERSION_HEADER } from '#api/version.ts';
 import type { Address } from './address.ts';
 import { createTransport } from './call.ts';
-import type { TlsFiles } from './tls.ts';
+import { type TlsFiles, validTo } from './tls.ts';
 
 /** Both services of one server; calling one that it does not have is an Unimplemented error. */
 export interface Clients {
@@ -32,6 +32,7 @@ export function createClients(address: Address, { host, tls }: ClientOptions = {
     address.kind === 'unix' ? { socketPath: address.path } : { host: address.host, port: address.port };
   const transport = createTransport({
     isSecure: secure,
+    ...(secure && tls && { validTo: validTo(tls) }),
     options: { agent, ...place },
     headers: { [API_VERSION_HEADER]: API_VERSION, ...(host && { [HOST_HEADER]: host }) },
   });

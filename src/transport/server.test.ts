@@ -188,6 +188,24 @@ describe('TCP', () => {
     });
     expect(refused).toEqual([expect.stringContaining('UNABLE_TO_')]);
   });
+
+  test('under TLS says whose certificate it is that ran out', async () => {
+    const tls = makeAuthority(dir);
+    const OVER = ['-days', '-1'];
+    const server = 'URI:weft:host:server,DNS:localhost';
+    const well: Address = { kind: 'tcp', host: 'localhost', port: 17473, tls: true };
+    const over: Address = { kind: 'tcp', host: 'localhost', port: 17474, tls: true };
+    await start(well, tls('server', server));
+    await start(over, tls('late', server, OVER));
+    await expect(ask(well, { tls: tls('h1', 'URI:weft:host:h1', OVER) })).rejects.toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: expect.stringMatching(/^this side’s own certificate ran out at 20/),
+    });
+    await expect(ask(over, { tls: tls('h2', 'URI:weft:host:h2') })).rejects.toMatchObject({
+      code: Code.Unavailable,
+      rawMessage: 'who answers is not trusted: certificate has expired',
+    });
+  });
 });
 
 test('metrics are told by a plain GET, and nothing else is', async () => {

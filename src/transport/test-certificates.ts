@@ -19,16 +19,18 @@ export function makePair(
   return { cert, key, ca: cert };
 }
 
-/** A certificate authority of its own; gives certificates with that subject alternative name. */
-export function makeAuthority(directory: string): (name: string, subjectAltName: string) => TlsFiles {
+/** A certificate authority of its own; gives certificates with that subject alternative name, by openssl's words on how long they last. */
+export function makeAuthority(
+  directory: string,
+): (name: string, subjectAltName: string, lasting?: readonly string[]) => TlsFiles {
   const file = (name: string) => path.join(directory, name);
   const { cert: ca, key: caKey } = makePair(directory, 'ca');
-  return (name, subjectAltName) => {
+  return (name, subjectAltName, lasting = ['-days', '1']) => {
     const paths = { cert: file(`${name}.pem`), key: file(`${name}.key`), ca };
     openssl('req', ...KEY, '-keyout', paths.key, '-out', file('csr'), '-subj', `/CN=${name}`);
     fs.writeFileSync(file('ext'), `subjectAltName=${subjectAltName}\n`);
     const issue = ['-CA', ca, '-CAkey', caKey, '-CAcreateserial', '-extfile', file('ext')];
-    openssl('x509', '-req', '-in', file('csr'), ...issue, '-out', paths.cert, '-days', '1');
+    openssl('x509', '-req', '-in', file('csr'), ...issue, '-out', paths.cert, ...lasting);
     return readTlsFiles(paths);
   };
 }

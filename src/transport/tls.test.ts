@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makePair, openssl } from './test-certificates.ts';
-import { readTlsFiles } from './tls.ts';
+import { isOfTls, readTlsFiles } from './tls.ts';
 
 let directory: string;
 const file = (name: string) => path.join(directory, name);
@@ -36,4 +36,13 @@ test.each([
   const expected = expect.objectContaining({ exit: 'usage', next: expect.stringMatching(/^give /) });
   expect(read(cert, key, ca)).toThrow(expected);
   expect(read(cert, key, ca)).toThrow(`${setting} "${file(wrong)}": ${problem}`);
+});
+
+test.each([
+  ['CERT_HAS_EXPIRED', true],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', true],
+  ['ECONNREFUSED', false],
+  ['EAI_AGAIN', false],
+])('%s is of TLS: %s', (code, answer) => {
+  expect(isOfTls(code)).toBe(answer);
 });

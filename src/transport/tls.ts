@@ -40,6 +40,13 @@ export function readTlsFiles(paths: Readonly<Record<keyof TlsFiles, string>>): T
   return { cert, key, ca };
 }
 
+/** Whether OpenSSL or Node's TLS names what went wrong so; the system has words like ECONNREFUSED, a resolver EAI_AGAIN. */
+export const isOfTls = (code = ''): boolean =>
+  code.includes('_') && !/^(EAI|HPE|ERR_STREAM|ERR_SOCKET|ERR_HTTP)_/.test(code);
+
+/** When our own certificate ceases to be one. */
+export const validTo = ({ cert }: TlsFiles): Date => new Date(new X509Certificate(cert).validTo);
+
 function readCertificate(setting: 'cert' | 'ca', path: string, bytes: Buffer): X509Certificate {
   try {
     // It would take DER, which TLS does not.
