@@ -24,7 +24,7 @@ import { greetResolver, hearTroubles, loseResolver, tellNames } from './names.ts
 import { releaseOrphans } from './orphans.ts';
 import { comeBackToRest } from './pace.ts';
 import { endPublish, publishAll, tellAtOnce } from './publish.ts';
-import { noteDoorNotices, noteHostNotices, reportStatus } from './report.ts';
+import { noteDoorNotices, noteHostNotices, renewNotices, reportStatus } from './report.ts';
 import { beginReset, settleResets } from './reset.ts';
 import { wake } from './rest.ts';
 import { describe } from './retell.ts';
@@ -124,7 +124,7 @@ function react(state: AgentState, event: AgentEvent): AgentEffect[] {
       ];
     case 'journal-failed':
       giveUpHandBack(state, event.key);
-      return failJournal(state, event.key, event.rejection);
+      return [...failJournal(state, event.key, event.rejection), ...renewNotices(state)];
     case 'heard':
       return [
         ...hear(state, event.message),

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import { createNetwork } from '#intent/test-world.ts';
+import { fault, reject } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { Attachment } from './attachment.ts';
 import { keepJournal, noteWritten } from './keep-journal.ts';
 import { createAgentState } from './state.ts';
+import { TestCluster } from './test-cluster.ts';
 
 const ID = '01J00000000000000000000001' as Id;
 
@@ -30,4 +33,27 @@ test('what somebody waits for is not held up by what nobody waits for', () => {
 
   const again = note({ ...told, since: 7 });
   expect(keepJournal(state, ID, 'patient')).toMatchObject([{ entry: again, manner: 'patient' }]);
+});
+
+test('a journal that cannot be written, as on a file system that became read-only, is told of until it can', async () => {
+  const cluster = new TestCluster();
+  const h1 = cluster.agent('h1');
+  await cluster.settle();
+  cluster.controller.grant(createNetwork('app'));
+  const { id } = await cluster.attached(h1, 'app', '/c1');
+  await cluster.settle(1_000);
+  const notices = () => h1.state.status?.notices;
+  h1.holding = 'journal-delete';
+  h1.detach({ endpoint: id });
+  await cluster.settle();
+  expect(h1.state.unwritten.get(id)).toBe('writing');
+  expect(notices()).toEqual([]);
+  const rejection = reject('unavailable', fault('journal', 'unreadable', '/j: EROFS', 'mount it'));
+  h1.dispatch({ event: 'journal-failed', key: id, rejection });
+  expect(notices()).toMatchObject([
+    { code: 'journal-unwritten', sentence: expect.stringContaining('/j: EROFS'), next: 'mount it.' },
+  ]);
+  h1.letGo();
+  await cluster.settle(10_000);
+  expect(notices()).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { listSome } from '#intent/list-some.ts';
 import { cidrFamily } from '#model/cidr.ts';
-import { sayFault } from '#model/fault.ts';
+import { type Fault, isRejection, sayFault } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
@@ -92,6 +92,14 @@ const unseenNotice = (text: string): Notice => ({
   next: 'where it says EMFILE or “too many open files”, raise the agent’s limit of open files (LimitNOFILE); else see its log.',
 });
 
+/** What cannot be written down now is tried again and again (see keep-journal.ts). */
+const unwrittenNotice = ({ problem, fix }: Fault): Notice => ({
+  code: 'journal-unwritten',
+  title: 'The agent cannot write its journal',
+  sentence: `It was told: ${problem}. Until it can, nothing is attached, and what is detached comes back should the agent end; what stands goes on.`,
+  next: `${fix}.`,
+});
+
 /** Networks of which containers here have less than the others. */
 function ipv4OnlyNotices(state: AgentState): Notice[] {
   const networks = [...state.view.networks.values()].filter(({ id }) => takesPart(state, id));
@@ -123,6 +131,8 @@ function noticesOf(state: AgentState): Notice[] {
     ...state.hostNotices,
     ...namesNotices(state),
   ];
+  const unwritten = [...state.unwritten.values()].find((how) => isRejection(how));
+  if (unwritten) notices.push(...unwritten.faults.slice(0, 1).map(unwrittenNotice));
   if (state.turn.unseen !== undefined) notices.push(unseenNotice(state.turn.unseen));
   if (!state.canFilter) notices.push(UNFILTERED);
   if (!state.hasIpv6) notices.push(...ipv4OnlyNotices(state));

@@ -8,10 +8,11 @@ const UNREADABLE = new Set([
   'ENOTDIR',
   'EISDIR',
   'EEXIST',
-  'EROFS',
   'ELOOP',
   'ENAMETOOLONG',
 ]);
+/** A file system with errors becomes so by itself. */
+const READ_ONLY_FIX = 'mount its file system for writing; where it was, the system log says why it is not';
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** The StoreError for an error of `node:fs` at that path; a StoreError is given back as it is. */
@@ -20,6 +21,7 @@ export function fileError(error: unknown, path: string): StoreError {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const options = { cause: error };
   if (FULL.has(code)) return fullError(path, options);
+  if (code === 'EROFS') return new StoreError('unreadable', `${path}: ${message}`, READ_ONLY_FIX, options);
   if (UNREADABLE.has(code)) return unreadableError(path, message, options);
   return new StoreError('other', `${path}: ${message}`, 'look into the system log for disk errors', options);
 }
