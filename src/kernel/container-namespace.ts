@@ -4,14 +4,26 @@ import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { isOverlayNamespace } from '#model/own.ts';
 import { close } from '#netlink/libc.ts';
 import { NAMESPACE_DIRECTORY } from '#netlink/named-namespace.ts';
+import { fromSystemError, NetlinkError } from '#netlink/netlink-error.ts';
 import { type NamespaceRefusal, openNamespace } from '#netlink/open-namespace.ts';
 
 /**
  * The container namespace that a person means by a name (`ip netns` or Podman), an absolute path or a pid. It is opened
  * once and let go again; what is kept tells at each later use whether it is still the same. Rejected as `absent` when
- * there is none, and as `invalid` when it is no namespace in which a container of Weft's can be.
+ * there is none, as `invalid` when it is no namespace in which a container of Weft's can be, and as `unavailable` when that
+ * cannot be found out now.
  */
 export function resolveNamespace(text: string): NamespaceRef | Rejection {
+  try {
+    return resolve(text);
+  } catch (error) {
+    const known = fromSystemError(error, `look at ${text}`);
+    if (!(known instanceof NetlinkError)) throw error;
+    return reject('unavailable', faultOf(text, [`cannot be looked at: ${known.message}`, NO_FILES]));
+  }
+}
+
+function resolve(text: string): NamespaceRef | Rejection {
   const path = pathOf(text);
   if (path === undefined) return reject('invalid', faultOf(text, NO_PATH));
   const opened = openNamespace(path);
@@ -46,6 +58,8 @@ const NO_PATH: Wrong = [
 ];
 const OWN: Wrong = ['is the network namespace of the agent itself', 'give that of the container'];
 const OVERLAY: Wrong = ['is a namespace that Weft keeps a network in', 'give that of the container'];
+const NO_FILES =
+  'where it says EMFILE, raise the agent’s limit of open files (LimitNOFILE); else see its log';
 const REFUSALS: Readonly<Record<NamespaceRefusal, Wrong>> = {
   'not-found': [
     'does not exist',
@@ -68,12 +82,19 @@ function isSame(path: string, { dev, inode }: { dev: number; inode: number }): b
 const MTIME_GRAIN_MS = 50;
 let listed: { readonly mtimeMs: number; readonly names: readonly string[] } | undefined;
 
-/** Of any host: several can share a machine. Read anew only when a name has come or gone, as there can be many. */
+/**
+ * Of any host: several can share a machine. Read anew only when a name has come or gone, as there can be many. Throws
+ * NetlinkError where they cannot be listed.
+ */
 export function overlayNames(): readonly string[] {
   const mtimeMs = statSync(NAMESPACE_DIRECTORY, { throwIfNoEntry: false })?.mtimeMs;
   if (mtimeMs === undefined) return [];
   if (listed?.mtimeMs === mtimeMs) return listed.names;
-  const names = readdirSync(NAMESPACE_DIRECTORY).filter(isOverlayNamespace);
-  listed = Date.now() - mtimeMs > MTIME_GRAIN_MS ? { mtimeMs, names } : undefined;
-  return names;
+  try {
+    const names = readdirSync(NAMESPACE_DIRECTORY).filter(isOverlayNamespace);
+    listed = Date.now() - mtimeMs > MTIME_GRAIN_MS ? { mtimeMs, names } : undefined;
+    return names;
+  } catch (error) {
+    throw fromSystemError(error, `read ${NAMESPACE_DIRECTORY}`);
+  }
 }

@@ -54,7 +54,7 @@ export class Visit {
 
   /** Also of the host's own namespace. */
   get namespaceFd(): number {
-    this.#hostFd ??= this.netnsFd === undefined ? openSync('/proc/thread-self/ns/net', 'r') : undefined;
+    this.#hostFd ??= this.netnsFd === undefined ? openOwn() : undefined;
     return this.netnsFd ?? this.#hostFd!;
   }
 
@@ -125,6 +125,15 @@ export class Visit {
     this.#frames?.close();
     const fd = this.netnsFd ?? this.#hostFd;
     if (fd !== undefined) close(fd);
+  }
+}
+
+function openOwn(): number {
+  const path = '/proc/thread-self/ns/net';
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw fromSystemError(error, `open ${path}`);
   }
 }
 

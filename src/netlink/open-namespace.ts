@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { close, fstatfs, getsockopt, ioctl, orThrow } from './libc.ts';
 import { CLONE_NEWNET, inNamespace } from './namespace.ts';
+import { fromSystemError } from './netlink-error.ts';
 import { create, SOL_SOCKET } from './socket.ts';
 
 /** A network namespace that was opened; close `fd` after use, or it stays alive. */
@@ -29,7 +30,8 @@ const SO_NETNS_COOKIE = 71;
 /**
  * Opens what may be anything as a network namespace: symlinks are followed, everything else is refused with the
  * reason. The path is resolved once, and what it names is pinned without being opened (O_PATH): a FIFO does not
- * block, a device does not start; only when that is known to be a namespace is it opened, by its pin.
+ * block, a device does not start; only when that is known to be a namespace is it opened, by its pin. Throws NetlinkError
+ * when nothing can be told of it, such as EMFILE.
  */
 export function openNamespace(path: string): OpenNamespace | NamespaceRefusal {
   if (path.includes('\0')) return 'not-found';
@@ -86,7 +88,7 @@ function tryOpen(path: string, flags: number): number | NamespaceRefusal {
     if (isPermission(error)) return 'permission';
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
       return 'not-found';
-    throw error;
+    throw fromSystemError(error, `open ${path}`);
   }
 }
 
