@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { dirname } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { type Fault, fault } from '#model/fault.ts';
 import { faultError } from '../cli-error.ts';
@@ -70,10 +71,16 @@ function readText(path: string, given: boolean): string {
     return fs.readFileSync(path, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && !given) return '';
-    const problem = code === 'ENOENT' ? 'does not exist' : `cannot be read: ${message}`;
+    // To a disk that is not mounted, say: under another name, or of another controller, this would be another host.
+    const lost = [dirname(path), path].find(isLostLink);
+    if (code === 'ENOENT' && !given && !lost) return '';
+    const absent = lost ? `does not exist: ${lost} is a link that leads nowhere` : 'does not exist';
+    const problem = code === 'ENOENT' ? absent : `cannot be read: ${message}`;
     throw faultError('usage', fileFault(path, problem, 'check the path and its permissions'));
   }
 }
+
+const isLostLink = (path: string): boolean =>
+  !fs.existsSync(path) && fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
 const fileFault = (path: string, problem: string, fix: string): Fault => fault('config', path, problem, fix);
