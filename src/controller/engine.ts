@@ -18,6 +18,9 @@ import { statusKey } from './read-statuses.ts';
 import { silentMs } from './silence.ts';
 import type { ControllerState } from './state.ts';
 
+/** Each host reports every 5 s, and tells what it attached until that is taken: what fails does so again and again. */
+const TROUBLE_MS = 10_000;
+
 export interface Clocks {
   /** What is waited for is measured by it: it never jumps. */
   readonly chance: () => Chance;
@@ -41,6 +44,7 @@ export class Engine {
   private readonly asked = new Map<number, (answer: Granted | Rejection) => void>();
   private readonly followers = new Map<number, Follower>();
   private lastNumber = 0;
+  private trouble: { readonly error: StoreError; readonly atMs: number } | undefined;
 
   constructor(
     state: ControllerState,
@@ -62,6 +66,12 @@ export class Engine {
 
   get snapshot(): ControllerState['snapshot'] {
     return this.state.snapshot;
+  }
+
+  /** Why the store could not be written, if that is so now. */
+  get storeTrouble(): StoreError | undefined {
+    const { error, atMs } = this.trouble ?? {};
+    return atMs !== undefined && this.chance().now - atMs < TROUBLE_MS ? error : undefined;
   }
 
   /** Answered once the wish is committed, or refused. */
@@ -139,13 +149,20 @@ export class Engine {
   /** Status is soft: if it cannot be kept now, the next report comes soon. */
   private keepStatus(status: HostStatus): void {
     const value = { status, reportedAtMs: this.wallMs() };
-    this.store
-      .putStatus(statusKey(status.host), new TextEncoder().encode(JSON.stringify(value)))
-      .catch((error) => this.log.warn({ error: String(error) }, 'could not keep a status'));
+    const bytes = new TextEncoder().encode(JSON.stringify(value));
+    this.store.putStatus(statusKey(status.host), bytes).catch((error) => {
+      this.noteTrouble(error);
+      this.log.warn({ error: String(error) }, 'could not keep a status');
+    });
+  }
+
+  private noteTrouble(error: unknown): void {
+    if (error instanceof StoreError) this.trouble = { error, atMs: this.chance().now };
   }
 
   private storeRejection(error: unknown): Rejection {
     if (!(error instanceof StoreError)) throw error;
+    this.noteTrouble(error);
     this.log.error({ code: error.code, next: error.next }, error.message);
     return reject('unavailable', fault('store', error.code, error.message, error.next));
   }

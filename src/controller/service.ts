@@ -24,6 +24,7 @@ import { auditAddresses } from '#intent/audit-addresses.ts';
 import { allExhaustionNotices } from '#intent/exhaustion.ts';
 import { isRejection, reject } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
+import type { Notice } from '#model/notice.ts';
 import { type Change, put } from '#model/records.ts';
 import type { Wish } from '#model/wish.ts';
 import { unansweredNotices } from '#plan/unanswered-notices.ts';
@@ -168,6 +169,18 @@ const asItIsNow = (engine: Engine, status: HostStatus): HostStatus =>
     ? status
     : { ...status, notices: [...status.notices, ...unansweredNotices(engine.snapshot, status.host)] };
 
+const storeNotices = ({ storeTrouble: trouble }: Engine): Notice[] =>
+  trouble
+    ? [
+        {
+          code: 'store-unwritten',
+          title: 'The controller cannot write its store',
+          sentence: `It was told: ${trouble.message}. Wishes are refused, what hosts attach now is not reached from others, and what is shown of hosts here may be of before.`,
+          next: `on the controller, ${trouble.next}.`,
+        },
+      ]
+    : [];
+
 async function listHostStatus(engine: Engine, store: Store): Promise<ListHostStatusResponse> {
   const statuses = await readStatuses(store);
   return create(ListHostStatusResponseSchema, {
@@ -180,6 +193,6 @@ async function listHostStatus(engine: Engine, store: Store): Promise<ListHostSta
         connected: engine.isFollowed(status.host),
         silentMs: BigInt(engine.silentMs(status.host)),
       })),
-    notices: allExhaustionNotices(engine.snapshot),
+    notices: [...storeNotices(engine), ...allExhaustionNotices(engine.snapshot)],
   });
 }

@@ -65,6 +65,7 @@ const leaveNoRoomForController = () =>
     () => onHost('network', 'rm', 'filler'),
   );
 
+const SAYS_STORE = /cannot write its store: It was told: .*no space left/;
 const NO_ROOM = /no space|disk is full|no room/i;
 
 describe.sequential('with no room', () => {
@@ -157,9 +158,11 @@ describe.sequential('with no room', () => {
     const attached = await attach('a3', 'red');
     expect(attached).toMatchObject({ code: 0 });
     expect(await names()).toEqual(['a1', 'a2', 'b1']);
+    await until('it is said', async () => SAYS_STORE.test((await onHost('status')).stderr));
     controllerDisk.makeRoom();
     expect((await onHost('network', 'create', 'blue', '--subnet', '10.2.0.0/16')).code).toBe(0);
     await settled();
+    await until('nothing is said of it', async () => !SAYS_STORE.test((await onHost('status')).stderr));
     expect(await names()).toEqual(['a1', 'a2', 'a3', 'b1']);
   });
 
