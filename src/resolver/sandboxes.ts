@@ -130,7 +130,8 @@ export class Sandboxes {
 
   private async open(place: Place): Promise<void> {
     const { path, cookie } = place.sandbox;
-    const opened = openNamespace(path);
+    const opened = tryOpen(place);
+    if (opened === undefined) return;
     if (typeof opened === 'string') {
       // Whoever tells of it anew means another: cookies are never given twice.
       if (cookie !== undefined) this.drop(place);
@@ -172,6 +173,17 @@ export class Sandboxes {
     if (text === this.told) return;
     this.told = text;
     this.onTroubles(troubles);
+  }
+}
+
+/** Undefined when it cannot be told what is there, as with too few open files: tried again with the next look. */
+function tryOpen(place: Place): ReturnType<typeof openNamespace> | undefined {
+  try {
+    return openNamespace(place.sandbox.path);
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    place.trouble = error.message;
+    return undefined;
   }
 }
 

@@ -1,11 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { NameTable } from '#dns/name-table.ts';
 import { resolveNamespace } from '#kernel/container-namespace.ts';
 import { add, type KernelWorld } from '#kernel/contract-stage.ts';
 import { type ExampleNetwork, exampleNetwork } from '#kernel/example-network.ts';
+import { until } from '#lab/until.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import { NetlinkError } from '#netlink/netlink-error.ts';
+import { Sandboxes } from '#resolver/sandboxes.ts';
 import { enterHostNamespace, realWorld } from './kernel-lab.ts';
 
 /** A process that may open no more files, wherever it is when it comes to that: it is told so, and nothing ends it. */
@@ -82,4 +86,28 @@ test('a container that cannot be opened is refused with the reason', async () =>
     faults: [{ problem: expect.stringContaining('EMFILE') }],
   });
   expect(answers.at(-1)).toEqual(container);
+});
+
+test('the resolver tells which container it cannot serve, and serves it when it can', async () => {
+  execFileSync('ip', ['-n', path.basename(container.path), 'link', 'set', 'lo', 'up']);
+  const asker = { table: new NameTable(), networks: [], isCurrent: true };
+  const sandboxes = new Sandboxes(
+    () => asker,
+    () => {},
+    () => {},
+    () => undefined,
+  );
+  const troubles: (string | undefined)[] = [];
+  try {
+    await withFew(async () => {
+      await sandboxes.set([]);
+      await sandboxes.set([{ path: container.path, networks: [] }]);
+      troubles.push(sandboxes.troubles()[0]?.text);
+    });
+    await until('it is served', async () => sandboxes.cookies().join() === container.cookie);
+    expect(sandboxes.troubles()).toEqual([]);
+  } finally {
+    await sandboxes.close();
+  }
+  expect(troubles[0]).toContain('EMFILE');
 });
