@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
+import type { Scope } from '#kernel/kernel.ts';
 import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import type { DoorHandle } from './event.ts';
@@ -87,6 +88,28 @@ test.each([
   [800, 80],
   [5_000, 120],
 ])('sums that take %d ms are made every %d s, and a glance', async (tookMs, seconds) => {
+  for (const gapMs of await gapsBetween(({ rows }) => rows === 'sums', tookMs)) {
+    expect(gapMs).toBeGreaterThanOrEqual(seconds * 1_000);
+    expect(gapMs).toBeLessThan(seconds * 1_000 + 6_000);
+  }
+});
+
+test.each([
+  [50, 4],
+  [400, 10],
+  [5_000, 24],
+])('glances at rest that take %d ms are taken every %d s', async (tookMs, seconds) => {
+  const isAtRest = ({ trustsSilence, rows }: Scope) => trustsSilence === 'mostly' && rows === 'none';
+  const gaps = await gapsBetween(isAtRest, tookMs);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(4_000);
+  // Now and then there is one with sums between two.
+  gaps.sort((a, b) => a - b);
+  expect(gaps[Math.floor(gaps.length / 2)]).toBeGreaterThanOrEqual(seconds * 1_000);
+  expect(gaps[Math.floor(gaps.length / 2)]).toBeLessThan(seconds * 1_000 + 1_000);
+});
+
+/** Between the looks of that kind, each of which takes so long, of an agent at rest. */
+async function gapsBetween(isMeant: (scope: Scope) => boolean, tookMs: number): Promise<number[]> {
   const cluster = new TestCluster();
   const h1 = cluster.agent('h1');
   await cluster.settle();
@@ -95,17 +118,14 @@ test.each([
   await cluster.attached(h1, 'app', '/c1');
   const [observe, beganMs] = [h1.kernel.observe.bind(h1.kernel), [] as number[]];
   h1.kernel.observe = (scope) => {
-    if (scope.rows === 'sums') {
+    if (isMeant(scope)) {
       beganMs.push(cluster.nowMs);
       cluster.nowMs += tookMs;
     }
     return observe(scope);
   };
   await cluster.settle(400_000);
-  const distances = beganMs.slice(1).map((atMs, i) => atMs - beganMs[i]! - tookMs);
-  expect(distances.length).toBeGreaterThan(1);
-  for (const distance of distances) {
-    expect(distance).toBeGreaterThanOrEqual(seconds * 1_000);
-    expect(distance).toBeLessThan(seconds * 1_000 + 6_000);
-  }
-});
+  const gaps = beganMs.slice(1).map((atMs, i) => atMs - beganMs[i]! - tookMs);
+  expect(gaps.length).toBeGreaterThan(1);
+  return gaps;
+}

@@ -2,12 +2,17 @@ import type { Id } from '#model/id.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState, Turn } from './state.ts';
 
-/** What changes without an event, or with one that was lost, is found within five seconds … */
-const GLANCE_INTERVAL_MS = 4_000;
 /**
- * … and within thirty what is in tables, or in one of many containers. But the kernel tells of every row that somebody writes or deletes, or that it
- * could not tell: where to sum them up takes long (the time for its dump of an FDB grows with the square), it is done
- * less often.
+ * What changes without an event, or with one that was lost, is found within five seconds, and where a glance takes long,
+ * as with a hundred networks, within thirty …
+ */
+const GLANCE_INTERVAL_MS = 4_000;
+const LONGEST_GLANCE_INTERVAL_MS = 24_000;
+const IDLE_SHARE = 1 / 25;
+/**
+ * … as is what is in tables, or in one of many containers. But the kernel tells of every row that somebody writes or
+ * deletes, or that it could not tell: where to sum them up takes long (the time for its dump of an FDB grows with the
+ * square), it is done less often.
  */
 const SWEEP_INTERVAL_MS = 24_000;
 const LONGEST_SWEEP_INTERVAL_MS = 120_000;
@@ -85,11 +90,15 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   const distance = (share: number) => Math.max(SHORTEST_DISTANCE_MS, tookMs / share);
   if (turn.reach === 'look') turn.nextLookMs = nowMs + distance(LOOK_SHARE);
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
-  if (turn.scope?.trustsSilence !== true) turn.idleGlanceMs = nowMs + GLANCE_INTERVAL_MS;
+  const within = (shortestMs: number, share: number, longestMs: number) =>
+    nowMs + Math.min(Math.max(shortestMs, distance(share)), longestMs);
+  // What is spent on rows is not the glance's.
+  const idleShare = turn.scope?.rows === 'none' ? IDLE_SHARE : 1;
+  if (turn.scope?.trustsSilence !== true)
+    turn.idleGlanceMs = within(GLANCE_INTERVAL_MS, idleShare, LONGEST_GLANCE_INTERVAL_MS);
   if (turn.scope?.rows === undefined) turn.sweepMs = nowMs + SWEEP_INTERVAL_MS;
   if (turn.scope?.rows === 'sums')
-    turn.sweepMs =
-      nowMs + Math.min(Math.max(SWEEP_INTERVAL_MS, distance(SWEEP_SHARE)), LONGEST_SWEEP_INTERVAL_MS);
+    turn.sweepMs = within(SWEEP_INTERVAL_MS, SWEEP_SHARE, LONGEST_SWEEP_INTERVAL_MS);
 }
 
 /** To be called before something asks for a turn. */
