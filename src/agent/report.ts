@@ -1,3 +1,4 @@
+import { isDistrust } from '#api/distrust.ts';
 import { listSome } from '#intent/list-some.ts';
 import { cidrFamily } from '#model/cidr.ts';
 import { type Fault, isRejection, sayFault } from '#model/fault.ts';
@@ -148,7 +149,7 @@ function aloneNotice({ reason, refusal }: SessionState): Notice {
       code: 'controller-away',
       title: 'No session with the controller',
       sentence: `${ALONE}${reason && ` (${reason})`}.`,
-      next: /certificate|not trusted/.test(reason)
+      next: isDistrust(reason)
         ? 'see that the certificates of both sides are valid and of one authority; a new one counts from the next start of whose it is.'
         : 'start the controller, or see `weft agent --help` for its address.',
     };

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { isDistrust, NOT_TRUSTED } from '#api/distrust.ts';
 import { rejectionFromError } from '#api/rejection.ts';
 import { fault } from '#model/fault.ts';
 import { agentPaths, controllerPaths } from '#model/paths.ts';
@@ -151,7 +152,7 @@ function explainError(error: ConnectError, target: Target, { shownBy }: PendingW
       return new CliError(
         'unreachable',
         error.rawMessage,
-        /certificate|not trusted/.test(error.rawMessage)
+        isDistrust(error.rawMessage)
           ? `see that the certificates of both sides are valid, and of one authority${look}`
           : `try again when weft status shows the host connected${look}`,
       );
@@ -210,7 +211,7 @@ function unreachable(target: Target, errno: string, text: string): CliError {
   if (isTls(target) && isOfTls(errno))
     return new CliError(
       'unreachable',
-      `who answers at ${where} is not trusted: ${text.replace(/^who answers is not trusted: /, '')}`,
+      `who answers at ${where} is not trusted: ${text.replace(`${NOT_TRUSTED}: `, '')}`,
       'check --tls-ca, and that the controller’s certificate is valid and names that address',
     );
   if (errno === 'EACCES')

@@ -15,6 +15,7 @@ import {
   endStreamFromJson,
   errorFromJsonBytes,
 } from '@connectrpc/connect/protocol-connect';
+import { NOT_TAKEN, NOT_TRUSTED, RAN_OUT } from '#api/distrust.ts';
 import { END_OF_STREAM, EnvelopeReader, enveloped } from './envelope.ts';
 import { readWhole } from './read-whole.ts';
 import { isOfTls } from './tls.ts';
@@ -158,16 +159,16 @@ const isReset = ({ code = '' }: NodeJS.ErrnoException): boolean =>
 /** By TLS 1.3 whose certificate is not taken hears so after his part of the handshake, and from Node by the end of it all. */
 const unanswered = (cause: Error, validTo?: Date): ConnectError =>
   validTo && validTo.getTime() < Date.now()
-    ? refused(`this side’s own certificate ran out at ${validTo.toISOString()}`, Code.Unavailable, cause)
+    ? refused(`${RAN_OUT} at ${validTo.toISOString()}`, Code.Unavailable, cause)
     : refused(
-        'the connection ended without an answer: the other side went away, or its log says why it does not take this certificate',
+        `the connection ended without an answer: the other side went away, or its log says why it ${NOT_TAKEN}`,
         Code.Aborted,
         cause,
       );
 
 function untrusted(cause: NodeJS.ErrnoException): ConnectError | undefined {
   if (!isOfTls(cause.code)) return undefined;
-  return refused(`who answers is not trusted: ${cause.message}`, Code.Unavailable, cause);
+  return refused(`${NOT_TRUSTED}: ${cause.message}`, Code.Unavailable, cause);
 }
 
 const refused = (text: string, code: Code, cause: Error): ConnectError =>
