@@ -60,7 +60,8 @@ export function findPlace(program: Command, words: readonly string[]): Place {
     } else {
       const child = operands === 0 ? command.commands.find((one) => one.name() === word) : undefined;
       if (child) command = child;
-      else operands++;
+      // What help is wanted on is a command from here.
+      else if (word !== 'help' || operands > 0) operands++;
     }
   }
   if (pending) return { candidates: [], kind: placeholder(pending.flags), session };
@@ -106,6 +107,7 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
   family: UNDERLAY_FAMILIES,
   level: ['debug', 'info', 'warn', 'error'],
   shell: SHELLS,
+  'on|off': ['on', 'off'],
 };
 const FILES = ['file', 'dir', 'directory', 'path'];
 const RECORDS = ['network', 'endpoint', 'host', 'peer'] as const;

@@ -30,6 +30,11 @@ describe('the tree', () => {
     ]);
   });
 
+  test('what there is help on', async () => {
+    expect(await complete('help', '')).toEqual(await complete(''));
+    expect(await complete('help', 'network', '')).toEqual(await complete('network', ''));
+  });
+
   test('options of the command, global ones included', async () => {
     const options = await complete('network', 'create', 'web', '--');
     expect(options).toEqual(expect.arrayContaining(['--subnet', '--dry-run', '--json', '--help']));
@@ -46,6 +51,7 @@ describe('the tree', () => {
       'on-demand',
     ]);
     expect(await complete('network', 'create', '--underlay', '')).toEqual(['ipv4', 'ipv6']);
+    expect(await complete('network', 'set', 'web', '--port-security', '')).toEqual(['on', 'off']);
     expect(await complete('agent', '--log-level', '')).toContain('warn');
     expect(await complete('completion', '')).toEqual(['bash', 'zsh', 'fish']);
     expect(await complete('--root', '')).toEqual([':files']);
