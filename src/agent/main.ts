@@ -142,7 +142,7 @@ function tagsToClear(journal: Journal<JournalEntry> | undefined, state: string):
 /** Tags under which a host whose journal is lost has tunnels here still. Not where they are those of another agent. */
 function hostTagsLeft(state: string): ReadonlySet<string> {
   const [other] = agentSocketsHere();
-  if (other === undefined) return hostTagsHere();
+  if (other === undefined) return orNoStart(hostTagsHere);
   throw new StartError(
     `${state} does not say which host this is, and another agent of this host listens on ${other}`,
     'give the --root of that one, or stop it first',
@@ -226,7 +226,7 @@ async function runOn(ground: Ground, signal: AbortSignal): Promise<void> {
   log.info({ socket: paths.socket }, 'listening');
   const stopTidying = tidyMemory(trimHeap);
   try {
-    startEngine(engine);
+    orNoStart(() => engine.start());
     const docker = await openDocker(ground, new AgentDoor({ engine, operator, journal }));
     await aborted(signal);
     log.info('stopping; the data plane stays as it is');
@@ -253,9 +253,10 @@ async function lookAtPorts(publications: readonly Publication[]): Promise<Map<Id
   );
 }
 
-function startEngine(engine: Engine): void {
+/** Of the kernel, and of the files by which it shows namespaces. */
+function orNoStart<T>(look: () => T): T {
   try {
-    engine.start();
+    return look();
   } catch (error) {
     throw new StartError(
       `cannot watch this host: ${(error as Error).message}`,

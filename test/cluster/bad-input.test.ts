@@ -529,10 +529,21 @@ describe('what stands in files', () => {
     expect(await host.look()).toEqual(before);
   });
 
+  test('another agent of this host', async () => {
+    const inHost = ['nsenter', `--net=/run/netns/${host.host}`, process.execPath, PROGRAM];
+    const agent = ['agent', '--root', root, '--name', 'h9', '--underlay', 'eth0'];
+    const { code, stderr } = await outcomeOf(startCommand([...inHost, ...agent]));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: .* another agent of this host listens on .*agent\.sock\n {2}fix: .{4}/m);
+  });
+
   describe('an agent that finds out late that it cannot start, ends', () => {
+    // It runs what is behind it.
+    const OTHER_HOST =
+      'ip link add eth0 type veth peer name eth1 && ip addr add 192.0.2.1/24 dev eth0 && ip link set eth0 up && exec "$0" "$@"';
     const startAgent = async (wrap: readonly string[], ...args: readonly string[]) => {
       const agent = ['agent', '--root', root, '--name', 'h9', '--underlay', 'eth0', ...args];
-      const inHost = ['nsenter', `--net=/run/netns/${host.host}`, ...wrap, process.execPath, PROGRAM];
+      const inHost = ['unshare', '-n', 'sh', '-c', OTHER_HOST, ...wrap, process.execPath, PROGRAM];
       const { code, stderr } = await outcomeOf(startCommand([...inHost, ...agent]));
       expect(code, stderr).toBe(1);
       expect(existsSync(path.join(root, 'run/weft/agent.sock'))).toBe(false);
