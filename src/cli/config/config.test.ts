@@ -175,15 +175,13 @@ describe('faults', () => {
     expect(stderr).toContain('error: config "/nowhere/agent.yaml": does not exist');
   });
 
-  test.each([
-    ['its file', 'etc/weft/agent.yaml'],
-    ['its directory', 'etc/weft'],
-  ])('a link to a disk that is not mounted is no missing file: %s', async (_, link) => {
-    fs.mkdirSync(path.dirname(path.join(host.root, link)), { recursive: true });
-    fs.symlinkSync('/nowhere/conf', path.join(host.root, link));
+  test('a link to a disk that is not mounted is no missing file', async () => {
+    const file = writeConfig('agent', '');
+    fs.rmSync(file);
+    fs.symlinkSync('/nowhere/agent.yaml', file);
     const { stderr, code, config } = await start(['agent', '--name', 'h1']);
     expect([code, config]).toEqual([2, undefined]);
-    expect(stderr).toContain(`${path.join(host.root, link)} is a link that leads nowhere`);
+    expect(stderr).toContain(`config "${file}": is a link that leads nowhere`);
   });
 
   test('all faults of all sources come at once, each by its own name', async () => {

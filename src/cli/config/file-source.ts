@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { dirname } from 'node:path';
 import { isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { type Fault, fault } from '#model/fault.ts';
 import { faultError } from '../cli-error.ts';
@@ -71,10 +70,11 @@ function readText(path: string, given: boolean): string {
     return fs.readFileSync(path, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    // To a disk that is not mounted, say: under another name, or of another controller, this would be another host.
-    const lost = [dirname(path), path].find(isLostLink);
-    if (code === 'ENOENT' && !given && !lost) return '';
-    const absent = lost ? `does not exist: ${lost} is a link that leads nowhere` : 'does not exist';
+    // To a disk that is not mounted, say: under another name, or of another controller, this would be another host. Where
+    // its directory leads nowhere, as to a host's from Docker's plugin (tools/build-plugin.sh), there may be none to read.
+    const isLost = isLostLink(path);
+    if (code === 'ENOENT' && !given && !isLost) return '';
+    const absent = isLost ? 'is a link that leads nowhere' : 'does not exist';
     const problem = code === 'ENOENT' ? absent : `cannot be read: ${message}`;
     throw faultError('usage', fileFault(path, problem, 'check the path and its permissions'));
   }
