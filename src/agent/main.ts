@@ -112,9 +112,9 @@ export interface RemovalStep {
  */
 export async function resetHost(root: string, dryRun: boolean): Promise<RemovalStep[]> {
   const { state, names } = agentPaths(root);
-  const kernel = new RealKernel();
   // It is held meanwhile, so that no agent starts. No agent does with one that is damaged.
   const journal = fs.existsSync(state) ? await openOwnJournal(state).catch(undefinedIfCorrupt) : undefined;
+  const kernel = new RealKernel();
   try {
     const steps: RemovalStep[] = [];
     for (const tag of tagsToClear(journal, state)) steps.push(...(await clearOf(tag, kernel, dryRun)));

@@ -1,11 +1,10 @@
 import { isDistrust } from '#api/distrust.ts';
 import { listSome } from '#intent/list-some.ts';
-import { cidrFamily } from '#model/cidr.ts';
 import { type Fault, isRejection, sayFault } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Endpoint } from '#model/records.ts';
+import { type Endpoint, hasIpv6Subnet } from '#model/records.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { hostStatus, tunnelNotices } from '#plan/status.ts';
@@ -104,7 +103,7 @@ const unwrittenNotice = ({ problem, fix }: Fault): Notice => ({
 /** Networks of which containers here have less than the others. */
 function ipv4OnlyNotices(state: AgentState): Notice[] {
   const networks = [...state.view.networks.values()].filter(({ id }) => takesPart(state, id));
-  const dual = networks.filter(({ subnets }) => subnets.some(({ cidr }) => cidrFamily(cidr) === 6));
+  const dual = networks.filter(hasIpv6Subnet);
   if (dual.length === 0) return [];
   const names = listSome(dual.map(({ name }) => name));
   return [

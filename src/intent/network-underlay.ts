@@ -1,7 +1,6 @@
-import { cidrFamily } from '#model/cidr.ts';
 import { MIN_IPV6_MTU } from '#model/ip.ts';
 import type { Notice } from '#model/notice.ts';
-import type { Host, Network, UnderlayFamily } from '#model/records.ts';
+import { type Host, hasIpv6Subnet, type Network, type UnderlayFamily } from '#model/records.ts';
 import { ENCAPSULATION_BYTES, FAMILY_TITLE, hasUnderlay, hindrance, innerMtu } from './encapsulation.ts';
 import { listSome } from './list-some.ts';
 
@@ -35,9 +34,8 @@ function noticeOfUnderlay(network: Network, hosts: readonly Host[]): Notice {
 function noticeOfMtu(network: Network, hosts: readonly Host[]): Notice {
   const carried = hosts.map((host) => `${host.name} (${innerMtu(host, network.underlay)})`);
   const bytes = ENCAPSULATION_BYTES[network.underlay];
-  const hasIpv6 = network.subnets.some(({ cidr }) => cidrFamily(cidr) === 6);
   const narrower =
-    hasIpv6 && network.mtu === MIN_IPV6_MTU
+    hasIpv6Subnet(network) && network.mtu === MIN_IPV6_MTU
       ? 'an IPv4 --subnet alone: IPv6 needs as much'
       : 'a smaller --mtu';
   return {

@@ -24,6 +24,7 @@ function isTunnelHere(ns: NamespaceName, visits: Visits): boolean {
   const tunnels = overlay.conversation.dump(encodeDumpLinks({ kind: 'vxlan' }), decodeLink);
   // Asked after the dump, by which each namespace gets its number.
   const here = overlay.idOf(visits.to(HOST_NAMESPACE));
+  visits.leave(ns);
   return here !== undefined && tunnels.some(({ linkNetnsId }) => linkNetnsId === here);
 }
 

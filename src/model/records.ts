@@ -1,4 +1,4 @@
-import type { Cidr } from './cidr.ts';
+import { type Cidr, cidrFamily } from './cidr.ts';
 import type { Id } from './id.ts';
 import type { Family, Ip } from './ip.ts';
 import type { Mac } from './mac.ts';
@@ -124,6 +124,10 @@ export const DEFAULT_GATEWAY_USE: GatewayUse = 'runtime';
 export type PortSecurity = 'on' | 'off';
 export const PORT_SECURITIES: readonly PortSecurity[] = ['on', 'off'];
 export const DEFAULT_PORT_SECURITY: PortSecurity = 'on';
+
+/** It needs an MTU of 1280 then (MIN_IPV6_MTU). */
+export const hasIpv6Subnet = ({ subnets }: Pick<Network, 'subnets'>): boolean =>
+  subnets.some(({ cidr }) => cidrFamily(cidr) === 6);
 
 export type UnderlayFamily = 'ipv4' | 'ipv6';
 export const UNDERLAY_FAMILIES: readonly UnderlayFamily[] = ['ipv4', 'ipv6'];

@@ -1,4 +1,3 @@
-import { cidrFamily } from '#model/cidr.ts';
 import { isFilter } from '#model/filter.ts';
 import type { Drift, HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
 import { MIN_IPV6_MTU } from '#model/ip.ts';
@@ -7,7 +6,7 @@ import { KERNEL_KINDS, type KernelKind, type KernelObject } from '#model/kernel-
 import type { Notice } from '#model/notice.ts';
 import { BRIDGE_NAME } from '#model/own.ts';
 import type { Permit } from '#model/permit.ts';
-import type { Host, Network, Revision } from '#model/records.ts';
+import { type Host, hasIpv6Subnet, type Network, type Revision } from '#model/records.ts';
 import { permitLine } from '#model/render-filter.ts';
 import { containerMtu, OVERHEAD } from './carried-mtu.ts';
 import { type HostView, type NetworkView, vtepOf } from './host-view.ts';
@@ -133,7 +132,7 @@ function narrowNotices(host: Host, network: Network): Notice[] {
   const dev = host.facts.underlayInterfaces[host.underlay.indexOf(vtep)] || 'its underlay';
   // The network takes no MTU that is too small for its subnets.
   const narrower =
-    fits < MIN_IPV6_MTU && network.subnets.some(({ cidr }) => cidrFamily(cidr) === 6)
+    fits < MIN_IPV6_MTU && hasIpv6Subnet(network)
       ? `a network with an IPv4 subnet alone, and --mtu ${fits}`
       : `weft network set ${network.name} --mtu ${fits}`;
   return [
