@@ -37,10 +37,12 @@ export async function exposeNetwork(world: World, options: ExposeOptions, networ
       ...(look.endpoint && { endpoint: messageJson(EndpointSchema, look.endpoint) }),
     });
   const { host, endpoint } = look;
-  const done = dryRun ? 'would be exposed' : endpoint ? 'is exposed' : 'is to be exposed';
-  const as = endpoint && !dryRun ? `: ${endpoint.addresses.join(', ')} (${endpoint.interface})` : '';
+  // What the host says of it may be known before its endpoint, or after: with a notice it is not there yet.
+  const there = !dryRun && look.notices.length === 0 ? endpoint : undefined;
+  const done = dryRun ? 'would be exposed' : there ? 'is exposed' : 'is to be exposed';
+  const as = there ? `: ${there.addresses.join(', ')} (${there.interface})` : '';
   world.stdout.write(`network ${look.network.name} ${done} on host ${host.name}${as}\n`);
-  if (endpoint && !dryRun) for (const line of routesFor(look)) world.stdout.write(`${line}\n`);
+  if (there) for (const line of routesFor(look)) world.stdout.write(`${line}\n`);
   finish(world, options, response, look.notices);
 }
 
