@@ -12,7 +12,7 @@ import { keepOwnWord, keepOwnWords } from './own-word.ts';
 import { awaitQuiet, isRuntimeAtWork, letBurstPass, letGoFirst, noteAnswered } from './pace.ts';
 import { rest } from './rest.ts';
 import type { AgentState } from './state.ts';
-import { markDirty, markUrgent } from './turn.ts';
+import { markStirred, markUrgent } from './turn.ts';
 
 /** Longer than this nobody waits for a controller that hears and does not answer. */
 const TELL_LIMIT_MS = 5_000;
@@ -118,7 +118,7 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   // What an earlier process had detached it may have asked for.
   if (attachment.state === 'attached') state.unasked.add(id);
   const tell = isToldLater(state, id) ? [] : askToDetach(state, endpoint);
-  return [...keepJournal(state, id), ...tell, ...markDirty(state)];
+  return [...keepJournal(state, id), ...tell, ...markStirred(state)];
 }
 
 function noteGone({ attaching }: AgentState, id: Id): void {

@@ -1,7 +1,6 @@
 import type { KernelEvent } from '#kernel/kernel.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey, type NamespaceName } from '#model/kernel-state.ts';
-import { portName } from '#model/own.ts';
 import type { Network } from '#model/records.ts';
 import { mendRow, type RowGround } from '#plan/mend-row.ts';
 import type { AgentEffect } from './event.ts';
@@ -60,6 +59,5 @@ const mayMend = (state: AgentState, { id }: Network, { verb }: KernelOp): boolea
 
 function groundOf(state: AgentState, ns: NamespaceName): RowGround | undefined {
   const place = placeOf(state, ns);
-  const plugged = [...state.attachments.keys()].filter((id) => isPlugged(state, id));
-  return place && { ...place, ports: new Set(plugged.map(portName)) };
+  return place && { ...place, isPlugged: (id) => isPlugged(state, id) };
 }

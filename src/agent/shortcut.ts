@@ -162,7 +162,8 @@ function rowsOf(state: AgentState, endpoint: Endpoint, when?: 'asked'): (Fdb | N
 /** A VTEP has other endpoints; a MAC or IP may be another's by now. */
 function isStillWanted(state: AgentState, id: Id, row: Fdb | Neighbour): boolean {
   const [here, network] = [thisHost(state), state.view.networks.get(id)];
-  return Boolean(here && network && wishFor({ here, snapshot: state.view, network, ports: new Set() }, row));
+  const ground = here && network && { here, snapshot: state.view, network, isPlugged: () => false };
+  return Boolean(ground && wishFor(ground, row));
 }
 
 const keyOf = (row: Fdb | Neighbour): string => `${row.kind} ${kernelKey(row)}`;

@@ -8,7 +8,7 @@ import { isPutOff } from './pace.ts';
 import { thisHost } from './place-of.ts';
 import { scopeOf } from './scope.ts';
 import type { AgentState } from './state.ts';
-import { markDirty, markUrgent } from './turn.ts';
+import { markStirred, markUrgent } from './turn.ts';
 
 /*
  * The kernel takes some 16 ms to delete a port, and hardly more for many of one network. Nobody waits for it: those
@@ -39,14 +39,14 @@ function deletePort(state: AgentState, attachment: Attachment | undefined): Kern
     .map((object) => ({ verb: 'delete', object }));
 }
 
-/** Gone, or not: then a turn finds out what is wrong. The next one takes away what the last port of a network leaves. */
+/** Gone, or not: then a turn finds out what is wrong. A glance takes away what they leave, with a look where that is a network. */
 export function endUnplug(
   state: AgentState,
   endpoints: readonly Id[],
   results: readonly OpResult[],
 ): AgentEffect[] {
   for (const id of endpoints) state.unplugging.delete(id);
-  const mark = results.every(({ ok }) => ok) ? markDirty : markUrgent;
+  const mark = results.every(({ ok }) => ok) ? markStirred : markUrgent;
   return [...mark(state), ...endpoints.flatMap((id) => forgetDetached(state, id))];
 }
 

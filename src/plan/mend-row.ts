@@ -1,4 +1,5 @@
 import { gatewayMac } from '#model/gateway.ts';
+import type { Id } from '#model/id.ts';
 import type { KernelOp } from '#model/kernel-op.ts';
 import { type Fdb, kernelKey, type Neighbour } from '#model/kernel-state.ts';
 import { ZERO_MAC } from '#model/mac.ts';
@@ -15,8 +16,8 @@ import { learns } from './tunnel.ts';
 
 /** What is known of a network when one of its rows is judged. */
 export interface RowGround extends RowPlace {
-  /** Of this host's endpoints. */
-  readonly ports: ReadonlySet<string>;
+  /** Whether an endpoint of this host is to have its port. */
+  readonly isPlugged: (endpoint: Id) => boolean;
 }
 
 /**
@@ -42,8 +43,12 @@ export function mendRow(
 
 const tableOf = (row: Fdb | Neighbour): Fdb['table'] => (row.kind === 'fdb' ? row.table : 'self');
 
-const isOurPort = ({ ports }: RowGround, dev: string): boolean =>
-  dev === BRIDGE_NAME || isTunnelName(dev) || ports.has(dev);
+const isOurPort = ({ here, snapshot, network, isPlugged }: RowGround, dev: string): boolean =>
+  dev === BRIDGE_NAME ||
+  isTunnelName(dev) ||
+  [...snapshot.inNetwork(network.id).endpoints.on(here.host.id)].some(
+    ({ id }) => portName(id) === dev && isPlugged(id),
+  );
 
 /** Of somebody that Weft does not run: there are few. */
 const isOfPeer = ({ snapshot, network }: RowGround, row: Fdb | Neighbour): boolean =>
@@ -88,12 +93,12 @@ function zeroRow({ here, snapshot, network }: RowGround, { endpointCount }: Netw
 
 /** Where the bridge is to find an endpoint of this host: a row elsewhere has taken it from there. */
 function portRow(
-  { here, network, ports }: RowGround,
+  { here, network, isPlugged }: RowGround,
   { id, mac }: Endpoint,
   row: Fdb | Neighbour,
 ): Fdb | undefined {
   const dev = portName(id);
-  if (tableOf(row) !== 'master' || !ports.has(dev)) return undefined;
+  if (tableOf(row) !== 'master' || !isPlugged(id)) return undefined;
   const ns = overlayNamespace(here.hostTag, network.vni);
   return { kind: 'fdb', ns, dev, table: 'master', mac, state: 'static' };
 }

@@ -82,7 +82,7 @@ export class Sandboxes {
       if (place) place.sandbox = sandbox;
       else this.places.set(sandbox.path, { sandbox, sinceMs: performance.now() });
     }
-    this.look();
+    this.look('new');
     await this.working;
   }
 
@@ -116,11 +116,13 @@ export class Sandboxes {
   }
 
   /** One after the other: what is asked meanwhile is answered between them. */
-  private look(): void {
+  private look(at: 'all' | 'new' = 'all'): void {
     this.working = this.working.then(async () => {
       for (const place of [...this.places.values()]) {
-        if (place.served && !isThere(place.sandbox.path, place.served.namespace)) this.drop(place);
-        else if (!place.served) await this.open(place);
+        const { path, cookie } = place.sandbox;
+        if (!place.served) await this.open(place);
+        // One that was meant by its cookie is still the one that was found.
+        else if ((at === 'all' || !cookie) && !isThere(path, place.served.namespace)) this.drop(place);
       }
       this.tellTroubles();
       this.onLooked();
@@ -163,7 +165,7 @@ export class Sandboxes {
     if (this.awaiting || ![...this.places.values()].some(isAwaited)) return;
     this.awaiting = setTimeout(() => {
       this.awaiting = undefined;
-      this.look();
+      this.look('new');
     }, AWAIT_INTERVAL_MS);
   }
 
