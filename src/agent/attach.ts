@@ -8,6 +8,7 @@ import { acquireAhead } from './acquire-ahead.ts';
 import { answerAttach } from './answer.ts';
 import { journaling, networkId } from './attaching.ts';
 import type { Attachment, JournalEntry } from './attachment.ts';
+import { aboutNetworks } from './concern.ts';
 import { askAgainToDetach, release } from './detach.ts';
 import { giveBackHeld, grantAgain, grantThroughDoor } from './door-attach.ts';
 import type { AgentEffect, AttachAsk, AttachGrant } from './event.ts';
@@ -237,7 +238,9 @@ export function plugWhileFlushing(state: AgentState, id: Id): AgentEffect[] {
 
 function plugOrLook(state: AgentState, request: number): AgentEffect[] {
   const plugged = plug(state, request);
-  return plugged.length > 0 ? plugged : markUrgent(state);
+  if (plugged.length > 0) return plugged;
+  const endpoint = state.attaching.get(request)?.endpoint;
+  return markUrgent(state, endpoint ? aboutNetworks(state, [endpoint.network]) : 'all');
 }
 
 /** The promise is durable: now the controller may be told, and the kernel brought to it if it is not yet. */

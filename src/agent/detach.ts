@@ -4,6 +4,7 @@ import { foldName } from '#model/name.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Endpoint } from '#model/records.ts';
 import { journaling } from './attaching.ts';
+import { aboutNetworks } from './concern.ts';
 import { attachmentsOf } from './door-handle.ts';
 import type { AgentEffect, DetachAsk } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
@@ -118,7 +119,11 @@ export function dropAttachment(state: AgentState, id: Id): AgentEffect[] {
   // What an earlier process had detached it may have asked for.
   if (attachment.state === 'attached') state.unasked.add(id);
   const tell = isToldLater(state, id) ? [] : askToDetach(state, endpoint);
-  return [...keepJournal(state, id), ...tell, ...markStirred(state)];
+  return [
+    ...keepJournal(state, id),
+    ...tell,
+    ...markStirred(state, aboutNetworks(state, [endpoint.network])),
+  ];
 }
 
 function noteGone({ attaching }: AgentState, id: Id): void {

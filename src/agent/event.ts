@@ -28,6 +28,7 @@ import type { AcquireBlocks, AttachEndpoint, DetachEndpoint } from '#model/wish.
 import type { Manner } from '#store/journal.ts';
 import type { Announcement } from './announce.ts';
 import type { JournalEntry } from './attachment.ts';
+import type { Concern } from './concern.ts';
 
 /** Attach, in the user's words, and where the interface is to be. */
 export type AttachAsk = (ToNamespace | ThroughDoor) & {
@@ -161,6 +162,8 @@ export interface ShortcutPurpose {
   readonly revision?: Revision;
   readonly answers?: readonly FrameOut[];
   readonly announcements?: readonly Announcement[];
+  /** Whose rows somebody has changed: a look tells whether all else is well. */
+  readonly mended?: Concern;
 }
 
 /** A frame for the container behind a port. */

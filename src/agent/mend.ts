@@ -3,6 +3,7 @@ import type { KernelOp } from '#model/kernel-op.ts';
 import { kernelKey, type NamespaceName } from '#model/kernel-state.ts';
 import type { Network } from '#model/records.ts';
 import { mendRow, type RowGround } from '#plan/mend-row.ts';
+import { aboutChange } from './concern.ts';
 import type { AgentEffect } from './event.ts';
 import { placeOf } from './place-of.ts';
 import { isPlugged, scopeOf } from './scope.ts';
@@ -22,21 +23,35 @@ export function hearKernel(state: AgentState, changes: readonly KernelEvent[]): 
   );
   if (changes.some(({ dirty }) => dirty === 'all') || rows.size > MANY_ROWS) return markDirty(state);
   // The end of one row may be told twice.
-  if (changes.some(({ dirty }) => dirty === 'namespace')) markStirred(state);
+  for (const change of changed(changes)) markStirred(state, aboutChange(state, change));
   // What a look makes of it is known when it has ended.
   if (isLooking(state.turn)) return keepForLater(state, [...rows.values()]);
   const grounds = new Map<NamespaceName, RowGround | undefined>();
   const ops: KernelOp[] = [];
+  const mended = new Set<NamespaceName>();
   for (const { row, gone } of rows.values()) {
     if (!grounds.has(row.ns)) grounds.set(row.ns, groundOf(state, row.ns));
     const ground = grounds.get(row.ns);
     const op = ground ? mendRow(ground, row, gone) : gone ? undefined : 'look';
     if (!op) continue;
-    if (op === 'look' || !mayMend(state, ground!.network, op)) markDirty(state);
-    else ops.push(op);
+    if (!ground) markDirty(state);
+    else if (op === 'look' || !mayMend(state, ground.network, op)) markDirty(state, new Set([row.ns]));
+    else {
+      ops.push(op);
+      mended.add(row.ns);
+    }
   }
-  return ops.length === 0 ? [] : [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: {} }];
+  if (ops.length === 0) return [];
+  return [{ effect: 'shortcut', ops, scope: scopeOf(state), purpose: { mended } }];
 }
+
+/** Of namespaces, each once: one write of ours has many echoes. */
+const changed = (changes: readonly KernelEvent[]) =>
+  new Map(
+    changes.flatMap((change) =>
+      change.dirty === 'namespace' ? [[`${change.ns} ${JSON.stringify(change.about)}`, change] as const] : [],
+    ),
+  ).values();
 
 function keepForLater(state: AgentState, rows: readonly KernelEvent[]): AgentEffect[] {
   const { turn } = state;

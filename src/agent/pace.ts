@@ -1,6 +1,7 @@
 import type { Id } from '#model/id.ts';
 import type { AgentEffect } from './event.ts';
-import type { AgentState, Turn } from './state.ts';
+import type { AgentState } from './state.ts';
+import type { Turn } from './turn-state.ts';
 
 /**
  * What changes without an event, or with one that was lost, is found within five seconds, and where a glance takes long,
@@ -74,10 +75,10 @@ export function chooseReach({ turn, nowMs }: AgentState): Turn['reach'] | undefi
 /** A turn that is put off, or tried again, begins in time, not at some later event. */
 export function wakeInTime({ turn, nowMs }: AgentState): AgentEffect[] {
   const times = [
-    turn.dirty && turn.nextLookMs,
-    turn.stirred && turn.nextGlanceMs,
-    turn.retryAtMs > 0 && turn.retryAtMs,
-  ].filter((time) => time !== false);
+    ...(turn.dirty ? [turn.nextLookMs] : []),
+    ...(turn.stirred ? [turn.nextGlanceMs] : []),
+    ...(turn.retryAtMs > 0 ? [turn.retryAtMs] : []),
+  ];
   const atMs = Math.min(...times);
   if (times.length === 0 || (turn.wakeAtMs > nowMs && turn.wakeAtMs <= atMs)) return [];
   turn.wakeAtMs = atMs;
@@ -92,6 +93,7 @@ export function noteEnd({ turn, nowMs }: AgentState): void {
   turn.nextGlanceMs = nowMs + Math.min(distance(GLANCE_SHARE), LONGEST_GLANCE_DISTANCE_MS);
   const within = (shortestMs: number, share: number, longestMs: number) =>
     nowMs + Math.min(Math.max(shortestMs, distance(share)), longestMs);
+  if (turn.concern !== 'all') return;
   // What is spent on rows is not the glance's.
   const idleShare = turn.scope?.rows === 'none' ? IDLE_SHARE : 1;
   if (turn.scope?.trustsSilence !== true)

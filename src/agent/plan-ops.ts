@@ -12,16 +12,21 @@ import { hostView } from '#plan/host-view.ts';
 import type { PlanContext } from '#plan/kind.ts';
 import { linkKey } from '#plan/link.ts';
 import { order, type RankedOp } from '#plan/order.ts';
+import type { Concern } from './concern.ts';
 import { isPutOff } from './pace.ts';
 import { placeOf } from './place-of.ts';
 import { runtimeFacts } from './scope.ts';
 import type { AgentState } from './state.ts';
 
-/** From what is to what should be, in order. Without rows where they were not looked at. */
+/** From what is to what should be, in order. Without rows, and networks, where they were not looked at. */
 export function planOps(
   state: AgentState,
   observed: Observed,
-  { nothing = state.wishesNothing, rows = true } = {},
+  {
+    nothing = state.wishesNothing,
+    rows = true,
+    concern = 'all' as Concern,
+  }: { nothing?: boolean; rows?: boolean; concern?: Concern } = {},
 ): RankedOp[] {
   const context = {
     hostTag: hostTag(state.host),
@@ -38,7 +43,7 @@ export function planOps(
           bridges: observed.bridges,
           drops: observed.drops,
         },
-        { rows },
+        { rows, overlays: concern },
       )
     : emptyKernelState();
   const ops = order(diff(wished, observed, context));

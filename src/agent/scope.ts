@@ -6,14 +6,20 @@ import { hostTag } from '#model/own.ts';
 import type { Adoption, Endpoint } from '#model/records.ts';
 import type { HostRuntimeFacts } from '#plan/desired.ts';
 import type { Attachment } from './attachment.ts';
+import { aboutNetworks, type Concern, includes } from './concern.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
 /** Paths are used again: only path and cookie together say which namespace. */
 export const namespaceKey = ({ path, cookie }: NamespaceRef): string => `${path} ${cookie}`;
 
-/** What to look at: all overlay namespaces of this host, and its containers' interfaces; at each path one container. */
-export function scopeOf(state: AgentState): Scope {
-  const attachments = settledAttachments(state);
+/**
+ * What to look at: overlay namespaces of this host, and its containers' interfaces, of all networks or of some; at each
+ * path one container.
+ */
+export function scopeOf(state: AgentState, concern: Concern = 'all'): Scope {
+  const isIn = ({ endpoint }: Attachment) =>
+    concern === 'all' || includes(concern, aboutNetworks(state, [endpoint.network]));
+  const attachments = settledAttachments(state).filter(isIn);
   const byPath = new Map<string, { namespace: NamespaceRef; interfaces: string[] }>();
   for (const { namespace } of attachments) {
     const there = byPath.get(namespace.path)?.namespace;
@@ -28,6 +34,7 @@ export function scopeOf(state: AgentState): Scope {
   const containers: ContainerScope[] = [...byPath.values()];
   return {
     hostTag: hostTag(state.host),
+    ...(concern !== 'all' && { overlays: [...concern] }),
     containers,
     bridges: ownAdoptions(state).map(({ bridge }) => bridge),
   };

@@ -4,6 +4,7 @@ import type { Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { sharedUpTo } from '#model/life.ts';
 import { type Change, type Endpoint, put, type Revision, remove } from '#model/records.ts';
+import { aboutNetworks } from './concern.ts';
 import type { AgentEffect } from './event.ts';
 import { dropHidden } from './keep-exposed.ts';
 import { releaseOrphans } from './orphans.ts';
@@ -91,10 +92,11 @@ function hearDelta(
   state.orphansPossible ||= changes.some((change) => isUnknownOwn(state, change));
   for (const change of changes) restRemoved(state, change);
   const before = endpointsBefore(state, changes);
+  const forgotten = aboutNetworks(state, forgottenNetworks);
   view.apply(forgottenNetworks.flatMap((id) => recordsIn(state, id)).map(remove), revision);
   view.apply(changes, revision);
   keepOwnWords(state, forgottenNetworks.length > 0 ? undefined : subjectsOf(changes, before));
-  if (forgottenNetworks.length > 0) markUrgent(state);
+  if (forgottenNetworks.length > 0) markUrgent(state, forgotten);
   const blocks = changes.flatMap((change) =>
     change.verb === 'put' && change.record.kind === 'block' ? change.record : [],
   );

@@ -5,6 +5,7 @@ import { hostTag, overlayNamespace, portName } from '#model/own.ts';
 import type { Endpoint, Network } from '#model/records.ts';
 import { announceOwn } from './announce.ts';
 import { answerAttach, isPromised } from './answer.ts';
+import { aboutNetworks } from './concern.ts';
 import { dropAttachment } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { namespaceKey } from './scope.ts';
@@ -36,7 +37,8 @@ export function settleAttaches(state: AgentState): AgentEffect[] {
     const network = state.view.networks.get(endpoint.network);
     const known = state.view.endpoints.get(endpoint.id);
     // What is heard while a look is being applied is not known to be in the kernel: another one will tell.
-    if (state.turn.applied < revision && state.view.revision >= revision) effects.push(...markUrgent(state));
+    if (state.turn.applied < revision && state.view.revision >= revision)
+      effects.push(...markUrgent(state, aboutNetworks(state, [endpoint.network])));
     if (state.turn.applied < revision || !network || known?.generation !== endpoint.generation) continue;
     if (!ask.namespace) {
       effects.push(...settleThroughDoor(state, request, attaching, network));

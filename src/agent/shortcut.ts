@@ -14,6 +14,7 @@ import { vtepElements } from '#plan/vtep-filter.ts';
 import { announceAll, announceOwn, newcomers } from './announce.ts';
 import { answerAttach, isPromised } from './answer.ts';
 import type { Attachment } from './attachment.ts';
+import { aboutNetworks, type Concern } from './concern.ts';
 import type { AgentEffect, ShortcutPurpose } from './event.ts';
 import { takesPart, thisHost } from './place-of.ts';
 import { noteStanding } from './standing-rows.ts';
@@ -61,14 +62,26 @@ export function followDelta(
   for (const [index, change] of changes.entries()) {
     const written = opsFor(state, change, before[index]);
     if (written) ops.push(...written);
-    else covered = false;
+    else {
+      markUrgent(state, concernOfChange(state, change, before[index]));
+      covered = false;
+    }
   }
-  if (!covered) markUrgent(state);
   const revision = covered ? state.view.revision : undefined;
   const purpose = { revision, announcements: newcomers(state, changes, before) };
   if (ops.length === 0) return endShortcut(state, purpose, []);
   const scope = { hostTag: hostTag(state.host), containers: [] };
   return [{ effect: 'shortcut', ops, scope, purpose }];
+}
+
+/** A network that was not here is told of with its first endpoint. */
+function concernOfChange(state: AgentState, change: Change, before: Endpoint | undefined): Concern {
+  const after = change.verb === 'put' ? change.record : undefined;
+  if (after?.kind === 'network' && !state.turn.complete.has(after.id))
+    return aboutNetworks(state, [after.id]);
+  const endpoints = [...(before ? [before] : []), ...(after?.kind === 'endpoint' ? [after] : [])];
+  const networks = endpoints.map(({ network }) => network);
+  return networks.length > 0 ? aboutNetworks(state, networks) : 'all';
 }
 
 /** The writes that one change asks for; undefined when only a turn can tell. */
@@ -177,7 +190,7 @@ export const addAll = (objects: readonly KernelObject[]): KernelOp[] =>
 /** Written, or not: then a turn finds out what is wrong. */
 export function endShortcut(
   state: AgentState,
-  { request, revision, announcements = [] }: ShortcutPurpose,
+  { request, revision, mended, announcements = [] }: ShortcutPurpose,
   results: readonly OpResult[],
 ): AgentEffect[] {
   const attaching = request === undefined ? undefined : state.attaching.get(request);
@@ -188,8 +201,9 @@ export function endShortcut(
   if (refused.length > 0 && !isThere) return [];
   const told = announceAll(state, announcements);
   if (revision !== undefined) return [...told, ...markApplied(state, revision)];
-  if (request === undefined || attaching?.phase !== 'settling' || !attaching.endpoint)
-    return [...told, ...markDirty(state)];
+  // Of a delta that is not all written an urgent look tells already.
+  if (request === undefined) return [...told, ...(mended ? markDirty(state, mended) : [])];
+  if (attaching?.phase !== 'settling' || !attaching.endpoint) return [...told, ...markDirty(state)];
   if (!attaching.isFlushing) return answerPlugged(state, request);
   state.attaching.set(request, { ...attaching, isPlugged: true });
   return [];
@@ -202,7 +216,7 @@ export function answerPlugged(state: AgentState, request: number): AgentEffect[]
   if (!endpoint || !network || !isPromised(state, endpoint)) return markUrgent(state);
   return [
     ...answerAttach(state, request, { answer: 'attached', endpoint, network, notices }),
-    ...markStirred(state),
+    ...markStirred(state, aboutNetworks(state, [network.id])),
   ];
 }
 

@@ -1,19 +1,15 @@
 import type { HoldAsk } from '#api/door.ts';
-import type { KernelEvent, Scope } from '#kernel/kernel.ts';
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { CountedMap } from '#model/counted-map.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { HostStatus, Outage, RefusedFrames } from '#model/host-status.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
-import type { OpResult } from '#model/kernel-op.ts';
-import type { NamespaceName } from '#model/kernel-state.ts';
 import type { Notice } from '#model/notice.ts';
 import type { ForwardDrop, Permit } from '#model/permit.ts';
 import type { Endpoint, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
 import type { Survey } from '#model/survey.ts';
-import type { RankedOp } from '#plan/order.ts';
 import { type Forwarded, NOTHING_FORWARDED } from '#plan/permit.ts';
 import { type Attachment, isUntold } from './attachment.ts';
 import type { AttachAsk, PortFinding } from './event.ts';
@@ -23,6 +19,7 @@ import { createNamesState, type NamesState } from './names.ts';
 import { keepOwnWord } from './own-word.ts';
 import { type RuntimePace, restingPace } from './pace.ts';
 import type { KnownStations } from './stations.ts';
+import { createTurn, type Turn } from './turn-state.ts';
 
 /** All that the agent's core knows. It belongs to the core and is changed in place. */
 export interface AgentState {
@@ -217,58 +214,6 @@ export interface Unexposed {
   readonly retryAtMs: number;
 }
 
-/** The reconcile turn: one at a time, always from the latest view and a fresh look. */
-export interface Turn {
-  phase: 'idle' | 'observing' | 'applying';
-  /** Of the turn under way, or the last one: `glance` leaves out the rows of tables. */
-  reach: 'look' | 'glance';
-  /** Something happened that asks for a look; `urgent` when somebody waits for it. */
-  dirty: boolean;
-  urgent: boolean;
-  /** A look failed, and none has ended since: what it was for may not be in the kernel. */
-  owesLook: boolean;
-  /** Why the kernel was not seen; looks failed again and again. */
-  unseen?: string;
-  /** Something happened that a glance will find. */
-  stirred: boolean;
-  /** Rows that changed while a look was under way. */
-  heard: KernelEvent[];
-  /** Since when something asks for a turn. */
-  askedMs: number;
-  /** Without urgency, turns keep a distance that grows with what they cost. */
-  nextLookMs: number;
-  nextGlanceMs: number;
-  /** When to glance though nothing is known to have happened, and when to sum up rows with it. */
-  idleGlanceMs: number;
-  sweepMs: number;
-  /** For when the next wake was asked. */
-  wakeAtMs: number;
-  /** Of all rows when a look found them as wished; unknown after one that did not. */
-  rowSums?: ReadonlyMap<NamespaceName, string>;
-  /** Networks that the last turn left as wished, and those of the turn under way. */
-  complete: ReadonlySet<Id>;
-  looking: ReadonlySet<Id>;
-  /** The view's revision that the present turn works towards. */
-  revision: Revision;
-  /** The view's revision that the kernel was brought to last. */
-  applied: Revision;
-  /** Ops under way. */
-  ops: readonly RankedOp[];
-  /** Promised endpoints that the plan of the present turn, or of the last one, knew of (`promiseKey`). */
-  planned: ReadonlySet<string>;
-  /** What the last turn could not do. */
-  failing: readonly OpResult[];
-  failures: number;
-  /** When to try again what failed; 0 is never. */
-  retryAtMs: number;
-  lastLookMs: number;
-  /** What the last look took in, and which of its container namespaces were there (`namespaceKey`). */
-  scope?: Scope;
-  live: ReadonlySet<string>;
-  /** Namespaces that were looked for and not found: if another is at the same path, it is not this one. */
-  readonly dead: Set<string>;
-}
-
 /** What was promised before counts, however old the view is. */
 export function createAgentState(start: AgentStart): AgentState {
   const state = emptyState(start);
@@ -360,39 +305,13 @@ const emptyState = (start: AgentStart): AgentState => ({
   resetting: new Map(),
   misses: createMissState(),
   names: createNamesState(),
-  turn: {
-    phase: 'idle',
-    reach: 'look',
-    dirty: true,
-    urgent: true,
-    owesLook: false,
-    stirred: false,
-    heard: [],
-    askedMs: 0,
-    nextLookMs: 0,
-    nextGlanceMs: 0,
-    idleGlanceMs: 0,
-    sweepMs: 0,
-    wakeAtMs: 0,
-    complete: new Set(),
-    looking: new Set(),
-    revision: 0,
-    applied: 0,
-    ops: [],
-    planned: new Set(),
-    failing: [],
-    failures: 0,
-    retryAtMs: 0,
-    lastLookMs: 0,
-    live: new Set(),
-    dead: new Set(),
-  },
+  turn: createTurn(),
 });
 
-/** Attachments whose container can still be there. */
 /** One generation of an endpoint. */
 export const promiseKey = ({ id, generation }: Endpoint): string => `${id} ${generation}`;
 
+/** Attachments whose container can still be there. */
 export const liveAttachments = (state: AgentState): Attachment[] =>
   [...state.attachments.values()].filter(
     (attachment) => attachment.state === 'attached' && attachment.bootId === state.bootId,

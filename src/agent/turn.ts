@@ -4,6 +4,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type KernelKind, kernelKey } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
 import { linkKey } from '#plan/link.ts';
+import { aboutNetworks, type Concern, includes, join, widen, without } from './concern.ts';
 import type { AgentEffect } from './event.ts';
 import { noteForwarding } from './forwarding.ts';
 import { noteOutages } from './outages.ts';
@@ -23,33 +24,35 @@ import { planOps } from './plan-ops.ts';
 import { noteRefused } from './refused.ts';
 import { noteStatus, renewNotices } from './report.ts';
 import { noteLive, scopeOf } from './scope.ts';
-import { type AgentState, liveAttachments, promiseKey, type Turn } from './state.ts';
+import { type AgentState, liveAttachments, promiseKey } from './state.ts';
 import { noteStations } from './stations.ts';
+import type { Turn } from './turn-state.ts';
 
 /*
  * A turn is a look at everything, or a glance: at everything but the rows of tables, of which there can be a hundred
  * thousand, with every so often their sum. A glance mends what it can; for the rest, and when a sum is not that of the
- * last look that found all well, it becomes a look.
+ * last look that found all well, it becomes a look. Where what asks for a turn is about some networks, it takes in those
+ * (see concern.ts).
  */
 
 /** Something happened: look again, in its time. Whatever else happens before costs nothing more. */
-export function markDirty(state: AgentState): AgentEffect[] {
+export function markDirty(state: AgentState, concern: Concern = 'all'): AgentEffect[] {
   noteAsked(state);
-  state.turn.dirty = true;
+  state.turn.dirty = join(state.turn.dirty, concern);
   return [];
 }
 
 /** Somebody waits for what only a look can do. */
-export function markUrgent({ turn }: AgentState): AgentEffect[] {
-  turn.dirty = true;
+export function markUrgent({ turn }: AgentState, concern: Concern = 'all'): AgentEffect[] {
+  turn.dirty = join(turn.dirty, concern);
   turn.urgent = true;
   return [];
 }
 
 /** Links or addresses may have changed: a glance will tell. */
-export function markStirred(state: AgentState): AgentEffect[] {
+export function markStirred(state: AgentState, concern: Concern = 'all'): AgentEffect[] {
   noteAsked(state);
-  state.turn.stirred = true;
+  state.turn.stirred = join(state.turn.stirred, concern);
   return [];
 }
 
@@ -76,24 +79,40 @@ export function beginTurn(state: AgentState): AgentEffect[] {
 
 function beginLook(state: AgentState): AgentEffect[] {
   const { turn } = state;
-  turn.dirty = false;
+  const concern = widen(state, turn.dirty ?? 'all');
+  turn.dirty = undefined;
   turn.urgent = false;
   turn.revision = state.view.revision;
-  return observe(state, 'look', scopeOf(state));
+  return observe(state, 'look', concern);
 }
 
 function beginGlance(state: AgentState): AgentEffect[] {
-  // What comes without an event is sought in its time.
-  const scope: Scope = { ...scopeOf(state), trustsSilence: isGlanceDue(state) ? 'mostly' : true };
-  if (!isSweepDue(state)) return observe(state, 'glance', { ...scope, rows: 'none' });
+  const { turn } = state;
+  // What comes without an event is sought in its time, everywhere.
+  const [isDue, sums] = [isGlanceDue(state), isSweepDue(state)];
   // Without sums of before, to compare with, a look would follow.
-  return state.turn.rowSums ? observe(state, 'glance', { ...scope, rows: 'sums' }) : beginLook(state);
+  if (sums && !turn.rowSums) {
+    turn.dirty = 'all';
+    return beginLook(state);
+  }
+  const concern = isDue || sums ? 'all' : widen(state, turn.stirred ?? 'all');
+  return observe(state, 'glance', concern, {
+    trustsSilence: isDue ? 'mostly' : true,
+    rows: sums ? 'sums' : 'none',
+  });
 }
 
-function observe(state: AgentState, reach: Turn['reach'], scope: Scope): AgentEffect[] {
+function observe(
+  state: AgentState,
+  reach: Turn['reach'],
+  concern: Concern,
+  depth: Pick<Scope, 'trustsSilence' | 'rows'> = {},
+): AgentEffect[] {
   const { turn, nowMs } = state;
+  const scope = { ...scopeOf(state, concern), ...depth };
   turn.phase = 'observing';
-  turn.stirred = false;
+  turn.stirred = without(turn.stirred, concern);
+  turn.concern = concern;
   turn.reach = reach;
   turn.lastLookMs = nowMs;
   turn.scope = scope;
@@ -106,17 +125,20 @@ export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
   turn.unseen = undefined;
   noteLive(state, observed);
   noteStations(state, observed.bridges);
-  noteRefused(state, observed);
+  if (turn.concern === 'all') noteRefused(state, observed);
   noteForwarding(state, observed);
   const isGlance = turn.reach === 'glance';
-  turn.ops = planOps(state, observed, { rows: !isGlance });
+  turn.ops = planOps(state, observed, { rows: !isGlance, concern: turn.concern });
   turn.planned = new Set(liveAttachments(state).map(({ endpoint }) => promiseKey(endpoint)));
-  if (isGlance && (haveRowsChanged(turn, observed) || !turn.ops.every(({ op }) => isSmall(op))))
+  if (isGlance && (haveRowsChanged(turn, observed) || !turn.ops.every(({ op }) => isSmall(op)))) {
+    turn.dirty = join(turn.dirty, turn.concern);
     return beginLook(state);
+  }
   if (!isGlance) {
-    turn.revision = state.view.revision;
+    // What was heard since then of other networks waits for the next one.
+    if (turn.concern === 'all' || !turn.dirty) turn.revision = state.view.revision;
     turn.looking = networksOf(state);
-    turn.rowSums = turn.ops.length === 0 ? observed.rowSums : undefined;
+    turn.rowSums = turn.ops.length === 0 ? sumsOf(turn, observed) : undefined;
   }
   if (turn.ops.length === 0) return endTurn(state, []);
   // Of an earlier revision's making: what the kernel lost since then.
@@ -129,6 +151,10 @@ export function takeLook(state: AgentState, observed: Observed): AgentEffect[] {
 const haveRowsChanged = ({ scope, rowSums }: Turn, seen: Observed): boolean =>
   scope?.rows === 'sums' &&
   (rowSums?.size !== seen.rowSums.size || [...seen.rowSums].some(([ns, sum]) => rowSums.get(ns) !== sum));
+
+/** Of all networks, as far as they were looked at. */
+const sumsOf = ({ concern, rowSums }: Turn, seen: Observed): Turn['rowSums'] =>
+  concern === 'all' ? seen.rowSums : rowSums && new Map([...rowSums, ...seen.rowSums]);
 
 const SMALL_KINDS: ReadonlySet<KernelKind> = new Set([
   'address',
@@ -144,9 +170,14 @@ const SMALL_KINDS: ReadonlySet<KernelKind> = new Set([
 const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>
   SMALL_KINDS.has(kind) || (kind === 'link' && verb === 'change');
 
-/** Those that this host takes part in. */
-const networksOf = (state: AgentState): Set<Id> =>
-  new Set([...state.view.networks.keys()].filter((id) => !state.wishesNothing && takesPart(state, id)));
+/** Those that this host takes part in, as far as they are complete once this turn has ended. */
+function networksOf(state: AgentState): Set<Id> {
+  const { view, wishesNothing, turn } = state;
+  const isSeen = (id: Id) => turn.complete.has(id) || includes(turn.concern, aboutNetworks(state, [id]));
+  return new Set(
+    [...view.networks.keys()].filter((id) => !wishesNothing && takesPart(state, id) && isSeen(id)),
+  );
+}
 
 /** The kernel has answered: remember what it refused, and come back for it. */
 export function endTurn(state: AgentState, results: readonly OpResult[]): AgentEffect[] {

@@ -2,6 +2,7 @@ import type { Id } from '#model/id.ts';
 import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { localObjects } from '#plan/endpoint-objects.ts';
 import type { Attachment } from './attachment.ts';
+import { aboutNetworks } from './concern.ts';
 import { forgetDetached } from './detach.ts';
 import type { AgentEffect } from './event.ts';
 import { isPutOff } from './pace.ts';
@@ -46,8 +47,10 @@ export function endUnplug(
   results: readonly OpResult[],
 ): AgentEffect[] {
   for (const id of endpoints) state.unplugging.delete(id);
-  const mark = results.every(({ ok }) => ok) ? markStirred : markUrgent;
-  return [...mark(state), ...endpoints.flatMap((id) => forgetDetached(state, id))];
+  const networks = endpoints.flatMap((id) => state.attachments.get(id)?.endpoint.network ?? []);
+  const isGone = results.every(({ ok }) => ok);
+  const mark = isGone ? markStirred(state, aboutNetworks(state, networks)) : markUrgent(state);
+  return [...mark, ...endpoints.flatMap((id) => forgetDetached(state, id))];
 }
 
 /** Whether the interface of another endpoint, which has the same name in the same container, is still to go. */

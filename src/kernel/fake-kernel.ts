@@ -1,5 +1,6 @@
 import type { BridgeFacts } from '#model/bridge-facts.ts';
 import { ipOf } from '#model/cidr.ts';
+import { isFilter } from '#model/filter.ts';
 import { type KernelOp, type OpResult, singleOps } from '#model/kernel-op.ts';
 import {
   type Address,
@@ -18,6 +19,7 @@ import { type Mac, ZERO_MAC } from '#model/mac.ts';
 import type { NamespaceRef } from '#model/namespace-ref.ts';
 import {
   GATEWAY_DEVICES,
+  gatewayNameOf,
   isOverlayNamespace,
   isOverlayNamespaceOf,
   isOwnHostLink,
@@ -116,10 +118,12 @@ export class FakeKernel implements Kernel {
     const overlays = [...this.#host.namespaces.keys()].filter(
       (ns) => isOverlayNamespaceOf(scope.hostTag, ns) && (scope.overlays?.includes(ns) ?? true),
     );
+    const ends = new Set(overlays.map(gatewayNameOf));
     const containers = scope.containers.filter(({ namespace }) => this.#isAlive(namespace));
     const seen = new Set([HOST_NAMESPACE, ...overlays, ...containers.map(({ namespace }) => namespace.path)]);
     for (const device of this.#host.devices(HOST_NAMESPACE).values())
-      if (isGatewayEnd(device.link)) addDevice(state, device, seen);
+      if (isGatewayEnd(device.link) && (!scope.overlays || ends.has(device.link.name)))
+        addDevice(state, device, seen);
     for (const setting of this.#host.settings.values())
       if (setting.ns === HOST_NAMESPACE || overlays.includes(setting.ns)) addKernelObject(state, setting);
     for (const ns of overlays) {
@@ -194,16 +198,19 @@ export class FakeKernel implements Kernel {
     const gone = new Set(
       scope.containers.filter((c) => !this.#isAlive(c.namespace)).map((c) => c.namespace.path),
     );
-    const touched = new Set<NamespaceName>();
+    const touched = new Map<string, KernelEvent>();
     emptyDoomedChains(this.#host, ops);
     const results = singleOps(ops).map((op): OpResult => {
       const error = refused.refusalOf(op) ?? this.#write(op, dresses, gone);
       if (error) refused.note(op, error);
       else if (isRow(op.object)) this.#tell({ dirty: 'row', row: op.object, gone: op.verb === 'delete' });
-      else touched.add(op.object.ns);
+      else {
+        const event = eventOf(op.object);
+        touched.set(JSON.stringify(event), event);
+      }
       return error ? { ok: false, op, error } : { ok: true, op };
     });
-    for (const ns of touched) this.#tell({ dirty: 'namespace', ns });
+    for (const event of touched.values()) this.#tell(event);
     return results;
   }
 
@@ -352,6 +359,16 @@ const sumOf = (devices: readonly FakeDevice[]): string =>
     .join();
 
 /** The two ends of a network's way out. */
+/** As the watch of the host's own namespace has it. */
+function eventOf(object: KernelObject): KernelEvent {
+  const { ns } = object;
+  const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : '';
+  if (ns === HOST_NAMESPACE && isFilter(object) && object.kind !== 'permit')
+    return { dirty: 'namespace', ns, about: 'rules' };
+  const isOurs = ns === HOST_NAMESPACE && device.startsWith('wf');
+  return { dirty: 'namespace', ns, ...(isOurs && { about: { device } }) };
+}
+
 const isGatewayEnd = (link: Link): boolean => link.name.startsWith('wfg') && isOwnHostLink(link);
 const isUplink = ({ ns, name }: Link): boolean => name === UPLINK_NAME && isOverlayNamespace(ns);
 

@@ -1,3 +1,4 @@
+import { HOST_NAMESPACE } from '#model/kernel-state.ts';
 import { openConversation } from '#netlink/conversation.ts';
 import { type RouteEvent, type Subscription, subscribe } from '#netlink/events.ts';
 import { type Message, RTM } from '#netlink/message.ts';
@@ -16,7 +17,7 @@ export class HostWatch {
   readonly #tell: (event: KernelEvent) => void;
   readonly #bridges: ReadonlySet<string>;
   /** Of adopted bridges, by name, and of our devices. */
-  readonly #indexes = new Map<number, { readonly bridge: string } | 'own'>();
+  readonly #indexes = new Map<number, Subject>();
   readonly #subscription: Subscription;
   readonly #taps: ClaimTaps;
   /** Events were lost: what came and went with them is not known. */
@@ -59,41 +60,44 @@ export class HostWatch {
     if (event.kind === 'overrun') {
       this.#isDoubtful = true;
       this.#tell({ dirty: 'all' });
-    } else if (this.#concerns(event.message)) this.#stir();
-  }
-
-  #stir(): void {
-    this.#tell({ dirty: 'namespace', ns: '' });
-  }
-
-  #concerns(message: Message): boolean {
-    switch (message.type) {
-      case RTM.NEWLINK:
-      case RTM.DELLINK:
-        return this.#concernsLink(message);
-      case RTM.NEWNEIGH:
-      case RTM.DELNEIGH:
-        return this.#concernsRow(message);
-      case RTM.NEWADDR:
-      case RTM.DELADDR:
-        // struct ifaddrmsg, linux/if_addr.h: u32 index @4.
-        return this.#indexes.has(message.body.readUInt32LE(4));
-      case RTM.DELROUTE:
-        return this.#indexes.get(decodeRoute(message).oif ?? 0) === 'own';
-      default:
-        return false;
+    } else {
+      const subject = this.#subjectOf(event.message);
+      const about = subject && 'device' in subject ? { about: subject } : {};
+      if (subject) this.#tell({ dirty: 'namespace', ns: HOST_NAMESPACE, ...about });
     }
   }
 
-  #know({ index, name = '' }: { readonly index: number; readonly name?: string }): boolean {
-    if (this.#bridges.has(name)) this.#indexes.set(index, { bridge: name });
-    else if (name.startsWith('wf')) this.#indexes.set(index, 'own');
-    return this.#indexes.has(index);
+  /** What of ours a message is about; undefined for others' affairs. */
+  #subjectOf(message: Message): Subject | undefined {
+    switch (message.type) {
+      case RTM.NEWLINK:
+      case RTM.DELLINK:
+        return this.#subjectOfLink(message);
+      case RTM.NEWNEIGH:
+      case RTM.DELNEIGH:
+        return this.#subjectOfRow(message);
+      case RTM.NEWADDR:
+      case RTM.DELADDR:
+        // struct ifaddrmsg, linux/if_addr.h: u32 index @4.
+        return this.#indexes.get(message.body.readUInt32LE(4));
+      case RTM.DELROUTE: {
+        const subject = this.#indexes.get(decodeRoute(message).oif ?? 0);
+        return isOwn(subject) ? subject : undefined;
+      }
+      default:
+        return undefined;
+    }
   }
 
-  #concernsLink(message: Message): boolean {
+  #know({ index, name = '' }: { readonly index: number; readonly name?: string }): Subject | undefined {
+    if (this.#bridges.has(name)) this.#indexes.set(index, { bridge: name });
+    else if (name.startsWith('wf')) this.#indexes.set(index, { device: name });
+    return this.#indexes.get(index);
+  }
+
+  #subjectOfLink(message: Message): Subject | undefined {
     const link = decodeLink(message);
-    const known = this.#know(link) || this.#indexes.has(link.master ?? 0);
+    const known = this.#know(link) ?? this.#indexes.get(link.master ?? 0);
     const isGone = message.type === RTM.DELLINK;
     if (isGone) this.#indexes.delete(link.index);
     this.#tap(isGone ? { index: link.index } : link);
@@ -103,17 +107,23 @@ export class HostWatch {
   /** Behind the other ports of an adopted bridge are those whose word counts. */
   #tap({ index, master = 0 }: { readonly index: number; readonly master?: number }): void {
     const of = this.#indexes.get(master);
-    this.#taps.know(index, this.#indexes.get(index) === 'own' || of === 'own' ? undefined : of?.bridge);
+    const isStranger = of && 'bridge' in of && !isOwn(this.#indexes.get(index));
+    this.#taps.know(index, isStranger ? of.bridge : undefined);
   }
 
-  #concernsRow(message: Message): boolean {
+  #subjectOfRow(message: Message): Subject | undefined {
     const { family, ifindex, master = 0 } = decodeNeighbour(message);
     // Of a row of ours a glance does not tell, only a look.
-    if (family === AF_BRIDGE && this.#indexes.get(ifindex) === 'own' && master === 0)
-      this.#tell({ dirty: 'all' });
-    return this.#indexes.has(ifindex) || this.#indexes.has(master);
+    const subject = this.#indexes.get(ifindex);
+    if (family === AF_BRIDGE && isOwn(subject) && master === 0) this.#tell({ dirty: 'all' });
+    return subject ?? this.#indexes.get(master);
   }
 }
+
+/** An adopted bridge, or a device of ours. */
+type Subject = { readonly bridge: string } | { readonly device: string };
+
+const isOwn = (subject: Subject | undefined): boolean => subject !== undefined && 'device' in subject;
 
 function readLinks(): Link[] {
   const conversation = openConversation();

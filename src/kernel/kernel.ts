@@ -47,6 +47,8 @@ export type KernelEvent =
       readonly ns: NamespaceName;
       /** A veth of an overlay that is up, and whose other end is. */
       readonly raised?: string;
+      /** In the host's own namespace, where it is not about everything: a device of ours, or our rules. */
+      readonly about?: { readonly device: string } | 'rules';
     }
   /** A row of a VXLAN device, or of a bridge, is like this now, or is gone (then only its key counts). */
   | { readonly dirty: 'row'; readonly row: Fdb | Neighbour; readonly gone: boolean }

@@ -157,7 +157,8 @@ export class NamespaceWatch {
   #onRules(event: RouteEvent, names: Iterable<NamespaceName>): void {
     if (event.kind === 'overrun') this.#tell({ dirty: 'all' });
     else if (decodeTableName(event.message) === FILTER_TABLE)
-      for (const ns of names) this.#tell({ dirty: 'namespace', ns });
+      for (const ns of names)
+        this.#tell({ dirty: 'namespace', ns, ...(ns === HOST_NAMESPACE && { about: 'rules' }) });
   }
 
   #onName(name: string | null): void {

@@ -75,7 +75,7 @@ export async function observe(
       await nextTurn();
     }
   }
-  containers.keepOnly(scope.containers);
+  if (!scope.overlays) containers.keepOnly(scope.containers);
   return state;
 }
 

@@ -62,7 +62,9 @@ export class RealKernel implements Kernel {
       this.#filters.keepOnly(observed.namespace);
       this.#watch.keepOnly(scope.containers);
     }
-    this.#hasOwn = [...observed.link.values()].some(isInHost);
+    // A look at some overlays does not see the host's ends of the others.
+    this.#hasOwn =
+      [...observed.link.values()].some(isInHost) || (this.#hasOwn && scope.overlays !== undefined);
     return observed;
   }
 

@@ -51,13 +51,19 @@ export interface HostRuntimeFacts {
 const FILTER_KINDS = ['set', 'element', 'chain', 'permit'] as const;
 
 /**
- * The kernel state that a view asks for on its host; without `rows` all but what is in tables, which can be long. Pure:
- * the same view and facts give the same state.
+ * The kernel state that a view asks for on its host; without `rows` all but what is in tables, which can be long; of
+ * overlays only those. Pure: the same view and facts give the same state.
  */
-export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true } = {}): KernelState {
+export function desired(
+  view: HostView,
+  facts: HostRuntimeFacts,
+  { rows = true, overlays = 'all' }: { rows?: boolean; overlays?: ReadonlySet<NamespaceName> | 'all' } = {},
+): KernelState {
   const state = emptyKernelState();
   const connected = connections(view, facts);
   // Without rules a way out would be one for everybody.
+  const overlayOf = ({ network: { vni } }: NetworkView) => overlayNamespace(facts.hostTag, vni);
+  const isIn = (network: NetworkView) => overlays === 'all' || overlays.has(overlayOf(network));
   const leadsOut = (network: NetworkView) => facts.canFilter !== false && hasWayOut(network);
   const isOnItsWay = (id: Id) => facts.containers.has(id) && !facts.containers.get(id)!.namespace;
   if (view.networks.some(({ vteps }) => vteps.has(view.host.id))) addAll(state, vtepFilter());
@@ -68,7 +74,8 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
         addAll(state, objects);
       continue;
     }
-    const ns = overlayNamespace(facts.hostTag, network.network.vni);
+    if (!isIn(network)) continue;
+    const ns = overlayOf(network);
     const ipv6 = carriesIpv6(network.network, facts.hasIpv6);
     const add = (objects: Iterable<KernelObject>) => addAll(state, makeable(objects, ipv6));
     add(bridgeObjects(network, ns));
@@ -82,8 +89,11 @@ export function desired(view: HostView, facts: HostRuntimeFacts, { rows = true }
       else if (isOnItsWay(endpoint.id)) add(portObjects(network.network, ns, endpoint));
     }
   }
-  const exposed = facts.canFilter === false ? [] : exposures(view.networks);
-  addAll(state, makeable(exposed.flatMap(exposedForwarding), facts.hasIpv6 !== false));
+  const exposedIn = (networks: readonly NetworkView[]) =>
+    facts.canFilter === false ? [] : exposures(networks);
+  const settings = exposedIn(view.networks.filter(isIn)).flatMap(exposedForwarding);
+  addAll(state, makeable(settings, facts.hasIpv6 !== false));
+  const exposed = exposedIn(view.networks);
   const outward = view.networks.filter(leadsOut);
   if (outward.length + exposed.length > 0) addAll(state, hostChains(outward, exposed));
   addAll(state, permits(forwarded(outward, exposed), facts.drops ?? []));
