@@ -63,7 +63,7 @@ export function followDelta(
     const written = opsFor(state, change, before[index]);
     if (written) ops.push(...written);
     else {
-      markUrgent(state, concernOfChange(state, change, before[index]));
+      markUrgent(state, aboutRecord(state, change, before[index]));
       covered = false;
     }
   }
@@ -75,7 +75,7 @@ export function followDelta(
 }
 
 /** A network that was not here is told of with its first endpoint. */
-function concernOfChange(state: AgentState, change: Change, before: Endpoint | undefined): Concern {
+function aboutRecord(state: AgentState, change: Change, before: Endpoint | undefined): Concern {
   const after = change.verb === 'put' ? change.record : undefined;
   if (after?.kind === 'network' && !state.turn.complete.has(after.id))
     return aboutNetworks(state, [after.id]);
