@@ -1,6 +1,7 @@
 import { formatFault, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import type { OpResult } from '#model/kernel-op.ts';
+import { notExposed } from '#model/not-exposed.ts';
 import type { Notice } from '#model/notice.ts';
 import { portName } from '#model/own.ts';
 import type { Endpoint, Exposure } from '#model/records.ts';
@@ -40,7 +41,7 @@ export function unexposedNotices(state: AgentState): Notice[] {
     const refused = endpoint && state.turn.failing.find((result) => concerns(result, endpoint));
     if (refused && !refused.ok)
       return [
-        notice(
+        notExposed(
           name,
           `${refused.error.text} (${refused.error.errno}) is the answer to ${refused.error.command}`,
           `see whose interface ${endpoint.interface} is, or \`weft hide ${name}\`.`,
@@ -48,7 +49,7 @@ export function unexposedNotices(state: AgentState): Notice[] {
       ];
     const refusal = endpoint ? undefined : state.unexposed.get(id)?.refusal;
     return refusal
-      ? [notice(name, refusal.faults.map(formatFault).join('; '), `\`weft hide ${name}\` gives it up.`)]
+      ? [notExposed(name, refusal.faults.map(formatFault).join('; '), `\`weft hide ${name}\` gives it up.`)]
       : [];
   });
 }
@@ -57,10 +58,3 @@ const concerns = ({ ok, op: { object } }: OpResult, { id, interface: dev }: Endp
   const device = object.kind === 'link' ? object.name : 'dev' in object ? object.dev : undefined;
   return !ok && (device === dev || device === portName(id));
 };
-
-const notice = (network: string, why: string, next: string): Notice => ({
-  code: 'not-exposed',
-  title: 'This host is not in a network that is exposed on it',
-  sentence: `Network ${network}: ${why}.`,
-  next: `${next} It is tried again all the time.`,
-});

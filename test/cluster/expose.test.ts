@@ -225,6 +225,8 @@ describe('what is in the way', () => {
     const { code, stdout, stderr } = await cli('expose', 'red');
     expect([code, stdout]).toEqual([0, 'network red is to be exposed on host h1\n']);
     expect(stderr).toMatch(new RegExp(`EEXIST.*not-exposed.*see whose interface ${dev} is`, 's'));
+    expect(await weftOk('expose', 'blue')).toMatch(/^network blue is exposed on host h1: /);
+    await weftOk('hide', 'blue');
     ip('-n', ns('h1'), 'link', 'del', dev);
     await until('it is there', async () => (await lost()).length === 0);
     await until('all is well', async () => (await world.status('h1')).status?.notices === undefined);

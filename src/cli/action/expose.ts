@@ -3,6 +3,7 @@ import { type WishResponse, WishResponseSchema } from '#api/gen/weft/v1/controll
 import { type Endpoint, EndpointSchema, type Host, type Network } from '#api/gen/weft/v1/records_pb.ts';
 import { fault } from '#model/fault.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
+import { isNotExposed } from '#model/not-exposed.ts';
 import type { Notice } from '#model/notice.ts';
 import type { Clients } from '#transport/client.ts';
 import { faultError } from '../cli-error.ts';
@@ -114,7 +115,7 @@ async function lookAt(clients: Clients, network: string, host: string): Promise<
     ...{ host: on, network: net, endpoint },
     revision: records.revision,
     appliedRevision: status?.appliedRevision ?? 0n,
-    notices: status?.notices.filter(({ code }) => code === 'not-exposed') ?? [],
+    notices: status?.notices.filter((each) => isNotExposed(each, net.name)) ?? [],
   };
 }
 
