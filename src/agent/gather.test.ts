@@ -19,9 +19,9 @@ test('what is asked for while a call is under way does not wait for it', async (
     return items;
   });
   const first = ask('a');
-  await expect.poll(() => ends.length).toBe(1);
+  await expect.poll(() => ends.length, { timeout: 10_000 }).toBe(1);
   const second = ask('b');
-  await expect.poll(() => ends.length).toBe(2);
+  await expect.poll(() => ends.length, { timeout: 10_000 }).toBe(2);
   ends[1]!();
   expect(await second).toBe('b');
   ends[0]!();

@@ -130,7 +130,7 @@ test('a reset waits for it some seconds, and then goes on without', async () => 
   const engine = { state: { name: 'h1', host: 'H1', view } };
   const parts = { engine, operator: clientOf('controller') } as unknown as ServiceParts;
   await expect(disownAll(parts)).resolves.toBeUndefined();
-}, 5_000);
+});
 
 test('so it does while there is something that the controller is to be told first', async () => {
   const { controller } = await relayTo(() => {

@@ -38,6 +38,7 @@ test('a resolver that is killed in the middle of a word is gone, and no more', a
   await new Promise<void>((resolve) => resolver.listen(socket, resolve));
   const { link, events } = linkTo(socket);
   await link.call();
+  await expect.poll(() => events.length, { timeout: 10_000 }).toBe(1);
   await sleep(100);
   link.close();
   resolver.close();

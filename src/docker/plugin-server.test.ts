@@ -149,7 +149,7 @@ describe('its socket', () => {
   it('comes back when somebody has removed it', async () => {
     await start({ checkMs: 10 });
     fs.rmSync(path.dirname(socket), { recursive: true });
-    for (let i = 0; !fs.existsSync(socket) && i < 200; i++) await sleep(10);
+    for (let i = 0; !fs.existsSync(socket) && i < 2_000; i++) await sleep(10);
     expect((await call('Plugin.Activate')).status).toBe(200);
     await server!.close();
     expect(fs.existsSync(socket)).toBe(false);

@@ -16,7 +16,7 @@ test('who has connected and says nothing does not keep a server from ending', as
   silent.on('error', () => {});
   await new Promise((resolve) => silent.once('connect', resolve));
   await sleep(50);
-  const ended = await Promise.race([server.close().then(() => 'ended'), sleep(2_000, 'still there')]);
+  const ended = await Promise.race([server.close().then(() => 'ended'), sleep(10_000, 'still there')]);
   silent.destroy();
   fs.rmSync(dir, { recursive: true });
   expect(ended).toBe('ended');
