@@ -73,7 +73,7 @@ export class Stage {
 export const add = (object: KernelObject): KernelOp => ({ verb: 'add', object });
 export const del = (object: KernelObject): KernelOp => ({ verb: 'delete', object });
 
-export async function expectEventually(check: () => void | Promise<void>, withinMs = 2000): Promise<void> {
+export async function expectEventually(check: () => void | Promise<void>, withinMs = 10_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {

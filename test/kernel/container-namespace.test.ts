@@ -40,7 +40,9 @@ describe('a namespace given by a person', () => {
     const child = spawn('ip', ['netns', 'exec', name, 'sleep', '60'], { stdio: 'ignore' });
     try {
       const path = `/proc/${child.pid}/ns/net`;
-      await expect.poll(() => resolveNamespace(String(child.pid))).toEqual({ ...container, path });
+      await expect
+        .poll(() => resolveNamespace(String(child.pid)), { timeout: 10_000 })
+        .toEqual({ ...container, path });
     } finally {
       child.kill();
     }

@@ -102,16 +102,19 @@ it('a MAC without a row, and no MAC with one', async () => {
   expect(misses.filter(({ missed }) => missed === 'mac')).toHaveLength(1);
 });
 
+/** Long enough for two processes to begin. */
+const MUTED_MS = 2_000;
+
 it('nothing of a muted port for a while, and of others all the same', async () => {
   await build(onDemand);
   ping('10.0.0.77');
   await expectEventually(() => expect(asked()).toContain('10.0.0.77'));
-  world.kernel.muteMisses({ ns: net.ns, port: portIndex() }, 400);
   ip('-n', container, 'neigh', 'add', '10.0.0.79', 'lladdr', '02:00:00:00:00:79', 'dev', 'eth0');
+  world.kernel.muteMisses({ ns: net.ns, port: portIndex() }, MUTED_MS);
   for (const address of ['10.0.0.78', '10.0.0.79']) ping(address);
   await expectEventually(() => expect(misses.some(({ missed }) => missed === 'mac')).toBe(true));
   expect(asked()).not.toContain('10.0.0.78');
-  await sleep(400);
+  await sleep(MUTED_MS);
   ping('10.0.0.80');
   await expectEventually(() => expect(asked()).toContain('10.0.0.80'));
 });
@@ -131,7 +134,7 @@ it('nothing where the device tells no misses, nor once it is gone; and no namesp
     expect(openDescriptors().length).toBeLessThanOrEqual(open);
     await world.kernel.apply([add({ kind: 'namespace', ns: net.ns })], scope);
     await applyAll(add(net.bridge), add(onDemand));
-  }, 5_000);
+  });
 });
 
 it('what is asked though the device came while events were lost', async () => {
@@ -154,13 +157,16 @@ it('what is asked though the device came while events were lost', async () => {
   await expectEventually(() => expect(asked()).toContain('10.0.0.77'));
 });
 
+/** Some processes begin in that time. */
+const IDLE_MS = 2_000;
+
 it('finds the rows by which nothing is sent, and only those', async () => {
   await build(onDemand);
   await applyAll(add(net.remote), add(net.neighbour), add({ ...net.remote, mac: net.peer.mac! }));
-  expect(await world.kernel.idleRows([net.ns], 500)).toEqual([]);
+  expect(await world.kernel.idleRows([net.ns], IDLE_MS)).toEqual([]);
   const sending = setInterval(() => ping('10.0.0.3'), 100);
-  await sleep(800);
-  const idle = await world.kernel.idleRows([net.ns, 'weft-nowhere'], 500);
+  await sleep(IDLE_MS + 300);
+  const idle = await world.kernel.idleRows([net.ns, 'weft-nowhere'], IDLE_MS);
   clearInterval(sending);
   expect(idle).toEqual([{ ...net.remote, mac: net.peer.mac }]);
   expect(bridgeJson('-n', net.ns, 'fdb', 'show', 'dev', 'vxlan0').length).toBeGreaterThan(1);

@@ -30,9 +30,9 @@ function recorder() {
   };
 }
 
-/** Events come with the event loop's next turns; a hundred milliseconds is long. */
+/** Events come with the event loop's next turns; a hundred milliseconds is long, where nobody else computes. */
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++) await sleep(5);
+  for (let i = 0; i < 4000 && !condition(); i++) await sleep(5);
   expect(condition()).toBe(true);
 }
 

@@ -40,7 +40,7 @@ export async function withNamespaces(
       run('ip', 'netns', 'del', name);
     }
   }
-  await expect.poll(() => openedSince(before)).toEqual([]);
+  await expect.poll(() => openedSince(before), { timeout: 10_000 }).toEqual([]);
 }
 
 /** Some are closed off this thread, and 100 ms later (closeFilter() in netlink/socket.ts). */

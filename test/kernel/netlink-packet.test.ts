@@ -37,7 +37,7 @@ function record(options: CaptureOptions) {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !condition(); i++) await sleep(5);
+  for (let i = 0; i < 4000 && !condition(); i++) await sleep(5);
   expect(condition()).toBe(true);
 }
 

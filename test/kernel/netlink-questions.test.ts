@@ -47,7 +47,7 @@ function wire(one: TestNamespace, two: TestNamespace, number: number) {
 }
 
 async function settled(frames: readonly unknown[]): Promise<void> {
-  for (let before = -1; before !== frames.length; await sleep(30)) before = frames.length;
+  for (let before = -1; before !== frames.length; await sleep(150)) before = frames.length;
 }
 
 test('hears questions of containers, each by its port, and answers there', () =>

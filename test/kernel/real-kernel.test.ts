@@ -240,7 +240,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
     const stop = world.kernel.watch((event) => heard.push('ns' in event && event.ns));
     ip('-n', container, 'addr', 'add', '10.9.9.9/32', 'dev', 'lo');
     ip('-n', net.ns, 'link', 'add', 'x1', 'type', 'bridge');
-    await expect.poll(() => heard).toContain(net.ns);
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain(net.ns);
     expect(heard).not.toContain(`/run/netns/${container}`);
     stop();
   });
@@ -258,7 +258,7 @@ describe('what the real kernel does, as ip and bridge see it', () => {
         .map(del)
         .reverse(),
     );
-    await expect.poll(() => openedSince(before)).toEqual([]);
+    await expect.poll(() => openedSince(before), { timeout: 10_000 }).toEqual([]);
   });
 
   it('writes and reads many rows, and tells of them once', async () => {
