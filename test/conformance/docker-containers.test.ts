@@ -20,6 +20,9 @@ onEngines('containers', (world) => {
   const inside = (host: string, name: string, ...words: string[]) =>
     docker(host, 'exec', name, '/bin/busybox', ...words);
   const reaches = (host: string, from: string, to: string) => world().engine(host).pings(from, to);
+  /** A host is told of another's container behind Docker's answer. */
+  const untilReaches = (host: string, from: string, to: string) =>
+    until(`${from} reaches ${to}`, () => reaches(host, from, to));
   const remove = (host: string, ...names: string[]) => docker(host, 'rm', '-f', ...names);
   // biome-ignore lint/suspicious/noExplicitAny: JSON
   const inspect = async (host: string, name: string, network = 'app'): Promise<any> =>
@@ -65,8 +68,8 @@ onEngines('containers', (world) => {
       ['h2', 'c2', 'h1', 'c1'],
     ] as const) {
       const there = await inspect(other, to);
-      expect(await reaches(host, from, there.IPAddress)).toBe(true);
-      expect(await reaches(host, from, there.GlobalIPv6Address)).toBe(true);
+      await untilReaches(host, from, there.IPAddress);
+      await untilReaches(host, from, there.GlobalIPv6Address);
       await untilNamed(to);
       expect(await endpointOf(to)).toMatchObject({
         addresses: [there.IPAddress, there.GlobalIPv6Address],
@@ -82,6 +85,7 @@ onEngines('containers', (world) => {
   test('carry as much as the tunnel does, and leave nothing when they end', async () => {
     await Promise.all([run('h1', 'c1', '--network', 'app'), run('h2', 'c2', '--network', 'app')]);
     const { IPAddress } = await inspect('h2', 'c2');
+    await untilReaches('h1', 'c1', IPAddress);
     expect(await world().engine('h1').pings('c1', IPAddress, '-s', '1422')).toBe(true);
     expect(await inside('h1', 'c1', 'ip', 'link', 'show', 'eth0')).toContain('mtu 1450');
     await remove('h1', 'c1');
@@ -104,8 +108,7 @@ onEngines('containers', (world) => {
         GlobalIPv6Address: 'fd00:1::abc',
         MacAddress: '02:11:22:33:44:55',
       });
-      for (const address of ['10.1.200.7', 'fd00:1::abc'])
-        expect(await reaches('h2', 'other', address)).toBe(true);
+      for (const address of ['10.1.200.7', 'fd00:1::abc']) await untilReaches('h2', 'other', address);
       await docker('h1', 'restart', '-t', '0', 'fixed');
     }
     expect(await refusalOf(run('h2', 'second', '--network', 'app', '--ip', '10.1.200.7'))).toContain(
@@ -126,7 +129,7 @@ onEngines('containers', (world) => {
       return true;
     });
     await run('h1', 'asks', '--network', 'app');
-    expect(await reaches('h1', 'asks', '10.1.200.7')).toBe(true);
+    await untilReaches('h1', 'asks', '10.1.200.7');
   });
 
   test('that ask for what cannot be are refused, and nothing is left', async () => {
@@ -172,9 +175,9 @@ onEngines('containers', (world) => {
     expect(await reaches('h1', 'c1', inDb)).toBe(false);
     await docker('h1', 'network', 'connect', '--ip', '10.1.9.9', 'app', 'c1');
     await docker('h1', 'network', 'connect', '--alias', 'front', 'db', 'c1');
-    expect(await reaches('h1', 'c1', inDb)).toBe(true);
-    expect(await reaches('h1', 'c1', inApp)).toBe(true);
-    expect(await reaches('h2', 'c3', '10.1.9.9')).toBe(true);
+    await untilReaches('h1', 'c1', inDb);
+    await untilReaches('h1', 'c1', inApp);
+    await untilReaches('h2', 'c3', '10.1.9.9');
     // The networks stay apart.
     expect(await reaches('h2', 'c3', inDb)).toBe(false);
     await until('its alias is known', async () =>
@@ -184,7 +187,7 @@ onEngines('containers', (world) => {
     expect(await reaches('h1', 'c1', inDb)).toBe(false);
     expect(await reaches('h1', 'c1', inApp)).toBe(true);
     await docker('h1', 'network', 'connect', 'db', 'c1');
-    expect(await reaches('h1', 'c1', inDb)).toBe(true);
+    await untilReaches('h1', 'c1', inDb);
   });
 
   test('may have IPv6 turned off, and nobody gives it to them again and again', async () => {
@@ -206,15 +209,18 @@ onEngines('containers', (world) => {
     await run('h1', 'guest', '--network', 'container:c1');
     expect(await inside('h1', 'guest', 'ip', '-4', 'addr', 'show', 'eth0')).toContain('10.1.8.8');
     const there = (await inspect('h2', 'c2')).IPAddress;
-    expect(await reaches('h1', 'guest', there)).toBe(true);
+    await untilReaches('h1', 'guest', there);
     // As in every network of Docker's: the guest is where the container was, until it is started again, too.
     await docker('h1', 'restart', '-t', '0', 'c1');
-    expect(await reaches('h2', 'c2', '10.1.8.8')).toBe(true);
+    await untilReaches('h2', 'c2', '10.1.8.8');
     expect(await inside('h1', 'guest', 'ip', '-o', 'link')).not.toContain('eth0');
     await docker('h1', 'restart', '-t', '0', 'guest');
     expect(await inside('h1', 'guest', 'ip', '-4', 'addr', 'show', 'eth0')).toContain('10.1.8.8');
-    expect(await reaches('h1', 'guest', there)).toBe(true);
-    expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+    await untilReaches('h1', 'guest', there);
+    await until('both are known', async () => {
+      expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+      return true;
+    });
   });
 
   test('that forge MACs, addresses, ARP, neighbours, routers and DHCP are not heard, and it is counted', async () => {
@@ -237,7 +243,7 @@ onEngines('containers', (world) => {
     const sender = openFrameSender(...eth0Of(await sandboxOf('h1', 'c1')));
     for (const { frame } of frames) sender.send(frame);
     sender.close();
-    for (const address of [victim.ipv4, victim.ipv6]) expect(await reaches('h1', 'c1', address)).toBe(true);
+    for (const address of [victim.ipv4, victim.ipv6]) await untilReaches('h1', 'c1', address);
     const came = frames.filter(({ frame }: ForgedFrame) => ears.hasHeard(frame.subarray(6, 42)));
     ears.close();
     expect(came.map(({ name }) => name)).toEqual([]);
@@ -278,15 +284,18 @@ onEngines('containers', (world) => {
         await until(`${host} reaches ${address}`, () => hostPings(host, address));
     const [own] = (await endpoints()).filter(({ runtime }) => runtime === 'host');
     for (const address of own!.addresses) {
-      expect(await reaches('h1', 'c1', address)).toBe(true);
-      expect(await reaches('h2', 'c2', address)).toBe(true);
+      await untilReaches('h1', 'c1', address);
+      await untilReaches('h2', 'c2', address);
     }
     await until('it has a name', () => reaches('h2', 'c2', 'h1'));
     await world().weft('h1', 'hide', 'app');
     for (const host of ['h1', 'h2'])
       for (const address of addresses) expect(await hostPings(host, address)).toBe(false);
     expect(await world().engine('h1').machine.exec('ip', '-br', 'link')).not.toContain('wfh');
-    expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+    await until('both are known', async () => {
+      expect((await endpoints()).map(({ name }) => name).sort()).toEqual(['c1', 'c2']);
+      return true;
+    });
     await route('del');
   });
 
@@ -344,7 +353,11 @@ onEngines('containers', (world) => {
     const starts = async () => Number(await docker('h1', 'inspect', '-f', '{{.RestartCount}}', 'c1'));
     await until('it was started again', async () => (await starts()) >= 2);
     await until('it is reached', () => reaches('h2', 'c2', '10.1.8.8'));
-    expect((await endpoints()).filter(({ name }) => name === 'c1')).toHaveLength(1);
+    // It comes and goes, and its name is told behind its address.
+    await until('its endpoint is one', async () => {
+      expect((await endpoints()).filter(({ name }) => name === 'c1')).toHaveLength(1);
+      return true;
+    });
   });
 
   test('are known by their names', async () => {

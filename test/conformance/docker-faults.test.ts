@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { until } from '../world/world.ts';
 import { onEngines, refusalOf } from './on-engines.ts';
@@ -16,6 +17,17 @@ onEngines('faults', (world, version) => {
     until(`${from} reaches ${to}`, () => reaches(host, from, to));
   const endpoints = async () => (await world().records()).endpoints;
   const endpointOf = async (name: string) => (await endpoints()).find((endpoint) => endpoint.name === name);
+  /** With all that Docker says of it, which is told behind its answers: the same in two looks, a second apart. */
+  const untilTold = async (name: string) => {
+    let last: Awaited<ReturnType<typeof endpointOf>>;
+    const isSame = async () => {
+      const before = last;
+      last = await endpointOf(name);
+      return last !== undefined && isDeepStrictEqual(last, before);
+    };
+    await until(`all is told of ${name}`, isSame, undefined, 1_000);
+    return last;
+  };
   const killAgent = (host: string) => world().agent(host).stop('SIGKILL');
   const startAgent = async (host: string) => {
     world().agent(host).start();
@@ -67,7 +79,7 @@ onEngines('faults', (world, version) => {
   test('an agent that is killed stops nothing, and knows everything again', async () => {
     await Promise.all([run('h1', 'c1', '--network-alias', 'one'), run('h2', 'c2', '--ip', '10.1.9.9')]);
     await untilReaches('h1', 'c1', '10.1.9.9');
-    const before = await endpointOf('c2');
+    const before = await untilTold('c2');
     await killAgent('h2');
     expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);
     await startAgent('h2');
@@ -139,7 +151,7 @@ onEngines('faults', (world, version) => {
     world().controller.thaw();
     expect(await torn).toBe('torn');
     await engine('h2').startEngine();
-    await until('it is made', make, 5_000);
+    await until('it is made', make);
     await until('h1 has it', () => docker('h1', 'network', 'inspect', 'torn'));
     await world().weft('h1', 'network', 'rm', 'torn');
   });
@@ -151,7 +163,7 @@ onEngines('faults', (world, version) => {
     await engine('h2').startEngine();
     await Promise.all([run('h1', 'c1'), run('h2', 'c2', '--ip', '10.1.9.9')]);
     await untilReaches('h1', 'c1', '10.1.9.9');
-    const before = await endpointOf('c2');
+    const before = await untilTold('c2');
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       await engine('h2').stopEngine(signal);
       expect(await reaches('h1', 'c1', '10.1.9.9')).toBe(true);

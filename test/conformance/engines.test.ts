@@ -95,7 +95,9 @@ describe('The stage', () => {
     expect(await reaches()).toBe(true);
     world.cutOff('h1');
     expect(await reaches()).toBe(false);
-    await expect.poll(async () => (await world.status('h1')).connected ?? false).toBe(false);
+    await expect
+      .poll(async () => (await world.status('h1')).connected ?? false, { timeout: 30_000 })
+      .toBe(false);
     await world.join('h1');
     expect(await reaches()).toBe(true);
   });

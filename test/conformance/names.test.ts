@@ -67,7 +67,7 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
         'busybox',
         ...['/bin/busybox', 'sh', '-c'],
         // Engines lose what is said in a container's last moment now and then.
-        '/bin/busybox nslookup web && /bin/busybox sleep 0.2',
+        '/bin/busybox nslookup web && /bin/busybox sleep 1',
       );
       expect(said).toContain(await addressOf('h1', 'web'));
     }
@@ -83,7 +83,7 @@ describe.sequential.each(ENGINES)('Docker %s', (version) => {
     expect(await lookUp('h2', 'moved', 'web')).not.toContain(web);
     for (const name of ['moved', 'plain']) {
       await engine.docker('network', 'connect', 'app', name);
-      await until(`${name} finds web`, async () => (await lookUp('h2', name, 'web')).includes(web), 5_000);
+      await until(`${name} finds web`, async () => (await lookUp('h2', name, 'web')).includes(web));
     }
   });
 

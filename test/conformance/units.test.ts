@@ -113,7 +113,7 @@ describe.sequential('the units', () => {
       );
       systemd.start();
     });
-    await until('c1 reaches c2', () => h1().pings('c1', 'c2'), 30_000);
+    await until('c1 reaches c2', () => h1().pings('c1', 'c2'));
     await until('c2 reaches c1', () => world.engine('h2').pings('c2', 'c1'));
     const [agent, docker] = await Promise.all([
       show('weft-agent.service', 'ActiveEnterTimestampMonotonic'),
