@@ -148,7 +148,10 @@ test('with the agent killed what was asked for goes on, and status says that the
   await net.world.untilConnected('h1');
   await until('it answers again', () => ping(net.containerOn('h1'), far[0]!));
   for (const address of near) expect(await ping(net.containerOn('h1'), address)).toBe(true);
-  expect((await notices()).filter((notice: { code: string }) => notice.code === code)).toEqual([]);
+  await until(
+    'status says so no more',
+    async () => !(await notices()).some((notice: { code: string }) => notice.code === code),
+  );
 });
 
 test('a container that scans its network costs the agent little, and the others nothing', async () => {

@@ -38,13 +38,15 @@ export class ThreeHosts {
     return subject.network;
   }
 
-  /** Their endpoints, in the order of the hosts. */
+  /** Their endpoints, in the order of the hosts; each host knows of all. */
   async attachAll(network: string, hosts: readonly string[] = HOSTS): Promise<EndpointJson[]> {
     for (const host of hosts) {
       const { ok, body } = await this.world.attachTo(host, `c-${host}`, network);
       if (!ok) throw new Error(`${JSON.stringify(body)}\n${this.world.logs()}`);
     }
-    return Promise.all(hosts.map((host) => this.world.endpointOf(`c-${host}`)));
+    const endpoints = await Promise.all(hosts.map((host) => this.world.endpointOf(`c-${host}`)));
+    await this.world.untilApplied(hosts);
+    return endpoints;
   }
 
   async removeNetwork(network: string): Promise<void> {

@@ -152,6 +152,16 @@ export class World {
     return found!;
   }
 
+  /** What the records say now is in these hosts' kernels: of others' endpoints they hear behind the answer to who attaches. */
+  async untilApplied(hosts: readonly string[]): Promise<void> {
+    const { revision } = await this.records();
+    for (const host of hosts)
+      await until(`${host} has applied revision ${revision}`, async () => {
+        const { status } = await this.status(host);
+        return Number(status?.appliedRevision ?? 0) >= revision;
+      });
+  }
+
   async untilAnswers(host: string): Promise<void> {
     await until(
       `${host} answers`,
