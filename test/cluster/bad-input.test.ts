@@ -314,6 +314,8 @@ describe('endpoints', () => {
       { field: 'interface', value: 'eth7', problem: expect.stringContaining('cannot be made') },
     ]);
     expect([links(), await endpoints()]).toEqual(before);
+    // What is taken back goes behind the answer, and the next test is to find nothing changing.
+    await host.settled();
   });
 
   test.each([
@@ -335,6 +337,7 @@ describe('endpoints', () => {
     await host.weftOk('endpoint', 'detach', c4);
     await host.weftOk('network', 'rm', 'hand');
     execFileSync('ip', ['netns', 'del', c4]);
+    await host.settled();
   });
 
   test('one that is not there', () =>
@@ -386,6 +389,7 @@ describe('namespaces', () => {
     await host.weftOk('endpoint', 'attach', link, 'web', '--name', 'linked');
     expect(execFileSync('ip', ['-n', c2, '-br', 'link'], { encoding: 'utf8' })).toContain('eth0');
     await host.weftOk('endpoint', 'detach', 'linked');
+    await host.settled();
     expect((await host.look()).kernel).toEqual(kernel);
   });
 
