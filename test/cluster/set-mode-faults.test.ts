@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { spawnMortal } from '#lab/machine/spawn-mortal.ts';
+import { callOk } from '../world/api.ts';
 import { ChangingNetwork } from '../world/changing-network.ts';
 import { until } from '../world/world.ts';
 import { buildIfStale } from './lab-cli.ts';
@@ -34,16 +35,15 @@ async function untilChanged(limitMs = 45_000): Promise<void> {
   await until('all traffic flows', async () => (await net.seen()).every(({ lost }) => lost === 0));
 }
 
-const begin = async (...args: readonly string[]) => {
-  const { code, stderr } = await net.command(...args, '--no-wait');
-  if (code !== 0) throw new Error(stderr);
-};
+/** Without a process, whose end may come when a phase is over. */
+const begin = (words: object) =>
+  callOk(net.world.controllerSocket, 'ControllerService/ChangeNetwork', { network: 'red', ...words });
 const untilPhase = (phase: 'prepare' | 'switch') =>
   until(`phase ${phase}`, async () => (await net.record()).change?.phase === phase, 20_000, 5);
 
 describe.sequential.each(['prepare', 'switch'] as const)('in phase %s', (phase) => {
   test('an agent is killed', async () => {
-    await begin('set-mode', 'red', mode);
+    await begin({ mode });
     await untilPhase(phase);
     await net.world.agent('h1').stop('SIGKILL');
     net.world.agent('h1').start();
@@ -51,7 +51,7 @@ describe.sequential.each(['prepare', 'switch'] as const)('in phase %s', (phase) 
   });
 
   test('the controller is killed', async () => {
-    await begin('set-mode', 'red', mode);
+    await begin({ mode });
     await untilPhase(phase);
     await net.world.controller.stop('SIGKILL');
     net.world.controller.start();
@@ -60,7 +60,7 @@ describe.sequential.each(['prepare', 'switch'] as const)('in phase %s', (phase) 
 
   test('an agent and the controller are killed, with two devices in the bridge', async () => {
     const { port } = await net.record();
-    await begin('set', 'red', '--mode', mode, '--port', String(port === 4789 ? 4790 : 4789));
+    await begin({ mode, port: port === 4789 ? 4790 : 4789 });
     await untilPhase(phase);
     await Promise.all([net.world.agent('h2').stop('SIGKILL'), net.world.controller.stop('SIGKILL')]);
     net.world.controller.start();
@@ -103,7 +103,7 @@ describe.sequential('a host that is away', () => {
   });
 
   test('and goes amid a change does not hold it up for ever', async () => {
-    await begin('set-mode', 'red', mode);
+    await begin({ mode });
     await net.world.agent('h2').stop('SIGKILL');
     await until('the others have changed', async () => !(await net.record()).change, 60_000);
     net.world.agent('h2').start();
