@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { callOk } from '../world/api.ts';
 import { namespacesWith } from '../world/namespaces.ts';
-import { World } from '../world/world.ts';
+import { until, World } from '../world/world.ts';
 import { buildIfStale, outcomeOf, PROGRAM, pings, startCommand } from './lab-cli.ts';
 
 /** An agent whose journal was damaged says what to do, and who does it has a host again that is as good as a new one. */
@@ -38,9 +38,7 @@ function damage(text: string): Buffer {
   return whole;
 }
 
-test('the agent says what to do, and after that its containers are in their network again', {
-  timeout: 60_000,
-}, async () => {
+test('the agent says what to do, and after that its containers are in their network again', async () => {
   await world.attachTo('h1', 'a1', 'red');
   await world.untilViewKept('h1');
   const overlays = world.overlaysOf('h1');
@@ -64,12 +62,10 @@ test('the agent says what to do, and after that its containers are in their netw
   await world.untilConnected('h1');
   const { ok, body } = await world.attachTo('h1', 'a1', 'red');
   expect(ok, JSON.stringify(body)).toBe(true);
-  expect(await pings(world.containerOf('b1'), body.endpoint.addresses[0])).toBe(true);
+  await until('b1 reaches it', () => pings(world.containerOf('b1'), body.endpoint.addresses[0]));
 });
 
-test('where none says who this host is, its tunnels do, and nothing is touched of another host on the machine', {
-  timeout: 60_000,
-}, async () => {
+test('where none says who this host is, its tunnels do, and nothing is touched of another host on the machine', async () => {
   const state = path.dirname(journal());
   const lost = `${state}-lost`;
   const [overlays, others] = [world.overlaysOf('h1'), world.overlaysOf('h2')];

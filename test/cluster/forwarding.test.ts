@@ -50,7 +50,7 @@ const ours = (host: HostName, command: string) =>
     .sort()
     .join('\n');
 /** In both families alike. */
-const untilOurs = (host: HostName, chain: string, limitMs = 10_000, words = OURS) => {
+const untilOurs = (host: HostName, chain: string, limitMs?: number, words = OURS) => {
   const expected = words
     .map((rule) => `-A ${chain} ${rule}`)
     .sort()
@@ -118,13 +118,16 @@ describe('a host whose firewall drops what it forwards', () => {
     const user = inside('h2', 'iptables -S DOCKER-USER').trimEnd().split('\n');
     expect(user[1]).toBe('-A DOCKER-USER -i eth7 -j DROP');
     expect(user.at(-1)).toBe('-A DOCKER-USER -j RETURN');
-    const { stdout } = await weft(['status', '--root', world.rootOf('h1')]);
+    // A host tells of its rules behind writing them.
+    const status = async (...flags: string[]) =>
+      (await weft(['status', ...flags, '--root', world.rootOf('h1')])).stdout;
+    await until('all is told', async () => (await status()).includes('All 2 hosts are as wished'));
+    const stdout = await status();
     expect(stdout).toMatch(
       /passes +by iptables -A DOCKER-USER -i wfg\+ -m comment --comment 'weft: out' -j ACCEPT/,
     );
     expect(stdout).toContain('ip6tables -A FORWARD -o wfg+ -m conntrack --ctstate RELATED,ESTABLISHED,DNAT');
-    expect(stdout).toContain('All 2 hosts are as wished');
-    const json = JSON.parse((await weft(['status', '--json', '--root', world.rootOf('h1')])).stdout);
+    const json = JSON.parse(await status('--json'));
     for (const { status } of json.hosts) expect(status.permits).toHaveLength(8);
   });
 
@@ -146,7 +149,7 @@ describe('a host whose firewall drops what it forwards', () => {
     expect(await lost('h2')).toEqual([]);
 
     inside('h1', 'nft flush ruleset');
-    await until('a firewall without a policy needs none', async () => (await lost('h1')).length === 0, 5_000);
+    await until('a firewall without a policy needs none', async () => (await lost('h1')).length === 0);
     expect(ours('h1', 'iptables')).toBe('');
     inside('h1', 'iptables -P FORWARD DROP; ip6tables -P FORWARD DROP; iptables -A FORWARD -i eth7 -j DROP');
     await untilOurs('h1', 'FORWARD', HEAL_MS);
@@ -186,7 +189,7 @@ describe('a host whose firewall drops what it forwards', () => {
       'h2',
       `nft 'add table inet mine; add chain inet mine through { type filter hook forward priority 5; policy drop; }'`,
     );
-    await until('it is named', async () => !!(await noticed('h2')), 5_000);
+    await until('it is named', async () => !!(await noticed('h2')));
     const { sentence, next } = await noticed('h2');
     expect(sentence).toMatch(
       /^On h2, chain through of table inet mine \(policy drop\) drops it.*published ports are not reached; exposed networks/,
@@ -194,7 +197,7 @@ describe('a host whose firewall drops what it forwards', () => {
     expect(await lost('h2')).not.toEqual([]);
     for (const command of next.split('; ').filter((each: string) => each.startsWith('nft ')))
       inside('h2', command);
-    await until('it is known', async () => !(await noticed('h2')), 5_000);
+    await until('it is known', async () => !(await noticed('h2')));
     expect(await lost('h2')).toEqual([]);
     inside('h2', 'nft delete table inet mine');
   });
@@ -205,7 +208,7 @@ test('rules that nf_tables does not know of are named, and what helps does', asy
   // It is looked for now and then, and at the start.
   await world.agent('h1').stop('SIGKILL');
   world.agent('h1').start();
-  await until('it is named', async () => !!(await noticed('h1')), 15_000);
+  await until('it is named', async () => !!(await noticed('h1')));
   const { sentence, next } = await noticed('h1');
   expect(sentence).toContain('`-P FORWARD DROP` of iptables-legacy drops it');
   expect(await lost('h1')).not.toEqual([]);
@@ -218,9 +221,9 @@ test('rules that nf_tables does not know of are named, and what helps does', asy
 test('afterwards nothing of ours is left in others’ chains, be it no more needed or Weft reset', async () => {
   const before = { h1: theirs('h1'), h2: theirs('h2') };
   await weftOk(['hide', 'red', '--root', world.rootOf('h1')]);
-  await untilOurs('h1', 'FORWARD', 5_000, OURS.slice(0, 2));
+  await untilOurs('h1', 'FORWARD', undefined, OURS.slice(0, 2));
   await world.detachAll('h1', 'c1');
-  await until('nothing is left', async () => rules('h1') === before.h1, 5_000);
+  await until('nothing is left', async () => rules('h1') === before.h1);
   await weftOk(['agent', 'reset', '--yes', '--root', world.rootOf('h2')]);
   expect(rules('h2')).toBe(before.h2);
   await until('none is told of', async () => {

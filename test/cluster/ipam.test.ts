@@ -229,9 +229,10 @@ describe('a host that is evicted', () => {
     world.agent('h2').start();
     await world.untilConnected('h2');
     await until('h2 says so', async () => (await weft('h2', 'status')).stdout.includes('[endpoint-revoked]'));
-    expect(kernelJson<LinkJson>('ip', world.containerOf('b'), 'link').map(({ ifname }) => ifname)).toEqual([
-      'lo',
-    ]);
+    await until('b has no interface', async () => {
+      const links = kernelJson<LinkJson>('ip', world.containerOf('b'), 'link');
+      return links.map(({ ifname }) => ifname).join() === 'lo';
+    });
     const again = await attached('h2', 'b', 'tiny');
     expect(again).not.toBe(addressOf('a'));
     await expectSound();

@@ -62,7 +62,10 @@ test('containers find each other by name', async () => {
     await weftOk(['lab', 'exec', ...NAMED, 'h2', '--', 'weft', 'endpoint', 'ls', '--json']),
   );
   const lookUp = (name: string) => weft(['lab', 'exec', ...NAMED, 'h1/c1', '--', 'getent', 'ahostsv4', name]);
-  expect((await lookUp(there.name)).stdout).toContain(there.addresses[0]);
+  // The resolver is told of a container behind its attach.
+  await expect
+    .poll(async () => (await lookUp(there.name)).stdout, { timeout: 30_000 })
+    .toContain(there.addresses[0]);
   expect((await lookUp(`${there.name}.blue.weft.internal`)).stdout).toContain(there.addresses[0]);
   expect((await lookUp(`none.blue.weft.internal`)).code).not.toBe(0);
 });

@@ -132,7 +132,7 @@ async function rowsTo(host: string, vtep: string, count: number): Promise<void> 
           'dev',
           'vxlan0',
         ).filter(({ dst, state }) => dst === vtep && state === 'permanent').length,
-      { timeout: 5000 },
+      { timeout: 30_000 },
     )
     .toBe(count);
 }

@@ -119,13 +119,13 @@ test('VXLAN from a host that is not in the network is dropped, also after its ru
   const [overlay] = namespacesWith(overlaysOf(net.world.rootOf('h2')));
   nft(overlay!, 'flush', 'ruleset');
   await until('healed', async () => !(await strange(`again ${Math.random()}`)), 1000);
-  expect(nft(overlay!, 'list', 'ruleset')).toContain('chain ports');
+  await until('both are', async () => nft(overlay!, 'list', 'ruleset').includes('chain ports'), 1000);
   // Others' tunnels are none of ours.
   ip('-n', h2, 'link', 'add', 'theirs', 'type', 'vxlan', 'id', '77', 'dstport', '4789', 'local', to);
   ip('-n', h2, 'link', 'set', 'theirs', 'up');
   sendVxlan(h3, to, 77, 'for others');
-  const [{ stats64 }] = JSON.parse(ip('-n', h2, '-j', '-s', 'link', 'show', 'theirs'));
-  expect(stats64.rx.packets).toBe(1);
+  const arrived = () => JSON.parse(ip('-n', h2, '-j', '-s', 'link', 'show', 'theirs'))[0].stats64.rx.packets;
+  await until('it has arrived', async () => arrived() === 1);
   ip('-n', h2, 'link', 'del', 'theirs');
 
   // h3 becomes a member, and is heard.

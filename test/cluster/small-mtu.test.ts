@@ -42,7 +42,7 @@ test.each(['proxy', 'static', 'flood'])(
     for (const mtu of [1000, 1400, 1000]) {
       if (mtu !== mtuOf('a')) await controller('ChangeNetwork', { mtu });
       await until(`containers have ${mtu}`, async () => mtuOf('a') === mtu && mtuOf('b') === mtu);
-      expect(await ping(world.containerOf('a'), address)).toBe(true);
+      await until('a reaches b', () => ping(world.containerOf('a'), address));
       await until('nothing drifts or fails', async () => {
         const all = await Promise.all(Object.values(HOST_OF).map((host) => world.status(host)));
         expect(all.flatMap(({ status }) => [...(status?.drift ?? []), ...(status?.failing ?? [])])).toEqual(
