@@ -3,6 +3,7 @@ import type { Endpoint } from '#model/records.ts';
 import type { AgentEffect } from './event.ts';
 import { noteExposed } from './exposures.ts';
 import { letGoFirst, noteAnswered } from './pace.ts';
+import { noteBack } from './revoked.ts';
 import type { AgentState } from './state.ts';
 
 /** Ends an attach, one way or the other. */
@@ -13,6 +14,7 @@ export function answerAttach(
 ): AgentEffect[] {
   const { exposure, door } = state.attaching.get(request)?.ask ?? {};
   state.attaching.delete(request);
+  if (!isRejection(answer) && answer.answer === 'attached') noteBack(state, answer.endpoint);
   letGoFirst(state);
   if (exposure) return noteExposed(state, exposure, isRejection(answer) ? answer : undefined);
   return [{ effect: 'answer', request, answer }, ...(door ? [] : noteAnswered(state))];

@@ -11,7 +11,9 @@ import { keepJournal } from './keep-journal.ts';
 import { localEndpoints } from './local-endpoints.ts';
 import { keepOwnWord, keepOwnWords } from './own-word.ts';
 import { awaitQuiet, isRuntimeAtWork, letBurstPass, letGoFirst, noteAnswered } from './pace.ts';
+import { renewNotices } from './report.ts';
 import { rest } from './rest.ts';
+import { takeNote } from './revoked.ts';
 import type { AgentState } from './state.ts';
 import { markStirred, markUrgent } from './turn.ts';
 
@@ -30,6 +32,7 @@ const TOLD_LATER: Notice = {
 export function beginDetach(state: AgentState, request: number, ask: DetachAsk): AgentEffect[] {
   const found = findEndpoints(state, ask);
   if (!Array.isArray(found)) return [{ effect: 'answer', request, answer: found }];
+  if (takeNote(state, ask.endpoint)) renewNotices(state);
   letGoFirst(state);
   letBurstPass(state);
   state.detaching.set(request, { endpoints: found, sinceMs: state.nowMs, isHasty: ask.door !== undefined });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
+import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Endpoint } from '#model/records.ts';
 import { heldBy, startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
@@ -105,5 +106,20 @@ describe('eviction', () => {
     expect([...h2.journal.values()].filter(({ entry }) => entry === 'attachment')).toEqual([]);
     expect(cluster.controller.state.snapshot.endpoints.size).toBe(0);
     expect((await attached(h2, 'app', '/c2')).id).not.toBe(lost.id);
+  });
+
+  test.each([
+    { how: 'its container is attached again', act: () => attached(h2, 'app', '/c2') },
+    { how: 'its id is detached once more', act: async (id: Id) => h2.detach({ endpoint: id }) },
+  ])('what was taken away is no longer said when $how', async ({ act }) => {
+    const said = () => h2.state.status?.notices.map(({ code }) => code) ?? [];
+    const { id } = await attached(h2, 'app', '/c2');
+    await cluster.settle(1_000);
+    cluster.controller.grant({ wish: 'evict-host', host: 'h2' });
+    await cluster.settle(2_000);
+    expect(said()).toContain('endpoint-revoked');
+    await act(id);
+    await cluster.settle(6_000);
+    expect(said()).toEqual([]);
   });
 });

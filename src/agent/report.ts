@@ -4,7 +4,7 @@ import { type Fault, isRejection, sayFault } from '#model/fault.ts';
 import type { HostStatus } from '#model/host-status.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Notice } from '#model/notice.ts';
-import { type Endpoint, hasIpv6Subnet } from '#model/records.ts';
+import { hasIpv6Subnet } from '#model/records.ts';
 import { hostView } from '#plan/host-view.ts';
 import type { RankedOp } from '#plan/order.ts';
 import { hostStatus, tunnelNotices } from '#plan/status.ts';
@@ -17,6 +17,7 @@ import { namesNotices } from './names.ts';
 import { noteSettled } from './own-word.ts';
 import { isRuntimeQuiet } from './pace.ts';
 import { takesPart } from './place-of.ts';
+import { revokedNotices } from './revoked.ts';
 import type { AgentState, SessionState } from './state.ts';
 import { publishedPortNotices } from './taken-ports.ts';
 
@@ -62,13 +63,6 @@ function noteAlone(state: AgentState): void {
         ...{ drift: [], outages: [], failing: [], refused: [], permits: [], notices: noticesOf(state) },
       };
 }
-
-const revokedNotice = ({ id, name }: Endpoint): Notice => ({
-  code: 'endpoint-revoked',
-  title: 'An endpoint was taken away',
-  sentence: `The controller has endpoint ${name} (${id}) no more; its container is off the network.`,
-  next: 'attach the container again, if that was not meant.',
-});
 
 const goneNotice = ({ endpoint, namespace }: LocalEndpoint): Notice => ({
   code: 'namespace-gone',
@@ -121,7 +115,7 @@ function noticesOf(state: AgentState): Notice[] {
     ({ endpoint, state: is }) => is === 'gone' && endpoint.runtime !== 'host',
   );
   const notices = [
-    ...[...state.revoked.values()].map(revokedNotice),
+    ...revokedNotices(state),
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
     ...unexposedNotices(state),
