@@ -31,7 +31,8 @@ export async function portHolders(ports: readonly HostPort[]): Promise<(string |
   const sockets = { tcp: taking('tcp'), udp: taking('udp') };
   const meant = ports.map(({ protocol, hostPort, hostAddress }) =>
     sockets[protocol].filter(
-      ({ port, address }) => port === hostPort && (hostAddress === undefined || isFor(hostAddress, address)),
+      ({ port, address }) =>
+        port === hostPort && (hostAddress === undefined ? address !== LOOPBACK : isFor(hostAddress, address)),
     ),
   );
   const holders = await holdersOf(new Set(meant.flat().map(({ inode }) => inode)));
@@ -68,6 +69,9 @@ function hexOf(address: Ip): string {
   const bytes = Buffer.from(addressBytes(address));
   return bytes.swap32().toString('hex').toUpperCase();
 }
+
+/** ::1, where nothing is published (see plan/way-out-rules.ts). */
+const LOOPBACK = hexOf('::1' as Ip);
 
 interface Socket {
   readonly address: string;

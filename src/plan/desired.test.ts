@@ -230,7 +230,7 @@ describe('the desired state', () => {
         "nft add table inet weft",
         "nft add chain inet weft gateway-local '{ type nat hook output priority -100; policy accept; }'",
         "nft add rule inet weft gateway-local meta nfproto 2 fib daddr type local meta l4proto 6 th dport 8080 dnat ip to 240.32.0.3:7",
-        "nft add rule inet weft gateway-local meta nfproto 10 fib daddr type local meta l4proto 6 th dport 8080 dnat ip6 to '[fd77:6566:7400::20:3]:7'",
+        "nft add rule inet weft gateway-local meta nfproto 10 ip6 daddr '!=' ::1 fib daddr type local meta l4proto 6 th dport 8080 dnat ip6 to '[fd77:6566:7400::20:3]:7'",
         "nft add table inet weft",
         "nft add chain inet weft gateway-out '{ type nat hook postrouting priority 100; policy accept; }'",
         "nft add rule inet weft gateway-out iifname 'wfg*' masquerade",

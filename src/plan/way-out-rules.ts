@@ -8,10 +8,12 @@ import {
   drop,
   is,
   isLocal,
+  isNot,
   isTranslated,
   masquerade,
   type Rule,
   rule,
+  type Statement,
   translateTo,
 } from '#model/filter.ts';
 import {
@@ -83,10 +85,10 @@ const WAYS_OUT = 'wfg*';
 
 /** In the host's own namespace, for all its networks that have a way out, and for its own endpoints. */
 export function hostChains(networks: readonly NetworkView[], exposed: readonly Endpoint[]): Chain[] {
-  const published = networks.flatMap(publishedPorts).map(toRelay);
+  const published = networks.flatMap(publishedPorts);
   return [
-    chain(HOST_NAMESPACE, 'gateway-in', published),
-    chain(HOST_NAMESPACE, 'gateway-local', published),
+    chain(HOST_NAMESPACE, 'gateway-in', published.map(toRelay())),
+    chain(HOST_NAMESPACE, 'gateway-local', published.map(toRelay(NOT_LOOPBACK))),
     chain(HOST_NAMESPACE, 'gateway-out', [
       rule(is(iifname, WAYS_OUT), masquerade),
       // From the host to a port of its own at 127.0.0.1, which means another host to the other end.
@@ -131,13 +133,22 @@ function publishedPorts({ network, local, publications }: NetworkView): Publishe
 
 const familyIs = (family: Family) => is(nfproto, family === 4 ? NFPROTO.ip : NFPROTO.ip6);
 
-function toRelay({ publication, family, relay }: PublishedPort): Rule {
-  const { hostAddress, hostPort, protocol, relayPort } = publication;
-  const named = hostAddress ? [is(family === 4 ? ipTarget : ip6Target, hostAddress)] : [];
-  const port = [is(l4proto, PROTOCOL[protocol]), is(portTarget, hostPort)];
-  // An address that the host does not have is another machine's, whose packets pass as they are.
-  return rule(familyIs(family), ...named, isLocal, ...port, translateTo(relay, relayPort));
-}
+/**
+ * What comes from ::1 never leaves the host, translated or not, and nobody would be told: the port stays the host's own
+ * there. So who asks for `localhost`, which is ::1 first, is refused at once and goes on to 127.0.0.1.
+ */
+const NOT_LOOPBACK = [isNot(ip6Target, '::1' as Ip)];
+
+const toRelay =
+  (besides: readonly Statement[] = []) =>
+  ({ publication, family, relay }: PublishedPort): Rule => {
+    const { hostAddress, hostPort, protocol, relayPort } = publication;
+    const named = hostAddress ? [is(family === 4 ? ipTarget : ip6Target, hostAddress)] : [];
+    const notMeant = family === 6 && !hostAddress ? besides : [];
+    const port = [is(l4proto, PROTOCOL[protocol]), is(portTarget, hostPort)];
+    // An address that the host does not have is another machine's, whose packets pass as they are.
+    return rule(familyIs(family), ...named, ...notMeant, isLocal, ...port, translateTo(relay, relayPort));
+  };
 
 const toContainer = ({ publication, family, target }: PublishedPort): Rule =>
   rule(

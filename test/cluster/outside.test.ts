@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { callOk } from '../world/api.ts';
@@ -196,6 +197,28 @@ describe('a published port', () => {
     program.kill('SIGKILL');
     await until('no more', async () => (await noticesOf('h1')).length === 0);
     await callOk(world.agentSocket('h1'), 'ControllerService/UnpublishPort', { endpoint: 'c1' });
+  });
+
+  test('takes nothing from ::1: a program has it there still, and nobody waits for an answer', async () => {
+    const dial = (host: string) =>
+      inside(
+        'h1',
+        ...[process.execPath, '-e'],
+        `const socket = require('node:net').connect({ host: '${host}', port: 7, timeout: 3000 });
+         const end = (how) => { console.log(how); process.exit(); };
+         socket.on('timeout', () => end('silence')).on('error', ({ code }) => end(code));
+         socket.on('data', (data) => end(String(data))).on('connect', () => socket.write('hello'));`,
+      ).trim();
+    await publish('c1', '7:7');
+    await until('it is open', async () => dial('127.0.0.1') === 'hello', 5_000);
+    expect([dial('127.0.0.1'), dial('::1')]).toEqual(['hello', 'ECONNREFUSED']);
+    const answer = `require('node:net').createServer((socket) => socket.end('mine')).listen(7, '::1', () => console.log('ready'))`;
+    const program = spawn('nsenter', [`--net=/run/netns/${ns('h1')}`, process.execPath, '-e', answer]);
+    servers.push(program);
+    await once(program.stdout, 'data');
+    expect([dial('127.0.0.1'), dial('::1')]).toEqual(['hello', 'mine']);
+    expect((await world.status('h1')).status?.notices ?? []).toEqual([]);
+    program.kill('SIGKILL');
   });
 
   test('at the address of another machine takes nothing from that machine', async () => {
