@@ -20,6 +20,7 @@ import { takesPart } from './place-of.ts';
 import { revokedNotices } from './revoked.ts';
 import type { AgentState, SessionState } from './state.ts';
 import { publishedPortNotices } from './taken-ports.ts';
+import { unknownEndpointNotices } from './unknown-endpoints.ts';
 
 /** The controller hears at least this often how it stands here. */
 const REPORT_INTERVAL_MS = 5_000;
@@ -116,6 +117,7 @@ function noticesOf(state: AgentState): Notice[] {
   );
   const notices = [
     ...revokedNotices(state),
+    ...unknownEndpointNotices(state),
     ...gone.map(goneNotice),
     ...adoptedNotices(state),
     ...unexposedNotices(state),

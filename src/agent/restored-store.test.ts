@@ -115,16 +115,21 @@ test('a controller that was only started anew takes away what is gone from its s
   expect([snapshot.endpoints.has(id), h1.journal.has(id)]).toEqual([false, false]);
 });
 
-test('a store that was begun anew by mistake takes nothing from whom the right one knows', async () => {
+test('a store that was begun anew by mistake takes nothing from whom the right one knows, and that is said', async () => {
   const [cluster, h1] = await startTwoHosts();
+  const notices = () => h1.state.status?.notices.map(({ code, sentence }) => `${code}: ${sentence}`);
   const { snapshot } = cluster.controller.state;
   cluster.controller.grant(createNetwork('app'));
   const { id } = await cluster.attached(h1, 'app', '/c1', 1_000);
   const whole = [[...snapshot.records()], snapshot.revision] as const;
   restore(cluster, [h1], [], 0);
   await cluster.settle(6_000);
+  expect(notices()).toEqual([
+    expect.stringMatching(/^endpoints-unknown: .* has no c1; its container is off/),
+  ]);
   restore(cluster, [h1], ...whole);
   await cluster.settle(6_000);
+  expect(notices()).toEqual([]);
   expect([snapshot.endpoints.has(id), h1.journal.has(id)]).toEqual([true, true]);
   expect(await h1.pendingOps()).toEqual([]);
 });
