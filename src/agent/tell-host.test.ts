@@ -42,6 +42,7 @@ beforeEach(() => {
       .map((ip) => fault('underlay', ip, 'is taken', '…'));
     if (faults.length > 0) throw rejectionToError(reject('conflict', ...faults));
     told.push(each);
+    known &&= [...each.underlay];
   };
   teller = new HostTeller({
     host: 'h' as Id,
@@ -161,5 +162,36 @@ describe('an address that another host is known by', () => {
     known = undefined;
     await expect(teller.register()).rejects.toThrow('is taken');
     expect(told).toEqual([]);
+  });
+});
+
+describe('another agent that speaks as this host, whose state was copied', () => {
+  const codes = () => noticed.at(-1)?.map(({ code }) => code) ?? [];
+
+  test('is noticed on both, and this host says where it is, now and then, until the other is gone', async () => {
+    await lookAfter(60_000);
+    expect([told.length, codes()]).toEqual([0, []]);
+    known = ['10.99.0.4' as Ip];
+    await lookAfter(2_000);
+    expect(told.map(({ underlay }) => underlay)).toEqual([words.underlay]);
+    const sentence = expect.stringContaining('is at 10.99.0.4, not at 10.99.0.1:');
+    expect(noticed.at(-1)).toMatchObject([{ code: 'host-doubled', sentence }]);
+    // It says so in its turn.
+    for (let s = 0; s < 62; s += 2) {
+      known = ['10.99.0.4' as Ip];
+      await lookAfter(2_000);
+    }
+    expect([told.length, codes()]).toEqual([3, ['host-doubled']]);
+    known = words.underlay as Ip[];
+    for (let s = 0; s < 62; s += 2) await lookAfter(2_000);
+    expect([told.length, codes()]).toEqual([3, []]);
+  });
+
+  test('is none where others have only not heard yet what was told', async () => {
+    words = { ...words, underlay: ['10.99.0.7' as Ip] };
+    await lookAfter(60_000);
+    known = ['10.99.0.1' as Ip];
+    await lookAfter(2_000);
+    expect([told.length, codes()]).toEqual([1, []]);
   });
 });

@@ -13,6 +13,8 @@ import { type HostWords, type Uplink, underlayOf, whereTunnelsEnd } from './upli
 const ROUTES_INTERVAL_MS = 10_000;
 /** A router may have very many routes: reading them takes no more than a share of the time. */
 const ROUTES_SHARE = 1 / 200;
+/** Of two agents that speak as one host each says where it is as often as that, and no oftener. */
+const OVERRULED_INTERVAL_MS = 30_000;
 
 export interface HostTellerParts {
   readonly host: Id;
@@ -32,6 +34,9 @@ export interface HostTellerParts {
   readonly log: Logger;
 }
 
+/** What was told is heard back within that. */
+const SETTLES_AFTER_MS = 10_000;
+
 /** Tells the controller, and by it all peers, what this host has become since it registered. */
 export class HostTeller {
   private readonly parts: HostTellerParts;
@@ -42,6 +47,10 @@ export class HostTeller {
   private noticed = '[]';
   /** As it was found last. */
   private found: Underlay | undefined;
+  private toldUnderlay: readonly Ip[] | undefined;
+  private toldAtMs = 0;
+  /** The last look at which others knew something else. */
+  private overruled: { readonly by: readonly Ip[]; readonly atMs: number } | undefined;
 
   constructor(parts: HostTellerParts) {
     this.parts = parts;
@@ -68,7 +77,9 @@ export class HostTeller {
   told(words: HostWords): void {
     this.tunnels = whereTunnelsEnd(underlayOf(words));
     this.routes = whereRoutesLead(words.facts.routes);
-    this.nextRoutesAtMs = this.parts.nowMs() + ROUTES_INTERVAL_MS;
+    this.toldUnderlay = words.underlay;
+    this.toldAtMs = this.parts.nowMs();
+    this.nextRoutesAtMs = this.toldAtMs + ROUTES_INTERVAL_MS;
   }
 
   /** To be called now and then; the controller is told while there is a session, and people always. */
@@ -90,7 +101,8 @@ export class HostTeller {
     const { host, uplink, hostWords, log } = this.parts;
     // All that is to be told takes a look at every process: only once it is known that something is.
     const hasMoved = whereTunnelsEnd(found) !== this.tunnels;
-    if (!hasMoved && !this.routesDiffer()) return undefined;
+    const isOverruled = this.isOverruled();
+    if (!hasMoved && !isOverruled && !this.routesDiffer()) return undefined;
     const words = await hostWords();
     try {
       await uplink.correct(host, words);
@@ -117,8 +129,25 @@ export class HostTeller {
     await uplink.correct(host, rest).then(() => this.told(rest), passRefusal);
   }
 
+  /** Whether it is to be said again where this host is: another agent said something else, with this one's id. */
+  private isOverruled(): boolean {
+    const nowMs = this.parts.nowMs();
+    const known = this.parts.known();
+    const differs = known && this.toldUnderlay && addressText(known) !== addressText(this.toldUnderlay);
+    // What was told just now, others may not have heard yet.
+    if (!differs || nowMs - this.toldAtMs < SETTLES_AFTER_MS) return false;
+    this.overruled = { by: known, atMs: nowMs };
+    return nowMs - this.toldAtMs >= OVERRULED_INTERVAL_MS;
+  }
+
   private note(refusal: Rejection | undefined): void {
-    const notices = [...(refusal ? [untoldNotice(refusal)] : []), ...ailmentNotices(this.found)];
+    const { overruled, toldUnderlay = [] } = this;
+    const isDoubled = overruled && this.parts.nowMs() - overruled.atMs < 2 * OVERRULED_INTERVAL_MS;
+    const notices = [
+      ...(refusal ? [untoldNotice(refusal)] : []),
+      ...(isDoubled ? [doubledNotice(overruled.by, toldUnderlay)] : []),
+      ...ailmentNotices(this.found),
+    ];
     const text = JSON.stringify(notices);
     if (text === this.noticed) return;
     this.noticed = text;
@@ -165,6 +194,15 @@ function untoldNotice({ faults }: Rejection): Notice {
     next: `${faults[0]?.fix ?? 'see the agent’s log'}; this host looks again every two seconds.`,
   };
 }
+
+const addressText = (addresses: readonly Ip[]): string => [...addresses].sort().join();
+
+const doubledNotice = (by: readonly Ip[], own: readonly Ip[]): Notice => ({
+  code: 'host-doubled',
+  title: 'Another agent speaks as this host',
+  sentence: `It told the controller that this host is at ${listSome(by)}, not at ${listSome(own)}: this host's state was copied to that machine, and containers of one of the two are cut off.`,
+  next: 'on the machine that is the copy, end the agent, remove /var/lib/weft/agent and start it under another name; `weft agent reset` there would take away what both have.',
+});
 
 function ailmentNotices(found: Underlay | undefined): Notice[] {
   if (!found?.ailment) return [];

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EndpointJson } from '../world/api.ts';
+import { callOk, type EndpointJson } from '../world/api.ts';
 import { ip } from '../world/namespaces.ts';
 import { ping, pingAll } from '../world/talk.ts';
 import { HOSTS, ThreeHosts } from '../world/three-hosts.ts';
@@ -176,4 +176,21 @@ describe.sequential.each(['proxy', 'flood', 'multicast', 'on-demand'])('a hostâ€
       );
     }
   });
+});
+
+test('a host whose state was copied to another machine says so, and is found again where it is', async () => {
+  await net.network('red', { mode: 'proxy' });
+  endpoints = await net.attachAll('red');
+  const isReached = async () => (await pingAll(net.containerOn('h1'), endpoints[1]!.addresses)).length === 0;
+  await until('h2 is reached', isReached);
+  const { id, name } = (await net.world.records()).hosts.find((host) => host.name === 'h2')!;
+  // What the copy's agent says when it starts.
+  const facts = { underlayMtu: 1500, underlayInterfaces: ['eth0'] };
+  const words = { id, name, underlay: ['10.99.0.44'], facts };
+  await callOk(net.world.controllerSocket, 'ControllerService/RegisterHost', words);
+  const notices = async () => (await net.world.status('h2')).status?.notices ?? [];
+  const isSaid = async () => (await notices()).some(({ code }) => code === 'host-doubled');
+  await until('it is said', isSaid, 60_000);
+  await until('h2 is reached again', isReached, 60_000);
+  await net.removeNetwork('red');
 });
