@@ -15,8 +15,9 @@ export function authorize(principal: Principal, wish: Wish, snapshot: SnapshotVi
   // The id may be another's, whose name, tunnels and endpoints it would then have.
   const known =
     wish.wish === 'register-host' && wish.id ? snapshot.hosts.get(wish.id as Id)?.name : undefined;
-  const concerned = [known, concernedHost(wish, snapshot)].filter((host) => host !== undefined);
-  return concerned.map((host) => authorizeHost(principal, host)).find((refusal) => refusal !== undefined);
+  if (known !== undefined && authorizeHost(principal, known)) return refuseOtherName(principal, known);
+  const concerned = concernedHost(wish, snapshot);
+  return concerned === undefined ? undefined : authorizeHost(principal, concerned);
 }
 
 const NOT_FOR_HOSTS: ReadonlySet<Wish['wish']> = new Set([
@@ -37,6 +38,18 @@ export function authorizeHost(principal: Principal, host: string): Rejection | u
     fault('host', host, `is not ${principal.name}, who asks`, 'ask from that host, or as an operator'),
   );
 }
+
+/** Its agent was given another name, or the state of another machine's. */
+const refuseOtherName = ({ name }: Principal, known: string): Rejection =>
+  reject(
+    'forbidden',
+    fault(
+      'name',
+      name,
+      `is not what this host is registered as, which is ${known}`,
+      `start its agent with --name ${known}; to have another, end it, and take \`weft agent reset\` here and \`weft host evict ${known}\`, \`weft host rm ${known}\` elsewhere first`,
+    ),
+  );
 
 function concernedHost(wish: Wish, snapshot: SnapshotView): string | undefined {
   switch (wish.wish) {

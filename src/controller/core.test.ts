@@ -89,6 +89,18 @@ describe('wishes', () => {
   });
 });
 
+test('a host that comes back under another name is told the one that it is registered as', () => {
+  const controller = threeHosts();
+  const { id } = controller.state.snapshot.hostNamed('h3')!;
+  for (const name of ['h9', 'h1'])
+    expect(controller.ask({ ...registerHost(name), id }, host(name))).toMatchObject({
+      reason: 'forbidden',
+      faults: [
+        { field: 'name', value: name, fix: expect.stringMatching(/^start its agent with --name h3;/) },
+      ],
+    });
+});
+
 describe('what only operators may', () => {
   const forbidden = { outcome: 'rejected', reason: 'forbidden' };
 
