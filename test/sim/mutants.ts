@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'agent/settle-attach.ts',
     find: '!endpoint || stood || ask.exposure',
     become: '!endpoint || ask.exposure',
-    from: 521,
+    from: 9_141,
   },
   {
     name: 'a container made anew under its name passes for the old one',
@@ -112,8 +112,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a detach is not written down',
     file: 'agent/detach.ts',
-    find: 'return [...keepJournal(state, id), ...tell, ...markDirty(state)];',
-    become: 'return [...tell, ...markDirty(state)];',
+    find: '...keepJournal(state, id),\n    ...tell,',
+    become: '...tell,',
   },
   {
     name: 'a detach that nobody heard is not told again',
