@@ -240,7 +240,7 @@ function plugOrLook(state: AgentState, request: number): AgentEffect[] {
   const plugged = plug(state, request);
   if (plugged.length > 0) return plugged;
   const endpoint = state.attaching.get(request)?.endpoint;
-  return markUrgent(state, endpoint ? aboutNetworks(state, [endpoint.network]) : 'all');
+  return markUrgent(state, aboutNetworks(state, endpoint ? [endpoint.network] : []));
 }
 
 /** The promise is durable: now the controller may be told, and the kernel brought to it if it is not yet. */

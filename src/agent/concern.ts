@@ -1,17 +1,9 @@
 import type { KernelEvent } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import { HOST_NAMESPACE, type NamespaceName } from '#model/kernel-state.ts';
-import {
-  exposedName,
-  gatewayNameOf,
-  hostEndName,
-  hostTag,
-  isOverlayNamespaceOf,
-  overlayNamespace,
-} from '#model/own.ts';
-import type { Network } from '#model/records.ts';
+import { exposedName, gatewayName, hostEndName, hostTag, isOverlayNamespaceOf } from '#model/own.ts';
 import type { Attachment } from './attachment.ts';
-import { takesPart } from './place-of.ts';
+import { overlayOf, takesPart } from './place-of.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
 /** The overlays that something is about, with their containers; `all` where that cannot be told. */
@@ -30,18 +22,16 @@ export function without(concern: Concern | undefined, seen: Concern): Concern | 
   return left.size > 0 ? left : undefined;
 }
 
-export const includes = (whole: Concern, part: Concern): boolean =>
-  whole === 'all' || (part !== 'all' && [...part].every((overlay) => whole.has(overlay)));
+export function isAbout(state: AgentState, concern: Concern, id: Id): boolean {
+  if (concern === 'all') return true;
+  const overlay = overlayOf(state, id);
+  return overlay !== undefined && concern.has(overlay);
+}
 
-/** Of networks in the view. */
-export function aboutNetworks({ view, host }: AgentState, ids: Iterable<Id>): Concern {
-  const overlays = new Set<NamespaceName>();
-  for (const id of ids) {
-    const network = view.networks.get(id);
-    if (!network) return 'all';
-    overlays.add(overlayNamespace(hostTag(host), network.vni));
-  }
-  return overlays;
+/** `all` where one of them is not in the view, or none is known. */
+export function aboutNetworks(state: AgentState, ids: readonly Id[]): Concern {
+  const overlays = ids.map((id) => overlayOf(state, id)).filter((overlay) => overlay !== undefined);
+  return ids.length > 0 && overlays.length === ids.length ? new Set(overlays) : 'all';
 }
 
 /** Of a change in a namespace: an overlay, or those of a container. Each turn takes in the host's own rules. */
@@ -56,22 +46,23 @@ type Change = Extract<KernelEvent, { dirty: 'namespace' }>;
 
 /** Of a network's way out, of the host's own interface in one, or of what a runtime is to move into its container. */
 function aboutDevice(state: AgentState, device: string): Concern {
-  const isOf = (network: Network) =>
-    gatewayNameOf(overlayOf(state, network)) === device || exposedName(network.vni) === device;
-  const networks = [...state.view.networks.values()].filter(isOf);
-  if (networks.length > 0) return new Set(networks.map((network) => overlayOf(state, network)));
-  return aboutAttachments(state, ({ endpoint }) => hostEndName(endpoint.id) === device);
+  const networks = [...state.view.networks.values()].filter(
+    ({ vni }) => gatewayName(vni) === device || exposedName(vni) === device,
+  );
+  if (networks.length === 0)
+    return aboutAttachments(state, ({ endpoint }) => hostEndName(endpoint.id) === device);
+  return aboutNetworks(
+    state,
+    networks.map(({ id }) => id),
+  );
 }
 
-/** `all` where there is none. */
 function aboutAttachments(state: AgentState, isMeant: (attachment: Attachment) => boolean): Concern {
   const meant = [...state.attachments.values()].filter(isMeant);
-  return meant.length > 0
-    ? aboutNetworks(
-        state,
-        meant.map(({ endpoint }) => endpoint.network),
-      )
-    : 'all';
+  return aboutNetworks(
+    state,
+    meant.map(({ endpoint }) => endpoint.network),
+  );
 }
 
 /**
@@ -83,18 +74,18 @@ export function widen(state: AgentState, concern: Concern): Concern {
   if (concern === 'all' || wishesNothing || !confirmed || turn.owesLook || turn.failures > 0) return 'all';
   const overlays = withTogether(state, concern);
   const networks = [...view.networks.values()].filter(({ id }) => takesPart(state, id));
-  const isSeen = (network: Network) => overlays.has(overlayOf(state, network));
-  if (networks.every(isSeen)) return 'all';
-  return networks.some((network) => (network.adopts || network.change) && isSeen(network)) ? 'all' : overlays;
+  const seen = networks.filter(({ id }) => isAbout(state, overlays, id));
+  const isMore = seen.some(({ adopts, change }) => adopts || change);
+  return isMore || seen.length === networks.length ? 'all' : overlays;
 }
 
 function withTogether(state: AgentState, concern: ReadonlySet<NamespaceName>): ReadonlySet<NamespaceName> {
   const byContainer = new Map<string, Set<NamespaceName>>();
   for (const { namespace, endpoint } of liveAttachments(state)) {
-    const network = state.view.networks.get(endpoint.network);
-    if (!namespace || !network) continue;
+    const overlay = overlayOf(state, endpoint.network);
+    if (!namespace || !overlay) continue;
     const there = byContainer.get(namespace.path) ?? new Set();
-    byContainer.set(namespace.path, there.add(overlayOf(state, network)));
+    byContainer.set(namespace.path, there.add(overlay));
   }
   const overlays = new Set(concern);
   const several = [...byContainer.values()].filter(({ size }) => size > 1);
@@ -105,6 +96,3 @@ function withTogether(state: AgentState, concern: ReadonlySet<NamespaceName>): R
   }
   return overlays;
 }
-
-const overlayOf = ({ host }: AgentState, { vni }: Network): NamespaceName =>
-  overlayNamespace(hostTag(host), vni);

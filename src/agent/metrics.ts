@@ -21,7 +21,7 @@ export class AgentMetrics {
     const registers = [this.registry];
     this.#looks = new Histogram({
       name: 'weft_agent_look_duration_seconds',
-      help: 'Looks at the kernel: `look` at everything, `sweep` with the sums of rows, `glance` without rows.',
+      help: 'Looks at the kernel: `look` at everything (or at the networks that something is about), `sweep` with the sums of rows, `glance` without rows.',
       labelNames: ['reach'],
       buckets: LOOK_BUCKETS,
       registers,

@@ -3,14 +3,14 @@ import type { Miss } from '#kernel/kernel.ts';
 import type { Ip } from '#model/ip.ts';
 import type { OpResult } from '#model/kernel-op.ts';
 import type { Fdb, NamespaceName, Neighbour } from '#model/kernel-state.ts';
-import { hostTag, overlayNamespace } from '#model/own.ts';
+import { hostTag } from '#model/own.ts';
 import type { Endpoint, StoredRecord } from '#model/records.ts';
 import { askedRows, type RowPlace } from '#plan/asked-rows.ts';
 import { linkLocalOf } from '#plan/link-local.ts';
 import { isOnDemand } from '#plan/tunnel.ts';
 import type { AgentEffect, FrameOut } from './event.ts';
 import { type MissAllowance, mayAsk } from './miss-limit.ts';
-import { placeOf } from './place-of.ts';
+import { overlayOf, placeOf } from './place-of.ts';
 import { answerFrame, type Question, readQuestion } from './question.ts';
 import { addAll } from './shortcut.ts';
 import { isStanding, noteStanding } from './standing-rows.ts';
@@ -93,8 +93,7 @@ const recordsIn = (message: FollowMessage): readonly StoredRecord[] => {
 };
 
 function findLate(state: AgentState, { network, mac, addresses }: Endpoint, findings: Findings): void {
-  const record = state.view.networks.get(network);
-  const ns = record && overlayNamespace(hostTag(state.host), record.vni);
+  const ns = overlayOf(state, network);
   const place = ns && placeOf(state, ns);
   if (!place) return;
   for (const ip of [...addresses, linkLocalOf(mac)]) {

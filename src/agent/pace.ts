@@ -75,10 +75,10 @@ export function chooseReach({ turn, nowMs }: AgentState): Turn['reach'] | undefi
 /** A turn that is put off, or tried again, begins in time, not at some later event. */
 export function wakeInTime({ turn, nowMs }: AgentState): AgentEffect[] {
   const times = [
-    ...(turn.dirty ? [turn.nextLookMs] : []),
-    ...(turn.stirred ? [turn.nextGlanceMs] : []),
-    ...(turn.retryAtMs > 0 ? [turn.retryAtMs] : []),
-  ];
+    turn.dirty !== undefined && turn.nextLookMs,
+    turn.stirred !== undefined && turn.nextGlanceMs,
+    turn.retryAtMs > 0 && turn.retryAtMs,
+  ].filter((time) => time !== false);
   const atMs = Math.min(...times);
   if (times.length === 0 || (turn.wakeAtMs > nowMs && turn.wakeAtMs <= atMs)) return [];
   turn.wakeAtMs = atMs;

@@ -14,6 +14,12 @@ export function placeOf(state: AgentState, ns: NamespaceName): RowPlace | undefi
   return network && takesPart(state, network.id) ? { here, snapshot: view, network } : undefined;
 }
 
+/** Where a network is on this host; undefined while it is not heard of. */
+export function overlayOf({ view, host }: AgentState, id: Id): NamespaceName | undefined {
+  const network = view.networks.get(id);
+  return network && overlayNamespace(hostTag(host), network.vni);
+}
+
 /** Whether this host has an endpoint or an adopted bridge in the network. */
 export const takesPart = ({ view, host }: AgentState, network: Id): boolean =>
   view.inNetwork(network).endpointCount.has(host);

@@ -2,7 +2,7 @@ import type { Observed } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import type { KernelObject, NamespaceName } from '#model/kernel-state.ts';
 import { emptyKernelState, kernelKey } from '#model/kernel-state.ts';
-import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { hostEndName, hostTag, portName } from '#model/own.ts';
 import type { Endpoint } from '#model/records.ts';
 import { allowedFor, type RowPlace } from '#plan/asked-rows.ts';
 import { isDressedByRuntime } from '#plan/container.ts';
@@ -14,7 +14,7 @@ import { linkKey } from '#plan/link.ts';
 import { order, type RankedOp } from '#plan/order.ts';
 import type { Concern } from './concern.ts';
 import { isPutOff } from './pace.ts';
-import { placeOf } from './place-of.ts';
+import { overlayOf, placeOf } from './place-of.ts';
 import { runtimeFacts } from './scope.ts';
 import type { AgentState } from './state.ts';
 
@@ -25,7 +25,7 @@ export function planOps(
   {
     nothing = state.wishesNothing,
     rows = true,
-    concern = 'all' as Concern,
+    concern = 'all',
   }: { nothing?: boolean; rows?: boolean; concern?: Concern } = {},
 ): RankedOp[] {
   const context = {
@@ -114,11 +114,3 @@ function aboutPorts(state: AgentState, ids: readonly Id[]): (object: KernelObjec
 }
 
 const keyOf = (object: RankedOp['op']['object']): string => `${object.kind} ${kernelKey(object)}`;
-
-function overlayOf(
-  state: AgentState,
-  network: Parameters<typeof state.view.networks.get>[0],
-): string | undefined {
-  const record = state.view.networks.get(network);
-  return record && overlayNamespace(hostTag(state.host), record.vni);
-}

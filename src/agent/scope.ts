@@ -6,7 +6,7 @@ import { hostTag } from '#model/own.ts';
 import type { Adoption, Endpoint } from '#model/records.ts';
 import type { HostRuntimeFacts } from '#plan/desired.ts';
 import type { Attachment } from './attachment.ts';
-import { aboutNetworks, type Concern, includes } from './concern.ts';
+import { type Concern, isAbout } from './concern.ts';
 import { type AgentState, liveAttachments } from './state.ts';
 
 /** Paths are used again: only path and cookie together say which namespace. */
@@ -17,9 +17,9 @@ export const namespaceKey = ({ path, cookie }: NamespaceRef): string => `${path}
  * path one container.
  */
 export function scopeOf(state: AgentState, concern: Concern = 'all'): Scope {
-  const isIn = ({ endpoint }: Attachment) =>
-    concern === 'all' || includes(concern, aboutNetworks(state, [endpoint.network]));
-  const attachments = settledAttachments(state).filter(isIn);
+  const attachments = settledAttachments(state).filter(({ endpoint }) =>
+    isAbout(state, concern, endpoint.network),
+  );
   const byPath = new Map<string, { namespace: NamespaceRef; interfaces: string[] }>();
   for (const { namespace } of attachments) {
     const there = byPath.get(namespace.path)?.namespace;

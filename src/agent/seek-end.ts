@@ -1,11 +1,12 @@
 import type { FoundEnd, KernelEvent, LostEnd, PortPlace } from '#kernel/kernel.ts';
 import type { Id } from '#model/id.ts';
 import { parseInterfaceName } from '#model/name.ts';
-import { hostEndName, hostTag, overlayNamespace, portName } from '#model/own.ts';
+import { hostEndName, portName } from '#model/own.ts';
 import { attachedAs } from './door-handle.ts';
 import type { AgentEffect, DoorHandle } from './event.ts';
 import { keepJournal } from './keep-journal.ts';
 import { isRuntimeQuiet, letRuntimeFirst, MOVE_MS } from './pace.ts';
+import { overlayOf } from './place-of.ts';
 import { retell } from './retell.ts';
 import type { AgentState } from './state.ts';
 import { markStirred } from './turn.ts';
@@ -94,10 +95,10 @@ export function seekEnds(state: AgentState): AgentEffect[] {
 }
 
 /** Undefined while its network is not heard of. */
-function portOf({ attachments, view, host }: AgentState, id: Id): PortPlace | undefined {
-  const attachment = attachments.get(id);
-  const network = attachment && view.networks.get(attachment.endpoint.network);
-  return network && { ns: overlayNamespace(hostTag(host), network.vni), name: portName(id) };
+function portOf(state: AgentState, id: Id): PortPlace | undefined {
+  const attachment = state.attachments.get(id);
+  const ns = attachment && overlayOf(state, attachment.endpoint.network);
+  return ns === undefined ? undefined : { ns, name: portName(id) };
 }
 
 /** There it is; or not yet. */

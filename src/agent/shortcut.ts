@@ -80,8 +80,10 @@ function aboutRecord(state: AgentState, change: Change, before: Endpoint | undef
   if (after?.kind === 'network' && !state.turn.complete.has(after.id))
     return aboutNetworks(state, [after.id]);
   const endpoints = [...(before ? [before] : []), ...(after?.kind === 'endpoint' ? [after] : [])];
-  const networks = endpoints.map(({ network }) => network);
-  return networks.length > 0 ? aboutNetworks(state, networks) : 'all';
+  return aboutNetworks(
+    state,
+    endpoints.map(({ network }) => network),
+  );
 }
 
 /** The writes that one change asks for; undefined when only a turn can tell. */

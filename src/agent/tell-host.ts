@@ -15,6 +15,8 @@ const ROUTES_INTERVAL_MS = 10_000;
 const ROUTES_SHARE = 1 / 200;
 /** Of two agents that speak as one host each says where it is as often as that, and no oftener. */
 const OVERRULED_INTERVAL_MS = 30_000;
+/** What was told is heard back within that. */
+const SETTLES_AFTER_MS = 10_000;
 
 export interface HostTellerParts {
   readonly host: Id;
@@ -33,9 +35,6 @@ export interface HostTellerParts {
   readonly notice: (notices: readonly Notice[]) => void;
   readonly log: Logger;
 }
-
-/** What was told is heard back within that. */
-const SETTLES_AFTER_MS = 10_000;
 
 /** Tells the controller, and by it all peers, what this host has become since it registered. */
 export class HostTeller {
@@ -101,7 +100,7 @@ export class HostTeller {
     const { host, uplink, hostWords, log } = this.parts;
     // All that is to be told takes a look at every process: only once it is known that something is.
     const hasMoved = whereTunnelsEnd(found) !== this.tunnels;
-    const isOverruled = this.isOverruled();
+    const isOverruled = this.noteOverruled();
     if (!hasMoved && !isOverruled && !this.routesDiffer()) return undefined;
     const words = await hostWords();
     try {
@@ -130,7 +129,7 @@ export class HostTeller {
   }
 
   /** Whether it is to be said again where this host is: another agent said something else, with this one's id. */
-  private isOverruled(): boolean {
+  private noteOverruled(): boolean {
     const nowMs = this.parts.nowMs();
     const known = this.parts.known();
     const differs = known && this.toldUnderlay && addressText(known) !== addressText(this.toldUnderlay);

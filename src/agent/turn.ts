@@ -4,7 +4,7 @@ import type { KernelOp, OpResult } from '#model/kernel-op.ts';
 import { type KernelKind, kernelKey } from '#model/kernel-state.ts';
 import type { Revision } from '#model/records.ts';
 import { linkKey } from '#plan/link.ts';
-import { aboutNetworks, type Concern, includes, join, widen, without } from './concern.ts';
+import { type Concern, isAbout, join, widen, without } from './concern.ts';
 import type { AgentEffect } from './event.ts';
 import { noteForwarding } from './forwarding.ts';
 import { noteOutages } from './outages.ts';
@@ -173,7 +173,7 @@ const isSmall = ({ verb, object: { kind } }: KernelOp): boolean =>
 /** Those that this host takes part in, as far as they are complete once this turn has ended. */
 function networksOf(state: AgentState): Set<Id> {
   const { view, wishesNothing, turn } = state;
-  const isSeen = (id: Id) => turn.complete.has(id) || includes(turn.concern, aboutNetworks(state, [id]));
+  const isSeen = (id: Id) => turn.complete.has(id) || isAbout(state, turn.concern, id);
   return new Set(
     [...view.networks.keys()].filter((id) => !wishesNothing && takesPart(state, id) && isSeen(id)),
   );

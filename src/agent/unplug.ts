@@ -40,7 +40,10 @@ function deletePort(state: AgentState, attachment: Attachment | undefined): Kern
     .map((object) => ({ verb: 'delete', object }));
 }
 
-/** Gone, or not: then a turn finds out what is wrong. A glance takes away what they leave, with a look where that is a network. */
+/**
+ * Gone, or not: then a turn finds out what is wrong. A glance takes away what they leave, and a look where that is a
+ * network.
+ */
 export function endUnplug(
   state: AgentState,
   endpoints: readonly Id[],

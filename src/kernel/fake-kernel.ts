@@ -358,7 +358,6 @@ const sumOf = (devices: readonly FakeDevice[]): string =>
     .sort()
     .join();
 
-/** The two ends of a network's way out. */
 /** As the watch of the host's own namespace has it. */
 function eventOf(object: KernelObject): KernelEvent {
   const { ns } = object;
@@ -369,6 +368,7 @@ function eventOf(object: KernelObject): KernelEvent {
   return { dirty: 'namespace', ns, ...(isOurs && { about: { device } }) };
 }
 
+/** The two ends of a network's way out. */
 const isGatewayEnd = (link: Link): boolean => link.name.startsWith('wfg') && isOwnHostLink(link);
 const isUplink = ({ ns, name }: Link): boolean => name === UPLINK_NAME && isOverlayNamespace(ns);
 
