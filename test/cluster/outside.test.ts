@@ -158,8 +158,8 @@ test.each([
   ip('-n', ns('h1'), 'link', 'set', end, what, what === 'netns' ? ns(value) : value);
   await until('it is back', async () => links().join() === were.join(), HEAL_MS);
   expect(links('outside')).toEqual(elsewhere);
-  await untilSettled(world, CONTAINERS.map(ns));
   await until('it leads out', async () => (await talkTo(ns('c1'), OUTSIDE)).length === 0);
+  await untilSettled(world, CONTAINERS.map(ns));
 });
 
 describe('a published port', () => {

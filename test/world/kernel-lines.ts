@@ -224,10 +224,12 @@ const fdbLines = (ns: string, rows: readonly FdbJson[]): string[] =>
     .filter(({ dst, state }) => dst || state !== 'permanent')
     .map(({ mac, ifname, dst, master }) => `${ns} fdb ${mac} ${ifname} ${dst ?? (master && 'master')}`);
 
+/** What a gateway has found out of its neighbours is the kernel's: a container may say something at any time. */
 const neighbourLines = (ns: string, rows: readonly NeighbourJson[]): string[] =>
-  rows.map(({ dst, lladdr, state }) =>
-    state.includes('PERMANENT') ? `${ns} neigh ${dst} ${lladdr}` : `${ns} neigh ${dst} ${lladdr} ${state}`,
-  );
+  rows.flatMap(({ dst, dev, lladdr, state }) => {
+    if (state.includes('PERMANENT')) return [`${ns} neigh ${dst} ${lladdr}`];
+    return dev.startsWith('vxlan') ? [`${ns} neigh ${dst} ${lladdr} ${state}`] : [];
+  });
 
 const interfaceLines = (container: string, links: readonly LinkJson[]): string[] =>
   links
