@@ -18,6 +18,10 @@ let runs = 0;
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** What to tell once more at the end, where a reader of a long run looks first. */
 const troubles = [];
+/** Failed tests that had others' work beside them, and where in `troubles` each is told. */
+const suspects = [];
+/** More are no matter of chance. */
+const MOST_SUSPECTS = 3;
 const results = mkdtempSync(path.join(tmpdir(), 'weft-tests-'));
 const besideLog = path.join(results, 'beside.log');
 
@@ -56,7 +60,7 @@ function step({ say }, text, ok) {
 }
 
 /** Keeps the failed and the skipped tests of one project's results, each with the head of what it said. */
-function keepTroubles(project, { testResults }) {
+function keepTroubles(lane, project, { testResults }) {
   for (const { name, message, assertionResults } of testResults) {
     const file = path.relative(root, name);
     if (message) troubles.push(`FAILED: ${project}: ${file}\n${message}`);
@@ -64,25 +68,45 @@ function keepTroubles(project, { testResults }) {
       if (status === 'passed') continue;
       const said = failureMessages.map((text) => text.slice(0, 1500)).join('\n');
       troubles.push(`${status.toUpperCase()}: ${project}: ${file}: ${fullName}\n${said}`.trimEnd());
+      if (status === 'failed' && lane === ahead)
+        suspects.push({ project, file, fullName, at: troubles.length - 1 });
     }
   }
 }
 
-/** Runs one vitest project, or the files of it whose paths have that word, and adds its counts. */
-async function runProject(lane, project, { word, node = process.execPath } = {}) {
+/**
+ * What speaks with real hosts has limits of time (a fault is healed within a second) and shares two processors here. With
+ * the machine to itself it has to pass; that it did not at first is told all the same.
+ */
+async function tryAgain({ project, file, fullName, at }) {
+  title(ahead, `once more, alone: ${file}: ${fullName}`);
+  const again = await vitest(ahead, project, [file, '-t', `^${fullName.replace(/[^\w\s]/g, '.')}$`]);
+  if (again?.numPassedTests !== 1 || again.numFailedTests > 0) return;
+  total.failed -= 1;
+  total.passed += 1;
+  troubles[at] = troubles[at].replace('FAILED', 'UNSTABLE, passed when it was run once more');
+}
+
+/** Runs the chosen files of one vitest project. Gives what its JSON reporter says, if it came to that, and `ok`. */
+async function vitest(lane, project, chosen, node = process.execPath) {
   const file = path.join(results, `${++runs}.json`);
-  const vitest = path.join('node_modules', 'vitest', 'vitest.mjs');
+  const program = path.join('node_modules', 'vitest', 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const chosen = ['--project', project, ...(word ? [word] : []), ...lane.options];
-  const ok = await run(lane, node, [vitest, 'run', ...chosen, ...reporters]);
-  if (!existsSync(file)) return step(lane, `${project}: vitest gave no results`, false);
-  const json = JSON.parse(readFileSync(file, 'utf8'));
+  const words = ['--project', project, ...chosen, ...lane.options, ...reporters];
+  const ok = await run(lane, node, [program, 'run', ...words]);
+  return existsSync(file) ? { ok, ...JSON.parse(readFileSync(file, 'utf8')) } : undefined;
+}
+
+/** Runs one vitest project, or the files of it whose paths have that word, and adds its counts. */
+async function runProject(lane, project, { word, node } = {}) {
+  const json = await vitest(lane, project, word ? [word] : [], node);
+  if (!json) return step(lane, `${project}: vitest gave no results`, false);
   total.passed += json.numPassedTests;
   total.failed += json.numFailedTests;
   total.skipped += json.numPendingTests + json.numTodoTests;
-  keepTroubles(project, json);
+  keepTroubles(lane, project, json);
   // A file that does not load, or an error outside of any test, fails the run without a failed test.
-  if (json.numFailedTests === 0) step(lane, `project ${project}`, ok);
+  if (json.numFailedTests === 0) step(lane, `project ${project}`, json.ok);
 }
 
 /** The program `node` of that major version: this one, or one from the registry's plain packages, kept in .cache. */
@@ -152,6 +176,7 @@ for (const [major, node] of nodes) {
   title(ahead, `Node ${major}: the demo`);
   smoke(node);
 }
+if (suspects.length <= MOST_SUSPECTS) for (const suspect of suspects) await tryAgain(suspect);
 rmSync(results, { recursive: true });
 
 if (troubles.length > 0) {
