@@ -57,6 +57,19 @@ test('a container that is made anew within that time finds them there', async ()
   expect(blocksOf(h1)).toMatchObject([{ retired: 0 }]);
 });
 
+test('in a network from point to point they go back within seconds: a third host may be the other end', async () => {
+  cluster.controller.grant(createNetwork('pair', { mode: 'p2p', subnets: ['10.2.0.0/24'] }));
+  const h3 = cluster.agent('h3');
+  await cluster.settle();
+  await cluster.attached(h1, 'pair', '/c1', 1_000);
+  await cluster.attached(h2, 'pair', '/c2', 1_000);
+  h2.detach({ endpoint: 'c2' });
+  await pass(5_000);
+  expect(blocksOf(h2)).toMatchObject([{ retired: 0 }]);
+  await pass(15_000);
+  expect(await cluster.attached(h3, 'pair', '/c3', 1_000)).toMatchObject({ host: h3.state.host });
+});
+
 test('with the controller away they stay', async () => {
   await attach(h1, '/c1');
   h1.cut();

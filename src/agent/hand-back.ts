@@ -15,6 +15,8 @@ import type { AgentState } from './state.ts';
 
 /** A container that is made anew finds its host's blocks still there. What was given back has rested long since. */
 const IDLE_LIMIT_MS = 5 * 60_000;
+/** Who has one is an end of a tunnel that has two: a third host waits for the place. A restart takes no longer. */
+const IDLE_END_LIMIT_MS = 10_000;
 
 export interface HandBack {
   readonly phase: 'journaling' | 'untold' | 'telling' | 'told';
@@ -26,14 +28,15 @@ export const UNTOLD: HandBack = { phase: 'untold', revision: 0 };
 
 /** Time has passed, or a reset wants it now: begins, tells and ends what is due. */
 export function handBack(state: AgentState): AgentEffect[] {
-  const { handingBack, idleSince, session, nowMs } = state;
+  const { handingBack, idleSince, session, view, nowMs } = state;
   const effects: AgentEffect[] = [];
   const idle = session.connected && state.confirmed ? idleNetworks(state) : [];
   for (const network of idleSince.keys()) if (!idle.includes(network)) idleSince.delete(network);
   for (const network of idle) {
     const sinceMs = idleSince.get(network) ?? nowMs;
     idleSince.set(network, sinceMs);
-    const isDue = state.wishesNothing || nowMs - sinceMs >= IDLE_LIMIT_MS;
+    const limitMs = view.networks.get(network)?.mode === 'p2p' ? IDLE_END_LIMIT_MS : IDLE_LIMIT_MS;
+    const isDue = state.wishesNothing || nowMs - sinceMs >= limitMs;
     if (!isDue || handingBack.has(network)) continue;
     handingBack.set(network, { phase: 'journaling', revision: 0 });
     effects.push({ effect: 'journal-put', key: network, entry: { entry: 'hand-back', network } });
