@@ -104,6 +104,15 @@ describe('a bridge that its owner removes', () => {
     expect((await agents.h1.objects()).flatMap(renderObject).join()).toContain('master br-1');
   });
 
+  test('has nobody behind it any more, at once', async () => {
+    await appears('h1', station());
+    expect(await wayTo(agents.h2, MAC)).toEqual([at('h1')]);
+    agents.h1.kernel.removeHostLink('br-1');
+    stir(agents.h1);
+    await pass(3);
+    expect(await wayTo(agents.h2, MAC)).toEqual([]);
+  });
+
   test('is not said to be crossed by what the firewall drops', async () => {
     agents.h1.survey.filters.push({ family: 4, rules: ['-P FORWARD DROP'] });
     await pass(30);

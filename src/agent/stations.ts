@@ -51,6 +51,14 @@ export function noteStations(state: AgentState, bridges: ReadonlyMap<string, Bri
   for (const id of state.stations.keys()) if (!wanted.has(id)) state.stations.delete(id);
   for (const adoption of adoptions) {
     const stations = stationsOf(state, adoption);
+    // With the bridge all who were behind it are gone: nobody has moved, and nobody can be reached there.
+    if (!bridges.has(adoption.bridge)) {
+      stations.known.clear();
+      stations.holders.clear();
+      stations.listed = new Map();
+      stations.lastLookMs = state.nowMs;
+      continue;
+    }
     const { holders } = stations;
     stations.listed = state.survey?.addresses.get(adoption.bridge) ?? new Map();
     for (const [mac, addresses] of stations.listed) {
