@@ -15,6 +15,8 @@ import type { World } from '../world.ts';
 
 /** What an audit found, and what a repair has put right of it. */
 interface Audit {
+  /** Of the records that the findings are of. */
+  readonly revision: bigint;
   readonly findings: readonly Finding[];
   readonly repaired: readonly Finding[];
   /** Of a dry run: what would be done. */
@@ -44,13 +46,15 @@ async function runAudit(
   call: CallOptions,
   { repair, dryRun }: { repair: boolean; dryRun: boolean },
 ): Promise<Audit> {
-  const { findings } = await controller.auditAddresses({}, call);
-  if (!repair || findings.every((finding) => finding.repair === '')) return { findings, repaired: [] };
+  const { revision, findings } = await controller.auditAddresses({}, call);
+  const found = { revision, findings, repaired: [] };
+  if (!repair || findings.every((finding) => finding.repair === '')) return found;
   const response = await controller.repairAddresses({ dryRun }, call);
-  if (dryRun) return { findings, repaired: [], repair: response };
+  if (dryRun) return { ...found, repair: response };
   const after = await controller.auditAddresses({}, call);
   const remain = new Set(after.findings.map(({ sentence }) => sentence));
-  return { findings: after.findings, repaired: findings.filter(({ sentence }) => !remain.has(sentence)) };
+  const repaired = findings.filter(({ sentence }) => !remain.has(sentence));
+  return { revision: after.revision, findings: after.findings, repaired };
 }
 
 const showRepaired = ({ code, sentence, repair }: Finding, { green, bold }: Style): string =>
@@ -68,10 +72,10 @@ function summary({ findings, repaired }: Audit, { green, yellow }: Style): strin
   return `${done}${yellow(`${findings.length} finding${findings.length === 1 ? '' : 's'}${how}.`)}\n`;
 }
 
-const auditJson = ({ findings, repaired, repair }: Audit) => ({
+const auditJson = ({ revision, findings, repaired, repair }: Audit) => ({
   ...(messageJson(
     AuditAddressesResponseSchema,
-    create(AuditAddressesResponseSchema, { findings: [...findings] }),
+    create(AuditAddressesResponseSchema, { revision, findings: [...findings] }),
   ) as object),
   repaired: repaired.map((finding) => messageJson(FindingSchema, finding)),
   ...(repair && { plans: repair.plans.map((plan) => messageJson(HostPlanSchema, plan)) }),

@@ -240,7 +240,7 @@ describe('ipam audit', () => {
     await serveAudit(twice, unheld);
     const { code, stdout } = await audit('--repair', '--json');
     expect(code).toBe(6);
-    expect(JSON.parse(stdout)).toMatchObject({ findings: [twice], repaired: [unheld] });
+    expect(JSON.parse(stdout)).toMatchObject({ revision: '1', findings: [twice], repaired: [unheld] });
   });
 });
 
