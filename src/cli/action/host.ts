@@ -26,16 +26,22 @@ export async function listHosts(world: World, options: SessionOptions): Promise<
     options,
     (clients) => Promise.all([readRecords(clients, ['host', 'block', 'endpoint']), readStatuses(clients)]),
   );
+  const statusOf = byHost(reported);
+  const onHost = countBy(endpoints, ({ host }) => host);
   if (options.json)
     return printJson(
       world,
-      hosts.map((host) => messageJson(HostSchema, host)),
+      hosts.map((host) => ({
+        ...(messageJson(HostSchema, host) as object),
+        agent: describeAgent(statusOf.get(host.id)),
+        connected: isThere(statusOf.get(host.id)),
+        ...blockCounts(blocks, host.id),
+        endpoints: onHost(host.id),
+      })),
     );
   if (hosts.length === 0)
     return printEmpty(world, 'No hosts yet. Start an agent on each: weft agent --controller URL');
   const style = styleFor(world.stdout, world.env);
-  const statusOf = byHost(reported);
-  const onHost = countBy(endpoints, ({ host }) => host);
   printTable<Host>(
     world,
     [
@@ -118,9 +124,14 @@ export async function removeHost(
 
 /** `3`, and how many more it has given up: `3 (1 rests)`. */
 function countBlocks(blocks: readonly Block[], id: string): string {
-  const own = blocks.filter(({ host }) => host === id);
-  const resting = own.filter(({ retired }) => retired > 0).length;
-  return `${own.length - resting}${resting > 0 ? ` (${resting} rest${resting === 1 ? 's' : ''})` : ''}`;
+  const { blocks: own, restingBlocks: resting } = blockCounts(blocks, id);
+  return `${own}${resting > 0 ? ` (${resting} rest${resting === 1 ? 's' : ''})` : ''}`;
+}
+
+function blockCounts(blocks: readonly Block[], id: string): { blocks: number; restingBlocks: number } {
+  const all = blocks.filter(({ host }) => host === id);
+  const resting = all.filter(({ retired }) => retired > 0).length;
+  return { blocks: all.length - resting, restingBlocks: resting };
 }
 
 /** `10.1.0.0/29 of web, 2 of 6 used, in use`, in the order of networks and addresses. */

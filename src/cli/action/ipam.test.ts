@@ -323,6 +323,10 @@ test('host ls and inspect tell of epochs and blocks, and of those that rest', as
   const { stdout } = await host.run('host', 'ls');
   expect(stdout).toMatch(/^h1 +connected +10\.99\.0\.1 +- +1 +2 +1 +-$/m);
   expect(stdout).toMatch(/^h2 +connected +10\.99\.0\.2 +- +2 +0 \(1 rests\) +1 +-$/m);
+  expect(JSON.parse((await host.run('host', 'ls', '--json')).stdout)).toMatchObject([
+    { name: 'h1', agent: 'connected', connected: true, blocks: 2, restingBlocks: 0, endpoints: 1 },
+    { name: 'h2', agent: 'connected', connected: true, blocks: 0, restingBlocks: 1, endpoints: 1 },
+  ]);
   const inspected = (await host.run('host', 'inspect', 'h2')).stdout;
   expect(inspected).toContain('2: evicted once');
   expect(inspected).toContain(
