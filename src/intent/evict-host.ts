@@ -37,13 +37,27 @@ export function evictHost(wish: EvictHost, snapshot: SnapshotView): Admitted | R
       ...blocks.map((block) => put({ ...block, retired })),
     ],
     host,
-    [notice(host, endpoints.length, blocks.length)],
+    [notice(host, blocks.length, [...endpoints, ...adoptions, ...exposures, ...publications])],
   );
 }
 
-const notice = ({ name }: Host, endpoints: number, blocks: number): Notice => ({
-  code: 'host-evicted',
-  title: 'The host is out',
-  sentence: `Host ${name} lost ${endpoints} endpoint(s); ${blocks} block(s) rest until all peers have taken note.`,
-  next: 'Containers that still run there are cut off: attach them again once the host is back.',
-});
+const NOUNS = {
+  endpoint: 'endpoint(s)',
+  adoption: 'adopted bridge(s)',
+  exposure: 'exposed network(s)',
+  publication: 'published port(s)',
+} as const;
+
+function notice({ name }: Host, blocks: number, gone: readonly { kind: keyof typeof NOUNS }[]): Notice {
+  const kinds = (Object.keys(NOUNS) as (keyof typeof NOUNS)[]).map(
+    (kind) => [kind, gone.filter((each) => each.kind === kind).length] as const,
+  );
+  const lost = kinds.filter(([kind, count]) => kind === 'endpoint' || count > 0);
+  const others = lost.length > 1 ? ' The rest is to be adopted, exposed and published anew.' : '';
+  return {
+    code: 'host-evicted',
+    title: 'The host is out',
+    sentence: `Host ${name} lost ${lost.map(([kind, count]) => `${count} ${NOUNS[kind]}`).join(', ')}; ${blocks} block(s) rest until all peers have taken note.`,
+    next: `Containers that still run there are cut off: attach them again once the host is back.${others}`,
+  };
+}

@@ -61,7 +61,8 @@ describe('a published port', () => {
     expect([...it.snapshot.publications.values()].map(({ host }) => host)).toEqual([
       it.snapshot.hostNamed('h2')!.id,
     ]);
-    it.do({ wish: 'evict-host', host: 'h2' });
+    const { notices } = it.do({ wish: 'evict-host', host: 'h2' });
+    expect(notices[0]?.sentence).toMatch(/lost 1 endpoint\(s\), 1 published port\(s\); /);
     expect(it.snapshot.publications.size).toBe(0);
   });
 

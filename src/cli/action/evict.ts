@@ -8,7 +8,7 @@ import type { World } from '../world.ts';
 import { byHost, isThere } from './host.ts';
 import { findRecord, namesById, readRecords, readStatuses } from './records.ts';
 
-/** Asks first, as it cuts off whatever still runs there: who, which endpoints, which blocks. */
+/** Asks first, as it cuts off whatever still runs there: who, and all that goes with it. */
 export async function evictHost(
   world: World,
   options: SessionOptions & { yes?: boolean; dryRun?: boolean },
@@ -37,15 +37,19 @@ interface Losses {
   readonly endpoints: readonly string[];
   /** `10.1.0.0/29 of web` */
   readonly blocks: readonly string[];
+  /** What else goes, by what one of it is called: `br-1 of web`, `web`, `8080/tcp of shop in web`. */
+  readonly more: readonly (readonly [what: string, items: readonly string[]])[];
 }
 
 async function readLosses(clients: Clients, nameOrId: string): Promise<Losses> {
   const [records, { hosts: reported }] = await Promise.all([
-    readRecords(clients, ['host', 'network', 'block', 'endpoint']),
+    readRecords(clients, ['host', 'network', 'block', 'endpoint', 'adoption', 'exposure', 'publication']),
     readStatuses(clients),
   ]);
   const { id, name } = findRecord('host', records.hosts, nameOrId);
   const networkName = namesById(records.networks);
+  const endpointName = namesById(records.endpoints);
+  const isHere = (each: { readonly host: string }) => each.host === id;
   return {
     name,
     connected: isThere(byHost(reported).get(id)),
@@ -55,20 +59,39 @@ async function readLosses(clients: Clients, nameOrId: string): Promise<Losses> {
     blocks: records.blocks
       .filter(({ host, retired }) => host === id && retired === 0)
       .map(({ cidr, network }) => `${cidr} of ${networkName(network)}`),
+    more: [
+      [
+        'adopted bridge',
+        records.adoptions.filter(isHere).map((each) => `${each.bridge} of ${networkName(each.network)}`),
+      ],
+      ['exposed network', records.exposures.filter(isHere).map(({ network }) => networkName(network))],
+      [
+        'published port',
+        records.publications
+          .filter(isHere)
+          .map(
+            ({ hostPort, protocol, endpoint, network }) =>
+              `${hostPort}/${protocol} of ${endpointName(endpoint)} in ${networkName(network)}`,
+          ),
+      ],
+    ],
   };
 }
 
-const describeLosses = ({ name, connected, endpoints, blocks }: Losses): string[] => [
+const describeLosses = ({ name, connected, endpoints, blocks, more }: Losses): string[] => [
   `host ${name} would lose ${listOf(endpoints, 'endpoint')}`,
   ...(blocks.length > 0
     ? [`and ${listOf(blocks, 'block')}, to rest until all other hosts have taken note`]
     : []),
+  ...more.filter(([, { length }]) => length > 0).map(([what, items]) => `and ${listOf(items, what)}`),
   ...(connected ? [`its agent is connected: containers that run there are cut off at once`] : []),
 ];
 
 /** One short line: an error is no place for lists. */
-function summarize({ name, connected, endpoints, blocks }: Losses): string {
-  const lost = `${count(endpoints, 'endpoint')} and ${count(blocks, 'block')}`;
+function summarize({ name, connected, endpoints, blocks, more }: Losses): string {
+  const others = more.filter(([, { length }]) => length > 0).map(([what, items]) => count(items, what));
+  const counts = [count(endpoints, 'endpoint'), count(blocks, 'block'), ...others];
+  const lost = `${counts.slice(0, -1).join(', ')} and ${counts.at(-1)}`;
   return `host ${name} would lose ${lost}${connected ? ', and its agent is connected' : ''}`;
 }
 

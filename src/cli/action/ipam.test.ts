@@ -5,7 +5,15 @@ import {
   type RepairAddressesRequest,
   ReportedStatusSchema,
 } from '#api/gen/weft/v1/controller_pb.ts';
-import { BlockSchema, EndpointSchema, HostSchema, NetworkSchema } from '#api/gen/weft/v1/records_pb.ts';
+import {
+  AdoptionSchema,
+  BlockSchema,
+  EndpointSchema,
+  ExposureSchema,
+  HostSchema,
+  NetworkSchema,
+  PublicationSchema,
+} from '#api/gen/weft/v1/records_pb.ts';
 import { createTestHost, runForTest, type TestHost } from '../test-cli.ts';
 
 let host: TestHost;
@@ -56,7 +64,7 @@ const blocks = [
 ];
 
 const serve = (
-  all: { endpoints?: object[]; applied?: bigint; connected?: boolean } = {},
+  all: { endpoints?: object[]; outside?: object[]; applied?: bigint; connected?: boolean } = {},
   more: object = {},
 ) =>
   host.serve('agent', {
@@ -70,6 +78,7 @@ const serve = (
           ...((all.endpoints ?? [endpoint(2), guest]) as never[]).map((value) => ({
             record: { case: 'endpoint' as const, value },
           })),
+          ...((all.outside ?? []) as never[]).map((record) => ({ record })),
         ],
       }),
       listHostStatus: () => ({
@@ -245,10 +254,10 @@ describe('ipam audit', () => {
 });
 
 describe('host evict', () => {
-  async function serveEvict(): Promise<EvictHostRequest[]> {
+  async function serveEvict(...outside: object[]): Promise<EvictHostRequest[]> {
     const asked: EvictHostRequest[] = [];
     await serve(
-      {},
+      { outside },
       {
         evictHost: (request: EvictHostRequest) => {
           asked.push(request);
@@ -310,6 +319,33 @@ describe('host evict', () => {
     expect(stdout).not.toContain('block');
     expect(stdout).toContain('ip x');
     expect(asked).toMatchObject([{ dryRun: true }]);
+  });
+
+  test('says which adopted bridges, exposed networks and published ports go, too', async () => {
+    const on = { network: web.id, host: h1.id };
+    const asked = await serveEvict(
+      { case: 'adoption', value: create(AdoptionSchema, { ...on, id: id('F1'), bridge: 'br-1' }) },
+      { case: 'exposure', value: create(ExposureSchema, { ...on, id: id('F2') }) },
+      {
+        case: 'publication',
+        value: create(PublicationSchema, {
+          ...{ ...on, id: id('F3'), endpoint: id('E2') },
+          ...{ protocol: 'tcp', hostPort: 8080, port: 80 },
+        }),
+      },
+    );
+    const { stdout } = await host.run('host', 'evict', 'h1', '--dry-run');
+    expect(stdout).toContain(
+      'and 1 adopted bridge: br-1 of web\nand 1 exposed network: web\nand 1 published port: 8080/tcp of c2 in web\n',
+    );
+    const { stderr } = await host.run('host', 'evict', 'h1');
+    expect(stderr).toContain(
+      'would lose 1 endpoint, 2 blocks, 1 adopted bridge, 1 exposed network and 1 published port, and its agent',
+    );
+    expect((await host.run('host', 'evict', 'h2', '--dry-run')).stdout).not.toMatch(
+      /adopted|exposed|published/,
+    );
+    expect(asked).toMatchObject([{ dryRun: true }, { dryRun: true }]);
   });
 
   test('of an unknown one ends with 3', async () => {
