@@ -6,14 +6,12 @@ import {
   type MutableKernelTables,
   type NamespaceName,
 } from '#model/kernel-state.ts';
-import { FORWARDING } from '#model/setting.ts';
 import { decodeLink, encodeDumpLinks, type Link as NetlinkLink } from '#netlink/route/link.ts';
 import type { ContainerMemory, SeenContainer } from './container-memory.ts';
 import type { ContainerScope } from './kernel.ts';
 import { linkFrom, rowsByIndex } from './link.ts';
 import { findLink } from './observe-host.ts';
 import { readLayer3 } from './read-layer3.ts';
-import { readSettings } from './setting.ts';
 import type { Port, Ports } from './veth-pair.ts';
 import type { Visit, Visits } from './visit.ts';
 
@@ -45,7 +43,6 @@ export function observeExposed(
 ): void {
   const rows = interfaces.flatMap((name) => findLink(host, name) ?? []);
   tell(state, HOST_NAMESPACE, readInterfaces(host, rows, interfaces, ports));
-  readSettings(state, host, Object.values(FORWARDING));
 }
 
 function readInterfaces(

@@ -56,6 +56,8 @@ export async function observe(
   readHost(state, visits.to(HOST_NAMESPACE), scope, filters);
   const ports = new Ports();
   const host = visits.to(HOST_NAMESPACE);
+  // Others' too: one that is as it should be is not to be written for the first of ours, with what that changes beside it.
+  readSettings(state, host, Object.values(FORWARDING));
   for (const ns of overlayNamespaces(scope)) {
     readGatewayEnd(state, host, ns, ports);
     const isThere = unlessAbsent(() => {
@@ -134,7 +136,7 @@ function readGatewayEnd(state: MutableKernelTables, host: Visit, overlay: Namesp
   for (const each of own)
     if (each.ifindex === row.index)
       addKernelObject(state, addressFrom(HOST_NAMESPACE, row.name ?? '', each, isRouted));
-  readSettings(state, host, [...Object.values(FORWARDING), routeLocalnet(row.name ?? '')]);
+  readSettings(state, host, [routeLocalnet(row.name ?? '')]);
 }
 
 /** What was taken for a port is the network's end of its way out. */

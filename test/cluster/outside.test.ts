@@ -126,6 +126,15 @@ describe('the way out', () => {
   });
 });
 
+test('another network’s way out writes nothing of the host’s that is so already', async () => {
+  // What a host that is made to forward is given, so that it heeds its routers still: somebody wants it otherwise.
+  inside('h1', 'sysctl', '-qw', 'net.ipv6.conf.eth0.accept_ra=1');
+  await network('green');
+  await attach('h1', 'c4', 'green');
+  await until('it leads out', async () => (await talkTo(ns('c4'), OUTSIDE)).length === 0);
+  expect(inside('h1', 'sysctl', '-n', 'net.ipv6.conf.eth0.accept_ra').trim()).toBe('1');
+});
+
 test('a way out whose route on the host somebody flushed has it again', async () => {
   const onHost = (...words: string[]) => ip('-n', ns('h1'), ...words);
   const routes = () =>
