@@ -51,27 +51,37 @@ export function noteStations(state: AgentState, bridges: ReadonlyMap<string, Bri
   for (const id of state.stations.keys()) if (!wanted.has(id)) state.stations.delete(id);
   for (const adoption of adoptions) {
     const stations = stationsOf(state, adoption);
-    // With the bridge all who were behind it are gone: nobody has moved, and nobody can be reached there.
-    if (!bridges.has(adoption.bridge)) {
-      stations.known.clear();
-      stations.holders.clear();
-      stations.listed = new Map();
-      stations.lastLookMs = state.nowMs;
-      continue;
-    }
-    const { holders } = stations;
-    stations.listed = state.survey?.addresses.get(adoption.bridge) ?? new Map();
-    for (const [mac, addresses] of stations.listed) {
-      for (const ip of addresses) assign(holders, ip, mac, state.nowMs);
-      noteListed(stations, mac, state.nowMs);
-    }
-    for (const { mac, addresses } of bridges.get(adoption.bridge)?.stations ?? []) {
-      noteSeen(state, adoption, stations, mac);
-      // The host's neighbour table may be old: it does not keep an address with somebody.
-      for (const ip of addresses) if (!holders.has(ip)) claim(holders, ip, mac, state.nowMs);
-    }
+    const bridge = bridges.get(adoption.bridge);
+    if (bridge) noteBehind(state, adoption, stations, bridge);
+    else forgetAll(stations);
     stations.lastLookMs = state.nowMs;
   }
+}
+
+function noteBehind(
+  state: AgentState,
+  adoption: Adoption,
+  stations: KnownStations,
+  bridge: BridgeFacts,
+): void {
+  const { holders } = stations;
+  stations.listed = state.survey?.addresses.get(adoption.bridge) ?? new Map();
+  for (const [mac, addresses] of stations.listed) {
+    for (const ip of addresses) assign(holders, ip, mac, state.nowMs);
+    noteListed(stations, mac, state.nowMs);
+  }
+  for (const { mac, addresses } of bridge.stations) {
+    noteSeen(state, adoption, stations, mac);
+    // The host's neighbour table may be old: it does not keep an address with somebody.
+    for (const ip of addresses) if (!holders.has(ip)) claim(holders, ip, mac, state.nowMs);
+  }
+}
+
+/** With the bridge all who were behind it are gone: nobody has moved, and nobody can be reached there. */
+function forgetAll(stations: KnownStations): void {
+  stations.known.clear();
+  stations.holders.clear();
+  stations.listed = new Map();
 }
 
 /** What an earlier process told of counts as just seen. */

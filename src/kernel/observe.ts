@@ -56,7 +56,7 @@ export async function observe(
   readHost(state, visits.to(HOST_NAMESPACE), scope, filters);
   const ports = new Ports();
   const host = visits.to(HOST_NAMESPACE);
-  // Others' too: one that is as it should be is not to be written for the first of ours, with what that changes beside it.
+  // Also before anything of ours is there: writing what is so already would change devices' own settings beside it.
   readSettings(state, host, Object.values(FORWARDING));
   for (const ns of overlayNamespaces(scope)) {
     readGatewayEnd(state, host, ns, ports);
