@@ -3,9 +3,7 @@ import type { KernelOp } from '#model/kernel-op.ts';
 import {
   addKernelObject,
   HOST_NAMESPACE,
-  kernelKey,
   type MutableKernelTables,
-  type NamespaceName,
   type Setting,
 } from '#model/kernel-state.ts';
 import { BRIDGE_CALLS, FORWARDING, FORWARDING_OF_DEVICES } from '#model/setting.ts';
@@ -24,22 +22,15 @@ export function readOverlaySettings(state: MutableKernelTables, visit: Visit): v
   ]);
 }
 
-/**
- * Those that are there. The host's own are read once in a look: each network needs the same, and the kernel finds a setting
- * the slower, the more namespaces there are.
- */
+/** Those that are there. */
 export function readSettings(
   state: MutableKernelTables,
   { ns, netnsFd }: Visit,
   names: readonly string[],
 ): void {
-  const isUnread = (name: string) => !state.setting.has(kernelKey(settingOf(ns, name)));
-  const unread = ns === HOST_NAMESPACE ? names.filter(isUnread) : names;
-  for (const [name, value] of readSysctls(netnsFd, unread))
-    addKernelObject(state, { ...settingOf(ns, name), value });
+  for (const [name, value] of readSysctls(netnsFd, names))
+    addKernelObject(state, { kind: 'setting', ns, name, value });
 }
-
-const settingOf = (ns: NamespaceName, name: string): Setting => ({ kind: 'setting', ns, name, value: '' });
 
 /** `sysctl -qw net/ipv4/ip_forward=1`. Deleting is nothing. */
 export function writeSetting(out: Outbox, verb: KernelOp['verb'], { ns, name, value }: Setting): void {
