@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { createNetwork } from '#intent/test-world.ts';
 import type { Cidr } from '#model/cidr.ts';
+import type { Ip } from '#model/ip.ts';
 import { startTwoHosts, type TestAgent, type TestCluster } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -56,4 +57,19 @@ test('where there are few blocks takes none that it does not need', async () => 
   expect(ownCidrs(h1)).toEqual(['10.2.0.0/30']);
   await attach('tiny', 3, 3);
   expect(ownCidrs(h1)).toEqual(['10.2.0.0/30', '10.2.0.4/30']);
+});
+
+test('acquires others rather than give what containers elsewhere may remember as another’s', async () => {
+  const given = new Map<Ip, number>();
+  for (let i = 0; i < 400; i++) {
+    const { id, addresses } = await cluster.attached(h1, 'app', '/passing');
+    const [ip] = addresses as [Ip];
+    const sinceMs = cluster.nowMs - (given.get(ip) ?? 0);
+    expect(sinceMs, `${ip}, the ${i}th`).toBeGreaterThan(120_000);
+    h1.detach({ endpoint: id });
+    await cluster.settle(1_000);
+    given.set(ip, cluster.nowMs);
+  }
+  // Those of two minutes, and what a host keeps to give.
+  expect(given.size).toBeLessThan(300);
 });

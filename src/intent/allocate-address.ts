@@ -1,4 +1,4 @@
-import { cidrContains } from '#model/cidr.ts';
+import { type Cidr, cidrContains } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
 import type { Ip } from '#model/ip.ts';
 import type { Block, Host, Network, Subnet } from '#model/records.ts';
@@ -22,7 +22,7 @@ export interface AllocatedAddress {
 }
 
 /**
- * A free address of the subnet for an endpoint on the host: the lowest in the host's own blocks, else the lowest in
+ * A free address of the subnet for an endpoint on the host: one of the host's own blocks, else the lowest in
  * a new block, else (all blocks are owned, or the subnet has none) a single one. Undefined: the subnet is full.
  * Costs O(the host's addresses here) from an own block (O(1) while none is given back), O(blocks) more for a new one,
  * O(endpoints) for a single one.
@@ -65,7 +65,10 @@ export function allocateAddress(
   return ip && { ip };
 }
 
-/** One that the host may give without asking anybody, or undefined. */
+/**
+ * One that the host may give without asking anybody, or undefined. Blocks are gone through in a circle, from the one that
+ * gave last: where much comes and goes those behind it are full of what rests, and what has rested longest is ahead.
+ */
 export function addressFromOwnBlocks(
   subnet: Subnet,
   network: Network,
@@ -75,8 +78,14 @@ export function addressFromOwnBlocks(
   order: 'lowest' | 'highest' = 'lowest',
 ): Ip | undefined {
   const records = snapshot.inNetwork(network.id);
+  const lastGiving = givingBlocks(records);
   let secondChoice: Ip | undefined;
-  for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
+  const own = ownBlocks(records.blocks.values(), subnet, host);
+  const start = Math.max(
+    0,
+    own.findIndex(({ id }) => id === lastGiving.get(subnet.cidr)),
+  );
+  for (const block of [...own.slice(start), ...own.slice(0, start)]) {
     const isHeld = (ip: Ip) => {
       const barred = isBarred(network.id, ip, host.id);
       // Who is in whose way is asked last: it takes longest, and there can be many that rest.
@@ -89,12 +98,23 @@ export function addressFromOwnBlocks(
       order === 'lowest'
         ? firstFrom(lowestLeft(block, subnet, records), block, subnet, isHeld)
         : findFreeAddress(subnet, block.cidr, isHeld, order);
-    if (ip) return ip;
+    if (!ip) continue;
+    lastGiving.set(subnet.cidr, block.id);
+    return ip;
   }
   return secondChoice;
 }
 
-/** How many addresses the host may give without asking anybody, up to `most`: O(most + the host's addresses here). */
+/** Which block of each subnet gave last. */
+const giving = new WeakMap<object, Map<Cidr, Id>>();
+
+function givingBlocks({ endpoints }: NetworkRecords): Map<Cidr, Id> {
+  const known = giving.get(endpoints) ?? new Map<Cidr, Id>();
+  giving.set(endpoints, known);
+  return known;
+}
+
+/** How many addresses the host may give gladly without asking anybody, up to `most`: O(most + the host's addresses here). */
 export function countFree(
   subnet: Subnet,
   network: Network,
@@ -107,7 +127,7 @@ export function countFree(
   let free = 0;
   for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
     const isHeld = (ip: Ip) =>
-      block.except.includes(ip) || isTaken(records, ip) || isBarred(network.id, ip, host.id) === true;
+      isBarred(network.id, ip, host.id) !== false || block.except.includes(ip) || isTaken(records, ip);
     for (let at = lowestLeft(block, subnet, records); free < most; at++) {
       const ip = usableAt(at, block, subnet);
       if (ip === undefined) break;

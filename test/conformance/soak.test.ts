@@ -111,7 +111,8 @@ onEngines('500 steps', (world, version) => {
     try {
       await until('all sides agree', async () => agree(world()), 60_000, 200);
     } catch (error) {
-      throw new Error(`SEED=${SEED}\n${log.join('\n')}\n${(error as Error).message}`);
+      // What differs comes first: a summary has room for little.
+      throw new Error(`SEED=${SEED}\n${(error as Error).message}\n${log.join('\n')}`);
     }
   });
 
