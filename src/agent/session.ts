@@ -1,5 +1,5 @@
 import type { FollowMessage } from '#api/follow-message.ts';
-import { ownsAddress } from '#intent/own-blocks.ts';
+import { ownBlockWith } from '#intent/own-blocks.ts';
 import type { Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { sharedUpTo } from '#model/life.ts';
@@ -80,7 +80,9 @@ function unpublishUnknown(state: AgentState, shared: Revision): void {
 
 function isOfOwnBlocks({ view, host: id }: AgentState, endpoint: Endpoint): boolean {
   const host = view.hosts.get(id);
-  return host !== undefined && endpoint.addresses.every((ip) => ownsAddress(view, endpoint, host, ip));
+  return (
+    host !== undefined && endpoint.addresses.every((ip) => ownBlockWith(ip, endpoint.network, host, view))
+  );
 }
 
 function hearDelta(

@@ -1,8 +1,8 @@
-import { type Cidr, cidrContains } from '#model/cidr.ts';
+import type { Cidr } from '#model/cidr.ts';
 import { isRejection, type Rejection } from '#model/fault.ts';
 import type { Id } from '#model/id.ts';
 import { familyOf, type Ip } from '#model/ip.ts';
-import type { Endpoint, Host, Network, Subnet } from '#model/records.ts';
+import type { Endpoint, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import type { AttachEndpoint } from '#model/wish.ts';
 import type { Admitted, Chance } from './admitted.ts';
@@ -10,7 +10,7 @@ import { addressFromOwnBlocks, type IsBarred } from './allocate-address.ts';
 import { attachEndpoint } from './attach-endpoint.ts';
 import { complete, noFaults } from './faults.ts';
 import { networkCalled } from './find-record.ts';
-import { ownBlocks } from './own-blocks.ts';
+import { ownBlocks, ownBlockWith } from './own-blocks.ts';
 import { readEndpoint } from './read-endpoint.ts';
 
 export type LocalGrant = Pick<Admitted, 'notices'> & { readonly endpoint: Endpoint };
@@ -33,22 +33,13 @@ export function admitLocally(
   const grant = { endpoint, notices: answer.notices };
   if (answer.changes.length === 0) return grant;
   if (answer.changes.length > 1 || answer.askFirst) return undefined;
-  const network = view.networks.get(endpoint.network)!;
-  const host = view.hosts.get(endpoint.host)!;
-  return network.subnets.every((subnet) => isOwn(endpoint, subnet, network, host, view)) ? grant : undefined;
+  return endpoint.addresses.every((ip) => isInOwnBlock(ip, endpoint, view)) ? grant : undefined;
 }
 
 /** Whether all addresses of the wish are that endpoint's, or from the host's own blocks: what it may put together. */
 export function canAdmitHeld({ addresses }: AttachEndpoint, held: Endpoint, view: SnapshotView): boolean {
-  const network = view.networks.get(held.network);
-  const host = view.hosts.get(held.host);
   const others = addresses.filter((text) => !held.addresses.some((ip) => ip === text));
-  return others.every(
-    (ip) =>
-      network &&
-      host &&
-      network.subnets.some((subnet) => isInOwnBlock(ip as Ip, subnet, network, host, view)),
-  );
+  return others.every((ip) => isInOwnBlock(ip as Ip, held, view));
 }
 
 /** An endpoint of the host's that was granted before it was known for whom. */
@@ -83,18 +74,9 @@ export function exhaustedSubnets(
   return network.subnets.filter(lacks).map(({ cidr }) => cidr);
 }
 
-/** Whether the endpoint's address in that subnet is the host's own to give. */
-function isOwn(
-  endpoint: Endpoint,
-  subnet: Subnet,
-  network: Network,
-  host: Host,
-  view: SnapshotView,
-): boolean {
-  return endpoint.addresses.some((ip) => isInOwnBlock(ip, subnet, network, host, view));
-}
-
-function isInOwnBlock(ip: Ip, subnet: Subnet, network: Network, host: Host, view: SnapshotView): boolean {
-  const blocks = ownBlocks(view.inNetwork(network.id).blocks.values(), subnet, host);
-  return blocks.some(({ cidr, except }) => cidrContains(cidr, ip) && !except.includes(ip));
+/** Whether it is the endpoint's host's own to give. */
+function isInOwnBlock(ip: Ip, { network, host: id }: Endpoint, view: SnapshotView): boolean {
+  const host = view.hosts.get(id);
+  const block = host && ownBlockWith(ip, network, host, view);
+  return block !== undefined && !block.except.includes(ip);
 }

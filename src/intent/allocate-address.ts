@@ -24,8 +24,7 @@ export interface AllocatedAddress {
 /**
  * A free address of the subnet for an endpoint on the host: one of the host's own blocks, else the lowest in
  * a new block, else (all blocks are owned, or the subnet has none) a single one. Undefined: the subnet is full.
- * Costs O(the host's addresses here) from an own block (O(1) while none is given back), O(blocks) more for a new one,
- * O(endpoints) for a single one.
+ * Costs O(the network's blocks) from an own block, mostly (see `lowestFree`), O(endpoints) for a single one.
  * A host that needs a new block (`newBlockIn`) lets addresses rest that it had: in its own blocks those lie low.
  */
 export function allocateAddress(
@@ -66,8 +65,8 @@ export function allocateAddress(
 }
 
 /**
- * One that the host may give without asking anybody, or undefined. Blocks are gone through in a circle, from the one that
- * gave last: where much comes and goes those behind it are full of what rests, and what has rested longest is ahead.
+ * One that the host may give without asking anybody, or undefined: the lowest, but for some that became free lately
+ * (see `lowestFree`).
  */
 export function addressFromOwnBlocks(
   subnet: Subnet,
@@ -78,40 +77,64 @@ export function addressFromOwnBlocks(
   order: 'lowest' | 'highest' = 'lowest',
 ): Ip | undefined {
   const records = snapshot.inNetwork(network.id);
-  const lastGiving = givingBlocks(records);
-  let secondChoice: Ip | undefined;
   const own = ownBlocks(records.blocks.values(), subnet, host);
-  const start = Math.max(
-    0,
-    own.findIndex(({ id }) => id === lastGiving.get(subnet.cidr)),
-  );
-  for (const block of [...own.slice(start), ...own.slice(0, start)]) {
-    const isHeld = (ip: Ip) => {
-      const barred = isBarred(network.id, ip, host.id);
-      // Who is in whose way is asked last: it takes longest, and there can be many that rest.
-      if (barred === true || (barred === 'rather-not' && secondChoice !== undefined)) return true;
-      if (block.except.includes(ip) || isTaken(records, ip)) return true;
-      if (barred === 'rather-not') secondChoice = ip;
-      return barred === 'rather-not';
-    };
-    const ip =
-      order === 'lowest'
-        ? firstFrom(lowestLeft(block, subnet, records), block, subnet, isHeld)
-        : findFreeAddress(subnet, block.cidr, isHeld, order);
-    if (!ip) continue;
-    lastGiving.set(subnet.cidr, block.id);
-    return ip;
+  let secondChoice: Ip | undefined;
+  const isHeld = (ip: Ip, block: Block) => {
+    const barred = isBarred(network.id, ip, host.id);
+    // Who is in whose way is asked last: it takes longest, and there can be many that rest.
+    if (barred === true || (barred === 'rather-not' && secondChoice !== undefined)) return true;
+    if (block.except.includes(ip) || isTaken(records, ip)) return true;
+    if (barred === 'rather-not') secondChoice = ip;
+    return barred === 'rather-not';
+  };
+  if (order === 'lowest') return lowestFree(own, subnet, records, isHeld) ?? secondChoice;
+  for (const block of own) {
+    const ip = findFreeAddress(subnet, block.cidr, (each) => isHeld(each, block), order);
+    if (ip) return ip;
   }
   return secondChoice;
 }
 
-/** Which block of each subnet gave last. */
-const giving = new WeakMap<object, Map<Cidr, Id>>();
+/** Where the lowest was last found: so many lie below, and so many endpoints had gone when these were last looked at. */
+interface Place {
+  readonly block: Block;
+  readonly at: number;
+  readonly below: number;
+  readonly gone: number;
+}
 
-function givingBlocks({ endpoints }: NetworkRecords): Map<Cidr, Id> {
-  const known = giving.get(endpoints) ?? new Map<Cidr, Id>();
-  giving.set(endpoints, known);
-  return known;
+const lastPlaces = new WeakMap<object, Map<Cidr, Place>>();
+/** Where much comes and goes, thousands that rest lie below: each attach would go over them. */
+const MOST_BELOW = 64;
+const MOST_GONE = 64;
+
+/** Where many lie below the last one, it looks at them again when many have gone, or when there is nothing above. */
+function lowestFree(
+  own: readonly Block[],
+  subnet: Subnet,
+  { endpoints }: NetworkRecords,
+  isHeld: (ip: Ip, block: Block) => boolean,
+): Ip | undefined {
+  const places = lastPlaces.get(endpoints) ?? new Map<Cidr, Place>();
+  lastPlaces.set(endpoints, places);
+  const findFrom = (first: number, { at, below, gone }: Omit<Place, 'block'>): Ip | undefined => {
+    for (const block of own.slice(first)) {
+      for (let ip = usableAt(at, block, subnet); ip !== undefined; ip = usableAt(++at, block, subnet)) {
+        if (!isHeld(ip, block)) {
+          places.set(subnet.cidr, { block, at, below, gone });
+          return ip;
+        }
+        below++;
+      }
+      at = 0;
+    }
+    return undefined;
+  };
+  const last = places.get(subnet.cidr);
+  const isFar = last && last.below >= MOST_BELOW && endpoints.gone - last.gone < MOST_GONE;
+  const index = isFar ? own.indexOf(last.block) : -1;
+  const above = index >= 0 ? findFrom(index, last!) : undefined;
+  return above ?? findFrom(0, { at: 0, below: 0, gone: endpoints.gone });
 }
 
 /** How many addresses the host may give gladly without asking anybody, up to `most`: O(most + the host's addresses here). */
@@ -128,39 +151,11 @@ export function countFree(
   for (const block of ownBlocks(records.blocks.values(), subnet, host)) {
     const isHeld = (ip: Ip) =>
       isBarred(network.id, ip, host.id) !== false || block.except.includes(ip) || isTaken(records, ip);
-    for (let at = lowestLeft(block, subnet, records); free < most; at++) {
+    for (let at = 0; free < most; at++) {
       const ip = usableAt(at, block, subnet);
       if (ip === undefined) break;
       if (!isHeld(ip)) free++;
     }
   }
   return free;
-}
-
-/** The first that is not held, from that place of the block on. */
-function firstFrom(place: number, block: Block, subnet: Subnet, isHeld: (ip: Ip) => boolean): Ip | undefined {
-  for (let at = place; ; at++) {
-    const ip = usableAt(at, block, subnet);
-    if (ip === undefined || !isHeld(ip)) return ip;
-  }
-}
-
-/** What `lowestLeft` gave for a block when it was last asked. */
-const left = new WeakMap<
-  Block,
-  { readonly place: number; readonly endpoints: object; readonly gone: number }
->();
-
-/** Which of a block is the lowest that no endpoint has: until an endpoint goes, it is not below where it was. */
-function lowestLeft(block: Block, subnet: Subnet, { endpoints, endpointByIp }: NetworkRecords): number {
-  const { gone } = endpoints;
-  const last = left.get(block);
-  let place = last?.endpoints === endpoints && last.gone === gone ? last.place : 0;
-  for (;;) {
-    const ip = usableAt(place, block, subnet);
-    if (ip === undefined || !endpointByIp.has(ip)) break;
-    place++;
-  }
-  left.set(block, { place, endpoints, gone });
-  return place;
 }

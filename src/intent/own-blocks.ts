@@ -1,7 +1,7 @@
-import { cidrContains, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
+import { type Cidr, cidrFamily, cidrSize, ipOf } from '#model/cidr.ts';
 import type { Id } from '#model/id.ts';
-import { type Ip, ipToNumber } from '#model/ip.ts';
-import type { Block, Endpoint, Host, Subnet } from '#model/records.ts';
+import { type Family, familyOf, type Ip, ipToNumber } from '#model/ip.ts';
+import type { Block, Host, Subnet } from '#model/records.ts';
 import type { SnapshotView } from '#model/snapshot.ts';
 import { usableIn } from './usable-addresses.ts';
 
@@ -16,33 +16,50 @@ export const ownsBlock = ({ id, epoch }: Host, block: Block): boolean =>
 export const ownedBy = (host: Host, blocks: ReadonlyMap<Id, Block>): Block[] =>
   [...blocks.values()].filter((block) => ownsBlock(host, block));
 
-/** Whether an address of an endpoint's network is in a block that the host may give from. */
-export const ownsAddress = (snapshot: SnapshotView, { network }: Endpoint, host: Host, ip: Ip): boolean =>
-  ownedBy(host, snapshot.inNetwork(network).blocks).some(({ cidr }) => cidrContains(cidr, ip));
+/** The one that the host may give that address from, if any; its exceptions are not looked at. */
+export function ownBlockWith(ip: Ip, network: Id, host: Host, snapshot: SnapshotView): Block | undefined {
+  const [family, number] = [familyOf(ip), ipToNumber(ip)];
+  for (const block of snapshot.inNetwork(network).blocks.values()) {
+    const range = rangeOf(block);
+    const isInside = range.family === family && range.first <= number && number < range.end;
+    if (isInside && ownsBlock(host, block)) return block;
+  }
+  return undefined;
+}
 
 /** The host's own in a subnet, lowest first. */
 export function ownBlocks(blocks: Iterable<Block>, subnet: Subnet, host: Host): Block[] {
   const own: Block[] = [];
-  const family = cidrFamily(subnet.cidr);
-  const begin = ipToNumber(ipOf(subnet.cidr));
-  const end = begin + cidrSize(subnet.cidr);
-  for (const block of blocks)
-    if (ownsBlock(host, block) && cidrFamily(block.cidr) === family) {
-      const first = firstOf(block);
-      if (first >= begin && first < end) own.push(block);
-    }
-  return own.sort((a, b) => (firstOf(a) < firstOf(b) ? -1 : 1));
+  const within = readRange(subnet.cidr);
+  for (const block of blocks) {
+    if (!ownsBlock(host, block)) continue;
+    const { family, first } = rangeOf(block);
+    if (family === within.family && first >= within.first && first < within.end) own.push(block);
+  }
+  return own.sort((a, b) => (rangeOf(a).first < rangeOf(b).first ? -1 : 1));
+}
+
+interface Range {
+  readonly family: Family;
+  readonly first: bigint;
+  /** The first behind it. */
+  readonly end: bigint;
+}
+
+function readRange(cidr: Cidr): Range {
+  const first = ipToNumber(ipOf(cidr));
+  return { family: cidrFamily(cidr), first, end: first + cidrSize(cidr) };
 }
 
 /** Asked for with each attach, of each block. */
-const firsts = new WeakMap<Block, bigint>();
+const ranges = new WeakMap<Block, Range>();
 
-function firstOf(block: Block): bigint {
-  const known = firsts.get(block);
-  if (known !== undefined) return known;
-  const first = ipToNumber(ipOf(block.cidr));
-  firsts.set(block, first);
-  return first;
+function rangeOf(block: Block): Range {
+  const known = ranges.get(block);
+  if (known) return known;
+  const range = readRange(block.cidr);
+  ranges.set(block, range);
+  return range;
 }
 
 /** As far as somebody has asked. */

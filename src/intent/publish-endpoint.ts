@@ -7,7 +7,7 @@ import { type Admitted, admitted } from './admitted.ts';
 import { giveBack } from './exceptions.ts';
 import { noFaults, rejection } from './faults.ts';
 import { describeEndpoint, findHost, findNetwork } from './find-record.ts';
-import { ownsAddress } from './own-blocks.ts';
+import { ownBlockWith } from './own-blocks.ts';
 
 /**
  * Takes an endpoint that a host admitted by itself into the records: new addresses must come from blocks that the
@@ -26,7 +26,7 @@ export function publishEndpoint({ endpoint }: PublishEndpoint, snapshot: Snapsho
   const host = findHost(faults, snapshot, endpoint.host);
   if (host && network) {
     for (const ip of endpoint.addresses.filter((each) => !known?.addresses.includes(each)))
-      if (!ownsAddress(snapshot, endpoint, host, ip)) faults.conflict.push(unowned(host, ip));
+      if (!ownBlockWith(ip, endpoint.network, host, snapshot)) faults.conflict.push(unowned(host, ip));
     for (const holder of holdersOf(snapshot, endpoint)) {
       const problem = `has what ${describeEndpoint(snapshot, holder)} has`;
       if (holder.host === host.id) own.push(fault('endpoint', endpoint.name, problem, GIVEN_BACK));

@@ -1,4 +1,4 @@
-import { ownsAddress } from '#intent/own-blocks.ts';
+import { ownBlockWith } from '#intent/own-blocks.ts';
 import type { Life } from '#model/life.ts';
 import type { Change, Revision } from '#model/records.ts';
 import { Snapshot } from '#model/snapshot.ts';
@@ -100,7 +100,9 @@ const isToldAgain = ({ changes }: Batch, after: Snapshot): boolean =>
     const { record } = change;
     if (record.kind === 'endpoint') {
       const host = after.hosts.get(record.host);
-      return host !== undefined && record.addresses.every((ip) => ownsAddress(after, record, host, ip));
+      return (
+        host !== undefined && record.addresses.every((ip) => ownBlockWith(ip, record.network, host, after))
+      );
     }
     return record.kind !== 'host' && record.kind !== 'block';
   });
